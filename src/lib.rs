@@ -1,0 +1,15 @@
+//! Tandem: a director for the Linux Virtual Server.
+//!
+//! *Inputs go into a pure core; the core says what the kernel tables should be; a reconciler makes it so.*
+//!
+//! | module | pure | what it is |
+//! |---|---|---|
+//! | [`time`] | yes | `Instant`: microseconds since start |
+//! | [`model`] | yes | the nouns: policy, pool, virtual service, destination, check, tables; the glossary |
+//! | [`reconcile`] | yes | (desired, observed) to an ordered list of changes |
+//! | [`kernel`] | no | observes and changes the kernel's tables |
+
+pub mod kernel;
+pub mod model;
+pub mod reconcile;
+pub mod time;
