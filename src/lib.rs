@@ -7,11 +7,13 @@
 //! | [`time`] | yes | `Instant`: microseconds since start |
 //! | [`model`] | yes | the nouns: policy, pool, virtual service, destination, check, tables; the glossary |
 //! | [`health`] | yes | outcomes of probes to verdicts; when the next probe is due |
+//! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
 //! | [`reconcile`] | yes | (desired, observed) to an ordered list of changes |
 //! | [`kernel`] | no | observes and changes the kernel's tables |
 
 pub mod health;
 pub mod kernel;
 pub mod model;
+pub mod probe;
 pub mod reconcile;
 pub mod time;
