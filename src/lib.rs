@@ -6,9 +6,11 @@
 //! |---|---|---|
 //! | [`time`] | yes | `Instant`: microseconds since start |
 //! | [`model`] | yes | the nouns: policy, pool, virtual service, destination, check, tables; the glossary |
+//! | [`desired`] | yes | (policy, verdicts, host) to the tables that the kernel should hold |
 //! | [`reconcile`] | yes | (desired, observed) to an ordered list of changes |
 //! | [`kernel`] | no | observes and changes the kernel's tables |
 
+pub mod desired;
 pub mod kernel;
 pub mod model;
 pub mod reconcile;
