@@ -11,6 +11,8 @@
 //! | [`kernel`] | no | observes and changes the kernel's tables |
 
 pub mod desired;
+pub mod director;
+pub mod health;
 pub mod kernel;
 pub mod model;
 pub mod reconcile;

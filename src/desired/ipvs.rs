@@ -45,7 +45,7 @@ fn add_destination(tables: &mut Tables, pool: &Pool, service: ServiceKey, server
 /// Identity of `server` inside `service`. Without a port of its own it has the service's, and behind a mark or "every
 /// port" it has 0: the kernel keeps the port that the client asked for.
 #[must_use]
-pub(crate) fn destination_key(service: ServiceKey, server: &RealServer) -> DestinationKey {
+pub fn destination_key(service: ServiceKey, server: &RealServer) -> DestinationKey {
     let port = server.port.or(service.port()).unwrap_or(0);
     DestinationKey { address: server.address, port }
 }

@@ -7,6 +7,8 @@ mod ipvs;
 mod ruleset;
 mod sysctls;
 
+pub use ipvs::destination_key;
+
 use crate::model::{HostFacts, Policy, Pool, Reach, RealServer, Tables};
 
 /// Whether a real server takes part in its pool now, as its health sees it.
