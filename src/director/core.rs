@@ -201,6 +201,18 @@ impl Core {
         Ok(())
     }
 
+    /// Whether the first pass is through: everything is applied that the kernel accepts.
+    #[must_use]
+    pub fn is_applied(&self) -> bool {
+        self.reconciler.is_applied()
+    }
+
+    /// What a running check asks, and whom.
+    #[must_use]
+    pub fn target(&self, id: TargetId) -> Option<&TargetKey> {
+        self.targets.get(id).map(|target| &target.key)
+    }
+
     /// Whether a server takes part in its pool. Two pools may share a target and differ in what they knew at the start: so
     /// before the first verdict each server stands as its own pool says.
     pub(super) fn standing(&self, pool: &Pool, server: &RealServer) -> Standing {

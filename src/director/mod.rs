@@ -4,9 +4,14 @@
 //! the only place that knows every module.
 
 mod adoption;
+mod clock;
 pub mod core;
 pub mod event;
+mod kernel_thread;
+mod log;
 pub mod reconciler;
+pub mod run;
+pub mod state_directory;
 pub mod targets;
 
 #[cfg(test)]
