@@ -1,5 +1,14 @@
 //! The kernel's tables: observed whole, changed one [`Change`] at a time. Shell: everything here does IO, nothing decides.
 
+mod error;
+mod ipvs;
+mod linux;
+mod netlink;
+mod sysctl;
+
+pub use ipvs::IpvsInfo;
+pub use linux::LinuxKernel;
+
 use crate::model::{HostFacts, Observed, Scope};
 use crate::reconcile::Change;
 use std::collections::BTreeSet;
