@@ -7,10 +7,14 @@
 //! | [`time`] | yes | `Instant`: microseconds since start |
 //! | [`model`] | yes | the nouns: policy, pool, virtual service, destination, check, tables; the glossary |
 //! | [`health`] | yes | outcomes of probes to verdicts; when the next probe is due |
-//! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
+//! | [`desired`] | yes | (policy, verdicts, host) to the tables that the kernel should hold |
 //! | [`reconcile`] | yes | (desired, observed) to an ordered list of changes |
+//! | [`director`] | core yes, run no | all of them composed; the event loop |
+//! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
 //! | [`kernel`] | no | observes and changes the kernel's tables |
 
+pub mod desired;
+pub mod director;
 pub mod health;
 pub mod kernel;
 pub mod model;

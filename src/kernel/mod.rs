@@ -1,7 +1,18 @@
 //! The kernel's tables: observed whole, changed one [`Change`] at a time. Shell: everything here does IO, nothing decides.
 
-use crate::model::{Observed, Scope};
+mod error;
+mod ipvs;
+mod linux;
+mod netlink;
+mod sysctl;
+
+pub use ipvs::IpvsInfo;
+pub use linux::LinuxKernel;
+
+use crate::model::{HostFacts, Observed, Scope};
 use crate::reconcile::Change;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// A kernel, real or simulated. One thread owns it: calls block and never overlap.
 pub trait Kernel: Send {
@@ -13,6 +24,12 @@ pub trait Kernel: Send {
 
     /// Applies `changes` in their order, one result for each: a change that fails does not stop those behind it.
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<(), KernelError>>;
+
+    /// How this host reaches each of `addresses` now.
+    ///
+    /// # Errors
+    /// When the routes cannot be asked at all.
+    fn host(&mut self, addresses: &BTreeSet<IpAddr>) -> Result<HostFacts, KernelError>;
 }
 
 /// Why the kernel refused or could not be asked: the sentence names the object, says the errno in words and what to do.

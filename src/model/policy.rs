@@ -2,6 +2,7 @@
 
 use super::{Check, CheckName, Pool, PoolName};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -19,7 +20,7 @@ pub struct Policy {
 }
 
 /// An address that this host holds while the director runs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct VirtualAddress {
     /// Address and length of its network's prefix.
     pub address: IpNet,

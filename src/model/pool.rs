@@ -100,6 +100,15 @@ pub struct RealServer {
     pub check: Option<CheckTarget>,
 }
 
+impl RealServer {
+    /// The running check that decides on it; `None` where it is not checked.
+    #[must_use]
+    pub fn target(&self) -> Option<super::TargetKey> {
+        let check = self.check.as_ref()?;
+        Some(super::TargetKey { check: check.check.clone(), address: check.address })
+    }
+}
+
 /// A virtual service of a pool, with the configuration it has in the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VirtualService {

@@ -1,10 +1,11 @@
 //! Virtual services: their identity and their configuration, as `linux/ip_vs.h` knows them.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 /// Transport protocol of a virtual service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Protocol {
     Tcp,
     Udp,
@@ -45,7 +46,7 @@ impl Protocol {
 }
 
 /// Address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
     Ipv4,
     Ipv6,
@@ -81,7 +82,7 @@ impl fmt::Display for Family {
 }
 
 /// Identity of a virtual service in the kernel. The order is the order in which tables are built and printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ServiceKey {
     /// Protocol, VIP and port; port 0 is every port (the kernel wants persistence with it).
     Address { protocol: Protocol, address: IpAddr, port: u16 },

@@ -1,10 +1,11 @@
 //! Kernel settings that a policy needs, by their dotted names.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A setting under `/proc/sys`. The name's parts keep their own dots (an interface may be called `eth0.7`), so it is held
 /// as a path.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Sysctl(String);
 
 impl Sysctl {

@@ -1,0 +1,18 @@
+//! The director: health, desired tables and reconciliation composed into one machine, and the loop that feeds it.
+//!
+//! [`core`] is pure: inputs carry their instant, outputs say what to do. [`run`] is the only event loop of the pools, and
+//! the only place that knows every module.
+
+mod adoption;
+mod clock;
+pub mod core;
+pub mod event;
+mod kernel_thread;
+mod log;
+pub mod reconciler;
+pub mod run;
+pub mod state_directory;
+pub mod targets;
+
+#[cfg(test)]
+mod tests;
