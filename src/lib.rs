@@ -11,6 +11,7 @@
 //! | [`reconcile`] | yes | (desired, observed) to an ordered list of changes |
 //! | [`director`] | core yes, run no | all of them composed; the event loop |
 //! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
+//! | [`observe`] | metrics yes, listener no | what a director tells of itself: `/metrics`, `/healthz`, `/readyz` |
 //! | [`kernel`] | no | observes and changes the kernel's tables |
 
 pub mod desired;
@@ -18,6 +19,7 @@ pub mod director;
 pub mod health;
 pub mod kernel;
 pub mod model;
+pub mod observe;
 pub mod probe;
 pub mod reconcile;
 pub mod time;
