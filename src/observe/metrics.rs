@@ -1,6 +1,6 @@
 //! A snapshot as the text that a scraper reads. Pure: the same snapshot gives the same text.
 //!
-//! The library `prometheus-client` writes names, labels and escapes; the families themselves are in [`super::families`].
+//! The library `prometheus-client` writes names, labels and escapes; the families themselves are in `families`.
 //! Nothing is registered and nothing is kept between scrapes.
 
 use super::{Format, exposition, families};

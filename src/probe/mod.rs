@@ -6,7 +6,7 @@
 //! so that ten thousand a second leave nothing in TIME_WAIT. A [`Pool`] runs many of them, bounded.
 //!
 //! What it deliberately does not do: follow redirects, resume TLS sessions (a resumed one verifies no certificate), keep
-//! connections, retry. A probe's memory is bounded whatever the server sends: see [`http`].
+//! connections, retry. A probe's memory is bounded whatever the server sends: see `http`.
 
 mod failure;
 mod http;
