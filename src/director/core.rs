@@ -207,6 +207,16 @@ impl Core {
         self.reconciler.is_applied()
     }
 
+    /// Servers that are in no table because no probe has passed yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let waits = |pool: &Pool| {
+            let down = |server: &&RealServer| self.standing(pool, server) == Standing::Down;
+            pool.servers.iter().filter(down).count()
+        };
+        self.policy.pools.values().map(waits).sum()
+    }
+
     /// What a running check asks, and whom.
     #[must_use]
     pub fn target(&self, id: TargetId) -> Option<&TargetKey> {

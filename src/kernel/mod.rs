@@ -1,11 +1,13 @@
 //! The kernel's tables: observed whole, changed one [`Change`] at a time. Shell: everything here does IO, nothing decides.
 
+mod epoch;
 mod error;
 mod ipvs;
 mod linux;
 mod netlink;
 mod sysctl;
 
+pub use epoch::epoch;
 pub use ipvs::IpvsInfo;
 pub use linux::LinuxKernel;
 
