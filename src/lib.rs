@@ -10,6 +10,7 @@
 //! | [`desired`] | yes | (policy, verdicts, host) to the tables that the kernel should hold |
 //! | [`reconcile`] | yes | (desired, observed) to an ordered list of changes |
 //! | [`director`] | core yes, run no | all of them composed; the event loop |
+//! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
 //! | [`kernel`] | no | observes and changes the kernel's tables |
 
 pub mod desired;
@@ -17,5 +18,6 @@ pub mod director;
 pub mod health;
 pub mod kernel;
 pub mod model;
+pub mod probe;
 pub mod reconcile;
 pub mod time;
