@@ -11,8 +11,10 @@
 //! | [`reconcile`] | yes | (desired, observed) to an ordered list of changes |
 //! | [`director`] | core yes, run no | all of them composed; the event loop |
 //! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
+//! | [`cli`] | no | the command line |
 //! | [`kernel`] | no | observes and changes the kernel's tables |
 
+pub mod cli;
 pub mod desired;
 pub mod director;
 pub mod health;

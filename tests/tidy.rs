@@ -117,7 +117,8 @@ fn the_top_level_stays_as_it_was_drawn() {
 fn every_module_says_what_it_is() {
     for file in files_below(&root().join("src")) {
         let text = fs::read_to_string(&file).expect("a source file");
-        let is_tests = file.components().any(|part| part.as_os_str() == "tests") || file.ends_with("tests.rs");
+        let is_tests =
+            file.components().any(|part| part.as_os_str() == "tests") || file.ends_with("tests.rs");
         assert!(is_tests || text.starts_with("//!"), "{}: begins without a module head", file.display());
     }
 }
