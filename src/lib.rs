@@ -11,8 +11,9 @@
 //! | [`reconcile`] | yes | (desired, observed) to an ordered list of changes |
 //! | [`director`] | core yes, run no | all of them composed; the event loop |
 //! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
-//! | [`cli`] | no | the command line |
 //! | [`kernel`] | no | observes and changes the kernel's tables |
+//! | [`observe`] | metrics yes, listener no | the director's view as metrics, and the listener that serves it |
+//! | [`cli`] | no | the command line |
 
 pub mod cli;
 pub mod desired;
@@ -20,6 +21,7 @@ pub mod director;
 pub mod health;
 pub mod kernel;
 pub mod model;
+pub mod observe;
 pub mod probe;
 pub mod reconcile;
 pub mod time;

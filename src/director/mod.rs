@@ -7,10 +7,12 @@ mod adoption;
 mod clock;
 pub mod core;
 pub mod event;
+pub mod histogram;
 mod kernel_thread;
 mod log;
 pub mod reconciler;
 pub mod run;
+pub mod snapshot;
 pub mod state_directory;
 pub mod targets;
 
