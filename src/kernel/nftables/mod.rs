@@ -97,7 +97,8 @@ pub(crate) fn remove() -> Result<(), KernelError> {
 }
 
 fn transact(verb: &str, document: &Value) -> Result<(), KernelError> {
-    let ended = nft(&["-j", "-f", "-"], document.to_string().as_bytes())?;
+    // Not "-", which nft opens as /dev/stdin: containers and small root file systems may lack that link.
+    let ended = nft(&["-j", "-f", "/proc/self/fd/0"], document.to_string().as_bytes())?;
     if ended.success { Ok(()) } else { Err(complaint(verb, &ended)) }
 }
 
