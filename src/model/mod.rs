@@ -19,6 +19,7 @@
 
 mod check;
 mod destination;
+mod host;
 mod outcome;
 mod policy;
 mod pool;
@@ -29,6 +30,7 @@ mod tables;
 
 pub use check::*;
 pub use destination::*;
+pub use host::*;
 pub use outcome::*;
 pub use policy::*;
 pub use pool::*;
