@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`time`] | yes | `Instant`: microseconds since start |
 //! | [`model`] | yes | the nouns: policy, pool, virtual service, destination, check, tables; the glossary |
+//! | [`policy`] | yes | YAML files to a policy, with every problem at once |
 //! | [`health`] | yes | outcomes of probes to verdicts; when the next probe is due |
 //! | [`desired`] | yes | (policy, verdicts, host) to the tables that the kernel should hold |
 //! | [`reconcile`] | yes | (desired, observed) to an ordered list of changes |
@@ -22,6 +23,7 @@ pub mod health;
 pub mod kernel;
 pub mod model;
 pub mod observe;
+pub mod policy;
 pub mod probe;
 pub mod reconcile;
 pub mod time;

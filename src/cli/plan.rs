@@ -16,9 +16,15 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the kernel's tables cannot be read.
-pub fn plan(policy: Policy, state: &Path, as_json: bool, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
+pub(super) fn plan(
+    policy: Policy,
+    state: &Path,
+    as_json: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<ExitStatus> {
     let mut kernel = LinuxKernel::open()?;
-    let (changes, waiting) = changes(policy, state, &mut kernel)?;
+    let (changes, waiting) = changes(policy, state, &mut kernel, err)?;
     match as_json {
         true => print_json(&changes, out)?,
         false => print_text(&changes, waiting, out)?,
@@ -27,8 +33,15 @@ pub fn plan(policy: Policy, state: &Path, as_json: bool, out: &mut dyn Write) ->
 }
 
 /// The changes, and how many servers would wait for their first success.
-fn changes(policy: Policy, state: &Path, kernel: &mut dyn Kernel) -> anyhow::Result<(Vec<Change>, usize)> {
-    let mut complain = |warning: String| tracing::warn!("{warning}");
+fn changes(
+    policy: Policy,
+    state: &Path,
+    kernel: &mut dyn Kernel,
+    err: &mut dyn Write,
+) -> anyhow::Result<(Vec<Change>, usize)> {
+    let mut complain = |warning: String| {
+        writeln!(err, "warning: {warning}").ok();
+    };
     let owned = StateDirectory::peek(state).load(&epoch()?, &mut complain);
     let host = kernel.host(&addresses(&policy))?;
     let observed = kernel.observe(&Core::first_scope(&policy, &host, &owned))?;

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 ///
 /// # Errors
 /// When it cannot begin, each in one sentence that says what to do; nothing was changed then.
-pub fn run(policy: Policy, state: &Path) -> anyhow::Result<ExitStatus> {
+pub(super) fn run(policy: Policy, state: &Path) -> anyhow::Result<ExitStatus> {
     let state = StateDirectory::lock(state)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
