@@ -14,6 +14,11 @@ impl Clock {
         Self { start: tokio::time::Instant::now() }
     }
 
+    /// Tokio's instant of [`Instant::ZERO`].
+    pub(super) const fn started(self) -> tokio::time::Instant {
+        self.start
+    }
+
     pub(super) fn now(self) -> Instant {
         self.at(tokio::time::Instant::now())
     }

@@ -8,6 +8,7 @@
 use super::adoption::Adoption;
 use super::event::{Cause, Event};
 use super::reconciler::{Reconciler, Work};
+use super::statistics::Statistics;
 use super::targets::{Target, TargetId, Targets, Wish};
 use crate::desired::{self, Obstacle, Standing};
 use crate::health::{Input as HealthInput, ProbeId, Start};
@@ -20,16 +21,24 @@ use crate::reconcile::{self, Ownership};
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What happened. Instants never go back.
 #[derive(Debug)]
 pub enum Input {
     /// A probe that [`Output::StartProbe`] asked for has ended.
-    ProbeFinished { at: Instant, target: TargetId, probe: ProbeId, outcome: Outcome },
+    ProbeFinished {
+        at: Instant,
+        target: TargetId,
+        probe: ProbeId,
+        outcome: Outcome,
+        /// How much later than asked it started.
+        lateness: Duration,
+    },
     /// The answer to [`Work::Observe`].
     Observed { at: Instant, result: Result<Observed, KernelError> },
     /// The answer to [`Work::Apply`]: one result a change.
-    Applied { at: Instant, results: Vec<Result<(), KernelError>> },
+    Applied { at: Instant, took: Duration, results: Vec<Result<(), KernelError>> },
     /// The host's routes were looked up anew.
     Host { at: Instant, facts: HostFacts },
     /// Time has passed.
@@ -74,6 +83,7 @@ pub struct Core {
     adopted: BTreeSet<ServerId>,
     obstructed: BTreeSet<ServerId>,
     pub(super) reconciler: Reconciler,
+    pub(super) statistics: Statistics,
     outputs: VecDeque<Output>,
     /// Whether something changed that the desired tables depend on.
     undecided: bool,
@@ -113,6 +123,7 @@ impl Core {
         let mut core = Self {
             reconciler: Reconciler::new(Tables::default(), Observed::default(), Ownership::default(), now),
             obstructed: BTreeSet::new(),
+            statistics: Statistics::new(&policy),
             outputs: VecDeque::new(),
             undecided: false,
             stopping: false,
@@ -126,6 +137,7 @@ impl Core {
         core.tell_adoption(&observed);
         core.note_obstacles();
         core.reconciler = Reconciler::new(core.tables(), observed, owned, now);
+        core.count_pools();
         core
     }
 
@@ -138,8 +150,11 @@ impl Core {
     /// Takes in what happened; call [`Core::poll`] afterwards until it says [`Output::Wait`].
     pub fn handle(&mut self, input: Input) {
         match input {
-            Input::ProbeFinished { at, target, probe, outcome } => {
+            Input::ProbeFinished { at, target, probe, outcome, lateness } => {
                 self.now = at;
+                if let Some(known) = self.targets.get(target) {
+                    self.statistics.probe(&known.key.check, &outcome, lateness);
+                }
                 self.probe_finished(target, HealthInput::ProbeFinished { at, probe, outcome });
             }
             Input::Observed { at, result } => {
@@ -147,8 +162,9 @@ impl Core {
                 let record = self.reconciler.observe(result, at);
                 self.outputs.extend(record.map(Output::Record));
             }
-            Input::Applied { at, results } => {
+            Input::Applied { at, took, results } => {
                 self.now = at;
+                self.statistics.passes.record(took);
                 self.reconciler.applied(results, at);
             }
             Input::Host { at, facts } => {
@@ -207,6 +223,16 @@ impl Core {
         self.reconciler.is_applied()
     }
 
+    /// Servers that are in no table because no probe has passed yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let waits = |pool: &Pool| {
+            let down = |server: &&RealServer| self.standing(pool, server) == Standing::Down;
+            pool.servers.iter().filter(down).count()
+        };
+        self.policy.pools.values().map(waits).sum()
+    }
+
     /// What a running check asks, and whom.
     #[must_use]
     pub fn target(&self, id: TargetId) -> Option<&TargetKey> {
@@ -260,6 +286,22 @@ impl Core {
             self.undecided = false;
             let tables = self.tables();
             self.reconciler.desire(tables, Cause::Decision);
+            self.count_pools();
+        }
+    }
+
+    /// The weight that the kernel shall have; 0 when the server shall get no new connection.
+    pub(super) fn effective_weight(&self, pool: &Pool, server: &RealServer) -> u32 {
+        let used =
+            self.standing(pool, server) == Standing::Up && desired::obstacle(server, &self.host).is_none();
+        if used { server.weight } else { 0 }
+    }
+
+    fn count_pools(&mut self) {
+        let serves = |pool: &Pool| pool.servers.iter().any(|server| self.effective_weight(pool, server) > 0);
+        let up: Vec<_> = self.policy.pools.iter().map(|(name, pool)| (name.clone(), serves(pool))).collect();
+        for (name, up) in up {
+            self.statistics.pool(&name, up);
         }
     }
 
@@ -275,10 +317,11 @@ impl Core {
         }
     }
 
-    fn verdict(&self, id: TargetId, up: bool) -> Option<Event> {
+    fn verdict(&mut self, id: TargetId, up: bool) -> Option<Event> {
         let target = self.targets.get(id)?;
         let servers = self.users.get(&id).cloned().unwrap_or_default();
         let reason = target.machine.reason().clone();
+        self.statistics.verdict(&servers, up, reason.label());
         Some(Event::Verdict { target: target.key.clone(), up, reason, servers })
     }
 

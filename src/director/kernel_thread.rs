@@ -2,9 +2,10 @@
 //! netlink call holds up nothing but the next job.
 
 use super::reconciler::Work;
+use super::run::RunError;
 use super::state_directory::StateDirectory;
 use crate::kernel::{Kernel, KernelError};
-use crate::model::{HostFacts, Observed};
+use crate::model::{HostFacts, Observed, Scope};
 use crate::reconcile::Ownership;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -26,7 +27,7 @@ pub(super) enum Job {
 /// What it answers.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Observed { result: Result<Observed, KernelError>, took: Duration },
+    Observed(Result<Observed, KernelError>),
     Applied { results: Vec<Result<(), KernelError>>, took: Duration },
     Host(Result<HostFacts, KernelError>),
 }
@@ -49,6 +50,27 @@ impl KernelThread {
             .spawn(move || worker.serve(incoming, &outgoing))?;
         Ok(Self { jobs, answers })
     }
+
+    /// Looks at the host. Only before the loop runs: it takes the next answer for its own.
+    pub(super) async fn host(&mut self, addresses: BTreeSet<IpAddr>) -> Result<HostFacts, RunError> {
+        match self.ask(Job::Host(addresses)).await? {
+            Answer::Host(result) => Ok(result?),
+            Answer::Observed(_) | Answer::Applied { .. } => Err(RunError::KernelThreadEnded),
+        }
+    }
+
+    /// Observes the tables. Only before the loop runs.
+    pub(super) async fn observe(&mut self, scope: Scope) -> Result<Observed, RunError> {
+        match self.ask(Job::Work(Work::Observe(scope))).await? {
+            Answer::Observed(result) => Ok(result?),
+            Answer::Host(_) | Answer::Applied { .. } => Err(RunError::KernelThreadEnded),
+        }
+    }
+
+    async fn ask(&mut self, job: Job) -> Result<Answer, RunError> {
+        self.jobs.send(job).await.map_err(|_| RunError::KernelThreadEnded)?;
+        self.answers.recv().await.ok_or(RunError::KernelThreadEnded)
+    }
 }
 
 struct Worker {
@@ -69,13 +91,10 @@ impl Worker {
     }
 
     fn answer(&mut self, job: Job) -> Option<Answer> {
-        let start = tokio::time::Instant::now();
         match job {
-            Job::Work(Work::Observe(scope)) => {
-                let result = self.kernel.observe(&scope);
-                Some(Answer::Observed { result, took: start.elapsed() })
-            }
+            Job::Work(Work::Observe(scope)) => Some(Answer::Observed(self.kernel.observe(&scope))),
             Job::Work(Work::Apply { record, changes }) => {
+                let start = tokio::time::Instant::now();
                 self.save(&record);
                 let results = self.kernel.apply(&changes);
                 Some(Answer::Applied { results, took: start.elapsed() })

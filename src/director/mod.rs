@@ -10,10 +10,13 @@ pub mod event;
 pub mod histogram;
 mod kernel_thread;
 mod log;
+mod picture;
+mod publisher;
 pub mod reconciler;
 pub mod run;
 pub mod snapshot;
 pub mod state_directory;
+mod statistics;
 pub mod targets;
 
 #[cfg(test)]

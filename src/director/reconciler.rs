@@ -91,10 +91,6 @@ impl Reconciler {
         &self.observed
     }
 
-    pub(super) const fn desired(&self) -> &Tables {
-        &self.desired
-    }
-
     /// Whether the first pass is through: everything is applied that the kernel accepts.
     pub(super) const fn is_applied(&self) -> bool {
         self.counts.passes_ok + self.counts.passes_failed > 0

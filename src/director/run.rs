@@ -7,11 +7,13 @@ use super::clock::Clock;
 use super::core::{Beginning, Core, Input, Output};
 use super::kernel_thread::{Answer, Job, KernelThread};
 use super::log;
+use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::state_directory::{StateDirectory, StateError};
 use super::targets::TargetId;
 use crate::health::ProbeId;
 use crate::kernel::{Kernel, KernelError};
 use crate::model::{CheckName, Policy};
+use crate::observe::ListenError;
 use crate::probe::{MOST_IN_FLIGHT, Pool, PrepareError, Prober, Report, StartRequest, TlsProfiles};
 use crate::reconcile::Epoch;
 use crate::time::Instant;
@@ -42,8 +44,8 @@ pub enum RunError {
     Thread(#[source] std::io::Error),
     #[error("the kernel thread has ended, which it never does: a bug; please report it with the log")]
     KernelThreadEnded,
-    #[error("{0}")]
-    Listener(String),
+    #[error(transparent)]
+    Listener(#[from] ListenError),
 }
 
 /// What a director runs with.
@@ -68,6 +70,7 @@ struct Loop {
     reports: mpsc::Receiver<Report<ProbeKey>>,
     probers: BTreeMap<CheckName, Arc<Prober>>,
     addresses: BTreeSet<IpAddr>,
+    published: Publisher,
     /// Whether a look at the host is under way.
     looking: bool,
     stop_by: Option<tokio::time::Instant>,
@@ -82,10 +85,12 @@ pub async fn run<K: Kernel + 'static>(
     parts: Parts<K>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let mut running = Loop::begin(parts)?;
+    let mut running = Loop::begin(parts).await?;
     let mut stop = std::pin::pin!(stop);
     let mut look = interval(LOOK_AT_HOST_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut publish = interval(PUBLISH_EVERY);
+    publish.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let Some(deadline) = running.drain()? else { return Ok(()) };
         tokio::select! {
@@ -95,6 +100,7 @@ pub async fn run<K: Kernel + 'static>(
             }
             Some(report) = running.reports.recv() => running.reported(report),
             _ = look.tick() => running.look_at_host()?,
+            _ = publish.tick() => running.published.publish(&running.core, running.clock),
             () = sleep_until(deadline) => {
                 let at = running.clock.now();
                 running.core.handle(Input::Timeout { at });
@@ -104,20 +110,32 @@ pub async fn run<K: Kernel + 'static>(
 }
 
 impl Loop {
-    /// Looks, adopts, and starts the kernel's thread.
-    fn begin<K: Kernel + 'static>(parts: Parts<K>) -> Result<Self, RunError> {
-        let Parts { policy, mut kernel, state, epoch, seed } = parts;
+    /// Makes ready what can be wrong first, then looks at the kernel and adopts what is there.
+    async fn begin<K: Kernel + 'static>(parts: Parts<K>) -> Result<Self, RunError> {
+        let Parts { policy, kernel, state, epoch, seed } = parts;
         let probers = probers(&policy)?;
+        let clock = Clock::start();
+        let published = Publisher::serve(policy.metrics.listen, clock).await?;
         let addresses = addresses(&policy);
         let owned = state.load(&epoch, &mut |warning| tracing::warn!("{warning}"));
-        let host = kernel.host(&addresses)?;
-        let observed = kernel.observe(&Core::first_scope(&policy, &host, &owned))?;
-        let clock = Clock::start();
+        let mut kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
+        let host = kernel.host(addresses.clone()).await?;
+        let observed = kernel.observe(Core::first_scope(&policy, &host, &owned)).await?;
         let core = Core::new(Beginning { policy, host, observed, owned, seed, now: clock.now() });
-        let kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
         let (probes, reports) = Pool::new(MOST_IN_FLIGHT);
-        let (looking, stop_by, ready_told) = (false, None, false);
-        Ok(Self { core, clock, kernel, probes, reports, probers, addresses, looking, stop_by, ready_told })
+        Ok(Self {
+            core,
+            clock,
+            kernel,
+            probes,
+            reports,
+            probers,
+            addresses,
+            published,
+            looking: false,
+            stop_by: None,
+            ready_told: false,
+        })
     }
 
     /// Does what the core asks for until it waits; until when. `None`: the director has stopped.
@@ -166,8 +184,8 @@ impl Loop {
     fn answered(&mut self, answer: Answer) {
         let at = self.clock.now();
         match answer {
-            Answer::Observed { result, .. } => self.core.handle(Input::Observed { at, result }),
-            Answer::Applied { results, .. } => self.core.handle(Input::Applied { at, results }),
+            Answer::Observed(result) => self.core.handle(Input::Observed { at, result }),
+            Answer::Applied { results, took } => self.core.handle(Input::Applied { at, took, results }),
             Answer::Host(result) => {
                 self.looking = false;
                 match result {
@@ -188,8 +206,8 @@ impl Loop {
 
     fn hand_over(&mut self, report: Report<ProbeKey>) {
         let (target, probe) = report.id;
-        let at = self.clock.now();
-        self.core.handle(Input::ProbeFinished { at, target, probe, outcome: report.outcome });
+        let (at, lateness) = (self.clock.now(), report.lateness);
+        self.core.handle(Input::ProbeFinished { at, target, probe, outcome: report.outcome, lateness });
     }
 
     fn look_at_host(&mut self) -> Result<(), RunError> {

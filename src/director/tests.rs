@@ -127,7 +127,8 @@ impl World {
                 let result =
                     if self.dead.contains(&address) { Err(Failure::ConnectionRefused) } else { Ok(()) };
                 let outcome = outcome.unwrap_or(Outcome { duration: PROBE_TAKES, result });
-                self.core.handle(Input::ProbeFinished { at, target, probe, outcome });
+                let lateness = Duration::ZERO;
+                self.core.handle(Input::ProbeFinished { at, target, probe, outcome, lateness });
             }
             Coming::Work(Work::Observe(_)) => {
                 let result = Ok(self.kernel.clone());
@@ -137,7 +138,7 @@ impl World {
                 self.record = record;
                 let results = changes.iter().map(|change| self.apply(change)).collect();
                 self.applied.push((at, changes));
-                self.core.handle(Input::Applied { at, results });
+                self.core.handle(Input::Applied { at, took: KERNEL_TAKES, results });
             }
         }
     }

@@ -1,6 +1,10 @@
 //! The running kernel: hands each part of an observation, and each change, to the table that it belongs to.
 
+use super::addresses;
+use super::host::host_facts;
 use super::ipvs::{Ipvs, IpvsInfo};
+use super::nftables::{self, Nftables};
+use super::routing::Routing;
 use super::sysctl::Sysctls;
 use super::{Kernel, KernelError};
 use crate::model::{HostFacts, Observed, Scope};
@@ -12,7 +16,10 @@ use std::net::IpAddr;
 #[derive(Debug)]
 pub struct LinuxKernel {
     ipvs: Ipvs,
+    nftables: Nftables,
     sysctls: Sysctls,
+    /// Opened when an address is first asked for.
+    routing: Option<Routing>,
 }
 
 impl LinuxKernel {
@@ -21,7 +28,12 @@ impl LinuxKernel {
     /// # Errors
     /// When the kernel has no IPVS, or no netlink socket can be had.
     pub fn open() -> Result<Self, KernelError> {
-        Ok(Self { ipvs: Ipvs::open()?, sysctls: Sysctls::of_the_kernel() })
+        Ok(Self {
+            ipvs: Ipvs::open()?,
+            nftables: Nftables::default(),
+            sysctls: Sysctls::of_the_kernel(),
+            routing: None,
+        })
     }
 
     /// What IPVS says of itself.
@@ -32,12 +44,34 @@ impl LinuxKernel {
         self.ipvs.info()
     }
 
-    /// Makes a change that is none of IPVS.
-    fn apply_one(&mut self, change: &Change) -> Result<(), KernelError> {
+    /// Makes a change that is none of IPVS; `None` for one that is.
+    fn apply_beside_ipvs(&mut self, change: &Change) -> Option<Result<(), KernelError>> {
         match change {
-            Change::SetSysctl { sysctl, to, .. } => self.sysctls.set(sysctl, to),
-            _ => Err(KernelError::new("not yet")),
+            Change::ReplaceRuleset { to } => Some(nftables::replace(to)),
+            Change::RemoveRuleset => Some(nftables::remove()),
+            Change::SetSysctl { sysctl, to, .. } => Some(self.sysctls.set(sysctl, to)),
+            Change::AddAddress { address } => {
+                Some(self.routing().and_then(|routing| addresses::add(routing, address)))
+            }
+            Change::RemoveAddress { address } => {
+                Some(self.routing().and_then(|routing| addresses::remove(routing, address)))
+            }
+            Change::AddService { .. }
+            | Change::EditService { .. }
+            | Change::RemoveService { .. }
+            | Change::AddDestination { .. }
+            | Change::EditDestination { .. }
+            | Change::RemoveDestination { .. }
+            | Change::SetTimeouts { .. } => None,
         }
+    }
+
+    fn routing(&mut self) -> Result<&Routing, KernelError> {
+        let routing = match self.routing.take() {
+            Some(routing) => routing,
+            None => Routing::open()?,
+        };
+        Ok(self.routing.insert(routing))
     }
 }
 
@@ -46,21 +80,28 @@ impl Kernel for LinuxKernel {
         let mut observed = Observed::default();
         self.ipvs.observe(&mut observed)?;
         self.sysctls.observe(&scope.sysctls, &mut observed)?;
+        if scope.ruleset {
+            observed.ruleset = self.nftables.observe()?;
+        }
+        if !scope.addresses.is_empty() {
+            addresses::observe(self.routing()?, &scope.addresses, &mut observed)?;
+        }
         Ok(observed)
     }
 
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<(), KernelError>> {
         let mut results = Vec::with_capacity(changes.len());
+        // A run is one change of another table, or all changes of IPVS up to the next such one.
         for run in changes.chunk_by(|one, next| Ipvs::concerns(one) && Ipvs::concerns(next)) {
-            match run {
-                [change] if !Ipvs::concerns(change) => results.push(self.apply_one(change)),
-                _ => results.extend(self.ipvs.apply(run)),
+            match run.first().and_then(|change| self.apply_beside_ipvs(change)) {
+                Some(result) => results.push(result),
+                None => results.extend(self.ipvs.apply(run)),
             }
         }
         results
     }
 
-    fn host(&mut self, _addresses: &BTreeSet<IpAddr>) -> Result<HostFacts, KernelError> {
-        Ok(HostFacts::default())
+    fn host(&mut self, addresses: &BTreeSet<IpAddr>) -> Result<HostFacts, KernelError> {
+        host_facts(addresses)
     }
 }

@@ -1,11 +1,19 @@
 //! The kernel's tables: observed whole, changed one [`Change`] at a time. Shell: everything here does IO, nothing decides.
 
+mod addresses;
+mod epoch;
 mod error;
+mod host;
 mod ipvs;
 mod linux;
 mod netlink;
+mod nftables;
+mod program;
+mod routing;
 mod sysctl;
 
+pub use epoch::epoch;
+pub use host::host_facts;
 pub use ipvs::IpvsInfo;
 pub use linux::LinuxKernel;
 

@@ -1,1 +1,3 @@
 //! The lab.
+
+mod kernel;

@@ -7,6 +7,8 @@
 //! It leaves out what nothing here uses: the synchronisation daemon, zeroing counters, flushing.
 
 mod address;
+#[cfg(test)]
+mod captured;
 mod config;
 mod constants;
 mod destination;

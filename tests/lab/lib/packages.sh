@@ -1,0 +1,96 @@
+# What the lab needs of the distribution. Only what must run on this machine itself is installed on it (QEMU); all other
+# programs are downloaded and unpacked into a folder of the cache, which the lab lays over this machine's files: no daemon
+# starts here and nothing is left behind. Sourced by tests/lab/run.
+# shellcheck shell=bash
+
+# What the cases call inside. prometheus (for promtool) is fetched apart, since only one file of it is wanted.
+INSIDE_PACKAGES=(
+    bind9-dnsutils conntrack curl dnsmasq-base ethtool iproute2 iputils-ping ipvsadm jq kmod nftables nginx openssl
+    procps socat strace tcpdump
+)
+
+# host_needs COMMAND=PACKAGE... : installs what is missing, or says how to.
+host_needs() {
+    local pair missing=()
+    for pair in "$@"; do
+        have "${pair%%=*}" || missing+=("${pair##*=}")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if ! have apt-get; then
+        fail "this machine lacks $(first_words "$@"): install QEMU for x86 and kmod with your package manager; the rest of the lab then needs Debian or Ubuntu."
+    fi
+    is_root || fail "packages are missing; install them with: sudo apt-get install --no-install-recommends ${missing[*]}"
+    say "installing ${missing[*]}"
+    with_fresh_lists env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >"$CACHE/apt.log" 2>&1 ||
+        fail "apt-get could not install ${missing[*]}: see $CACHE/apt.log"
+}
+
+# The commands among COMMAND=PACKAGE pairs that are missing here.
+first_words() { local pair; for pair in "$@"; do have "${pair%%=*}" || printf '%s ' "${pair%%=*}"; done | sed 's/ $//'; }
+
+needs_debian() {
+    have apt-get || fail "the lab takes its programs from Debian's or Ubuntu's packages, and this machine has no apt-get: run it on one of these, or in a container of one."
+}
+
+# Runs a command of apt; if it fails, once more after the package lists have been renewed.
+with_fresh_lists() { "$@" || { is_root && apt-get update -q && "$@"; }; }
+
+# A name that changes when what we unpack would change.
+root_key() {
+    # shellcheck source=/dev/null
+    (. /etc/os-release; printf '%s\n' "$ID$VERSION_ID" "${INSIDE_PACKAGES[@]}" "$(dpkg --print-architecture)" 3) | sha256sum | cut -c1-12
+}
+
+lab_root() { echo "$CACHE/root-$(root_key)"; }
+
+prepare_root() {
+    local root
+    root=$(lab_root)
+    [ ! -d "$root" ] || return 0
+    needs_debian
+    say "fetching the programs that run inside (once)"
+    rm -rf "$CACHE/debs" "$root.new"
+    download_closure || fail "apt-get could not download the packages: see $CACHE/apt.log; perhaps 'sudo apt-get update' helps."
+    like_host_root "$root.new"
+    local deb
+    for deb in "$CACHE"/debs/archives/*.deb; do unpack "$deb" "$root.new"; done
+    unpack_promtool "$root.new"
+    rm -rf "$CACHE/debs"
+    mv "$root.new" "$root"
+}
+
+# Downloads the packages with all they need beyond what is installed here. No lock of apt is touched, so no root is needed.
+download_closure() {
+    mkdir -p "$CACHE/debs/archives/partial"
+    with_fresh_lists apt-get install -y -q --download-only --no-install-recommends --no-upgrade --no-remove \
+        -o Debug::NoLocking=1 -o Dir::Cache="$CACHE/debs" "${INSIDE_PACKAGES[@]}" >"$CACHE/apt.log" 2>&1
+}
+
+# download PACKAGE FOLDER : one package's file, without what it depends on.
+download() { (mkdir -p "$2" && cd "$2" && with_fresh_lists apt-get download -q "$1" >>"$CACHE/apt.log" 2>&1); }
+
+# An empty root with the same links as this machine's (/lib -> usr/lib ...): else an unpacked /lib would hide the host's.
+like_host_root() {
+    local link
+    mkdir -p "$1/usr"
+    for link in /bin /sbin /lib /lib32 /lib64 /libx32; do
+        [ ! -L "$link" ] || { ln -s "$(readlink "$link")" "$1$link"; mkdir -p "$1/usr$link"; }
+    done
+}
+
+# unpack DEB FOLDER [MEMBER...]
+unpack() {
+    local deb=$1 folder=$2
+    shift 2
+    mkdir -p "$folder"
+    dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink --no-same-owner -C "$folder" "$@"
+}
+
+# promtool is good to have, but the lab works without it (the cases that use it are skipped, and say so).
+unpack_promtool() {
+    if download prometheus "$CACHE/debs/prometheus"; then
+        unpack "$CACHE"/debs/prometheus/prometheus_*.deb "$1" ./usr/bin/promtool
+    else
+        say "promtool could not be had; going on without it"
+    fi
+}
