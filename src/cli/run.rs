@@ -5,9 +5,14 @@ use crate::director::run::{Parts, run as run_director};
 use crate::director::state_directory::StateDirectory;
 use crate::kernel::{LinuxKernel, epoch};
 use crate::model::Policy;
+use crate::probe::MOST_IN_FLIGHT;
 use anyhow::Context as _;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// Descriptors for everything but probes: listener, netlink, state, log.
+const OTHER_FILES: usize = 256;
 
 /// Runs a director with `policy` until SIGTERM or SIGINT.
 ///
@@ -15,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// When it cannot begin, each in one sentence that says what to do; nothing was changed then.
 pub(super) fn run(policy: Policy, state: &Path) -> anyhow::Result<ExitStatus> {
     let state = StateDirectory::lock(state)?;
+    make_room_for_sockets();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("director")
@@ -31,6 +37,25 @@ pub(super) fn run(policy: Policy, state: &Path) -> anyhow::Result<ExitStatus> {
     // A probe that hangs in the resolver or in a blocking read must not hold up the end.
     runtime.shutdown_background();
     result
+}
+
+/// Takes the soft limit of open files up to the hard one: 1,024, the usual soft limit, is less than the probes that may be
+/// in flight.
+fn make_room_for_sockets() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+        Ok((soft, hard))
+    });
+    let enough = u64::try_from(MOST_IN_FLIGHT + OTHER_FILES).unwrap_or(u64::MAX);
+    match raised {
+        Ok((_, hard)) if hard >= enough => {}
+        Ok((_, limit)) => tracing::warn!(
+            limit,
+            enough,
+            "few files may be open, so many probes at once will fail here; raise LimitNOFILE or ulimit -Hn"
+        ),
+        Err(error) => tracing::warn!("cannot raise the limit of open files: {error}"),
+    }
 }
 
 /// Two directors that boot together must not probe in step: the boot id differs.

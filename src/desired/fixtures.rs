@@ -1,9 +1,9 @@
 //! Small policies for the tests of the pure modules.
 
 use crate::model::{
-    Check, CheckTarget, Family, Forwarding, HostFacts, Initial, KernelSettings, MetricsSettings, OnFailure,
-    OnStop, Policy, Pool, ProbeSpec, Protocol, Reach, RealServer, SchedulerName, ServiceConfig, ServiceFlags,
-    ServiceKey, Thresholds, VirtualService,
+    Check, Family, Forwarding, HostFacts, Initial, KernelSettings, MetricsSettings, OnFailure, OnStop,
+    Policy, Pool, ProbeSpec, Protocol, Reach, RealServer, SchedulerName, ServiceConfig, ServiceFlags,
+    ServiceKey, TargetKey, Thresholds, VirtualService,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(crate) fn server(address: &str, forwarding: &Forwarding) -> RealServer {
         weight: 1,
         thresholds: Thresholds::default(),
         forwarding: forwarding.clone(),
-        check: Some(CheckTarget { check: "alive".into(), address: SocketAddr::new(ip(address), 80) }),
+        check: Some(TargetKey { check: "alive".into(), address: SocketAddr::new(ip(address), 80) }),
     }
 }
 

@@ -40,7 +40,7 @@ impl Adoption {
             (false, false) => Start::Failed,
             (false, true) => Start::Down,
         };
-        if let Some(target) = server.target() {
+        if let Some(target) = server.check.clone() {
             let known = self.starts.entry(target).or_insert(start);
             *known = stronger(*known, start);
         }

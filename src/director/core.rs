@@ -249,7 +249,7 @@ impl Core {
     }
 
     pub(super) fn target_of(&self, server: &RealServer) -> Option<&Target> {
-        self.targets.by_key(&server.target()?)
+        self.targets.by_key(server.check.as_ref()?)
     }
 
     fn time_passed(&mut self, at: Instant) {
@@ -364,7 +364,7 @@ fn users(policy: &Policy, targets: &Targets) -> BTreeMap<TargetId, Vec<ServerId>
     let mut users: BTreeMap<TargetId, Vec<ServerId>> = BTreeMap::new();
     for pool in policy.pools.values() {
         for server in &pool.servers {
-            if let Some(target) = server.target().and_then(|key| ids.get(&key).copied()) {
+            if let Some(target) = server.check.as_ref().and_then(|key| ids.get(key).copied()) {
                 users.entry(target).or_default().push(id(pool, server));
             }
         }

@@ -237,7 +237,7 @@ impl Reconciler {
         if !accepted.is_empty() {
             self.events.push(Event::Applied { cause, changes: accepted });
         }
-        self.due.get_or_insert(cause);
+        self.due.get_or_insert(Cause::Repair);
     }
 
     fn accepted(&mut self, change: &Change) {

@@ -37,7 +37,7 @@ impl Targets {
     pub(super) fn new(policy: &Policy, seed: u64, now: Instant, start: impl Fn(&TargetKey) -> Start) -> Self {
         let mut all = Self::default();
         let servers = policy.pools.values().flat_map(|pool| &pool.servers);
-        let keys: BTreeSet<TargetKey> = servers.filter_map(|server| server.target()).collect();
+        let keys: BTreeSet<TargetKey> = servers.filter_map(|server| server.check.clone()).collect();
         for key in keys {
             let Some(check) = policy.checks.get(&key.check) else { continue };
             let first = now + schedule::first_probe_after(seed, &key, check.interval);

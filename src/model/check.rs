@@ -98,5 +98,6 @@ pub enum Verify {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetKey {
     pub check: CheckName,
+    /// The RIP and its port, or what the check says instead.
     pub address: SocketAddr,
 }

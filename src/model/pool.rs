@@ -1,8 +1,8 @@
 //! Pools: virtual services, the real servers behind them, and the policy between the two.
 
-use super::{CheckName, Encapsulation, ForwardingMethod, ServiceConfig, ServiceKey, Thresholds};
+use super::{Encapsulation, ForwardingMethod, ServiceConfig, ServiceKey, TargetKey, Thresholds};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Name of a pool, unique in a policy.
@@ -75,14 +75,6 @@ pub enum Initial {
     Down,
 }
 
-/// Which check decides on a server, and whom the probe talks to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CheckTarget {
-    pub check: CheckName,
-    /// The RIP and its port, or what the check says instead.
-    pub address: SocketAddr,
-}
-
 /// A machine that answers, as one pool uses it. Everything inherited is written out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RealServer {
@@ -96,17 +88,8 @@ pub struct RealServer {
     pub weight: u32,
     pub thresholds: Thresholds,
     pub forwarding: Forwarding,
-    /// `None`: not checked, always up.
-    pub check: Option<CheckTarget>,
-}
-
-impl RealServer {
-    /// The running check that decides on it; `None` where it is not checked.
-    #[must_use]
-    pub fn target(&self) -> Option<super::TargetKey> {
-        let check = self.check.as_ref()?;
-        Some(super::TargetKey { check: check.check.clone(), address: check.address })
-    }
+    /// The running check that decides on it; `None`: not checked, always up.
+    pub check: Option<TargetKey>,
 }
 
 /// A virtual service of a pool, with the configuration it has in the kernel.

@@ -5,7 +5,7 @@ use super::checks::Choice;
 use super::forwarding;
 use super::names::automatic_name;
 use super::pool::{Context, Facts};
-use crate::model::{CheckTarget, Family, Forwarding, RealServer, Thresholds};
+use crate::model::{Family, Forwarding, RealServer, TargetKey, Thresholds};
 use crate::policy::address::Endpoint;
 use crate::policy::codes::Code;
 use crate::policy::defaults;
@@ -312,7 +312,7 @@ fn check_of(
     port: Option<u16>,
     facts: &Facts<'_>,
     context: &mut Context<'_, '_>,
-) -> Option<CheckTarget> {
+) -> Option<TargetKey> {
     let own = entry.options().map(|options| &options.check).filter(|field| !field.is_absent());
     let (choice, span) = match own {
         None => (facts.check.clone()?, facts.check_span?),
@@ -351,5 +351,5 @@ fn check_of(
         context.places.authorities.entry(path).or_insert(span);
     }
     context.used.insert(check.clone(), built.check);
-    Some(CheckTarget { check, address: SocketAddr::new(address, port) })
+    Some(TargetKey { check, address: SocketAddr::new(address, port) })
 }
