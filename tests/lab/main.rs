@@ -3,8 +3,12 @@
 //!
 //! A case makes a [`world::World`], does something to it, and says what must become true, by when.
 
-#![allow(clippy::disallowed_methods, reason = "the lab lives in real time: it reads the clock and polls with deadlines")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the lab lives in real time: it reads the clock and polls with deadlines"
+)]
 #![allow(dead_code, reason = "the world is a library for cases, and more cases come")]
 
+mod kernel;
 mod topology;
 mod world;

@@ -158,7 +158,8 @@ fn servers_fail_as_told() {
     let server = &world.real_servers[0];
     let address = server.addresses.ipv4.into();
     let client = &world.near_client;
-    let capture = Capture::start(client, "eth0", "tcp port 80 and tcp[tcpflags] & tcp-syn != 0", world.folder());
+    let capture =
+        Capture::start(client, "eth0", "tcp port 80 and tcp[tcpflags] & tcp-syn != 0", world.folder());
     assert_eq!(client.curl(&url("https", address, 443, "/")), Ok(server.greeting()));
     server.set_sick(true);
     assert!(client.curl(&url("http", address, 80, "/healthz")).expect_err("sick").contains("503"));
@@ -182,11 +183,15 @@ fn servers_fail_as_told() {
     server.wait_until_serving();
     server.hang();
     let quick = ["--max-time", "1"];
-    assert!(client.curl_with(&quick, &url("http", address, 80, "/")).expect_err("it hangs").contains("timed out"));
+    assert!(
+        client.curl_with(&quick, &url("http", address, 80, "/")).expect_err("it hangs").contains("timed out")
+    );
     server.resume();
     client.curl(&url("http", address, 80, "/")).expect("it goes on");
     server.namespace.set_cable(&world.near_switch, false);
-    assert!(client.curl_with(&quick, &url("http", address, 80, "/")).expect_err("no cable").contains("timed out"));
+    assert!(
+        client.curl_with(&quick, &url("http", address, 80, "/")).expect_err("no cable").contains("timed out")
+    );
     server.namespace.set_cable(&world.near_switch, true);
     client.curl(&url("http", address, 80, "/")).expect("it is back");
     assert!(capture.lines(client).len() > 40, "two packets a connection");

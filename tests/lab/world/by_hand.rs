@@ -4,10 +4,11 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::World;
-use super::addresses::{Family, family};
+use super::addresses::{Family, family, host_length};
 
 impl World {
-    /// Forwards packets and holds the VIP.
+    /// Forwards packets and holds the VIP, deprecated: else IPv6 would take the VIP as source of tunnelled packets, and a real
+    /// server, which holds it too, drops those as its own.
     pub(crate) fn prepare_director_by_hand(&self, vip: IpAddr) {
         self.director().sysctl(&[
             ("net.ipv4.ip_forward", "1"),
@@ -15,7 +16,9 @@ impl World {
             ("net.ipv4.conf.all.send_redirects", "0"),
             ("net.ipv4.conf.eth0.send_redirects", "0"),
         ]);
-        self.director().add_address(vip, "eth0");
+        let without_dad = if vip.is_ipv6() { "nodad" } else { "" };
+        self.director()
+            .ip(&format!("addr add {vip}/{} dev eth0 {without_dad} preferred_lft 0", host_length(vip)));
     }
 
     /// One virtual service with all real servers, in turn. `protocol` and `method` are options of ipvsadm: `-t`, `-m`.

@@ -23,7 +23,8 @@ impl Capture {
     pub(crate) fn start(namespace: &Namespace, interface: &str, filter: &str, folder: &Path) -> Self {
         let file = folder.join(format!("{}-{interface}.pcap", namespace.name()));
         let log = file.with_extension("log");
-        let arguments = ["-i", interface, "-n", "-U", "-Z", "root", "-w", file.to_str().expect("a plain path"), filter];
+        let arguments =
+            ["-i", interface, "-n", "-U", "-Z", "root", "-w", file.to_str().expect("a plain path"), filter];
         let process = Process::start(namespace, "tcpdump", &arguments, &log);
         until_true("capture", START_LIMIT, || process.log().contains("listening on"));
         Self { process, file }

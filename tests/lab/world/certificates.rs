@@ -41,7 +41,17 @@ fn names() -> Vec<String> {
 /// Makes a key and its certificate: self-signed, or signed by the authority that `arguments` name.
 fn request(arguments: &[&str], certificate: &Path, key: &Path) {
     let mut command = Command::new("openssl");
-    command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "30"]);
+    command.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-noenc",
+        "-days",
+        "30",
+    ]);
     command.args(["-out", text(certificate), "-keyout", text(key)]).args(arguments);
     let output = command.output().expect("openssl");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -79,7 +79,13 @@ fn service(protocol: &str, address: &str, rest: &[&str]) -> Service {
         _ => (address.to_owned(), rest),
     };
     let (scheduler, flags) = rest.split_first().expect("a scheduler");
-    Service { protocol: protocol.into(), address, scheduler: (*scheduler).into(), flags: flags.join(" "), destinations: vec![] }
+    Service {
+        protocol: protocol.into(),
+        address,
+        scheduler: (*scheduler).into(),
+        flags: flags.join(" "),
+        destinations: vec![],
+    }
 }
 
 fn destination(words: &[&str]) -> Destination {

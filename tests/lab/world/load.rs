@@ -89,7 +89,13 @@ fn pace(start: Instant, period: Duration, ticks: &Sender<()>, stopped: &Receiver
 }
 
 /// One tick, one request, until there are no more ticks.
-fn work(start: Instant, target: SocketAddr, path: &str, due: &Mutex<Receiver<()>>, requests: &Mutex<Vec<Request>>) {
+fn work(
+    start: Instant,
+    target: SocketAddr,
+    path: &str,
+    due: &Mutex<Receiver<()>>,
+    requests: &Mutex<Vec<Request>>,
+) {
     loop {
         let tick = due.lock().expect("no panic").recv();
         if tick.is_err() {
@@ -130,6 +136,11 @@ impl Report {
     #[track_caller]
     pub(crate) fn assert_no_failure(&self) {
         let failures: Vec<_> = self.failures().take(5).collect();
-        assert!(failures.is_empty(), "{} of {} failed: {failures:#?} ...", self.failures().count(), self.requests.len());
+        assert!(
+            failures.is_empty(),
+            "{} of {} failed: {failures:#?} ...",
+            self.failures().count(),
+            self.requests.len()
+        );
     }
 }

@@ -65,10 +65,12 @@ impl World {
     fn with_directors(count: usize) -> Self {
         let [near_switch, far_switch] = ["near-switch", "far-switch"].map(Namespace::new);
         let [near_client, far_client] = ["near-client", "far-client"].map(Namespace::new);
-        let directors: Vec<_> = ["director-a", "director-b"].into_iter().take(count).map(Namespace::new).collect();
+        let directors: Vec<_> =
+            ["director-a", "director-b"].into_iter().take(count).map(Namespace::new).collect();
         let servers = ["server-110", "server-210"].map(Namespace::new);
 
-        near_switch.connect(&directors.iter().chain(&servers).chain([&near_client]).collect::<Vec<_>>(), "eth0");
+        near_switch
+            .connect(&directors.iter().chain(&servers).chain([&near_client]).collect::<Vec<_>>(), "eth0");
         far_switch.connect(&directors.iter().chain([&far_client]).collect::<Vec<_>>(), "eth1");
         near_client.configure(&[("eth0", near(10))], None);
         far_client.configure(&[("eth1", far(10))], Some(far(1)));
@@ -76,8 +78,11 @@ impl World {
             director.configure(&[("eth0", near(near_host)), ("eth1", far(far_host))], None);
         }
         let folder = tempfile::tempdir().expect("a folder for the world");
-        let real_servers: Vec<_> =
-            servers.into_iter().zip([110, 210]).map(|(namespace, host)| RealServer::new(namespace, host, folder.path())).collect();
+        let real_servers: Vec<_> = servers
+            .into_iter()
+            .zip([110, 210])
+            .map(|(namespace, host)| RealServer::new(namespace, host, folder.path()))
+            .collect();
         real_servers.iter().for_each(RealServer::wait_until_serving);
         Self { real_servers, directors, near_client, far_client, near_switch, far_switch, folder }
     }

@@ -27,7 +27,8 @@ impl Namespace {
         let name = format!("lab{}-{}-{role}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let namespace = Self { name, role };
         File::create_new(namespace.path()).expect("a name for the namespace");
-        thread::scope(|scope| scope.spawn(|| pin_new_namespace(&namespace.path())).join()).expect("a new namespace");
+        thread::scope(|scope| scope.spawn(|| pin_new_namespace(&namespace.path())).join())
+            .expect("a new namespace");
         // Addresses are usable at once: nobody else can hold them, so nobody needs to be asked.
         namespace.sysctl(&[("net.ipv6.conf.all.accept_dad", "0"), ("net.ipv6.conf.default.accept_dad", "0")]);
         namespace
@@ -44,7 +45,8 @@ impl Namespace {
     /// Makes this a switch that connects machines by the named interface of theirs. It forwards at once and never holds
     /// multicast back. Its end of each cable bears the machine's role.
     pub(crate) fn connect(&self, machines: &[&Self], interface: &str) {
-        let mut lines = "link add br0 type bridge forward_delay 0 mcast_snooping 0\nlink set br0 up\n".to_owned();
+        let mut lines =
+            "link add br0 type bridge forward_delay 0 mcast_snooping 0\nlink set br0 up\n".to_owned();
         for Self { name, role } in machines {
             lines += &format!("link add {role} type veth peer name {interface} netns {name}\n");
             lines += &format!("link set {role} master br0 up\n");
@@ -56,7 +58,8 @@ impl Namespace {
     pub(crate) fn configure(&self, interfaces: &[(&str, Addresses)], gateway: Option<Addresses>) {
         let mut lines = "link set lo up\n".to_owned();
         for (interface, Addresses { ipv4, ipv6 }) in interfaces {
-            lines += &format!("addr add {ipv4}/24 dev {interface}\naddr add {ipv6}/64 dev {interface} nodad\n");
+            lines +=
+                &format!("addr add {ipv4}/24 dev {interface}\naddr add {ipv6}/64 dev {interface} nodad\n");
             lines += &format!("link set {interface} up\n");
         }
         if let Some(Addresses { ipv4, ipv6 }) = gateway {
@@ -98,7 +101,10 @@ impl Namespace {
     /// Reads a kernel parameter.
     pub(crate) fn read_sysctl(&self, name: &str) -> String {
         let path = format!("/proc/sys/{}", name.replace('.', "/"));
-        self.inside(|| fs::read_to_string(&path)).unwrap_or_else(|error| panic!("{path}: {error}")).trim().to_owned()
+        self.inside(|| fs::read_to_string(&path))
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
+            .trim()
+            .to_owned()
     }
 
     /// Runs a command line (words between blanks), which must succeed, and hands back what it prints.
@@ -122,7 +128,8 @@ impl Namespace {
     pub(crate) fn run_with_input(&self, program: &str, arguments: &[&str], input: &str) -> String {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.inside(|| command.spawn()).unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut child =
+            self.inside(|| command.spawn()).unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let written = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
         let output = child.wait_with_output().expect("an exit status");
         assert!(written.is_ok() || !output.status.success(), "{command:?} did not read all of its input");
@@ -156,7 +163,8 @@ impl Drop for Return {
 fn pin_new_namespace(path: &Path) {
     unshare(CloneFlags::CLONE_NEWNET).expect("a new namespace");
     let none: Option<&str> = None;
-    mount(Some("/proc/thread-self/ns/net"), path, none, MsFlags::MS_BIND, none).expect("a file for the namespace");
+    mount(Some("/proc/thread-self/ns/net"), path, none, MsFlags::MS_BIND, none)
+        .expect("a file for the namespace");
 }
 
 impl Drop for Namespace {

@@ -26,7 +26,8 @@ impl Process {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", program]).args(arguments).process_group(0);
         command.stdin(Stdio::null()).stdout(output.try_clone().expect("a second handle")).stderr(output);
-        let child = namespace.inside(|| command.spawn()).unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let child =
+            namespace.inside(|| command.spawn()).unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self { child, log: log.to_owned() }
     }
 
@@ -39,7 +40,8 @@ impl Process {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(self.process_id(), signal).unwrap_or_else(|error| panic!("signal {signal} to {}: {error}", self.pid()));
+        kill(self.process_id(), signal)
+            .unwrap_or_else(|error| panic!("signal {signal} to {}: {error}", self.pid()));
     }
 
     fn process_id(&self) -> Pid {

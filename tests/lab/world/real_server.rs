@@ -47,7 +47,8 @@ impl RealServer {
         let folder = world.join(host.to_string());
         fs::create_dir(&folder).expect("a folder for the server");
         fs::write(folder.join("slow"), slow_content()).expect("content");
-        fs::write(folder.join("nginx.conf"), nginx_configuration(addresses.ipv4, &folder)).expect("a configuration");
+        fs::write(folder.join("nginx.conf"), nginx_configuration(addresses.ipv4, &folder))
+            .expect("a configuration");
         let server = Self { web: None.into(), dns: None.into(), namespace, addresses, folder };
         server.start();
         server
@@ -64,7 +65,12 @@ impl RealServer {
         let configuration = self.folder.join("nginx.conf");
         let configuration = configuration.to_str().expect("a plain path");
         let log = self.folder.join("nginx.log");
-        let web = Process::start(&self.namespace, "nginx", &["-c", configuration, "-p", "/tmp", "-e", "stderr"], &log);
+        let web = Process::start(
+            &self.namespace,
+            "nginx",
+            &["-c", configuration, "-p", "/tmp", "-e", "stderr"],
+            &log,
+        );
         self.web.replace(Some(web));
     }
 
@@ -116,7 +122,15 @@ impl RealServer {
     /// Starts a name server whose TXT record of `who.lab` is this server's IPv4 address.
     pub(crate) fn start_dns(&self) {
         let who = format!("--txt-record=who.lab,{}", self.addresses.ipv4);
-        let arguments = ["--keep-in-foreground", "--no-resolv", "--no-hosts", "--user=root", "--pid-file", "--conf-file=/dev/null", &who];
+        let arguments = [
+            "--keep-in-foreground",
+            "--no-resolv",
+            "--no-hosts",
+            "--user=root",
+            "--pid-file",
+            "--conf-file=/dev/null",
+            &who,
+        ];
         let dns = Process::start(&self.namespace, "dnsmasq", &arguments, &self.folder.join("dnsmasq.log"));
         self.dns.replace(Some(dns));
         until_true("name server", START_LIMIT, || self.namespace.run("ss -Hlnu sport = 53").contains(":53"));
@@ -161,7 +175,8 @@ impl RealServer {
             (Encapsulation::Gre, IpAddr::V6(_)) => "ip6gre",
         };
         let own = if vip.is_ipv4() { IpAddr::V4(self.addresses.ipv4) } else { self.addresses.ipv6.into() };
-        self.namespace.ip(&format!("link add {device} type {kind} local {own} remote any\nlink set {device} up"));
+        self.namespace
+            .ip(&format!("link add {device} type {kind} local {own} remote any\nlink set {device} up"));
         if let Encapsulation::Gue { port } = encapsulation {
             let family = if vip.is_ipv4() { "" } else { "-6" };
             self.namespace.run(&format!("ip {family} fou add port {port} gue"));

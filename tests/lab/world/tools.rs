@@ -22,7 +22,16 @@ impl Namespace {
 
     pub(crate) fn curl_with(&self, arguments: &[&str], url: &str) -> Result<String, String> {
         let mut command = Command::new("curl");
-        command.args(["-q", "--silent", "--show-error", "--fail", "--noproxy", "*", "--max-time", ANSWER_LIMIT]);
+        command.args([
+            "-q",
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--noproxy",
+            "*",
+            "--max-time",
+            ANSWER_LIMIT,
+        ]);
         if url.starts_with("https:") {
             command.arg("--cacert").arg(&certificates::shared().authority);
         }
@@ -32,7 +41,9 @@ impl Namespace {
     /// The TXT record of `who.lab` at a name server: which real server answered.
     pub(crate) fn dig_who(&self, server: IpAddr) -> Result<String, String> {
         let server = format!("@{server}");
-        let answer = self.attempt(Command::new("dig").args(["+short", "+time=2", "+tries=1", &server, "who.lab", "TXT"]))?;
+        let answer = self.attempt(
+            Command::new("dig").args(["+short", "+time=2", "+tries=1", &server, "who.lab", "TXT"]),
+        )?;
         Ok(answer.trim().trim_matches('"').to_owned())
     }
 
@@ -47,7 +58,8 @@ impl Namespace {
         let mut listing: Value = serde_json::from_slice(&output.stdout).ok()?;
         let mut entries = std::mem::take(listing["nftables"].as_array_mut()?);
         entries.retain(|entry| entry.get("metainfo").is_none());
-        for entry in entries.iter_mut().filter_map(Value::as_object_mut).flat_map(|entry| entry.values_mut()) {
+        for entry in entries.iter_mut().filter_map(Value::as_object_mut).flat_map(|entry| entry.values_mut())
+        {
             entry.as_object_mut()?.remove("handle");
         }
         Some(entries)
@@ -57,7 +69,11 @@ impl Namespace {
     fn attempt(&self, command: &mut Command) -> Result<String, String> {
         let output = self.output(command);
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr) + &text(&output.stdout)) }
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr) + &text(&output.stdout))
+        }
     }
 
     /// A page over plain HTTP by the lab's own client: what curl does, without the time that a program takes to start.

@@ -8,7 +8,11 @@ const POLL_EVERY: Duration = Duration::from_millis(20);
 
 /// Tries until it succeeds and hands back what it got. Panics with the last error when `limit` has passed.
 #[track_caller]
-pub(crate) fn until<T, E: Display>(what: &str, limit: Duration, mut attempt: impl FnMut() -> Result<T, E>) -> T {
+pub(crate) fn until<T, E: Display>(
+    what: &str,
+    limit: Duration,
+    mut attempt: impl FnMut() -> Result<T, E>,
+) -> T {
     let start = Instant::now();
     loop {
         match attempt() {

@@ -1,0 +1,69 @@
+//! What can be typed. The help texts are the reference of the command line.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A director for the Linux Virtual Server: health-checked IPVS pools from one YAML policy.
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version, disable_help_subcommand = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Default place of the policy.
+const POLICY: &str = "/etc/tandem/tandem.yaml";
+/// Default place of the state; systemd's `StateDirectory=tandem`.
+const STATE: &str = "/var/lib/tandem";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the director in the foreground, until SIGTERM or SIGINT
+    Run {
+        /// The policy
+        #[arg(long, value_name = "FILE", default_value = POLICY)]
+        config: PathBuf,
+        /// Where the director keeps what it must know after a restart
+        #[arg(long, value_name = "DIRECTORY", default_value = STATE)]
+        state_directory: PathBuf,
+        /// Form of the log on stderr; TANDEM_LOG sets its level (info, debug, tandem::probe=trace, …)
+        #[arg(long, value_enum, default_value_t)]
+        log_format: LogFormat,
+    },
+    /// Validate a policy and print every problem; exit status 0 when it would start, 1 when not
+    Check {
+        /// The policy
+        #[arg(value_name = "FILE", default_value = POLICY)]
+        file: PathBuf,
+        /// Warnings count as errors
+        #[arg(long)]
+        strict: bool,
+        /// Print the policy with every default and merge written out
+        #[arg(long)]
+        resolved: bool,
+        /// Leave out what depends on this host: its routes and addresses
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Print the kernel changes that a policy would make now, and make none; exit status 0 for no change, 3 for changes
+    Plan {
+        /// The policy
+        #[arg(value_name = "FILE", default_value = POLICY)]
+        file: PathBuf,
+        /// As JSON on stdout
+        #[arg(long)]
+        json: bool,
+        /// Where the director keeps its state (only read)
+        #[arg(long, value_name = "DIRECTORY", default_value = STATE)]
+        state_directory: PathBuf,
+    },
+    /// Print the JSON Schema of a policy, for editors
+    Schema,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}

@@ -1,0 +1,88 @@
+//! `tandem check`: validates a policy and prints every problem. It changes nothing and needs no privilege.
+
+use super::ExitStatus;
+use super::files::Disk;
+use crate::model::HostFacts;
+use crate::policy::{self, Colour, Loaded, Severity};
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// What `check` was asked for.
+#[derive(Clone, Debug)]
+pub struct CheckOptions {
+    /// The policy file.
+    pub file: PathBuf,
+    /// Warnings count too.
+    pub strict: bool,
+    /// Print the policy with all defaults and merges, as YAML on standard output.
+    pub resolved: bool,
+    /// Ask nothing of this host: not its routes, addresses or certificates.
+    pub offline: bool,
+    /// Of the diagnostics.
+    pub colour: Colour,
+}
+
+/// Asks the kernel how this host reaches addresses.
+pub type AskHost<'a> = &'a dyn Fn(&BTreeSet<IpAddr>) -> anyhow::Result<HostFacts>;
+
+/// Checks a policy: diagnostics and a summary on `err`, the resolved policy on `out`.
+///
+/// # Errors
+/// A writer fails.
+pub fn check(
+    options: &CheckOptions,
+    host: AskHost<'_>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<ExitStatus> {
+    let mut loaded = policy::load(&options.file, &Disk);
+    if !options.offline {
+        ask_host(&mut loaded, host, err)?;
+    }
+    for diagnostic in &loaded.diagnostics {
+        write!(err, "{}", policy::render(diagnostic, &loaded.sources, options.colour))?;
+    }
+    writeln!(err, "{}: {}", options.file.display(), summary(&loaded, options.strict))?;
+    if let Some(policy) = loaded.policy.as_ref().filter(|_| options.resolved) {
+        write!(out, "{}", policy::resolved(policy))?;
+    }
+    Ok(if loaded.is_good(options.strict) { ExitStatus::Done } else { ExitStatus::Failed })
+}
+
+/// Advice is never in the way: where the host does not answer, one line says so.
+fn ask_host(loaded: &mut Loaded, host: AskHost<'_>, err: &mut dyn Write) -> anyhow::Result<()> {
+    let Some(policy) = &loaded.policy else { return Ok(()) };
+    match host(&policy::addresses_of_interest(policy, &loaded.places)) {
+        Ok(facts) => loaded.add_advice(&facts),
+        Err(error) => writeln!(err, "routes and addresses of this host were not looked at: {error:#}")?,
+    }
+    let unreadable = policy::unreadable_authorities(&loaded.places, &Disk);
+    loaded.add(unreadable);
+    Ok(())
+}
+
+/// One line for people: `1 pool, 2 real servers: ok`.
+fn summary(loaded: &Loaded, strict: bool) -> String {
+    let count = |severity| loaded.diagnostics.iter().filter(|found| found.severity() == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let problems: Vec<String> = [(errors, "error"), (warnings, "warning")]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| counted(number, word))
+        .collect();
+    let Some(policy) = &loaded.policy else { return format!("{}: refused", problems.join(", ")) };
+    let servers: BTreeSet<IpAddr> =
+        policy.pools.values().flat_map(|pool| &pool.servers).map(|server| server.address).collect();
+    let size = format!("{}, {}", counted(policy.pools.len(), "pool"), counted(servers.len(), "real server"));
+    match (problems.is_empty(), strict) {
+        (true, _) => format!("{size}: ok"),
+        (false, false) => format!("{size}: ok, with {}", problems.join(", ")),
+        (false, true) => format!("{size}: {}: refused, since --strict", problems.join(", ")),
+    }
+}
+
+fn counted(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}

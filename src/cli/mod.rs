@@ -1,0 +1,86 @@
+//! The command line (shell): one file a subcommand, each a function from parsed options and writers to an exit status.
+//! Messages for people go to stderr, data to stdout.
+
+mod arguments;
+pub mod check;
+mod exit;
+pub mod files;
+mod logging;
+mod plan;
+mod run;
+pub mod schema;
+
+pub use exit::ExitStatus;
+
+use crate::kernel;
+use crate::model::Policy;
+use crate::policy::{self, Colour};
+use arguments::{Arguments, Command};
+use check::CheckOptions;
+use clap::Parser as _;
+use files::Disk;
+use std::ffi::OsString;
+use std::io::{IsTerminal as _, Write};
+use std::path::Path;
+
+/// Runs the command line; the number that the process shall end with.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            error.print().ok();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    let mut err = std::io::stderr();
+    match dispatch(arguments.command, &mut std::io::stdout().lock(), &mut err) {
+        Ok(status) => status.code(),
+        Err(error) if is_broken_pipe(&error) => ExitStatus::Done.code(),
+        Err(error) => {
+            writeln!(err, "tandem: {error:#}").ok();
+            ExitStatus::Failed.code()
+        }
+    }
+}
+
+fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
+    match command {
+        Command::Run { config, state_directory, log_format } => {
+            logging::start(log_format)?;
+            let Some(policy) = load(&config, err)? else { return Ok(ExitStatus::Failed) };
+            run::run(policy, &state_directory)
+        }
+        Command::Check { file, strict, resolved, offline } => {
+            let options = CheckOptions { file, strict, resolved, offline, colour: colour() };
+            check::check(&options, &|addresses| Ok(kernel::host_facts(addresses)?), out, err)
+        }
+        Command::Plan { file, json, state_directory } => {
+            let Some(policy) = load(&file, err)? else { return Ok(ExitStatus::Failed) };
+            plan::plan(policy, &state_directory, json, out, err)
+        }
+        Command::Schema => schema::schema(out),
+    }
+}
+
+/// The policy of `file`; every problem is printed. `None` when it is refused.
+fn load(file: &Path, err: &mut dyn Write) -> anyhow::Result<Option<Policy>> {
+    let loaded = policy::load(file, &Disk);
+    for diagnostic in &loaded.diagnostics {
+        write!(err, "{}", policy::render(diagnostic, &loaded.sources, colour()))?;
+    }
+    if loaded.policy.is_none() {
+        writeln!(err, "{}: refused; nothing was changed", file.display())?;
+    }
+    Ok(loaded.policy)
+}
+
+fn colour() -> Colour {
+    let wanted = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    if wanted { Colour::Ansi } else { Colour::Plain }
+}
+
+/// The reader of our output has had enough (`tandem schema | head`).
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

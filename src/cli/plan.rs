@@ -1,0 +1,97 @@
+//! `tandem plan`: the kernel changes that a policy would make now. Makes none.
+
+use super::ExitStatus;
+use crate::director::core::{Beginning, Core};
+use crate::director::run::addresses;
+use crate::director::state_directory::StateDirectory;
+use crate::kernel::{Kernel, LinuxKernel, epoch};
+use crate::model::Policy;
+use crate::reconcile::{self, Change, Verb};
+use crate::time::Instant;
+use serde_json::json;
+use std::io::Write;
+use std::path::Path;
+
+/// Prints the plan of `policy` against the kernel of this host to `out`, as text or JSON.
+///
+/// # Errors
+/// When the kernel's tables cannot be read.
+pub(super) fn plan(
+    policy: Policy,
+    state: &Path,
+    as_json: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<ExitStatus> {
+    let mut kernel = LinuxKernel::open()?;
+    let (changes, waiting) = changes(policy, state, &mut kernel, err)?;
+    match as_json {
+        true => print_json(&changes, out)?,
+        false => print_text(&changes, waiting, out)?,
+    }
+    Ok(if changes.is_empty() { ExitStatus::Done } else { ExitStatus::Changes })
+}
+
+/// The changes, and how many servers would wait for their first success.
+fn changes(
+    policy: Policy,
+    state: &Path,
+    kernel: &mut dyn Kernel,
+    err: &mut dyn Write,
+) -> anyhow::Result<(Vec<Change>, usize)> {
+    let mut complain = |warning: String| {
+        writeln!(err, "warning: {warning}").ok();
+    };
+    let owned = StateDirectory::peek(state).load(&epoch()?, &mut complain);
+    let host = kernel.host(&addresses(&policy))?;
+    let observed = kernel.observe(&Core::first_scope(&policy, &host, &owned))?;
+    let beginning = Beginning {
+        policy,
+        host,
+        observed: observed.clone(),
+        owned: owned.clone(),
+        seed: 0,
+        now: Instant::ZERO,
+    };
+    let core = Core::new(beginning);
+    Ok((reconcile::plan(&core.tables(), &observed, &owned), core.waiting()))
+}
+
+fn print_text(changes: &[Change], waiting: usize, out: &mut dyn Write) -> std::io::Result<()> {
+    for change in changes {
+        writeln!(out, "{change}")?;
+    }
+    let count = |verb| changes.iter().filter(|change| change.verb() == verb).count();
+    match changes.len() {
+        0 => writeln!(out, "No changes: the kernel holds what the policy asks for.")?,
+        _ => writeln!(
+            out,
+            "{} to add, {} to change, {} to remove.",
+            count(Verb::Add),
+            count(Verb::Edit),
+            count(Verb::Remove)
+        )?,
+    }
+    if waiting > 0 {
+        writeln!(
+            out,
+            "{waiting} real server(s) are not in the table yet and join after their first success."
+        )?;
+    }
+    Ok(())
+}
+
+fn print_json(changes: &[Change], out: &mut dyn Write) -> anyhow::Result<()> {
+    let change = |change: &Change| {
+        json!({
+            "kind": change.kind(),
+            "table": change.table().name(),
+            "object": change.object().to_string(),
+            "text": change.to_string(),
+        })
+    };
+    let changes: Vec<_> = changes.iter().map(change).collect();
+    serde_json::to_writer_pretty(&mut *out, &json!({ "plan_version": 1, "changes": changes }))?;
+    writeln!(out)?;
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! `tandem run`: the director in the foreground.
+
+use super::ExitStatus;
+use crate::director::run::{Parts, run as run_director};
+use crate::director::state_directory::StateDirectory;
+use crate::kernel::{LinuxKernel, epoch};
+use crate::model::Policy;
+use anyhow::Context as _;
+use std::path::Path;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs a director with `policy` until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot begin, each in one sentence that says what to do; nothing was changed then.
+pub(super) fn run(policy: Policy, state: &Path) -> anyhow::Result<ExitStatus> {
+    let state = StateDirectory::lock(state)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("director")
+        .build()
+        .context("cannot start the threads of the director")?;
+    let epoch = epoch()?;
+    let kernel = LinuxKernel::open()?;
+    let seed = seed(&epoch);
+    let result = runtime.block_on(async {
+        let stop = stop_requested()?;
+        run_director(Parts { policy, kernel, state, epoch, seed }, stop).await?;
+        anyhow::Ok(ExitStatus::Done)
+    });
+    // A probe that hangs in the resolver or in a blocking read must not hold up the end.
+    runtime.shutdown_background();
+    result
+}
+
+/// Two directors that boot together must not probe in step: the boot id differs.
+fn seed(epoch: &crate::reconcile::Epoch) -> u64 {
+    let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    epoch.boot_id.bytes().chain(epoch.namespace.bytes()).fold(0xcbf2_9ce4_8422_2325, fold)
+}
+
+/// Resolves at SIGTERM or SIGINT. SIGHUP must not end a director whose operator is used to reloading by it.
+fn stop_requested() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = hangup.recv() => tracing::warn!(
+                    "SIGHUP: this version cannot reload; restart it (the table and its connections stay)"
+                ),
+            }
+        }
+    })
+}

@@ -1,0 +1,88 @@
+//! Small policies for the tests of the pure modules.
+
+use crate::model::{
+    Check, CheckTarget, Family, Forwarding, HostFacts, Initial, KernelSettings, MetricsSettings, OnFailure,
+    OnStop, Policy, Pool, ProbeSpec, Protocol, Reach, RealServer, SchedulerName, ServiceConfig, ServiceFlags,
+    ServiceKey, Thresholds, VirtualService,
+};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+pub(crate) fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+pub(crate) fn tcp(address: &str, port: u16) -> ServiceKey {
+    ServiceKey::Address { protocol: Protocol::Tcp, address: ip(address), port }
+}
+
+pub(crate) fn service(key: ServiceKey, scheduler: &str) -> VirtualService {
+    let config = ServiceConfig {
+        scheduler: SchedulerName(scheduler.to_owned()),
+        flags: ServiceFlags::default(),
+        persistence: None,
+        persistence_engine: None,
+    };
+    VirtualService { key, config, joined: Vec::new() }
+}
+
+pub(crate) fn server(address: &str, forwarding: &Forwarding) -> RealServer {
+    RealServer {
+        name: format!("{address}:80").into(),
+        address: ip(address),
+        port: None,
+        weight: 1,
+        thresholds: Thresholds::default(),
+        forwarding: forwarding.clone(),
+        check: Some(CheckTarget { check: "alive".into(), address: SocketAddr::new(ip(address), 80) }),
+    }
+}
+
+/// The classic: one VIP, two real servers, `rr`.
+pub(crate) fn pool(name: &str, vip: &str, forwarding: &Forwarding) -> Pool {
+    Pool {
+        name: name.into(),
+        services: vec![service(tcp(vip, 80), "rr")],
+        servers: vec![server("192.168.101.110", forwarding), server("192.168.101.210", forwarding)],
+        on_failure: OnFailure::Remove,
+        initial: Initial::Down,
+        untracked: false,
+        labels: Default::default(),
+    }
+}
+
+pub(crate) fn check() -> Check {
+    Check {
+        name: "alive".into(),
+        probe: ProbeSpec::Tcp,
+        interval: Duration::from_secs(1),
+        timeout: Duration::from_millis(500),
+        rise: 2,
+        fall: 3,
+        source: None,
+        interface: None,
+        mark: None,
+    }
+}
+
+pub(crate) fn policy(pools: impl IntoIterator<Item = Pool>) -> Policy {
+    Policy {
+        checks: [("alive".into(), check())].into(),
+        pools: pools.into_iter().map(|pool| (pool.name.clone(), pool)).collect(),
+        virtual_addresses: Vec::new(),
+        kernel: KernelSettings::default(),
+        metrics: MetricsSettings { listen: SocketAddr::from(([127, 0, 0, 1], 9752)), per_server: true },
+        on_stop: OnStop::Keep,
+    }
+}
+
+/// Every RIP of the policy on the link of `eth0`.
+pub(crate) fn host(policy: &Policy) -> HostFacts {
+    let servers = policy.pools.values().flat_map(|pool| &pool.servers);
+    let on_link = |server: &RealServer| (server.address, Reach::OnLink { interface: "eth0".into() });
+    HostFacts { reach: servers.map(on_link).collect() }
+}
+
+pub(crate) fn mark(mark: u32) -> ServiceKey {
+    ServiceKey::FirewallMark { family: Family::Ipv4, mark }
+}

@@ -1,0 +1,51 @@
+//! Services and destinations of one pool.
+
+use super::{Standing, obstacle};
+use crate::model::{
+    Destination, DestinationKey, HostFacts, OnFailure, Pool, RealServer, Service, ServiceKey, Tables,
+};
+
+/// Adds the services of `pool` to the tables, each with the destinations that its servers' standing allows.
+pub(super) fn add_pool(
+    tables: &mut Tables,
+    pool: &Pool,
+    host: &HostFacts,
+    standing: &impl Fn(&Pool, &RealServer) -> Standing,
+) {
+    for service in &pool.services {
+        let entry = Service { config: service.config.clone(), destinations: Default::default() };
+        tables.services.insert(service.key, entry);
+    }
+    for server in &pool.servers {
+        let up = standing(pool, server) == Standing::Up && obstacle(server, host).is_none();
+        for service in &pool.services {
+            add_destination(tables, pool, service.key, server, up);
+        }
+    }
+}
+
+/// Adds `server` to one service: with its weight, with weight 0 (quiesced), or not at all.
+fn add_destination(tables: &mut Tables, pool: &Pool, service: ServiceKey, server: &RealServer, up: bool) {
+    let weight = match (up, pool.on_failure) {
+        (true, _) => server.weight,
+        (false, OnFailure::Quiesce) => 0,
+        (false, OnFailure::Remove) => return,
+    };
+    let key = destination_key(service, server);
+    if weight != server.weight {
+        tables.entry_weights.insert((service, key), server.weight);
+    }
+    let destination =
+        Destination { method: server.forwarding.method(), weight, thresholds: server.thresholds };
+    if let Some(entry) = tables.services.get_mut(&service) {
+        entry.destinations.insert(key, destination);
+    }
+}
+
+/// Identity of `server` inside `service`. Without a port of its own it has the service's, and behind a mark or "every
+/// port" it has 0: the kernel keeps the port that the client asked for.
+#[must_use]
+pub fn destination_key(service: ServiceKey, server: &RealServer) -> DestinationKey {
+    let port = server.port.or(service.port()).unwrap_or(0);
+    DestinationKey { address: server.address, port }
+}

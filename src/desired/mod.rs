@@ -1,0 +1,58 @@
+//! What the kernel's tables should be, recomputed whole from (policy, verdicts, host). Pure.
+//!
+//! It does not know what the kernel holds, and changes nothing: [`crate::reconcile`] compares. One file a kernel table:
+//! [`ipvs`], [`ruleset`], [`sysctls`].
+
+mod ipvs;
+mod ruleset;
+mod sysctls;
+
+pub use ipvs::destination_key;
+
+use crate::model::{HostFacts, Policy, Pool, Reach, RealServer, Tables};
+
+/// Whether a real server takes part in its pool now, as its health sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Up,
+    Down,
+}
+
+/// Why a server that is up is kept out of the table all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// DR needs the real server on the director's own link: behind a gateway the frame would go to the router.
+    BehindGateway,
+}
+
+/// The desired tables. `standing` answers for a server of a pool.
+pub fn tables(
+    policy: &Policy,
+    host: &HostFacts,
+    standing: impl Fn(&Pool, &RealServer) -> Standing,
+) -> Tables {
+    let mut tables = Tables {
+        timeouts: policy.kernel.timeouts,
+        ruleset: ruleset::ruleset(policy),
+        sysctls: sysctls::sysctls(policy, host),
+        addresses: policy.virtual_addresses.iter().cloned().collect(),
+        ..Tables::default()
+    };
+    for pool in policy.pools.values() {
+        ipvs::add_pool(&mut tables, pool, host, &standing);
+    }
+    tables
+}
+
+/// What keeps a server of `pool` out of the table whatever its health says.
+#[must_use]
+pub fn obstacle(server: &RealServer, host: &HostFacts) -> Option<Obstacle> {
+    let direct = matches!(server.forwarding, crate::model::Forwarding::DirectRouting);
+    let behind = matches!(host.reach.get(&server.address), Some(Reach::Gateway { .. }));
+    (direct && behind).then_some(Obstacle::BehindGateway)
+}
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;

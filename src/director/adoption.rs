@@ -1,0 +1,66 @@
+//! What a director that starts takes over from the table that it finds. Pure.
+//!
+//! Nothing is flushed: a server that is in rotation stays until a check fails it, and its connections live on.
+
+use super::core::{ServerId, id};
+use crate::desired::destination_key;
+use crate::health::Start;
+use crate::model::{Initial, Observed, OnFailure, Policy, Pool, RealServer, TargetKey};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Taken over from the table.
+pub(super) struct Adoption {
+    /// Servers that were in rotation.
+    pub(super) servers: BTreeSet<ServerId>,
+    /// What is known of each target, from all the servers that it decides on.
+    pub(super) starts: BTreeMap<TargetKey, Start>,
+}
+
+impl Adoption {
+    pub(super) fn new(policy: &Policy, observed: &Observed) -> Self {
+        let mut adoption = Self { servers: BTreeSet::new(), starts: BTreeMap::new() };
+        for pool in policy.pools.values() {
+            for server in &pool.servers {
+                adoption.take(pool, server, observed);
+            }
+        }
+        adoption
+    }
+
+    fn take(&mut self, pool: &Pool, server: &RealServer, observed: &Observed) {
+        let weights = weights_found(pool, server, observed);
+        // Where failure quiesces, weight 0 says that the server was down; elsewhere it is an edit by somebody, and repaired.
+        let quiesces = pool.on_failure == OnFailure::Quiesce && server.weight > 0;
+        let in_rotation = weights.iter().any(|weight| *weight > 0 || !quiesces);
+        if in_rotation {
+            self.servers.insert(id(pool, server));
+        }
+        let start = match (in_rotation || pool.initial == Initial::Up, weights.is_empty()) {
+            (true, _) => Start::Up,
+            (false, false) => Start::Failed,
+            (false, true) => Start::Down,
+        };
+        if let Some(target) = server.target() {
+            let known = self.starts.entry(target).or_insert(start);
+            *known = stronger(*known, start);
+        }
+    }
+}
+
+/// The weights that a server has in the services of its pool, as far as it is there.
+fn weights_found(pool: &Pool, server: &RealServer, observed: &Observed) -> Vec<u32> {
+    let weight = |service| {
+        let key = destination_key(service, server);
+        Some(observed.services.get(&service)?.destinations.get(&key)?.weight)
+    };
+    pool.services.iter().filter_map(|service| weight(service.key)).collect()
+}
+
+/// Servers of one target may differ in what they knew: up counts most, then what was seen to be down.
+const fn stronger(one: Start, other: Start) -> Start {
+    match (one, other) {
+        (Start::Up, _) | (_, Start::Up) => Start::Up,
+        (Start::Failed, _) | (_, Start::Failed) => Start::Failed,
+        (Start::Down, Start::Down) => Start::Down,
+    }
+}

@@ -1,0 +1,373 @@
+//! The pure core of a director: probe outcomes, observations and time go in; probes to start and work for the kernel come
+//! out. The same code runs in the daemon and in tests.
+//!
+//! Invariants: at most one piece of kernel work is under way; the desired tables are always those of (policy, host,
+//! verdicts); a server enters the table only when its check has passed, or it was in the table that was adopted, or its
+//! pool says `initial: up`.
+
+use super::adoption::Adoption;
+use super::event::{Cause, Event};
+use super::reconciler::{Reconciler, Work};
+use super::statistics::Statistics;
+use super::targets::{Target, TargetId, Targets, Wish};
+use crate::desired::{self, Obstacle, Standing};
+use crate::health::{Input as HealthInput, ProbeId, Start};
+use crate::kernel::KernelError;
+use crate::model::{
+    HostFacts, Initial, Observed, OnStop, Outcome, Policy, Pool, PoolName, RealServer, Scope, Tables,
+    TargetKey,
+};
+use crate::reconcile::{self, Ownership};
+use crate::time::Instant;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What happened. Instants never go back.
+#[derive(Debug)]
+pub enum Input {
+    /// A probe that [`Output::StartProbe`] asked for has ended.
+    ProbeFinished {
+        at: Instant,
+        target: TargetId,
+        probe: ProbeId,
+        outcome: Outcome,
+        /// How much later than asked it started.
+        lateness: Duration,
+    },
+    /// The answer to [`Work::Observe`].
+    Observed { at: Instant, result: Result<Observed, KernelError> },
+    /// The answer to [`Work::Apply`]: one result a change.
+    Applied { at: Instant, took: Duration, results: Vec<Result<(), KernelError>> },
+    /// The host's routes were looked up anew.
+    Host { at: Instant, facts: HostFacts },
+    /// Time has passed.
+    Timeout { at: Instant },
+    /// The director shall stop, leaving behind what its policy says.
+    Stop { at: Instant },
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Output {
+    StartProbe {
+        target: TargetId,
+        probe: ProbeId,
+        give_up_at: Instant,
+    },
+    /// Work for the kernel thread; its answer comes back as an input.
+    Kernel(Work),
+    /// The record of what is ours changed: write it.
+    Record(Ownership),
+    Tell(Event),
+    /// Everything is as it shall be left behind.
+    Stopped,
+    /// Nothing until an input comes, at the latest [`Input::Timeout`] at the deadline.
+    Wait {
+        deadline: Option<Instant>,
+    },
+}
+
+/// A server of a pool, by name.
+pub(super) type ServerId = (PoolName, Arc<str>);
+
+/// The director's pools.
+#[derive(Debug)]
+pub struct Core {
+    pub(super) policy: Policy,
+    pub(super) host: HostFacts,
+    pub(super) targets: Targets,
+    /// The servers that each target decides on.
+    users: BTreeMap<TargetId, Vec<ServerId>>,
+    /// Servers that were in the table at the start: they stay until a check fails them.
+    adopted: BTreeSet<ServerId>,
+    obstructed: BTreeSet<ServerId>,
+    pub(super) reconciler: Reconciler,
+    pub(super) statistics: Statistics,
+    outputs: VecDeque<Output>,
+    /// Whether something changed that the desired tables depend on.
+    undecided: bool,
+    stopping: bool,
+    now: Instant,
+}
+
+/// What a director starts from.
+#[derive(Debug)]
+pub struct Beginning {
+    pub policy: Policy,
+    pub host: HostFacts,
+    /// The kernel as it was found, observed with [`Core::first_scope`].
+    pub observed: Observed,
+    /// What an earlier run left in the state directory, valid in this boot and namespace.
+    pub owned: Ownership,
+    /// Spreads the probes; two directors should have different ones.
+    pub seed: u64,
+    pub now: Instant,
+}
+
+impl Core {
+    /// What the first observation must look at.
+    #[must_use]
+    pub fn first_scope(policy: &Policy, host: &HostFacts, owned: &Ownership) -> Scope {
+        reconcile::scope(&desired::tables(policy, host, |_, _| Standing::Down), owned)
+    }
+
+    /// A director that adopts what it finds.
+    #[must_use]
+    pub fn new(beginning: Beginning) -> Self {
+        let Beginning { policy, host, observed, owned, seed, now } = beginning;
+        let Adoption { servers: adopted, starts } = Adoption::new(&policy, &observed);
+        let start = |key: &TargetKey| starts.get(key).copied().unwrap_or(Start::Down);
+        let targets = Targets::new(&policy, seed, now, start);
+        let users = users(&policy, &targets);
+        let mut core = Self {
+            reconciler: Reconciler::new(Tables::default(), Observed::default(), Ownership::default(), now),
+            obstructed: BTreeSet::new(),
+            statistics: Statistics::new(&policy),
+            outputs: VecDeque::new(),
+            undecided: false,
+            stopping: false,
+            policy,
+            host,
+            targets,
+            users,
+            adopted,
+            now,
+        };
+        core.tell_adoption(&observed);
+        core.note_obstacles();
+        core.reconciler = Reconciler::new(core.tables(), observed, owned, now);
+        core.count_pools();
+        core
+    }
+
+    /// The tables that policy, host and verdicts ask for now.
+    #[must_use]
+    pub fn tables(&self) -> Tables {
+        desired::tables(&self.policy, &self.host, |pool, server| self.standing(pool, server))
+    }
+
+    /// Takes in what happened; call [`Core::poll`] afterwards until it says [`Output::Wait`].
+    pub fn handle(&mut self, input: Input) {
+        match input {
+            Input::ProbeFinished { at, target, probe, outcome, lateness } => {
+                self.now = at;
+                if let Some(known) = self.targets.get(target) {
+                    self.statistics.probe(&known.key.check, &outcome, lateness);
+                }
+                self.probe_finished(target, HealthInput::ProbeFinished { at, probe, outcome });
+            }
+            Input::Observed { at, result } => {
+                self.now = at;
+                let record = self.reconciler.observe(result, at);
+                self.outputs.extend(record.map(Output::Record));
+            }
+            Input::Applied { at, took, results } => {
+                self.now = at;
+                self.statistics.passes.record(took);
+                self.reconciler.applied(results, at);
+            }
+            Input::Host { at, facts } => {
+                self.now = at;
+                self.undecided |= facts != self.host;
+                self.host = facts;
+                self.note_obstacles();
+            }
+            Input::Timeout { at } => self.time_passed(at),
+            Input::Stop { at } => self.stop(at),
+        }
+    }
+
+    /// What to do next.
+    pub fn poll(&mut self) -> Output {
+        if let Some(output) = self.outputs.pop_front() {
+            return output;
+        }
+        self.decide();
+        let work = self.reconciler.poll(self.now);
+        let events = std::mem::take(&mut self.reconciler.events);
+        self.outputs.extend(events.into_iter().map(Output::Tell));
+        self.outputs.extend(work.map(Output::Kernel));
+        if let Some(output) = self.outputs.pop_front() {
+            return output;
+        }
+        if self.stopping && self.reconciler.is_quiet() {
+            return Output::Stopped;
+        }
+        let deadlines = [self.reconciler.deadline(), self.targets.deadline().filter(|_| !self.stopping)];
+        Output::Wait { deadline: deadlines.into_iter().flatten().min() }
+    }
+
+    /// Whether the tables are applied and each pool has a first verdict: what `/readyz` tells. The error names what is
+    /// missing.
+    ///
+    /// # Errors
+    /// A sentence that says what is still awaited.
+    pub fn readiness(&self) -> Result<(), String> {
+        if !self.reconciler.is_applied() {
+            return Err("the tables have not been applied yet".to_owned());
+        }
+        for pool in self.policy.pools.values() {
+            let decided =
+                |server: &RealServer| self.target_of(server).is_none_or(|found| found.machine.is_settled());
+            if !pool.servers.is_empty() && !pool.servers.iter().any(decided) {
+                return Err(format!("pool {}: no server has a verdict yet", pool.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the first pass is through: everything is applied that the kernel accepts.
+    #[must_use]
+    pub fn is_applied(&self) -> bool {
+        self.reconciler.is_applied()
+    }
+
+    /// Servers that are in no table because no probe has passed yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let waits = |pool: &Pool| {
+            let down = |server: &&RealServer| self.standing(pool, server) == Standing::Down;
+            pool.servers.iter().filter(down).count()
+        };
+        self.policy.pools.values().map(waits).sum()
+    }
+
+    /// What a running check asks, and whom.
+    #[must_use]
+    pub fn target(&self, id: TargetId) -> Option<&TargetKey> {
+        self.targets.get(id).map(|target| &target.key)
+    }
+
+    /// Whether a server takes part in its pool. Two pools may share a target and differ in what they knew at the start: so
+    /// before the first verdict each server stands as its own pool says.
+    pub(super) fn standing(&self, pool: &Pool, server: &RealServer) -> Standing {
+        let Some(target) = self.target_of(server) else { return Standing::Up };
+        let trusted = || pool.initial == Initial::Up || self.adopted.contains(&id(pool, server));
+        let up = target.machine.is_up() && (target.machine.is_settled() || trusted());
+        if up { Standing::Up } else { Standing::Down }
+    }
+
+    pub(super) fn target_of(&self, server: &RealServer) -> Option<&Target> {
+        self.targets.by_key(&server.target()?)
+    }
+
+    fn time_passed(&mut self, at: Instant) {
+        self.now = at;
+        if !self.stopping {
+            let wishes = self.targets.time_passed(at);
+            self.take(wishes);
+        }
+    }
+
+    fn stop(&mut self, at: Instant) {
+        self.now = at;
+        self.stopping = true;
+        if self.policy.on_stop == OnStop::Remove {
+            self.reconciler.desire(Tables::default(), Cause::Stop);
+        }
+    }
+
+    /// One outcome out of thousands changes anything for the tables: only such a one makes them be computed anew.
+    fn probe_finished(&mut self, id: TargetId, input: HealthInput) {
+        let standing = |targets: &Targets| {
+            targets.get(id).map(|target| (target.machine.is_up(), target.machine.is_settled()))
+        };
+        let before = standing(&self.targets);
+        let wishes = self.targets.handle(id, input);
+        self.undecided |= standing(&self.targets) != before;
+        self.take(wishes);
+    }
+
+    /// Computes the desired tables anew, once for all the verdicts that came while the kernel was busy: a rack that fails
+    /// is one pass. A stopping director has nothing left to decide.
+    fn decide(&mut self) {
+        if self.undecided && !self.stopping && self.reconciler.is_idle() {
+            self.undecided = false;
+            let tables = self.tables();
+            self.reconciler.desire(tables, Cause::Decision);
+            self.count_pools();
+        }
+    }
+
+    /// The weight that the kernel shall have; 0 when the server shall get no new connection.
+    pub(super) fn effective_weight(&self, pool: &Pool, server: &RealServer) -> u32 {
+        let used =
+            self.standing(pool, server) == Standing::Up && desired::obstacle(server, &self.host).is_none();
+        if used { server.weight } else { 0 }
+    }
+
+    fn count_pools(&mut self) {
+        let serves = |pool: &Pool| pool.servers.iter().any(|server| self.effective_weight(pool, server) > 0);
+        let up: Vec<_> = self.policy.pools.iter().map(|(name, pool)| (name.clone(), serves(pool))).collect();
+        for (name, up) in up {
+            self.statistics.pool(&name, up);
+        }
+    }
+
+    fn take(&mut self, wishes: Vec<Wish>) {
+        for wish in wishes {
+            let output = match wish {
+                Wish::StartProbe { target, probe, give_up_at } => {
+                    Some(Output::StartProbe { target, probe, give_up_at })
+                }
+                Wish::Verdict { target, up } => self.verdict(target, up).map(Output::Tell),
+            };
+            self.outputs.extend(output);
+        }
+    }
+
+    fn verdict(&mut self, id: TargetId, up: bool) -> Option<Event> {
+        let target = self.targets.get(id)?;
+        let servers = self.users.get(&id).cloned().unwrap_or_default();
+        let reason = target.machine.reason().clone();
+        self.statistics.verdict(&servers, up, reason.label());
+        Some(Event::Verdict { target: target.key.clone(), up, reason, servers })
+    }
+
+    fn tell_adoption(&mut self, observed: &Observed) {
+        let named: BTreeSet<_> =
+            self.policy.pools.values().flat_map(|pool| &pool.services).map(|service| service.key).collect();
+        let (ours, foreign): (Vec<_>, Vec<_>) =
+            observed.services.keys().copied().partition(|key| named.contains(key));
+        if !ours.is_empty() || !foreign.is_empty() {
+            self.outputs.push_back(Output::Tell(Event::Adopted { ours, foreign }));
+        }
+    }
+
+    /// Tells of servers that the host cannot reach as their forwarding method needs, and of those it can reach again.
+    fn note_obstacles(&mut self) {
+        let mut now = BTreeSet::new();
+        for pool in self.policy.pools.values() {
+            for server in &pool.servers {
+                if let Some(Obstacle::BehindGateway) = desired::obstacle(server, &self.host) {
+                    now.insert(id(pool, server));
+                }
+            }
+        }
+        let changed: Vec<_> = now.symmetric_difference(&self.obstructed).cloned().collect();
+        for (pool, server) in changed {
+            let obstructed = now.contains(&(pool.clone(), server.clone()));
+            self.outputs.push_back(Output::Tell(Event::Obstructed { pool, server, obstructed }));
+        }
+        self.obstructed = now;
+    }
+}
+
+pub(super) fn id(pool: &Pool, server: &RealServer) -> ServerId {
+    (pool.name.clone(), server.name.clone())
+}
+
+/// Each target's servers.
+fn users(policy: &Policy, targets: &Targets) -> BTreeMap<TargetId, Vec<ServerId>> {
+    let ids: BTreeMap<&TargetKey, TargetId> = targets.iter().map(|(id, target)| (&target.key, id)).collect();
+    let mut users: BTreeMap<TargetId, Vec<ServerId>> = BTreeMap::new();
+    for pool in policy.pools.values() {
+        for server in &pool.servers {
+            if let Some(target) = server.target().and_then(|key| ids.get(&key).copied()) {
+                users.entry(target).or_default().push(id(pool, server));
+            }
+        }
+    }
+    users
+}

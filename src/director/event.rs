@@ -1,0 +1,53 @@
+//! What happened, in a form that the log, and later the event stream, print. One event a decision.
+
+use crate::health::Reason;
+use crate::model::{PoolName, ServiceKey, TargetKey};
+use crate::reconcile::{Change, Object};
+use std::sync::Arc;
+
+/// One decision or one observation worth telling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The table that was found at start: services of ours that were there, and those of others.
+    Adopted { ours: Vec<ServiceKey>, foreign: Vec<ServiceKey> },
+    /// A check's verdict on a target changed, and with it these servers of these pools.
+    Verdict { target: TargetKey, up: bool, reason: Reason, servers: Vec<(PoolName, Arc<str>)> },
+    /// The kernel accepted these changes.
+    Applied { cause: Cause, changes: Vec<Change> },
+    /// Somebody else changed what is ours; the changes that repair it.
+    Drift { changes: Vec<Change> },
+    /// The kernel refused a change; told once for each object and message.
+    Refused { object: Object, message: String },
+    /// A refused object was accepted at last.
+    Accepted { object: Object },
+    /// The kernel could not be read; told once for each message.
+    Unreadable { message: String },
+    /// A server that is up cannot be used for a reason of the host's, or can again.
+    Obstructed { pool: PoolName, server: Arc<str>, obstructed: bool },
+}
+
+/// Why changes were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The first pass after the start.
+    Start,
+    /// A verdict, or the host's routes, changed.
+    Decision,
+    /// The kernel's table had drifted, or a refused change was tried again.
+    Repair,
+    /// The director stops and its policy says `on_stop: remove`.
+    Stop,
+}
+
+impl Cause {
+    /// The word in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Decision => "decision",
+            Self::Repair => "repair",
+            Self::Stop => "stop",
+        }
+    }
+}

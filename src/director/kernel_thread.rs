@@ -1,0 +1,123 @@
+//! The thread that owns the kernel (shell): jobs come in, answers go out, one at a time. A dump of a large table or a slow
+//! netlink call holds up nothing but the next job.
+
+use super::reconciler::Work;
+use super::run::RunError;
+use super::state_directory::StateDirectory;
+use crate::kernel::{Kernel, KernelError};
+use crate::model::{HostFacts, Observed, Scope};
+use crate::reconcile::Ownership;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Jobs that may wait: one piece of work, a record and a look at the host at most; more is a bug, and waits.
+const QUEUE: usize = 8;
+
+/// What the thread is asked to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    Work(Work),
+    Record(Ownership),
+    /// Look up how the host reaches these addresses.
+    Host(BTreeSet<IpAddr>),
+}
+
+/// What it answers.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Observed(Result<Observed, KernelError>),
+    Applied { results: Vec<Result<(), KernelError>>, took: Duration },
+    Host(Result<HostFacts, KernelError>),
+}
+
+/// The two ends of the thread. It ends when the sender is dropped; the receiver ends when the thread does.
+#[derive(Debug)]
+pub(super) struct KernelThread {
+    pub(super) jobs: mpsc::Sender<Job>,
+    pub(super) answers: mpsc::Receiver<Answer>,
+}
+
+impl KernelThread {
+    /// Starts the thread.
+    pub(super) fn start(kernel: Box<dyn Kernel>, state: StateDirectory) -> std::io::Result<Self> {
+        let (jobs, incoming) = mpsc::channel(QUEUE);
+        let (outgoing, answers) = mpsc::channel(QUEUE);
+        let worker = Worker { kernel, state, told: None };
+        std::thread::Builder::new()
+            .name("kernel".to_owned())
+            .spawn(move || worker.serve(incoming, &outgoing))?;
+        Ok(Self { jobs, answers })
+    }
+
+    /// Looks at the host. Only before the loop runs: it takes the next answer for its own.
+    pub(super) async fn host(&mut self, addresses: BTreeSet<IpAddr>) -> Result<HostFacts, RunError> {
+        match self.ask(Job::Host(addresses)).await? {
+            Answer::Host(result) => Ok(result?),
+            Answer::Observed(_) | Answer::Applied { .. } => Err(RunError::KernelThreadEnded),
+        }
+    }
+
+    /// Observes the tables. Only before the loop runs.
+    pub(super) async fn observe(&mut self, scope: Scope) -> Result<Observed, RunError> {
+        match self.ask(Job::Work(Work::Observe(scope))).await? {
+            Answer::Observed(result) => Ok(result?),
+            Answer::Host(_) | Answer::Applied { .. } => Err(RunError::KernelThreadEnded),
+        }
+    }
+
+    async fn ask(&mut self, job: Job) -> Result<Answer, RunError> {
+        self.jobs.send(job).await.map_err(|_| RunError::KernelThreadEnded)?;
+        self.answers.recv().await.ok_or(RunError::KernelThreadEnded)
+    }
+}
+
+struct Worker {
+    kernel: Box<dyn Kernel>,
+    state: StateDirectory,
+    /// The last complaint about the state directory, so that each is logged once.
+    told: Option<String>,
+}
+
+impl Worker {
+    fn serve(mut self, mut incoming: mpsc::Receiver<Job>, outgoing: &mpsc::Sender<Answer>) {
+        while let Some(job) = incoming.blocking_recv() {
+            let answer = self.answer(job);
+            if answer.is_some_and(|answer| outgoing.blocking_send(answer).is_err()) {
+                return;
+            }
+        }
+    }
+
+    fn answer(&mut self, job: Job) -> Option<Answer> {
+        match job {
+            Job::Work(Work::Observe(scope)) => Some(Answer::Observed(self.kernel.observe(&scope))),
+            Job::Work(Work::Apply { record, changes }) => {
+                let start = tokio::time::Instant::now();
+                self.save(&record);
+                let results = self.kernel.apply(&changes);
+                Some(Answer::Applied { results, took: start.elapsed() })
+            }
+            Job::Record(record) => {
+                self.save(&record);
+                None
+            }
+            Job::Host(addresses) => Some(Answer::Host(self.kernel.host(&addresses))),
+        }
+    }
+
+    /// A full disk must not keep a dead server in the table: the change is made all the same, and the operator is told.
+    fn save(&mut self, record: &Ownership) {
+        match self.state.save(record) {
+            Ok(()) => self.told = None,
+            Err(error) => {
+                let message = error.to_string();
+                if self.told.as_ref() != Some(&message) {
+                    tracing::error!("{message}; what is ours is not recorded until this is mended");
+                }
+                self.told = Some(message);
+            }
+        }
+    }
+}

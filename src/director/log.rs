@@ -1,0 +1,57 @@
+//! Events as log lines (shell): one line a decision, with fields. Nothing parses these lines.
+
+use super::event::{Cause, Event};
+use crate::reconcile::Change;
+use tracing::{debug, error, info, warn};
+
+/// Changes that are logged one by one; a larger batch is logged as its counts, and one by one at level debug.
+const ONE_BY_ONE: usize = 20;
+
+/// Writes one event.
+pub(super) fn tell(event: &Event) {
+    match event {
+        Event::Adopted { ours, foreign } => info!(
+            ours = ours.len(),
+            foreign = foreign.len(),
+            "found a table: what is right in it is left alone, foreign services are never touched"
+        ),
+        Event::Verdict { target, up, reason, servers } => {
+            let servers: Vec<_> = servers.iter().map(|(pool, server)| format!("{pool}/{server}")).collect();
+            let (check, address, servers) = (&target.check, target.address, servers.join(" "));
+            match up {
+                true => info!(%check, %address, servers, "up: {reason}"),
+                false => warn!(%check, %address, servers, "down: {reason}"),
+            }
+        }
+        Event::Applied { cause, changes } => applied(*cause, changes),
+        Event::Drift { changes } => {
+            warn!(changes = changes.len(), "somebody else changed what is ours; repairing");
+            for change in changes.iter().take(ONE_BY_ONE) {
+                warn!("drift, repaired by: {change}");
+            }
+        }
+        Event::Refused { object, message } => error!(%object, "{message}; tried again with increasing waits"),
+        Event::Accepted { object } => info!(%object, "accepted after it had been refused"),
+        Event::Unreadable { message } => error!("cannot read the kernel's tables: {message}"),
+        Event::Obstructed { pool, server, obstructed: true } => warn!(
+            %pool, %server,
+            "not used: DR needs the real server on the director's own link, and the route leads through a gateway"
+        ),
+        Event::Obstructed { pool, server, obstructed: false } => {
+            info!(%pool, %server, "on the director's link again: used");
+        }
+    }
+}
+
+fn applied(cause: Cause, changes: &[Change]) {
+    if changes.len() <= ONE_BY_ONE {
+        for change in changes {
+            info!(cause = cause.name(), "{change}");
+        }
+        return;
+    }
+    info!(cause = cause.name(), changes = changes.len(), "applied");
+    for change in changes {
+        debug!(cause = cause.name(), "{change}");
+    }
+}

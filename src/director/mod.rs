@@ -1,0 +1,23 @@
+//! The director: health, desired tables and reconciliation composed into one machine, and the loop that feeds it.
+//!
+//! [`core`] is pure: inputs carry their instant, outputs say what to do. [`run`] is the only event loop of the pools, and
+//! the only place that knows every module.
+
+mod adoption;
+mod clock;
+pub mod core;
+pub mod event;
+pub mod histogram;
+mod kernel_thread;
+mod log;
+mod picture;
+mod publisher;
+pub mod reconciler;
+pub mod run;
+pub mod snapshot;
+pub mod state_directory;
+mod statistics;
+pub mod targets;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! The core's view of everything as a [`Snapshot`]. Pure: one pass over pools, servers and destinations.
+
+use super::core::{Core, id};
+use super::snapshot::{
+    CheckSnapshot, DestinationSnapshot, PoolSnapshot, ReconcileSnapshot, ServerSnapshot, ServiceSnapshot,
+    Snapshot,
+};
+use super::statistics::{PoolCounts, ServerCounts};
+use crate::desired::{Standing, destination_key};
+use crate::model::{Pool, RealServer, VirtualService};
+use crate::time::Instant;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The one policy that a director without reload ever has.
+const FIRST_GENERATION: u64 = 1;
+
+impl Core {
+    /// Everything that there is to tell, now. `epoch` is the Unix time of [`Instant::ZERO`].
+    #[must_use]
+    pub fn snapshot(&self, taken_at: Instant, epoch: Duration) -> Snapshot {
+        let counts = &self.reconciler.counts;
+        Snapshot {
+            taken_at,
+            epoch,
+            policy_generation: FIRST_GENERATION,
+            readiness: self.readiness(),
+            per_server: self.policy.metrics.per_server,
+            pools: self.policy.pools.values().map(|pool| self.pool_snapshot(pool)).collect(),
+            checks: self.check_snapshots(),
+            reconcile: ReconcileSnapshot {
+                succeeded: counts.passes_ok,
+                failed: counts.passes_failed,
+                changes: counts.changes.clone(),
+                duration: self.statistics.passes.clone(),
+                last_success: counts.last_success,
+                pending_changes: counts.pending,
+            },
+            drift: counts.drift.clone(),
+        }
+    }
+
+    fn check_snapshots(&self) -> Vec<CheckSnapshot> {
+        let checks = self.statistics.checks.iter();
+        checks
+            .map(|(name, statistics)| CheckSnapshot { name: name.clone(), statistics: statistics.clone() })
+            .collect()
+    }
+
+    fn pool_snapshot(&self, pool: &Pool) -> PoolSnapshot {
+        let PoolCounts { up, transitions, .. } =
+            self.statistics.pools.get(&pool.name).cloned().unwrap_or_default();
+        PoolSnapshot {
+            name: pool.name.clone(),
+            labels: Arc::new(pool.labels.clone()),
+            up,
+            transitions,
+            servers: pool.servers.iter().map(|server| self.server_snapshot(pool, server)).collect(),
+            services: pool.services.iter().map(|service| self.service_snapshot(pool, service)).collect(),
+        }
+    }
+
+    fn server_snapshot(&self, pool: &Pool, server: &RealServer) -> ServerSnapshot {
+        let target = self.target_of(server);
+        let last = target.and_then(|target| target.machine.last_outcome()).map(|(_, outcome)| outcome);
+        let failure = last.and_then(|outcome| outcome.result.as_ref().err());
+        let counts = self.statistics.servers.get(&id(pool, server)).copied();
+        let ServerCounts { went_up, went_down } = counts.unwrap_or_default();
+        let effective_weight = self.effective_weight(pool, server);
+        ServerSnapshot {
+            name: server.name.clone(),
+            up: self.standing(pool, server) == Standing::Up,
+            checked: server.check.is_some(),
+            in_rotation: effective_weight > 0,
+            configured_weight: server.weight,
+            effective_weight,
+            last_change: target.and_then(|target| target.machine.changed_at()),
+            last_check_duration: last.map(|outcome| outcome.duration),
+            went_up,
+            went_down,
+            reason: target.map(|target| target.machine.reason().to_string().into()),
+            last_failure: failure.map(|failure| failure.to_string().into()),
+        }
+    }
+
+    fn service_snapshot(&self, pool: &Pool, service: &VirtualService) -> ServiceSnapshot {
+        let observed = self.reconciler.observed();
+        let held = observed.services.get(&service.key);
+        let destination = |(index, server): (usize, &RealServer)| {
+            let key = destination_key(service.key, server);
+            let weight = held?.destinations.get(&key)?.weight;
+            let counts = observed.destination_counts.get(&(service.key, key)).copied().unwrap_or_default();
+            Some(DestinationSnapshot { server: index, weight, counts })
+        };
+        ServiceSnapshot {
+            name: service.key.to_string().into(),
+            counters: observed.service_counters.get(&service.key).copied().filter(|_| held.is_some()),
+            destinations: pool.servers.iter().enumerate().filter_map(destination).collect(),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Puts the director's view where readers find it (shell): a snapshot, swapped in whole, and the listener that serves it.
+
+use super::clock::Clock;
+use super::core::Core;
+use super::snapshot::Snapshot;
+use crate::observe::{ListenError, Listener, View};
+use arc_swap::ArcSwap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a snapshot is taken. It costs a pass over all servers, and IPVS counters move every two seconds.
+pub(super) const PUBLISH_EVERY: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub(super) struct Publisher {
+    snapshot: Arc<ArcSwap<Snapshot>>,
+}
+
+impl Publisher {
+    /// Takes the port, before anything is changed, and serves.
+    pub(super) async fn serve(listen: SocketAddr, clock: Clock) -> Result<Self, ListenError> {
+        let listener = Listener::bind(listen).await?;
+        let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::starting(clock.now(), clock.epoch())));
+        let view = View { snapshot: Arc::clone(&snapshot), started: clock.started() };
+        tokio::spawn(listener.serve(view));
+        Ok(Self { snapshot })
+    }
+
+    pub(super) fn publish(&self, core: &Core, clock: Clock) {
+        self.snapshot.store(Arc::new(core.snapshot(clock.now(), clock.epoch())));
+    }
+}

@@ -1,0 +1,255 @@
+//! The event loop of the pools (shell): feeds the core and does what it says. It decides nothing.
+//!
+//! Four sources wake it: answers of the kernel thread, reports of probes, time, and the request to stop. What comes in
+//! together is handed to the core together, before the core is asked what to do.
+
+use super::clock::Clock;
+use super::core::{Beginning, Core, Input, Output};
+use super::kernel_thread::{Answer, Job, KernelThread};
+use super::log;
+use super::publisher::{PUBLISH_EVERY, Publisher};
+use super::state_directory::{StateDirectory, StateError};
+use super::targets::TargetId;
+use crate::health::ProbeId;
+use crate::kernel::{Kernel, KernelError};
+use crate::model::{CheckName, Policy};
+use crate::observe::ListenError;
+use crate::probe::{MOST_IN_FLIGHT, Pool, PrepareError, Prober, Report, StartRequest, TlsProfiles};
+use crate::reconcile::Epoch;
+use crate::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+
+/// How often the routes to the policy's addresses are looked up anew: at boot they may not exist yet.
+const LOOK_AT_HOST_EVERY: Duration = Duration::from_secs(10);
+/// A stop that has to take things back ends after this, done or not.
+const LONGEST_STOP: Duration = Duration::from_secs(10);
+/// Reports that are handed to the core together, at most.
+const REPORTS_AT_ONCE: usize = 1024;
+
+/// Why a director ended, or could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    #[error(transparent)]
+    Check(#[from] PrepareError),
+    #[error("cannot start a thread: {0}; raise the limit of processes of this service (TasksMax, ulimit -u)")]
+    Thread(#[source] std::io::Error),
+    #[error("the kernel thread has ended, which it never does: a bug; please report it with the log")]
+    KernelThreadEnded,
+    #[error(transparent)]
+    Listener(#[from] ListenError),
+}
+
+/// What a director runs with.
+#[derive(Debug)]
+pub struct Parts<K> {
+    pub policy: Policy,
+    pub kernel: K,
+    pub state: StateDirectory,
+    /// This boot and this network namespace.
+    pub epoch: Epoch,
+    /// Spreads the probes.
+    pub seed: u64,
+}
+
+type ProbeKey = (TargetId, ProbeId);
+
+struct Loop {
+    core: Core,
+    clock: Clock,
+    kernel: KernelThread,
+    probes: Pool<ProbeKey>,
+    reports: mpsc::Receiver<Report<ProbeKey>>,
+    probers: BTreeMap<CheckName, Arc<Prober>>,
+    addresses: BTreeSet<IpAddr>,
+    published: Publisher,
+    /// Whether a look at the host is under way.
+    looking: bool,
+    stop_by: Option<tokio::time::Instant>,
+    ready_told: bool,
+}
+
+/// Runs a director until `stop` resolves.
+///
+/// # Errors
+/// When it cannot begin (nothing was changed then), or its kernel thread is gone.
+pub async fn run<K: Kernel + 'static>(
+    parts: Parts<K>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let mut running = Loop::begin(parts).await?;
+    let mut stop = std::pin::pin!(stop);
+    let mut look = interval(LOOK_AT_HOST_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut publish = interval(PUBLISH_EVERY);
+    publish.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let Some(deadline) = running.drain()? else { return Ok(()) };
+        tokio::select! {
+            () = &mut stop, if running.stop_by.is_none() => running.stop(),
+            answer = running.kernel.answers.recv() => {
+                running.answered(answer.ok_or(RunError::KernelThreadEnded)?);
+            }
+            Some(report) = running.reports.recv() => running.reported(report),
+            _ = look.tick() => running.look_at_host()?,
+            _ = publish.tick() => running.published.publish(&running.core, running.clock),
+            () = sleep_until(deadline) => {
+                let at = running.clock.now();
+                running.core.handle(Input::Timeout { at });
+            }
+        }
+    }
+}
+
+impl Loop {
+    /// Makes ready what can be wrong first, then looks at the kernel and adopts what is there.
+    async fn begin<K: Kernel + 'static>(parts: Parts<K>) -> Result<Self, RunError> {
+        let Parts { policy, kernel, state, epoch, seed } = parts;
+        let probers = probers(&policy)?;
+        let clock = Clock::start();
+        let published = Publisher::serve(policy.metrics.listen, clock).await?;
+        let addresses = addresses(&policy);
+        let owned = state.load(&epoch, &mut |warning| tracing::warn!("{warning}"));
+        let mut kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
+        let host = kernel.host(addresses.clone()).await?;
+        let observed = kernel.observe(Core::first_scope(&policy, &host, &owned)).await?;
+        let core = Core::new(Beginning { policy, host, observed, owned, seed, now: clock.now() });
+        let (probes, reports) = Pool::new(MOST_IN_FLIGHT);
+        Ok(Self {
+            core,
+            clock,
+            kernel,
+            probes,
+            reports,
+            probers,
+            addresses,
+            published,
+            looking: false,
+            stop_by: None,
+            ready_told: false,
+        })
+    }
+
+    /// Does what the core asks for until it waits; until when. `None`: the director has stopped.
+    fn drain(&mut self) -> Result<Option<tokio::time::Instant>, RunError> {
+        loop {
+            match self.core.poll() {
+                Output::StartProbe { target, probe, .. } => self.start_probe(target, probe),
+                Output::Kernel(work) => self.send(Job::Work(work))?,
+                Output::Record(record) => self.send(Job::Record(record))?,
+                Output::Tell(event) => log::tell(&event),
+                Output::Stopped => return Ok(None),
+                Output::Wait { deadline } => {
+                    self.tell_ready();
+                    return Ok(self.until(deadline));
+                }
+            }
+        }
+    }
+
+    /// When to wake; `None` when a stop has taken too long.
+    fn until(&self, deadline: Option<Instant>) -> Option<tokio::time::Instant> {
+        let deadline = deadline.map(|deadline| self.clock.when(deadline));
+        match self.stop_by {
+            Some(stop_by) if stop_by <= tokio::time::Instant::now() => {
+                tracing::error!("the stop took too long; leaving with the table as it is");
+                None
+            }
+            Some(stop_by) => Some(deadline.map_or(stop_by, |deadline| deadline.min(stop_by))),
+            None => Some(deadline.unwrap_or_else(|| tokio::time::Instant::now() + LOOK_AT_HOST_EVERY)),
+        }
+    }
+
+    /// The queue has room for everything that may be under way, so a full one is a thread that no longer serves.
+    fn send(&self, job: Job) -> Result<(), RunError> {
+        self.kernel.jobs.try_send(job).map_err(|_| RunError::KernelThreadEnded)
+    }
+
+    fn start_probe(&self, id: TargetId, probe: ProbeId) {
+        let Some(target) = self.core.target(id) else { return };
+        if let Some(prober) = self.probers.get(&target.check) {
+            let (prober, due) = (Arc::clone(prober), self.clock.when(probe.0));
+            self.probes.start(StartRequest { id: (id, probe), prober, target: target.address, due });
+        }
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        let at = self.clock.now();
+        match answer {
+            Answer::Observed(result) => self.core.handle(Input::Observed { at, result }),
+            Answer::Applied { results, took } => self.core.handle(Input::Applied { at, took, results }),
+            Answer::Host(result) => {
+                self.looking = false;
+                match result {
+                    Ok(facts) => self.core.handle(Input::Host { at, facts }),
+                    Err(error) => tracing::warn!("cannot look up routes: {error}"),
+                }
+            }
+        }
+    }
+
+    fn reported(&mut self, first: Report<ProbeKey>) {
+        self.hand_over(first);
+        for _ in 1..REPORTS_AT_ONCE {
+            let Ok(report) = self.reports.try_recv() else { return };
+            self.hand_over(report);
+        }
+    }
+
+    fn hand_over(&mut self, report: Report<ProbeKey>) {
+        let (target, probe) = report.id;
+        let (at, lateness) = (self.clock.now(), report.lateness);
+        self.core.handle(Input::ProbeFinished { at, target, probe, outcome: report.outcome, lateness });
+    }
+
+    fn look_at_host(&mut self) -> Result<(), RunError> {
+        if !std::mem::replace(&mut self.looking, true) {
+            self.send(Job::Host(self.addresses.clone()))?;
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        tracing::info!("stopping");
+        sd_notify::notify(&[sd_notify::NotifyState::Stopping]).ok();
+        self.stop_by = Some(tokio::time::Instant::now() + LONGEST_STOP);
+        let at = self.clock.now();
+        self.core.handle(Input::Stop { at });
+    }
+
+    /// systemd is told once the first pass is through. It does not wait for verdicts: a pool that is down at boot must not
+    /// keep the director from starting.
+    fn tell_ready(&mut self) {
+        if !self.ready_told && self.core.is_applied() {
+            self.ready_told = true;
+            tracing::info!("running: the tables are applied");
+            sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
+        }
+    }
+}
+
+/// One prober a check. Everything that can be wrong with one is found here, before anything is changed.
+fn probers(policy: &Policy) -> Result<BTreeMap<CheckName, Arc<Prober>>, PrepareError> {
+    let mut profiles = TlsProfiles::default();
+    let prepared = policy.checks.iter().map(|(name, check)| {
+        let prober = Prober::new(check, &mut profiles)?;
+        Ok((name.clone(), Arc::new(prober)))
+    });
+    prepared.collect()
+}
+
+/// Every address whose reach matters: RIPs, and the addresses that shall be held.
+#[must_use]
+pub fn addresses(policy: &Policy) -> BTreeSet<IpAddr> {
+    let servers = policy.pools.values().flat_map(|pool| &pool.servers);
+    let held = policy.virtual_addresses.iter().map(|held| held.address.addr());
+    servers.map(|server| server.address).chain(held).collect()
+}

@@ -1,0 +1,252 @@
+//! The director's view of everything, as one value: what metrics, status and the page are made of. Pure data.
+//!
+//! It is built by the event loop and swapped in whole, so that a reader never waits for the loop nor the loop for a reader.
+//! Names are shared, not copied: a snapshot of ten thousand servers costs one pass over them. Nothing here decides.
+
+use super::histogram::{Histogram, LATENESS_BOUNDS, PASS_BOUNDS, PROBE_BOUNDS};
+use crate::model::{CheckName, Counters, DestinationCounts, Failure, Outcome, PoolName};
+use crate::reconcile::Table;
+use crate::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that a director tells of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// When it was taken; the loop takes one at least every few seconds, so an old one is a loop that stands still.
+    pub taken_at: Instant,
+    /// Unix time of [`Instant::ZERO`]: turns the instants below into timestamps.
+    pub epoch: Duration,
+    /// Counts the policies that were taken over, the first is 1.
+    pub policy_generation: u64,
+    /// Whether the tables are applied and each pool has a first verdict; else what is awaited.
+    pub readiness: Result<(), String>,
+    /// `metrics: {per_server: …}`: whether the families with a `server` label are shown.
+    pub per_server: bool,
+    /// Sorted by name.
+    pub pools: Vec<PoolSnapshot>,
+    /// Sorted by name.
+    pub checks: Vec<CheckSnapshot>,
+    pub reconcile: ReconcileSnapshot,
+    /// Entries of ours that somebody else changed or removed, by table.
+    pub drift: BTreeMap<Table, u64>,
+}
+
+impl Snapshot {
+    /// A director that has just begun.
+    #[must_use]
+    pub fn starting(taken_at: Instant, epoch: Duration) -> Self {
+        Self {
+            taken_at,
+            epoch,
+            policy_generation: 0,
+            readiness: Err("the director is starting".to_owned()),
+            per_server: true,
+            pools: Vec::new(),
+            checks: Vec::new(),
+            reconcile: ReconcileSnapshot::default(),
+            drift: BTreeMap::new(),
+        }
+    }
+
+    /// Unix time of `instant`.
+    #[must_use]
+    pub fn unix_time(&self, instant: Instant) -> Duration {
+        self.epoch.saturating_add(instant.saturating_since(Instant::ZERO))
+    }
+}
+
+/// One pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolSnapshot {
+    pub name: PoolName,
+    /// The policy's `labels`.
+    pub labels: Arc<BTreeMap<String, String>>,
+    /// Whether it can serve: at least one server of positive weight is in rotation.
+    pub up: bool,
+    /// How often the pool went up or down, by the closed list of reasons.
+    pub transitions: BTreeMap<(Direction, &'static str), u64>,
+    /// In the order of the policy.
+    pub servers: Vec<ServerSnapshot>,
+    /// Sorted as the policy's services are.
+    pub services: Vec<ServiceSnapshot>,
+}
+
+impl PoolSnapshot {
+    /// Servers that are up.
+    #[must_use]
+    pub fn servers_up(&self) -> usize {
+        self.servers.iter().filter(|server| server.up).count()
+    }
+
+    /// Sum of the configured weights.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        self.servers.iter().map(|server| u64::from(server.configured_weight)).sum()
+    }
+
+    /// Sum of the configured weights of the servers that are up.
+    #[must_use]
+    pub fn weight_up(&self) -> u64 {
+        let up = self.servers.iter().filter(|server| server.up);
+        up.map(|server| u64::from(server.configured_weight)).sum()
+    }
+}
+
+/// Which way a verdict changed: the `to` label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    Down,
+    Up,
+}
+
+impl Direction {
+    /// The closed list of the `to` label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Up => "up",
+        }
+    }
+}
+
+/// One real server of one pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSnapshot {
+    /// Its name, or `RIP:port` where the policy gives none.
+    pub name: Arc<str>,
+    /// The verdict; a server without a check is up.
+    pub up: bool,
+    /// Whether a check decides on it.
+    pub checked: bool,
+    /// Whether it gets new connections: up, of positive effective weight, and not held back by the host.
+    pub in_rotation: bool,
+    /// The policy's weight, 0..=65535.
+    pub configured_weight: u32,
+    /// The weight that the kernel shall have, 0..=65535; 0 when it shall not be in the table.
+    pub effective_weight: u32,
+    /// When the verdict last changed; `None`: not since the start.
+    pub last_change: Option<Instant>,
+    /// How long its last probe took.
+    pub last_check_duration: Option<Duration>,
+    pub went_up: u64,
+    pub went_down: u64,
+    /// Why the verdict is what it is.
+    pub reason: Option<Arc<str>>,
+    /// What the last failed probe said, while the last probe failed.
+    pub last_failure: Option<Arc<str>>,
+}
+
+/// One virtual service of a pool, as the kernel holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceSnapshot {
+    /// `tcp://VIP:port`, as [`crate::model::ServiceKey`] prints it.
+    pub name: Arc<str>,
+    /// `None` while the kernel has no such service.
+    pub counters: Option<Counters>,
+    /// Those of the pool's servers that the kernel holds in this service.
+    pub destinations: Vec<DestinationSnapshot>,
+}
+
+/// A server inside a service, as the kernel holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DestinationSnapshot {
+    /// Place in [`PoolSnapshot::servers`].
+    pub server: usize,
+    pub weight: u32,
+    pub counts: DestinationCounts,
+}
+
+/// One check, over all its targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckSnapshot {
+    pub name: CheckName,
+    pub statistics: CheckStatistics,
+}
+
+/// What the probes of a check amounted to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckStatistics {
+    /// Probes by result: `success`, or [`Failure::reason`].
+    pub runs: BTreeMap<&'static str, u64>,
+    /// How long they took, those aside that this host could not make.
+    pub duration: Histogram,
+    /// How much later than planned they started.
+    pub lateness: Histogram,
+}
+
+impl Default for CheckStatistics {
+    fn default() -> Self {
+        Self {
+            runs: BTreeMap::from([("success", 0)]),
+            duration: Histogram::new(PROBE_BOUNDS),
+            lateness: Histogram::new(LATENESS_BOUNDS),
+        }
+    }
+}
+
+impl CheckStatistics {
+    /// Counts one probe.
+    pub fn record(&mut self, outcome: &Outcome, lateness: Duration) {
+        let result = outcome.result.as_ref().map_or_else(Failure::reason, |()| "success");
+        *self.runs.entry(result).or_default() += 1;
+        if !matches!(outcome.result, Err(Failure::Local(_))) {
+            self.duration.record(outcome.duration);
+        }
+        self.lateness.record(lateness);
+    }
+}
+
+/// What reconciliation amounted to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReconcileSnapshot {
+    /// Passes that applied everything.
+    pub succeeded: u64,
+    /// Passes in which the kernel refused a change or could not be read.
+    pub failed: u64,
+    /// Accepted changes by [`crate::reconcile::Change::kind`].
+    pub changes: BTreeMap<&'static str, u64>,
+    /// How long the passes took that changed something.
+    pub duration: Histogram,
+    /// When the tables were last seen to be as they shall be.
+    pub last_success: Option<Instant>,
+    /// Changes that are due and not made.
+    pub pending_changes: usize,
+}
+
+impl Default for ReconcileSnapshot {
+    fn default() -> Self {
+        Self {
+            succeeded: 0,
+            failed: 0,
+            changes: BTreeMap::new(),
+            duration: Histogram::new(PASS_BOUNDS),
+            last_success: None,
+            pending_changes: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_that_this_host_could_not_make_has_no_duration() {
+        let mut statistics = CheckStatistics::default();
+        let outcome = |result| Outcome { duration: Duration::from_millis(3), result };
+        statistics.record(&outcome(Ok(())), Duration::ZERO);
+        statistics.record(&outcome(Err(Failure::Body)), Duration::ZERO);
+        statistics.record(&outcome(Err(Failure::Local(String::new()))), Duration::from_secs(1));
+        assert_eq!(statistics.runs, BTreeMap::from([("success", 1), ("body", 1), ("local", 1)]));
+        assert_eq!((statistics.duration.count(), statistics.lateness.count()), (2, 3));
+    }
+
+    #[test]
+    fn instants_become_unix_time() {
+        let snapshot = Snapshot::starting(Instant::ZERO, Duration::from_secs(1_700_000_000));
+        assert_eq!(snapshot.unix_time(Instant::from_millis(1_500)), Duration::from_millis(1_700_000_001_500));
+    }
+}

@@ -1,0 +1,80 @@
+//! What the director counts as it decides. Pure.
+
+use super::core::ServerId;
+use super::histogram::{Histogram, PASS_BOUNDS};
+use super::snapshot::{CheckStatistics, Direction};
+use crate::model::{CheckName, Outcome, Policy, PoolName};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How often a server went up and down.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ServerCounts {
+    pub(super) went_up: u64,
+    pub(super) went_down: u64,
+}
+
+/// Whether a pool can serve, and how often that changed.
+#[derive(Clone, Debug)]
+pub(super) struct PoolCounts {
+    pub(super) up: bool,
+    pub(super) transitions: BTreeMap<(Direction, &'static str), u64>,
+    /// The reason of the last verdict on one of its servers: what a transition is put down to.
+    last_reason: &'static str,
+}
+
+impl Default for PoolCounts {
+    fn default() -> Self {
+        Self { up: false, transitions: BTreeMap::new(), last_reason: "started" }
+    }
+}
+
+/// All counts.
+#[derive(Debug)]
+pub(super) struct Statistics {
+    pub(super) checks: BTreeMap<CheckName, CheckStatistics>,
+    pub(super) servers: BTreeMap<ServerId, ServerCounts>,
+    pub(super) pools: BTreeMap<PoolName, PoolCounts>,
+    /// Passes over the kernel's tables that changed something.
+    pub(super) passes: Histogram,
+}
+
+impl Statistics {
+    /// Zero for everything that the policy names, so that a series is there before its first event.
+    pub(super) fn new(policy: &Policy) -> Self {
+        Self {
+            checks: policy.checks.keys().map(|name| (name.clone(), CheckStatistics::default())).collect(),
+            servers: BTreeMap::new(),
+            pools: policy.pools.keys().map(|name| (name.clone(), PoolCounts::default())).collect(),
+            passes: Histogram::new(PASS_BOUNDS),
+        }
+    }
+
+    pub(super) fn probe(&mut self, check: &CheckName, outcome: &Outcome, lateness: Duration) {
+        if let Some(statistics) = self.checks.get_mut(check) {
+            statistics.record(outcome, lateness);
+        }
+    }
+
+    pub(super) fn verdict(&mut self, servers: &[ServerId], up: bool, reason: &'static str) {
+        for server in servers {
+            let counts = self.servers.entry(server.clone()).or_default();
+            match up {
+                true => counts.went_up += 1,
+                false => counts.went_down += 1,
+            }
+            if let Some(pool) = self.pools.get_mut(&server.0) {
+                pool.last_reason = reason;
+            }
+        }
+    }
+
+    pub(super) fn pool(&mut self, name: &PoolName, up: bool) {
+        let Some(pool) = self.pools.get_mut(name) else { return };
+        if pool.up != up {
+            pool.up = up;
+            let direction = if up { Direction::Up } else { Direction::Down };
+            *pool.transitions.entry((direction, pool.last_reason)).or_default() += 1;
+        }
+    }
+}

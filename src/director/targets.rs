@@ -1,0 +1,111 @@
+//! Every running check of the policy, with one timer queue for all. Pure.
+
+use crate::health::{Input, Machine, Output, Params, ProbeId, Start, schedule};
+use crate::model::{Policy, TargetKey};
+use crate::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Identity of a running check: its place in [`Targets`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetId(pub usize);
+
+/// What a check wants done, with its identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    StartProbe { target: TargetId, probe: ProbeId, give_up_at: Instant },
+    Verdict { target: TargetId, up: bool },
+}
+
+/// One running check.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) key: TargetKey,
+    pub(super) machine: Machine,
+    deadline: Option<Instant>,
+}
+
+/// All running checks, in the order of their keys.
+#[derive(Debug, Default)]
+pub(super) struct Targets {
+    targets: Vec<Target>,
+    ids: BTreeMap<TargetKey, TargetId>,
+    timers: BTreeSet<(Instant, TargetId)>,
+}
+
+impl Targets {
+    /// One check for each target that a server of `policy` names; `start` says what is known of it.
+    pub(super) fn new(policy: &Policy, seed: u64, now: Instant, start: impl Fn(&TargetKey) -> Start) -> Self {
+        let mut all = Self::default();
+        let servers = policy.pools.values().flat_map(|pool| &pool.servers);
+        let keys: BTreeSet<TargetKey> = servers.filter_map(|server| server.target()).collect();
+        for key in keys {
+            let Some(check) = policy.checks.get(&key.check) else { continue };
+            let first = now + schedule::first_probe_after(seed, &key, check.interval);
+            let machine = Machine::new(Params::from(check), start(&key), first);
+            let id = TargetId(all.targets.len());
+            all.ids.insert(key.clone(), id);
+            all.targets.push(Target { key, machine, deadline: None });
+            all.settle(id);
+        }
+        all
+    }
+
+    /// The check of a key.
+    pub(super) fn by_key(&self, key: &TargetKey) -> Option<&Target> {
+        self.ids.get(key).and_then(|id| self.get(*id))
+    }
+
+    pub(super) fn get(&self, id: TargetId) -> Option<&Target> {
+        self.targets.get(id.0)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (TargetId, &Target)> {
+        self.targets.iter().enumerate().map(|(index, target)| (TargetId(index), target))
+    }
+
+    /// The next instant at which a check wants to be called.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.timers.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Calls every check whose deadline has come.
+    pub(super) fn time_passed(&mut self, at: Instant) -> Vec<Wish> {
+        let mut wishes = Vec::new();
+        while let Some((_, id)) = self.timers.first().copied().filter(|(deadline, _)| *deadline <= at) {
+            wishes.extend(self.handle(id, Input::Timeout { at }));
+            // A machine that asks for the past would hold this loop for ever; it is called again by the next input.
+            if self.timers.first().is_some_and(|(next, same)| *same == id && *next <= at) {
+                break;
+            }
+        }
+        wishes
+    }
+
+    /// Gives an input to one check.
+    pub(super) fn handle(&mut self, id: TargetId, input: Input) -> Vec<Wish> {
+        if let Some(target) = self.targets.get_mut(id.0) {
+            target.machine.handle(input);
+        }
+        self.settle(id)
+    }
+
+    /// Polls a check until it waits, and sets its timer.
+    fn settle(&mut self, id: TargetId) -> Vec<Wish> {
+        let mut wishes = Vec::new();
+        let Some(target) = self.targets.get_mut(id.0) else { return wishes };
+        loop {
+            match target.machine.poll() {
+                Output::StartProbe { probe, give_up_at } => {
+                    wishes.push(Wish::StartProbe { target: id, probe, give_up_at });
+                }
+                Output::Verdict { up, .. } => wishes.push(Wish::Verdict { target: id, up }),
+                Output::Wait { deadline, .. } => {
+                    let before = std::mem::replace(&mut target.deadline, deadline);
+                    before.map(|before| self.timers.remove(&(before, id)));
+                    deadline.map(|deadline| self.timers.insert((deadline, id)));
+                    return wishes;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! When the first probe of each target falls: spread by a seed, so that ten thousand targets don't start at once.
+//!
+//! The offset is a function of the seed and the target alone: adding a server moves no other, and a simulation repeats.
+//! Later probes keep their distance because every machine keeps its cadence.
+
+use crate::model::TargetKey;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// The first probes fall within this time at most, however long the interval: a director that starts knows its servers
+/// soon.
+pub const SPREAD: Duration = Duration::from_secs(1);
+
+/// How long after the start the first probe of `target` falls: 0 to the smaller of `interval` and [`SPREAD`], that
+/// excluded.
+#[must_use]
+pub fn first_probe_after(seed: u64, target: &TargetKey, interval: Duration) -> Duration {
+    let window = u64::try_from(interval.min(SPREAD).as_micros()).unwrap_or(u64::MAX);
+    let share = (u128::from(mix(seed ^ digest(target))) * u128::from(window)) >> 64;
+    Duration::from_micros(u64::try_from(share).unwrap_or(0))
+}
+
+/// FNV-1a over everything that tells one target from another.
+fn digest(target: &TargetKey) -> u64 {
+    let address = match target.address.ip() {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    let port = target.address.port().to_be_bytes();
+    let bytes = target.check.bytes().chain(address.octets()).chain(port);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The finalizer of splitmix64: neighbours (10.0.0.1, 10.0.0.2) end far apart.
+const fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(number: u16) -> TargetKey {
+        let [high, low] = number.to_be_bytes();
+        TargetKey { check: "alive".into(), address: ([10, 0, high, low], 80).into() }
+    }
+
+    #[test]
+    fn ten_thousand_targets_spread_evenly_over_the_window() {
+        for (interval, window_ms) in [(Duration::from_secs(2), 1_000), (Duration::from_millis(100), 100)] {
+            let mut tenths = [0_u32; 10];
+            for number in 0..10_000 {
+                let after = first_probe_after(7, &target(number), interval);
+                let tenth = after.as_micros() * 10 / (window_ms * 1_000);
+                tenths[usize::try_from(tenth).expect("a tenth")] += 1;
+            }
+            assert!(tenths.iter().all(|count| (850..1_150).contains(count)), "{tenths:?}");
+        }
+    }
+
+    #[test]
+    fn the_offset_depends_on_seed_check_address_and_port_and_on_nothing_else() {
+        let second = Duration::from_secs(1);
+        let base = first_probe_after(7, &target(1), second);
+        assert_eq!(first_probe_after(7, &target(1), second * 60), base);
+        assert_ne!(first_probe_after(8, &target(1), second), base);
+        assert_ne!(first_probe_after(7, &target(2), second), base);
+        let other_check = TargetKey { check: "deep".into(), ..target(1) };
+        assert_ne!(first_probe_after(7, &other_check, second), base);
+        let other_port = TargetKey { address: ([10, 0, 0, 1], 81).into(), ..target(1) };
+        assert_ne!(first_probe_after(7, &other_port, second), base);
+        assert_eq!(first_probe_after(7, &target(1), Duration::ZERO), Duration::ZERO);
+    }
+}

@@ -1,0 +1,364 @@
+//! The machine at exact microseconds: counter, cadence, late reports, and the bounds of detection over all phases.
+
+use super::*;
+use crate::model::{Failure, Outcome, Phase};
+use crate::time::Instant;
+use proptest::prelude::*;
+use std::time::Duration;
+
+const INTERVAL: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+fn params(rise: u32, fall: u32) -> Params {
+    Params { interval: INTERVAL, timeout: TIMEOUT, rise, fall }
+}
+
+fn us(micros: u64) -> Instant {
+    Instant::from_micros(micros)
+}
+
+fn outcome(result: Result<(), Failure>) -> Outcome {
+    Outcome { duration: Duration::ZERO, result }
+}
+
+/// Everything until the machine waits, and its deadline.
+fn drain(machine: &mut Machine) -> (Vec<Output>, Instant) {
+    let mut outputs = Vec::new();
+    loop {
+        match machine.poll() {
+            Output::Wait { deadline, .. } => return (outputs, deadline.expect("always a deadline")),
+            output => outputs.push(output),
+        }
+    }
+}
+
+/// Starts the probe that is due at `at` and ends it in the same microsecond; the verdict that follows.
+fn probe(machine: &mut Machine, at: Instant, result: Result<(), Failure>) -> Option<bool> {
+    machine.handle(Input::Timeout { at });
+    let (outputs, _) = drain(machine);
+    assert_eq!(outputs, [Output::StartProbe { probe: ProbeId(at), give_up_at: at + TIMEOUT }]);
+    machine.handle(Input::ProbeFinished { at, probe: ProbeId(at), outcome: outcome(result) });
+    match drain(machine).0.as_slice() {
+        [] => None,
+        [Output::Verdict { up, .. }] => Some(*up),
+        other => panic!("unexpected {other:?}"),
+    }
+}
+
+/// Probes on the grid, one letter each (`+` success, `-` refused, `l` local); the counter after each.
+fn counters(machine: &mut Machine, script: &str) -> Vec<u32> {
+    let (_, first) = drain(machine);
+    let grid = (0..).map(|slot| first + INTERVAL * slot);
+    script
+        .chars()
+        .zip(grid)
+        .map(|(letter, at)| {
+            let result = match letter {
+                '+' => Ok(()),
+                '-' => Err(Failure::ConnectionRefused),
+                _ => Err(Failure::Local("no file descriptor".to_owned())),
+            };
+            probe(machine, at, result);
+            machine.counter()
+        })
+        .collect()
+}
+
+#[test]
+fn the_counter_snaps_as_haproxys_does() {
+    let mut up = Machine::new(params(2, 3), Start::Up, Instant::ZERO);
+    assert_eq!(counters(&mut up, "--+---+-+++"), [3, 2, 4, 3, 2, 0, 1, 0, 1, 4, 4]);
+    let mut new = Machine::new(params(3, 2), Start::Down, Instant::ZERO);
+    assert_eq!(counters(&mut new, "+--++-+++"), [4, 3, 0, 1, 2, 0, 1, 2, 4]);
+    let mut failed = Machine::new(params(3, 2), Start::Failed, Instant::ZERO);
+    assert_eq!(counters(&mut failed, "-++-+++"), [0, 1, 2, 0, 1, 2, 4]);
+}
+
+#[test]
+fn a_new_target_joins_after_one_success_but_needs_the_full_run_after_a_failure() {
+    let mut machine = Machine::new(params(2, 3), Start::Down, us(5));
+    assert_eq!(probe(&mut machine, us(5), Ok(())), Some(true));
+    assert_eq!(machine.reason(), &Reason::Passed { successes: 1 });
+    assert_eq!(machine.changed_at(), Some(us(5)));
+
+    let mut machine = Machine::new(params(2, 3), Start::Down, us(5));
+    assert_eq!(probe(&mut machine, us(5), Err(Failure::Body)), None);
+    assert_eq!(machine.reason(), &Reason::Failed { failures: 1, last: Failure::Body });
+    assert_eq!(machine.changed_at(), None);
+    assert_eq!(probe(&mut machine, us(2_000_005), Ok(())), None);
+    assert_eq!(probe(&mut machine, us(4_000_005), Ok(())), Some(true));
+    assert_eq!(machine.reason(), &Reason::Passed { successes: 2 });
+}
+
+#[test]
+fn an_adopted_target_stays_until_a_full_run_of_failures_and_says_the_last_of_them() {
+    let mut machine = Machine::new(params(2, 3), Start::Up, us(0));
+    assert_eq!(machine.reason(), &Reason::Started(Start::Up));
+    assert_eq!(probe(&mut machine, us(0), Err(Failure::ConnectionRefused)), None);
+    assert_eq!(probe(&mut machine, us(2_000_000), Err(Failure::ConnectionRefused)), None);
+    assert_eq!(probe(&mut machine, us(4_000_000), Err(Failure::Status(503))), Some(false));
+    assert_eq!(machine.reason().to_string(), "failed its check 3 times in a row, the last: status 503");
+    assert_eq!(machine.reason().label(), "status");
+    assert_eq!(machine.changed_at(), Some(us(4_000_000)));
+}
+
+#[test]
+fn it_is_settled_by_the_first_success_or_by_the_failures_that_decide() {
+    for (start, script, settled) in [
+        (Start::Up, "", false),
+        (Start::Up, "--", false),
+        (Start::Up, "---", true),
+        (Start::Up, "+", true),
+        (Start::Down, "", false),
+        (Start::Down, "-", true),
+        (Start::Down, "l", false),
+    ] {
+        let mut machine = Machine::new(params(2, 3), start, Instant::ZERO);
+        counters(&mut machine, script);
+        assert_eq!(machine.is_settled(), settled, "{start:?} after {script:?}");
+    }
+}
+
+#[test]
+fn what_this_host_could_not_do_says_nothing_of_the_server() {
+    let mut machine = Machine::new(params(2, 2), Start::Up, Instant::ZERO);
+    assert_eq!(counters(&mut machine, "lll-l-"), [3, 3, 3, 2, 2, 0]);
+    assert_eq!(machine.reason(), &Reason::Failed { failures: 2, last: Failure::ConnectionRefused });
+}
+
+#[test]
+fn probes_start_on_a_grid_that_small_lateness_does_not_shift() {
+    let mut machine = Machine::new(params(2, 3), Start::Up, us(7));
+    assert_eq!(drain(&mut machine).1, us(7));
+    for slot in 0..5 {
+        let late = us(7 + slot * 2_000_000 + 900_000);
+        machine.handle(Input::Timeout { at: late - Duration::from_micros(900_001) });
+        assert_eq!(drain(&mut machine).0, [], "never before its time");
+        assert_eq!(probe(&mut machine, late, Ok(())), None);
+        assert_eq!(drain(&mut machine).1, us(7 + (slot + 1) * 2_000_000));
+    }
+}
+
+#[test]
+fn a_probe_that_outlasts_its_interval_delays_the_next_to_its_end_and_no_burst_follows() {
+    let slow = Params { timeout: Duration::from_secs(9), ..params(2, 3) };
+    let mut machine = Machine::new(slow, Start::Up, us(0));
+    machine.handle(Input::Timeout { at: us(0) });
+    assert_eq!(drain(&mut machine).0.len(), 1);
+    machine.handle(Input::Timeout { at: us(2_000_000) });
+    machine.handle(Input::Timeout { at: us(4_000_000) });
+    assert_eq!(drain(&mut machine).0, [], "one is in flight");
+    let end = us(6_500_000);
+    machine.handle(Input::ProbeFinished { at: end, probe: ProbeId(us(0)), outcome: outcome(Ok(())) });
+    let next = Output::StartProbe { probe: ProbeId(end), give_up_at: us(15_500_000) };
+    assert_eq!(drain(&mut machine).0, [next]);
+    machine.handle(Input::ProbeFinished { at: end, probe: ProbeId(end), outcome: outcome(Ok(())) });
+    assert_eq!(drain(&mut machine), (vec![], us(8_500_000)), "a whole interval from start to start");
+}
+
+#[test]
+fn after_a_long_stall_there_is_one_probe_and_then_the_cadence() {
+    let mut machine = Machine::new(params(2, 3), Start::Up, us(0));
+    assert_eq!(probe(&mut machine, us(0), Ok(())), None);
+    let woken = us(3_600_000_001);
+    assert_eq!(probe(&mut machine, woken, Ok(())), None);
+    machine.handle(Input::Timeout { at: woken });
+    assert_eq!(drain(&mut machine), (vec![], woken + INTERVAL));
+}
+
+#[test]
+fn a_late_a_foreign_and_a_duplicate_report_change_nothing() {
+    let mut machine = Machine::new(params(1, 1), Start::Up, us(0));
+    let failed =
+        |at, probe| Input::ProbeFinished { at, probe: ProbeId(probe), outcome: outcome(Err(Failure::Body)) };
+    machine.handle(failed(us(0), us(0)));
+    assert_eq!(drain(&mut machine), (vec![], us(0)), "none in flight");
+    assert_eq!(probe(&mut machine, us(0), Ok(())), None);
+    machine.handle(failed(us(1), us(0)));
+    assert_eq!(drain(&mut machine), (vec![], us(2_000_000)), "a duplicate");
+    machine.handle(Input::Timeout { at: us(2_000_000) });
+    drain(&mut machine);
+    machine.handle(failed(us(2_000_001), us(0)));
+    assert_eq!(drain(&mut machine).0, [], "the probe before, while another is in flight");
+    assert!(machine.is_up());
+    machine.handle(failed(us(2_000_002), us(2_000_000)));
+    assert!(!machine.is_up(), "its own report still counts");
+}
+
+#[test]
+fn a_probe_that_nobody_reports_does_not_stop_the_check() {
+    let mut machine = Machine::new(params(1, 1), Start::Up, us(0));
+    machine.handle(Input::Timeout { at: us(0) });
+    let (_, lost_at) = drain(&mut machine);
+    assert_eq!(lost_at, us(0) + TIMEOUT + LOST_AFTER);
+    machine.handle(Input::Timeout { at: lost_at });
+    let next = Output::StartProbe { probe: ProbeId(lost_at), give_up_at: lost_at + TIMEOUT };
+    assert_eq!(drain(&mut machine).0, [next]);
+    assert!(machine.is_up(), "it says nothing of the server");
+}
+
+#[test]
+fn zeroes_in_the_parameters_are_taken_as_the_smallest_that_make_sense() {
+    let nothing = Params { interval: Duration::ZERO, timeout: Duration::ZERO, rise: 0, fall: 0 };
+    let mut machine = Machine::new(nothing, Start::Up, us(0));
+    machine.handle(Input::Timeout { at: us(0) });
+    drain(&mut machine);
+    machine.handle(Input::ProbeFinished { at: us(0), probe: ProbeId(us(0)), outcome: outcome(Ok(())) });
+    assert_eq!(drain(&mut machine), (vec![], us(1_000)));
+    assert_eq!(machine.counter(), 1);
+}
+
+/// What a server answers to a probe: after how long, and what; `None` is silence.
+type Server<'a> = &'a dyn Fn(Instant) -> Option<(Duration, Result<(), Failure>)>;
+
+/// Runs the machine against a server with a prober that keeps every time exactly, until the first verdict.
+fn first_verdict(mut machine: Machine, server: Server<'_>) -> Instant {
+    let mut in_flight: Option<(Instant, ProbeId, Outcome)> = None;
+    loop {
+        let (outputs, deadline) = drain(&mut machine);
+        for output in outputs {
+            match output {
+                Output::StartProbe { probe, give_up_at } => {
+                    assert!(in_flight.is_none(), "two probes in flight");
+                    in_flight = Some(match server(probe.0) {
+                        Some((after, result)) => (probe.0 + after, probe, outcome(result)),
+                        None => (give_up_at, probe, outcome(Err(Failure::Timeout(Phase::Connect)))),
+                    });
+                }
+                Output::Verdict { .. } => return machine.changed_at().expect("it just changed"),
+                Output::Wait { .. } => unreachable!("drained"),
+            }
+        }
+        match in_flight.take() {
+            Some((at, probe, outcome)) => machine.handle(Input::ProbeFinished { at, probe, outcome }),
+            None => machine.handle(Input::Timeout { at: deadline }),
+        }
+    }
+}
+
+/// Every moment of an interval in which a server can change, the edges and their neighbours among them.
+fn phases() -> impl Iterator<Item = u64> {
+    let interval = u64::try_from(INTERVAL.as_micros()).expect("small");
+    let edges = [0, 1, 2, 299_999, 300_000, 300_001, 999_999, 1_000_000, 1_000_001, interval - 1, interval];
+    (0..interval).step_by(7_919).chain(edges)
+}
+
+#[test]
+fn a_death_is_decided_within_its_bound_in_every_phase() {
+    let latency = Duration::from_micros(300_000);
+    for (rise, fall) in [(1, 1), (2, 3), (3, 1), (2, 5)] {
+        let mut worst = [Duration::ZERO; 2];
+        for phase in phases() {
+            let death = us(20_000_000 + phase);
+            let alive = |at: Instant| at + latency <= death;
+            let silent = |at| alive(at).then_some((latency, Ok(())));
+            let refusing = |at| {
+                Some(if at < death {
+                    (latency, Ok(()))
+                } else {
+                    (Duration::ZERO, Err(Failure::ConnectionRefused))
+                })
+            };
+            for (server, worst) in [&silent as Server<'_>, &refusing].into_iter().zip(&mut worst) {
+                let machine = Machine::new(params(rise, fall), Start::Up, us(0));
+                *worst = (*worst).max(first_verdict(machine, server).saturating_since(death));
+            }
+        }
+        assert_eq!(worst[1], INTERVAL * fall - Duration::from_micros(1), "refused, fall {fall}");
+        let silent = INTERVAL * fall + TIMEOUT - latency;
+        assert_eq!(worst[0], silent, "silent, fall {fall}: dies right after it answered");
+    }
+}
+
+#[test]
+fn a_return_is_decided_within_its_bound_in_every_phase() {
+    let latency = Duration::from_micros(300_000);
+    for (rise, fall) in [(1, 1), (2, 3), (5, 2)] {
+        let mut worst = Duration::ZERO;
+        for phase in phases() {
+            let back = us(20_000_000 + phase);
+            let server = |at: Instant| (at >= back).then_some((latency, Ok(())));
+            let machine = Machine::new(params(rise, fall), Start::Failed, us(0));
+            worst = worst.max(first_verdict(machine, &server).saturating_since(back));
+        }
+        assert_eq!(worst, INTERVAL * rise + latency - Duration::from_micros(1), "rise {rise}");
+    }
+}
+
+/// What the world does next to the machine.
+#[derive(Clone, Debug)]
+enum Step {
+    Pass(u32),
+    Report(bool),
+    Local,
+    Stray,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        (0..3_000_000_u32).prop_map(Step::Pass),
+        any::<bool>().prop_map(Step::Report),
+        Just(Step::Local),
+        Just(Step::Stray),
+    ];
+    prop::collection::vec(step, 0..200)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_the_invariants_hold(
+        steps in steps(), rise in 0..5_u32, fall in 0..5_u32, start in 0..3_u8,
+    ) {
+        let start = match start { 0 => Start::Up, 1 => Start::Down, _ => Start::Failed };
+        let mut machine = Machine::new(params(rise, fall), start, us(1));
+        let (mut now, mut in_flight, mut up) = (us(0), None::<ProbeId>, machine.is_up());
+        let (mut last_start, mut decided) = (None::<Instant>, None::<bool>);
+        for step in steps {
+            let result = match step {
+                Step::Pass(micros) => {
+                    now = now + Duration::from_micros(micros.into());
+                    machine.handle(Input::Timeout { at: now });
+                    None
+                }
+                Step::Report(true) => Some(Ok(())),
+                Step::Report(false) => Some(Err(Failure::Body)),
+                Step::Local => Some(Err(Failure::Local(String::new()))),
+                Step::Stray => {
+                    let before = machine.counter();
+                    let stray = ProbeId(us(u64::MAX));
+                    machine.handle(Input::ProbeFinished { at: now, probe: stray, outcome: outcome(Ok(())) });
+                    prop_assert_eq!(machine.counter(), before);
+                    None
+                }
+            };
+            if let (Some(result), Some(probe)) = (result, in_flight) {
+                in_flight = None;
+                decided = Some(result.is_ok());
+                machine.handle(Input::ProbeFinished { at: now, probe, outcome: outcome(result) });
+            }
+            let (outputs, deadline) = drain(&mut machine);
+            for output in outputs {
+                match output {
+                    Output::StartProbe { probe, give_up_at } => {
+                        let lost = last_start.is_some_and(|at| at + TIMEOUT + LOST_AFTER <= now);
+                        prop_assert!(in_flight.is_none() || lost, "two probes in flight");
+                        prop_assert!(last_start < Some(now), "identities are unique");
+                        prop_assert_eq!((probe, give_up_at), (ProbeId(now), now + TIMEOUT));
+                        (in_flight, last_start) = (Some(probe), Some(now));
+                    }
+                    Output::Verdict { up: now_up, .. } => {
+                        prop_assert_ne!(now_up, up, "verdicts alternate");
+                        prop_assert_eq!(decided, Some(now_up), "a verdict agrees with the outcome that made it");
+                        up = now_up;
+                    }
+                    Output::Wait { .. } => unreachable!("drained"),
+                }
+            }
+            prop_assert!(deadline > now, "a deadline lies ahead");
+            prop_assert_eq!(machine.is_up(), up);
+            prop_assert!(machine.counter() < machine.params().rise + machine.params().fall);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The kernel's tables: observed whole, changed one [`Change`] at a time. Shell: everything here does IO, nothing decides.
+
+mod addresses;
+mod epoch;
+mod error;
+mod host;
+mod ipvs;
+mod linux;
+mod netlink;
+mod nftables;
+mod program;
+mod routing;
+mod sysctl;
+
+pub use epoch::epoch;
+pub use host::host_facts;
+pub use ipvs::IpvsInfo;
+pub use linux::LinuxKernel;
+
+use crate::model::{HostFacts, Observed, Scope};
+use crate::reconcile::Change;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// A kernel, real or simulated. One thread owns it: calls block and never overlap.
+pub trait Kernel: Send {
+    /// Reads everything: the IPVS table of this network namespace, and what `scope` names.
+    ///
+    /// # Errors
+    /// When a table cannot be read at all; nothing was changed.
+    fn observe(&mut self, scope: &Scope) -> Result<Observed, KernelError>;
+
+    /// Applies `changes` in their order, one result for each: a change that fails does not stop those behind it.
+    fn apply(&mut self, changes: &[Change]) -> Vec<Result<(), KernelError>>;
+
+    /// How this host reaches each of `addresses` now.
+    ///
+    /// # Errors
+    /// When the routes cannot be asked at all.
+    fn host(&mut self, addresses: &BTreeSet<IpAddr>) -> Result<HostFacts, KernelError>;
+}
+
+/// Why the kernel refused or could not be asked: the sentence names the object, says the errno in words and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct KernelError {
+    /// `errno`, where the kernel gave one (positive).
+    pub errno: Option<i32>,
+    pub message: String,
+}

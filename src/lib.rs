@@ -1,0 +1,29 @@
+//! Tandem: a director for the Linux Virtual Server.
+//!
+//! *Inputs go into a pure core; the core says what the kernel tables should be; a reconciler makes it so.*
+//!
+//! | module | pure | what it is |
+//! |---|---|---|
+//! | [`time`] | yes | `Instant`: microseconds since start |
+//! | [`model`] | yes | the nouns: policy, pool, virtual service, destination, check, tables; the glossary |
+//! | [`policy`] | yes | YAML files to a policy, with every problem at once |
+//! | [`health`] | yes | outcomes of probes to verdicts; when the next probe is due |
+//! | [`desired`] | yes | (policy, verdicts, host) to the tables that the kernel should hold |
+//! | [`reconcile`] | yes | (desired, observed) to an ordered list of changes |
+//! | [`director`] | core yes, run no | all of them composed; the event loop |
+//! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
+//! | [`kernel`] | no | observes and changes the kernel's tables |
+//! | [`observe`] | metrics yes, listener no | the director's view as metrics, and the listener that serves it |
+//! | [`cli`] | no | the command line |
+
+pub mod cli;
+pub mod desired;
+pub mod director;
+pub mod health;
+pub mod kernel;
+pub mod model;
+pub mod observe;
+pub mod policy;
+pub mod probe;
+pub mod reconcile;
+pub mod time;

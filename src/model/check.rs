@@ -1,0 +1,102 @@
+//! Checks: what a probe asks, how often, and how many answers make a verdict.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Name of a check, unique in a policy. A check written in place is named after its pool: `POOL/check`.
+pub type CheckName = Arc<str>;
+
+/// A check: the `check` label of the metrics is its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    pub name: CheckName,
+    pub probe: ProbeSpec,
+    /// From the start of one probe to the start of the next.
+    pub interval: Duration,
+    /// Bounds the whole probe, from the first packet to the last byte needed.
+    pub timeout: Duration,
+    /// Successes in a row that bring a server back (1..).
+    pub rise: u32,
+    /// Failures in a row that take a server out (1..).
+    pub fall: u32,
+    /// Where the probe comes from; `None`: the kernel chooses.
+    pub source: Option<IpAddr>,
+    /// Device that the probe's socket is bound to (`SO_BINDTODEVICE`).
+    pub interface: Option<String>,
+    /// Firewall mark of the probe's packets (`SO_MARK`).
+    pub mark: Option<u32>,
+}
+
+/// What a probe asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeSpec {
+    /// A TCP connection is accepted.
+    Tcp,
+    /// An HTTP request is answered as expected; over TLS where `tls` is given.
+    Http(HttpSpec),
+}
+
+impl ProbeSpec {
+    /// The policy's word for the kind: `tcp`, `http`, `https`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Http(HttpSpec { tls: None, .. }) => "http",
+            Self::Http(HttpSpec { tls: Some(_), .. }) => "https",
+        }
+    }
+}
+
+/// An HTTP/1.1 request and the answer that counts as success. Redirects are not followed: a 302 is its own status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpSpec {
+    /// An HTTP token, upper case as given: `GET`, `HEAD`, `OPTIONS`, `POST`.
+    pub method: String,
+    /// Path and query, beginning with `/`, or `*`.
+    pub path: String,
+    /// `Host` header; `None`: the target's address and port.
+    pub host: Option<String>,
+    /// Further request headers, in the order of the file.
+    pub headers: Vec<(String, String)>,
+    /// Accepted statuses, 100..=599, never empty.
+    pub status: Vec<RangeInclusive<u16>>,
+    /// Text that the body must contain, within its first [`HttpSpec::BODY_LIMIT`] bytes.
+    pub body: Option<String>,
+    pub tls: Option<TlsSpec>,
+}
+
+impl HttpSpec {
+    /// Bytes of a response body that a probe reads at most; what comes later is not looked at.
+    pub const BODY_LIMIT: usize = 64 * 1024;
+}
+
+/// How a probe's TLS session is made and verified.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct TlsSpec {
+    /// Name for SNI and for verification; `None`: the `Host`'s name, else the target's address.
+    pub server_name: Option<String>,
+    /// PEM file of the certificate authorities to trust; `None`: the system's.
+    pub ca: Option<PathBuf>,
+    pub verify: Verify,
+}
+
+/// Whether a certificate is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Verify {
+    /// Chain, name and validity.
+    #[default]
+    Full,
+    /// Nothing: only that a TLS session comes up. Said explicitly in the policy, warned of in `check`.
+    None,
+}
+
+/// Identity of a running check: one probe of one target serves all pools that ask the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetKey {
+    pub check: CheckName,
+    pub address: SocketAddr,
+}

@@ -1,0 +1,40 @@
+//! The nouns: what a policy says and what the kernel holds, typed, comparable, without any IO.
+//!
+//! Glossary (the field's own words, spelled out):
+//!
+//! | word | meaning |
+//! |---|---|
+//! | director | the machine that spreads the traffic: this program's host |
+//! | virtual service | what clients reach: protocol, VIP and port, or a firewall mark |
+//! | VIP, RIP, DIP, CIP | address of the virtual service, of a real server, of the director, of a client |
+//! | real server | a machine that answers |
+//! | destination | a real server inside one virtual service, as the kernel holds it |
+//! | pool | virtual services and the real servers behind them, under one policy |
+//! | forwarding method | NAT, DR (direct routing), TUN (tunnelling) or full-NAT |
+//! | scheduler | the kernel's rule for choosing a destination |
+//! | quiesce | set a destination's weight to 0: no new connection, the old ones live on |
+//! | check | what a probe asks and how often; one answer is an outcome, the decision is a verdict |
+//!
+//! Nothing here decides: [`crate::health`], [`crate::desired`] and [`crate::reconcile`] do.
+
+mod check;
+mod destination;
+mod host;
+mod outcome;
+mod policy;
+mod pool;
+mod ruleset;
+mod service;
+mod sysctl;
+mod tables;
+
+pub use check::*;
+pub use destination::*;
+pub use host::*;
+pub use outcome::*;
+pub use policy::*;
+pub use pool::*;
+pub use ruleset::*;
+pub use service::*;
+pub use sysctl::*;
+pub use tables::*;

@@ -1,0 +1,94 @@
+//! What one probe found. The reasons are a closed list that log, metrics and snapshot share.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Result of one probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// From its start to its end.
+    pub duration: Duration,
+    pub result: Result<(), Failure>,
+}
+
+/// Where a probe was when its time ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    Connect,
+    TlsHandshake,
+    Request,
+    ResponseHeaders,
+    ResponseBody,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Connect => "connecting",
+            Self::TlsHandshake => "in the TLS handshake",
+            Self::Request => "sending the request",
+            Self::ResponseHeaders => "waiting for the response",
+            Self::ResponseBody => "reading the response body",
+        })
+    }
+}
+
+/// Why a probe failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    Timeout(Phase),
+    /// The port is closed (RST in answer to SYN).
+    ConnectionRefused,
+    /// No route, host unreachable, administratively prohibited: the errno's words.
+    Unreachable(String),
+    /// The connection broke (RST or early end) in this phase.
+    ConnectionLost(Phase),
+    /// The TLS session was refused: alert, wrong name, expired, unknown authority.
+    Tls(String),
+    /// Another status than the accepted ones.
+    Status(u16),
+    /// The body does not contain the text.
+    Body,
+    /// What came back is not HTTP, or breaks its bounds (header bytes and count).
+    Malformed(String),
+    /// The probe could not be made on this host: no socket, no source address, no such device.
+    Local(String),
+    /// A bug in the probe, caught at the task's edge.
+    Panicked,
+}
+
+impl Failure {
+    /// The closed list of the `reason` label.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Timeout(_) => "timeout",
+            Self::ConnectionRefused => "connection_refused",
+            Self::Unreachable(_) => "unreachable",
+            Self::ConnectionLost(_) => "connection_lost",
+            Self::Tls(_) => "tls",
+            Self::Status(_) => "status",
+            Self::Body => "body",
+            Self::Malformed(_) => "malformed",
+            Self::Local(_) => "local",
+            Self::Panicked => "panicked",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout(phase) => write!(formatter, "timed out {phase}"),
+            Self::ConnectionRefused => formatter.write_str("connection refused"),
+            Self::Unreachable(detail) => write!(formatter, "unreachable: {detail}"),
+            Self::ConnectionLost(phase) => write!(formatter, "connection lost {phase}"),
+            Self::Tls(detail) => write!(formatter, "TLS: {detail}"),
+            Self::Status(status) => write!(formatter, "status {status}"),
+            Self::Body => formatter.write_str("the body does not contain the expected text"),
+            Self::Malformed(detail) => write!(formatter, "malformed response: {detail}"),
+            Self::Local(detail) => write!(formatter, "the probe could not be made here: {detail}"),
+            Self::Panicked => formatter.write_str("the probe panicked (a bug of Tandem: please report it)"),
+        }
+    }
+}

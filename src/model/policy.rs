@@ -1,0 +1,63 @@
+//! The policy: one value that says everything a director shall do.
+
+use super::{Check, CheckName, Pool, PoolName};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// A validated policy: every reference resolves, every default is written out. Made by [`crate::policy`] only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Checks that a pool uses.
+    pub checks: BTreeMap<CheckName, Check>,
+    pub pools: BTreeMap<PoolName, Pool>,
+    /// Addresses that this host holds alone, sorted.
+    pub virtual_addresses: Vec<VirtualAddress>,
+    pub kernel: KernelSettings,
+    pub metrics: MetricsSettings,
+    pub on_stop: OnStop,
+}
+
+/// An address that this host holds while the director runs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct VirtualAddress {
+    /// Address and length of its network's prefix.
+    pub address: IpNet,
+    pub interface: String,
+}
+
+/// Settings of IPVS as a whole; `None` leaves what the kernel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct KernelSettings {
+    pub timeouts: Timeouts,
+    /// `net.ipv4.vs.expire_nodest_conn`.
+    pub expire_nodest_conn: Option<bool>,
+}
+
+/// Idle time of connections (`IPVS_CMD_SET_CONFIG`), whole seconds, 1..; `None` leaves what the kernel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Timeouts {
+    pub tcp_s: Option<u32>,
+    /// After a FIN was seen.
+    pub tcp_fin_s: Option<u32>,
+    pub udp_s: Option<u32>,
+}
+
+/// The exporter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricsSettings {
+    pub listen: SocketAddr,
+    /// Whether the families with a `server` label are shown.
+    pub per_server: bool,
+}
+
+/// What a stopped director leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OnStop {
+    /// The table goes on serving.
+    #[default]
+    Keep,
+    /// Everything that is ours goes, and the sysctls get the values that were found.
+    Remove,
+}

@@ -1,0 +1,28 @@
+//! Our one nftables table, as a value: source translation of full-NAT, marks of joined ports, untracked services.
+//!
+//! The rules are static; what changes with the policy are elements of sets. The names are ours: `table inet tandem`.
+
+use super::{Family, ServiceKey, SourceTranslation};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// Content of the table; [`Default`] is empty, which means that the table is absent.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Ruleset {
+    /// Full-NAT: the services (by address or by mark) whose connections get a source of ours, by translation and family.
+    pub source_translations: BTreeMap<(Family, SourceTranslation), BTreeSet<ServiceKey>>,
+    /// Joined ports: VIP and port (the key's `Address`), and the mark that their packets get.
+    pub marks: BTreeMap<ServiceKey, u32>,
+    /// Services whose packets bypass connection tracking.
+    pub untracked: BTreeSet<ServiceKey>,
+    /// The real servers' side of untracked NAT services: answers from these bypass it too.
+    pub untracked_replies: BTreeSet<(super::Protocol, IpAddr, u16)>,
+}
+
+impl Ruleset {
+    /// Whether no rule is needed: the table shall not exist.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.source_translations.is_empty() && self.marks.is_empty() && self.untracked.is_empty()
+    }
+}

@@ -1,0 +1,87 @@
+//! The kernel's tables as values: what they should be ([`Tables`]) and what they are ([`Observed`]).
+
+use super::{
+    Destination, DestinationKey, Ruleset, ServiceConfig, ServiceKey, Sysctl, Timeouts, VirtualAddress,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A virtual service with its destinations, in canonical order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    pub config: ServiceConfig,
+    pub destinations: BTreeMap<DestinationKey, Destination>,
+}
+
+/// What the kernel should hold.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Tables {
+    pub services: BTreeMap<ServiceKey, Service>,
+    /// The weight with which a destination first enters the kernel where it differs from its desired one: under `mh` a
+    /// server that starts at weight 0 must enter with its configured weight, or it owns no slots.
+    pub entry_weights: BTreeMap<(ServiceKey, DestinationKey), u32>,
+    /// `None` parts are left alone.
+    pub timeouts: Timeouts,
+    /// Empty: our table shall not exist.
+    pub ruleset: Ruleset,
+    pub sysctls: BTreeMap<Sysctl, String>,
+    pub addresses: BTreeSet<VirtualAddress>,
+}
+
+/// Counters since the entry was made (`IPVS_STATS_ATTR_*`, 64 bits wide where the kernel gives them).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Counters {
+    pub connections: u64,
+    pub incoming_packets: u64,
+    /// Stays 0 in DR and TUN: the answers don't pass the director.
+    pub outgoing_packets: u64,
+    pub incoming_bytes: u64,
+    pub outgoing_bytes: u64,
+}
+
+/// Connections that a destination holds now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Connections {
+    pub active: u32,
+    pub inactive: u32,
+    pub persistent: u32,
+}
+
+/// What the kernel counts for a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct DestinationCounts {
+    pub counters: Counters,
+    pub connections: Connections,
+}
+
+/// Our nftables table as it was found.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum ObservedRuleset {
+    #[default]
+    Absent,
+    /// A digest of its listing without handles and counters: equal digests mean equal rules.
+    Present(String),
+}
+
+/// What the kernel holds, counters aside comparable with [`Tables`].
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Observed {
+    /// Every service of the network namespace, foreign ones included.
+    pub services: BTreeMap<ServiceKey, Service>,
+    pub service_counters: BTreeMap<ServiceKey, Counters>,
+    pub destination_counts: BTreeMap<(ServiceKey, DestinationKey), DestinationCounts>,
+    pub timeouts: Timeouts,
+    pub ruleset: ObservedRuleset,
+    /// The settings asked for; a missing one does not exist in this kernel.
+    pub sysctls: BTreeMap<Sysctl, String>,
+    /// Those of the addresses asked for that are there.
+    pub addresses: BTreeSet<VirtualAddress>,
+}
+
+/// What an observation shall look at beside IPVS itself.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Scope {
+    pub sysctls: BTreeSet<Sysctl>,
+    pub addresses: BTreeSet<VirtualAddress>,
+    /// Whether our nftables table matters (it is wanted, or we once made it).
+    pub ruleset: bool,
+}

@@ -1,0 +1,290 @@
+//! The families: their names, labels and help texts. The names are a contract with dashboards and alerts; a help text says
+//! what an operator should know of the number.
+
+use super::metrics::Families;
+use crate::director::snapshot::{
+    CheckSnapshot, DestinationSnapshot, Direction, PoolSnapshot, ServerSnapshot, ServiceSnapshot, Snapshot,
+};
+use crate::model::Counters;
+use crate::reconcile::Table;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// Every family, in the order of the documentation.
+pub(super) fn write(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    director(families, snapshot)?;
+    pools(families, snapshot)?;
+    if snapshot.per_server {
+        servers(families, snapshot)?;
+    }
+    checks(families, &snapshot.checks)?;
+    services(families, snapshot)?;
+    if snapshot.per_server {
+        destinations(families, snapshot)?;
+    }
+    reconcile(families, snapshot)
+}
+
+fn director(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    families.info("tandem_build", "Version of the running director; always 1", &version)?;
+    families.gauge(
+        "tandem_policy_generation",
+        "Policies taken over since the director started; it grows by one with each reload that was accepted",
+        Some(snapshot.policy_generation),
+    )
+}
+
+fn pools(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let pools = &snapshot.pools;
+    let each = |value: fn(&PoolSnapshot) -> u64| pools.iter().map(move |pool| (of_pool(pool), value(pool)));
+    families.gauges("tandem_pool_up", "1 when the pool can serve, else 0", each(|pool| pool.up.into()))?;
+    families.gauges(
+        "tandem_pool_servers",
+        "Real servers that the policy gives to the pool",
+        each(|pool| pool.servers.len() as u64),
+    )?;
+    families.gauges(
+        "tandem_pool_servers_up",
+        "Real servers of the pool that are up: their check passed, or they have none",
+        each(|pool| pool.servers_up() as u64),
+    )?;
+    families.gauges("tandem_pool_weight", "Sum of the configured weights", each(PoolSnapshot::weight))?;
+    families.gauges(
+        "tandem_pool_weight_up",
+        "Sum of the configured weights of the real servers that are up; divided by tandem_pool_weight, the share of the \
+         pool that is left",
+        each(PoolSnapshot::weight_up),
+    )?;
+    families.counters(
+        "tandem_pool_transitions",
+        "How often the pool became able to serve (to=up) or unable (to=down), by reason",
+        pools.iter().flat_map(|pool| {
+            let labels =
+                |to: Direction, reason| [("pool", &*pool.name), ("to", to.name()), ("reason", reason)];
+            pool.transitions.iter().map(move |((to, reason), count)| (labels(*to, reason), *count))
+        }),
+    )?;
+    families.gauges(
+        "tandem_pool_labels",
+        "The labels that the policy gives to the pool, each as label_NAME; always 1, to be joined on pool",
+        pools.iter().filter(|pool| !pool.labels.is_empty()).map(|pool| (policy_labels(pool), 1_u64)),
+    )
+}
+
+/// The pool's own labels under names that a scraper accepts; of two that become one, the first stands.
+fn policy_labels(pool: &PoolSnapshot) -> Vec<(String, String)> {
+    let clean = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
+    let mut seen = BTreeSet::new();
+    let mut labels = vec![("pool".to_owned(), pool.name.to_string())];
+    for (name, value) in &*pool.labels {
+        let name: String = "label_".chars().chain(name.chars().map(clean)).collect();
+        if seen.insert(name.clone()) {
+            labels.push((name, value.clone()));
+        }
+    }
+    labels
+}
+
+fn servers(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let all = || {
+        snapshot
+            .pools
+            .iter()
+            .flat_map(|pool| pool.servers.iter().map(move |server| (of_server(pool, server), server)))
+    };
+    let each = |value: fn(&ServerSnapshot) -> u64| all().map(move |(labels, server)| (labels, value(server)));
+    families.gauges(
+        "tandem_server_up",
+        "1 when the check's verdict is up, or there is no check, else 0; see tandem_server_in_rotation for whether it \
+         gets connections",
+        each(|server| server.up.into()),
+    )?;
+    families.gauges(
+        "tandem_server_checked",
+        "1 when a check decides on the server, 0 when the policy says check: none",
+        each(|server| server.checked.into()),
+    )?;
+    families.gauges(
+        "tandem_server_in_rotation",
+        "1 when the server shall get new connections, else 0",
+        each(|server| server.in_rotation.into()),
+    )?;
+    families.gauges(
+        "tandem_server_weight_configured",
+        "Weight in the policy",
+        each(|server| server.configured_weight.into()),
+    )?;
+    families.gauges(
+        "tandem_server_weight_effective",
+        "Weight that the director wants in the kernel after verdicts; compare tandem_ipvs_weight, what is there",
+        each(|server| server.effective_weight.into()),
+    )?;
+    families.counters(
+        "tandem_server_transitions",
+        "How often the verdict changed to up or down; a fast growing number is a server that flaps",
+        all().flat_map(|([pool, server], found)| {
+            let labels = move |to: Direction| [pool, server, ("to", to.name())];
+            [(labels(Direction::Up), found.went_up), (labels(Direction::Down), found.went_down)]
+        }),
+    )?;
+    families.gauges(
+        "tandem_server_last_change_timestamp_seconds",
+        "When the verdict last changed, in Unix time; missing while it has not changed since the start",
+        all().filter_map(|(labels, server)| {
+            server.last_change.map(|at| (labels, snapshot.unix_time(at).as_secs_f64()))
+        }),
+    )?;
+    families.gauges(
+        "tandem_server_check_duration_seconds",
+        "How long the last probe of the server took, whether it passed or failed",
+        all().filter_map(|(labels, server)| {
+            server.last_check_duration.map(|duration| (labels, duration.as_secs_f64()))
+        }),
+    )
+}
+
+fn checks(families: &mut Families<'_>, checks: &[CheckSnapshot]) -> fmt::Result {
+    families.counters(
+        "tandem_check_runs",
+        "Probes that ended, over all targets of the check: success, or the reason of the failure; local is a probe that \
+         this director could not make, which counts for or against no server",
+        checks.iter().flat_map(|check| {
+            let labels = |result| [("check", &*check.name), ("result", result)];
+            check.statistics.runs.iter().map(move |(result, count)| (labels(*result), *count))
+        }),
+    )?;
+    families.histograms(
+        "tandem_check_duration_seconds",
+        "How long the probes of the check took, over all its targets",
+        checks.iter().map(|check| (of_check(check), &check.statistics.duration)),
+    )?;
+    families.histograms(
+        "tandem_probe_lateness_seconds",
+        "How much later than planned probes started; more than some milliseconds says that this host is too busy",
+        checks.iter().map(|check| (of_check(check), &check.statistics.lateness)),
+    )
+}
+
+/// The counters of IPVS: the end of the family's name, its help, and the value.
+type KernelCounter = (&'static str, &'static str, fn(&Counters) -> u64);
+
+const KERNEL_COUNTERS: [KernelCounter; 5] = [
+    ("connections", "Connections scheduled, as the kernel counts them", |counters| counters.connections),
+    ("incoming_packets", "Packets from clients, as the kernel counts them", |counters| {
+        counters.incoming_packets
+    }),
+    (
+        "outgoing_packets",
+        "Packets to clients, as the kernel counts them; stays 0 in DR and TUN, where answers do not pass the director",
+        |counters| counters.outgoing_packets,
+    ),
+    ("incoming_bytes", "Bytes from clients, as the kernel counts them", |counters| counters.incoming_bytes),
+    (
+        "outgoing_bytes",
+        "Bytes to clients, as the kernel counts them; stays 0 in DR and TUN, where answers do not pass the director",
+        |counters| counters.outgoing_bytes,
+    ),
+];
+
+fn services(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    for (what, help, value) in KERNEL_COUNTERS {
+        let samples = snapshot.pools.iter().flat_map(|pool| {
+            let counted = |service: &ServiceSnapshot| service.counters.as_ref().map(value);
+            let labels = |service| [("pool", &*pool.name), ("service", service)];
+            let services = pool.services.iter();
+            services.filter_map(move |service| Some((labels(&*service.name), counted(service)?)))
+        });
+        families.counters(&format!("tandem_ipvs_service_{what}"), help, samples)?;
+    }
+    Ok(())
+}
+
+fn destinations(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let each = |value: fn(&DestinationSnapshot) -> u64| {
+        every_destination(snapshot).map(move |(labels, destination)| (labels, value(destination)))
+    };
+    families.gauges(
+        "tandem_ipvs_weight",
+        "Weight that the kernel holds; missing when the server is not in the table",
+        each(|destination| destination.weight.into()),
+    )?;
+    families.gauges(
+        "tandem_ipvs_active_connections",
+        "Connections in state ESTABLISHED, as the kernel sees them",
+        each(|destination| destination.counts.connections.active.into()),
+    )?;
+    families.gauges(
+        "tandem_ipvs_inactive_connections",
+        "Connections in any other state, as the kernel sees them; in DR and TUN it sees one direction only",
+        each(|destination| destination.counts.connections.inactive.into()),
+    )?;
+    for (what, help, value) in KERNEL_COUNTERS {
+        let samples = every_destination(snapshot)
+            .map(|(labels, destination)| (labels, value(&destination.counts.counters)));
+        families.counters(&format!("tandem_ipvs_{what}"), help, samples)?;
+    }
+    Ok(())
+}
+
+fn every_destination(
+    snapshot: &Snapshot,
+) -> impl Iterator<Item = ([(&'static str, &str); 3], &DestinationSnapshot)> {
+    snapshot.pools.iter().flat_map(|pool| {
+        pool.services.iter().flat_map(move |service| {
+            service.destinations.iter().filter_map(move |destination| {
+                let server = pool.servers.get(destination.server)?;
+                let labels = [("pool", &*pool.name), ("service", &*service.name), ("server", &*server.name)];
+                Some((labels, destination))
+            })
+        })
+    })
+}
+
+fn reconcile(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let found = &snapshot.reconcile;
+    families.counters(
+        "tandem_reconcile",
+        "Passes that changed the kernel's tables (success), and those in which the kernel refused something or could not \
+         be read (failure)",
+        [([("result", "success")], found.succeeded), ([("result", "failure")], found.failed)],
+    )?;
+    families.counters(
+        "tandem_reconcile_changes",
+        "Changes that the kernel accepted, by kind",
+        found.changes.iter().map(|(kind, count)| ([("kind", *kind)], *count)),
+    )?;
+    families.histogram(
+        "tandem_reconcile_duration_seconds",
+        "How long the passes took that changed the kernel's tables",
+        &found.duration,
+    )?;
+    families.gauge(
+        "tandem_reconcile_last_success_timestamp_seconds",
+        "When the kernel's tables were last seen to be as they shall be, in Unix time; moves every few seconds while all \
+         is well",
+        found.last_success.map(|at| snapshot.unix_time(at).as_secs_f64()),
+    )?;
+    families.gauge(
+        "tandem_reconcile_pending_changes",
+        "Changes that are due and not yet made; more than 0 for long says that the kernel refuses them",
+        Some(found.pending_changes),
+    )?;
+    families.counters(
+        "tandem_drift",
+        "Entries of ours that somebody else changed, removed or added; each was repaired",
+        Table::ALL.map(|table| ([("table", table.name())], snapshot.drift.get(&table).copied().unwrap_or(0))),
+    )
+}
+
+fn of_pool(pool: &PoolSnapshot) -> [(&'static str, &str); 1] {
+    [("pool", &*pool.name)]
+}
+
+fn of_server<'a>(pool: &'a PoolSnapshot, server: &'a ServerSnapshot) -> [(&'static str, &'a str); 2] {
+    [("pool", &*pool.name), ("server", &*server.name)]
+}
+
+fn of_check(check: &CheckSnapshot) -> [(&'static str, &str); 1] {
+    [("check", &*check.name)]
+}

@@ -1,0 +1,185 @@
+//! Serves `/metrics`, `/healthz` and `/readyz` (shell). Read-only, plain HTTP, GET and HEAD; everything else is 404 or 405.
+//!
+//! Bounded: connections, header bytes and time, the time of a whole connection; a request's body is never read. A scrape
+//! reads the last snapshot and never asks the event loop for anything. Rendering runs on a blocking thread, one at a time.
+
+use super::{Format, render};
+use crate::director::snapshot::Snapshot;
+use crate::time::Instant;
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+/// Connections at the same time; further ones wait in the kernel's queue.
+const MOST_CONNECTIONS: usize = 64;
+
+/// Largest request header.
+const HEADER_BYTES: usize = 16 * 1024;
+
+/// A request header must have come within this time.
+const HEADER_TIME: Duration = Duration::from_secs(5);
+
+/// A connection (one request) ends after this time, done or not.
+const CONNECTION_TIME: Duration = Duration::from_secs(30);
+
+/// A snapshot older than this says that the event loop stands still: it takes one every two seconds or so.
+const STALE_AFTER: Duration = Duration::from_secs(10);
+
+/// How long to wait after an accept that failed (too many open files, say): trying at once would only burn the processor.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// Why the listener could not begin. The sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot serve metrics at {address}: {advice}")]
+pub struct ListenError {
+    address: SocketAddr,
+    advice: String,
+    #[source]
+    source: io::Error,
+}
+
+/// A listener whose port is taken, not yet serving: so that a taken port ends the start before anything is changed.
+#[derive(Debug)]
+pub struct Listener(TcpListener);
+
+/// What requests are answered from.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The last snapshot, swapped in by the event loop.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// The moment of [`Instant::ZERO`].
+    pub started: tokio::time::Instant,
+}
+
+impl View {
+    /// The age of the last snapshot.
+    fn age(&self) -> Duration {
+        let now = Instant::ZERO + self.started.elapsed();
+        now.saturating_since(self.snapshot.load().taken_at)
+    }
+}
+
+#[derive(Clone)]
+struct Shared {
+    view: View,
+    /// One exposition is made at a time: its text can be tens of megabytes.
+    pen: Arc<Semaphore>,
+}
+
+impl Listener {
+    /// Takes the port. To be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the port is taken, or the address is none of this host's; the sentence says what to do.
+    pub async fn bind(address: SocketAddr) -> Result<Self, ListenError> {
+        let advise = |source: io::Error| ListenError { address, advice: advice(&source), source };
+        TcpListener::bind(address).await.map(Self).map_err(advise)
+    }
+
+    /// Where it listens: the port is the one that the system chose where 0 was asked for.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Serves for ever; drop the future to stop. Must run beside the event loop, not in it.
+    pub async fn serve(self, view: View) {
+        let router = router(view);
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            match self.0.accept().await {
+                Ok((stream, _)) => {
+                    let router = router.clone();
+                    tokio::spawn(async move {
+                        // Out of time or broken: either way this one request is over, and nobody waits for it.
+                        let _ = timeout(CONNECTION_TIME, connection(stream, router)).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the metrics listener cannot accept a connection; trying again");
+                    sleep(PAUSE_AFTER_ERROR).await;
+                }
+            }
+        }
+    }
+}
+
+fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => "another program holds this port; stop it, or choose another port in \
+                                 `metrics: {listen: …}`"
+            .to_owned(),
+        ErrorKind::AddrNotAvailable => {
+            "this is not an address of this host; use one that it has, or 0.0.0.0, in `metrics: {listen: …}`".to_owned()
+        }
+        ErrorKind::PermissionDenied => {
+            "a port below 1024 needs the capability CAP_NET_BIND_SERVICE; choose a higher one in `metrics: {listen: …}`"
+                .to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router) -> Result<(), hyper::Error> {
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .max_buf_size(HEADER_BYTES)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .await
+}
+
+fn router(view: View) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .with_state(Shared { view, pen: Arc::new(Semaphore::new(1)) })
+}
+
+async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let format = Format::of_accept(accept);
+    let _pen = shared.pen.acquire().await;
+    let snapshot = shared.view.snapshot.load_full();
+    match spawn_blocking(move || render(&snapshot, format)).await {
+        Ok(Ok(text)) => ([(header::CONTENT_TYPE, format.content_type())], Body::from(text)).into_response(),
+        Ok(Err(_)) | Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn healthz(State(shared): State<Shared>) -> Response {
+    let age = shared.view.age();
+    if age > STALE_AFTER {
+        let text = format!("the event loop has made no progress for {} s\n", age.as_secs());
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    }
+    "ok\n".into_response()
+}
+
+async fn readyz(State(shared): State<Shared>) -> Response {
+    match &shared.view.snapshot.load().readiness {
+        Ok(()) => "ready\n".into_response(),
+        Err(awaited) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {awaited}\n")).into_response(),
+    }
+}

@@ -1,0 +1,346 @@
+//! Metrics against a snapshot with one of everything, and the listener over real connections.
+
+use super::{Format, Listener, View, render};
+use crate::director::snapshot::*;
+use crate::model::{Connections, Counters, DestinationCounts, Failure, Outcome};
+use crate::reconcile::Table;
+use crate::time::Instant;
+use arc_swap::ArcSwap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const EPOCH: Duration = Duration::from_secs(1_700_000_000);
+
+fn server(name: &str) -> ServerSnapshot {
+    ServerSnapshot {
+        name: name.into(),
+        up: true,
+        checked: true,
+        in_rotation: true,
+        configured_weight: 2,
+        effective_weight: 2,
+        last_change: Some(Instant::from_millis(2_500)),
+        last_check_duration: Some(Duration::from_micros(1_500)),
+        went_up: 3,
+        went_down: 2,
+        reason: Some("passed its check 2 times in a row".into()),
+        last_failure: None,
+    }
+}
+
+fn destination(server: usize) -> DestinationSnapshot {
+    let counters =
+        Counters { connections: 7, incoming_packets: 70, incoming_bytes: 7_000, ..Counters::default() };
+    let connections = Connections { active: 5, inactive: 1, persistent: 0 };
+    DestinationSnapshot { server, weight: 2, counts: DestinationCounts { counters, connections } }
+}
+
+fn pool(name: &str, servers: Vec<ServerSnapshot>) -> PoolSnapshot {
+    let counters = Counters { connections: u64::MAX, ..Counters::default() };
+    PoolSnapshot {
+        name: name.into(),
+        labels: Arc::default(),
+        up: true,
+        transitions: BTreeMap::from([((Direction::Down, "timeout"), 1), ((Direction::Up, "passed"), 2)]),
+        services: vec![ServiceSnapshot {
+            name: "tcp://192.168.101.100:80".into(),
+            counters: Some(counters),
+            destinations: (0..servers.len()).map(destination).collect(),
+        }],
+        servers,
+    }
+}
+
+/// One of everything: a server that is down and in no table, a label to clean, a name to escape.
+fn snapshot() -> Snapshot {
+    let down = ServerSnapshot {
+        up: false,
+        in_rotation: false,
+        effective_weight: 0,
+        last_change: None,
+        last_check_duration: None,
+        ..server("a \"quoted\" \\ name")
+    };
+    let mut web = pool("web", vec![server("web1"), down]);
+    web.services[0].destinations.pop();
+    let labels = [("team", "shop"), ("cost-centre", "7"), ("cost.centre", "8")];
+    web.labels = Arc::new(labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    let mut alive = CheckStatistics::default();
+    alive.record(&Outcome { duration: Duration::from_millis(2), result: Ok(()) }, Duration::ZERO);
+    let timed_out = Err(Failure::ConnectionRefused);
+    alive.record(&Outcome { duration: Duration::from_secs(60), result: timed_out }, Duration::from_secs(3));
+    let mut reconcile = ReconcileSnapshot {
+        succeeded: 4,
+        failed: 1,
+        changes: BTreeMap::from([("add_service", 1), ("add_destination", 2)]),
+        last_success: Some(Instant::from_millis(9_000)),
+        ..ReconcileSnapshot::default()
+    };
+    reconcile.duration.record(Duration::from_millis(3));
+    Snapshot {
+        policy_generation: 1,
+        readiness: Ok(()),
+        pools: vec![web],
+        checks: vec![CheckSnapshot { name: "alive".into(), statistics: alive }],
+        reconcile,
+        drift: BTreeMap::from([(Table::Destinations, 3)]),
+        ..Snapshot::starting(Instant::from_millis(9_500), EPOCH)
+    }
+}
+
+fn text(snapshot: Snapshot) -> String {
+    render(&Arc::new(snapshot), Format::Text).expect("a string takes everything")
+}
+
+/// Names of the families.
+fn families(text: &str) -> BTreeSet<&str> {
+    text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect()
+}
+
+#[test]
+fn the_exposition_says_what_the_snapshot_says() {
+    let text = text(snapshot());
+    let lines: BTreeSet<_> = text.lines().collect();
+    let escaped = r#"pool="web",server="a \"quoted\" \\ name""#;
+    for line in [
+        concat!("tandem_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        "tandem_policy_generation 1",
+        "# TYPE tandem_build_info gauge",
+        "# TYPE tandem_server_transitions_total counter",
+        r#"tandem_pool_up{pool="web"} 1"#,
+        r#"tandem_pool_servers{pool="web"} 2"#,
+        r#"tandem_pool_servers_up{pool="web"} 1"#,
+        r#"tandem_pool_weight{pool="web"} 4"#,
+        r#"tandem_pool_weight_up{pool="web"} 2"#,
+        r#"tandem_pool_transitions_total{pool="web",to="down",reason="timeout"} 1"#,
+        r#"tandem_pool_labels{pool="web",label_cost_centre="7",label_team="shop"} 1"#,
+        r#"tandem_server_up{pool="web",server="web1"} 1"#,
+        &format!("tandem_server_up{{{escaped}}} 0"),
+        r#"tandem_server_transitions_total{pool="web",server="web1",to="up"} 3"#,
+        r#"tandem_server_last_change_timestamp_seconds{pool="web",server="web1"} 1700000002.5"#,
+        r#"tandem_server_check_duration_seconds{pool="web",server="web1"} 0.0015"#,
+        r#"tandem_check_runs_total{check="alive",result="connection_refused"} 1"#,
+        r#"tandem_check_duration_seconds_bucket{le="0.0025",check="alive"} 1"#,
+        r#"tandem_check_duration_seconds_bucket{le="10.0",check="alive"} 1"#,
+        r#"tandem_check_duration_seconds_bucket{le="+Inf",check="alive"} 2"#,
+        r#"tandem_check_duration_seconds_sum{check="alive"} 60.002"#,
+        r#"tandem_probe_lateness_seconds_count{check="alive"} 2"#,
+        r#"tandem_ipvs_service_connections_total{pool="web",service="tcp://192.168.101.100:80"} 18446744073709551615"#,
+        r#"tandem_ipvs_active_connections{pool="web",service="tcp://192.168.101.100:80",server="web1"} 5"#,
+        r#"tandem_ipvs_incoming_bytes_total{pool="web",service="tcp://192.168.101.100:80",server="web1"} 7000"#,
+        r#"tandem_reconcile_total{result="failure"} 1"#,
+        r#"tandem_reconcile_changes_total{kind="add_destination"} 2"#,
+        "tandem_reconcile_duration_seconds_count 1",
+        "tandem_reconcile_last_success_timestamp_seconds 1700000009.0",
+        "tandem_reconcile_pending_changes 0",
+        r#"tandem_drift_total{table="destinations"} 3"#,
+        r#"tandem_drift_total{table="nftables"} 0"#,
+    ] {
+        assert!(lines.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains(&format!("tandem_ipvs_weight{{{escaped}")), "it is not in the table");
+    assert!(!text.contains("# EOF"), "that is OpenMetrics");
+}
+
+/// Help and type before the samples, each family in one piece, no line twice: what `promtool` and scrapers insist on.
+#[test]
+fn each_family_is_whole_and_has_help_and_type() {
+    let text = text(snapshot());
+    let mut seen = BTreeSet::new();
+    let mut current = "";
+    for line in text.lines() {
+        assert!(seen.insert(line), "twice: {line}");
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            current = rest.split(' ').next().expect("a name");
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            assert_eq!(rest.split(' ').next(), Some(current), "help and type belong together");
+        } else {
+            let name = line.split(['{', ' ']).next().expect("a name");
+            let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
+            assert!(name == current || base == Some(current), "{line} in the family {current}");
+        }
+    }
+}
+
+/// The names are a contract with dashboards and alerts: a change here is a change for every user.
+#[test]
+fn the_families_are_those_of_the_contract() {
+    let mut contract: BTreeSet<String> = [
+        "build_info policy_generation",
+        "pool_servers pool_servers_up pool_weight pool_weight_up pool_up pool_transitions_total pool_labels",
+        "server_up server_checked server_in_rotation server_weight_configured server_weight_effective",
+        "server_transitions_total server_last_change_timestamp_seconds server_check_duration_seconds",
+        "check_runs_total check_duration_seconds probe_lateness_seconds",
+        "ipvs_active_connections ipvs_inactive_connections ipvs_weight",
+        "reconcile_total reconcile_changes_total reconcile_duration_seconds drift_total",
+        "reconcile_last_success_timestamp_seconds reconcile_pending_changes",
+    ]
+    .iter()
+    .flat_map(|line| line.split(' ').map(|name| format!("tandem_{name}")))
+    .collect();
+    for what in ["connections", "incoming_packets", "outgoing_packets", "incoming_bytes", "outgoing_bytes"] {
+        contract.extend([format!("tandem_ipvs_{what}_total"), format!("tandem_ipvs_service_{what}_total")]);
+    }
+    let text = text(snapshot());
+    assert_eq!(families(&text), contract.iter().map(String::as_str).collect());
+}
+
+/// `promtool check metrics` on everything there is: clean, also in its advice on names.
+#[test]
+#[ignore = "needs promtool (package prometheus)"]
+fn promtool_has_nothing_to_say() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut promtool = promtool.spawn().expect("promtool");
+    promtool.stdin.take().expect("piped").write_all(text(snapshot()).as_bytes()).expect("it reads");
+    let output = promtool.wait_with_output().expect("it ends");
+    let words = [output.stdout, output.stderr].concat();
+    assert_eq!((output.status.success(), String::from_utf8_lossy(&words).as_ref()), (true, ""));
+}
+
+#[test]
+fn without_per_server_no_family_has_a_server_label() {
+    let all = text(snapshot());
+    let few = text(Snapshot { per_server: false, ..snapshot() });
+    assert!(!few.contains("server="), "{few}");
+    let gone: BTreeSet<_> = families(&all).difference(&families(&few)).copied().collect();
+    assert!(gone.iter().all(|name| name.starts_with("tandem_server_") || name.starts_with("tandem_ipvs_")));
+    assert_eq!(gone.len(), 16);
+}
+
+#[test]
+fn an_empty_director_has_an_exposition_too() {
+    let text = text(Snapshot::starting(Instant::ZERO, EPOCH));
+    assert!(families(&text).contains("tandem_reconcile_total"), "{text}");
+    assert!(!families(&text).contains("tandem_pool_up"), "a family without a sample is left out");
+}
+
+#[test]
+fn open_metrics_names_families_without_suffix_and_ends_with_eof() {
+    let text = render(&Arc::new(snapshot()), Format::OpenMetrics).expect("a string takes everything");
+    assert!(text.contains("# TYPE tandem_server_transitions counter\n"));
+    assert!(text.contains("# TYPE tandem_build info\n"));
+    assert!(text.ends_with("# EOF\n"));
+}
+
+/// Ten thousand servers in a hundred pools.
+fn large() -> Snapshot {
+    let servers =
+        |pool: usize| (0..100).map(|number| server(&format!("10.{pool}.{number}.1:8080"))).collect();
+    let pools = (0..100).map(|number| pool(&format!("pool-{number:03}"), servers(number))).collect();
+    Snapshot { pools, ..snapshot() }
+}
+
+/// `cargo test --release measure -- --ignored --nocapture` prints how long an exposition takes.
+#[test]
+#[ignore = "a measurement, to be run in release"]
+fn measure_ten_thousand_servers() {
+    let large = Arc::new(large());
+    for format in [Format::Text, Format::OpenMetrics, Format::Text] {
+        let started = tokio::time::Instant::now();
+        let text = render(&large, format).expect("a string takes everything");
+        let (took, lines) = (started.elapsed(), text.lines().count());
+        #[expect(clippy::print_stderr, reason = "the figures are the point")]
+        {
+            eprintln!("{format:?}: {took:?}, {lines} lines, {} bytes", text.len());
+        }
+    }
+}
+
+async fn listening(snapshot: Snapshot) -> SocketAddr {
+    let listener = Listener::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+    let address = listener.local_address().expect("it is bound");
+    let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
+    let started = tokio::time::Instant::now() - Duration::from_secs(60);
+    tokio::spawn(listener.serve(View { snapshot, started }));
+    address
+}
+
+/// Everything that comes back for `request`.
+async fn ask(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers and closes");
+    answer
+}
+
+async fn get(address: SocketAddr, path: &str) -> (String, String) {
+    let answer = ask(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    (head.lines().next().expect("a status").to_owned(), body.to_owned())
+}
+
+fn taken_at(seconds: u64) -> Snapshot {
+    Snapshot { taken_at: Instant::from_millis(seconds * 1_000), ..snapshot() }
+}
+
+#[tokio::test]
+async fn metrics_come_in_the_form_that_was_asked_for() {
+    let address = listening(snapshot()).await;
+    let plain = ask(address, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(plain.contains("content-type: text/plain; version=0.0.4"), "{plain}");
+    assert!(plain.contains("tandem_build_info"));
+    let accept = "Accept: application/openmetrics-text;version=1.0.0\r\n";
+    let open = ask(address, &format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{accept}\r\n")).await;
+    assert!(open.contains("content-type: application/openmetrics-text; version=1.0.0"), "{open}");
+    assert!(open.ends_with("# EOF\n"));
+    let head = ask(address, "HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn other_paths_and_methods_are_refused() {
+    let address = listening(snapshot()).await;
+    assert_eq!(get(address, "/").await.0, "HTTP/1.1 404 Not Found");
+    assert_eq!(get(address, "/metrics/x").await.0, "HTTP/1.1 404 Not Found");
+    let post = ask(address, "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").await;
+    assert!(post.starts_with("HTTP/1.1 405"), "{post}");
+}
+
+#[tokio::test]
+async fn health_is_the_age_of_the_snapshot_and_readiness_has_a_reason() {
+    let fresh = listening(taken_at(59)).await;
+    assert_eq!(get(fresh, "/healthz").await, ("HTTP/1.1 200 OK".to_owned(), "ok\n".to_owned()));
+    assert_eq!(get(fresh, "/readyz").await, ("HTTP/1.1 200 OK".to_owned(), "ready\n".to_owned()));
+    let readiness = Err("pool web: no server has a verdict yet".to_owned());
+    let stale = listening(Snapshot { readiness, ..taken_at(20) }).await;
+    let (status, text) = get(stale, "/healthz").await;
+    assert!(status.contains("503") && text.contains("no progress for 40 s"), "{status} {text}");
+    let (status, text) = get(stale, "/readyz").await;
+    assert!(status.contains("503") && text == "not ready: pool web: no server has a verdict yet\n", "{text}");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_one_sentence_that_says_what_to_do() {
+    let first = Listener::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+    let address = first.local_address().expect("it is bound");
+    let sentence = Listener::bind(address).await.expect_err("it is taken").to_string();
+    assert!(
+        sentence.contains(&address.to_string()) && sentence.contains("another program holds"),
+        "{sentence}"
+    );
+    let foreign = Listener::bind("192.0.2.9:9752".parse().expect("an address")).await;
+    assert!(foreign.expect_err("not ours").to_string().contains("not an address of this host"));
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_cut_off_and_others_are_served() {
+    let address = listening(snapshot()).await;
+    let mut slow = TcpStream::connect(address).await.expect("it listens");
+    slow.write_all(b"GET /metrics HTT").await.expect("it reads");
+    let huge = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(64 * 1024));
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let _ = stream.write_all(huge.as_bytes()).await;
+    let mut answer = [0; 12];
+    if stream.read_exact(&mut answer).await.is_ok() {
+        assert_eq!(&answer, b"HTTP/1.1 431");
+    }
+    assert_eq!(get(address, "/readyz").await.1, "ready\n");
+}

@@ -1,0 +1,164 @@
+//! The table of all diagnostics: stable code, severity, and what it is about.
+//!
+//! Codes are part of the interface: scripts and documentation name them. A code is never given a second meaning; one that
+//! is no longer needed is not used again. Every code has a fixture in `tests/policy/bad`, which a test asserts.
+
+use std::fmt;
+
+/// Whether a problem refuses the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The policy is refused.
+    Error,
+    /// The policy runs, and probably not as its writer thinks.
+    Warning,
+}
+
+macro_rules! codes {
+    ($( $severity:ident $code:ident $name:literal $about:literal, )*) => {
+        /// Kind of a problem.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $( #[doc = $about] $code, )*
+        }
+
+        impl Code {
+            /// All codes, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$code),*];
+
+            /// The stable name, kebab-case.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$code => $name),* }
+            }
+
+            /// Whether it refuses the policy.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$code => Severity::$severity),* }
+            }
+
+            /// What it is about, one sentence for the documentation.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$code => $about),* }
+            }
+        }
+    };
+}
+
+codes! {
+    // Files and YAML.
+    Error FileUnreadable "file-unreadable" "A file of the policy cannot be read.",
+    Error FileTooLarge "file-too-large" "A file is larger than a policy can be.",
+    Error FileNotUtf8 "file-not-utf8" "A file is not UTF-8 text.",
+    Error IncludeMissing "include-missing" "An included file does not exist or cannot be read.",
+    Warning IncludeMatchesNothing "include-matches-nothing" "An include pattern matches no file.",
+    Error IncludeLoop "include-loop" "A file includes itself, directly or by others.",
+    Error IncludeTooMuch "include-too-much" "Includes are nested too deep, or name too many files.",
+    Error YamlSyntax "yaml-syntax" "The text is not YAML, or uses a part of YAML that a policy has no use for.",
+    Error YamlTooLarge "yaml-too-large" "The YAML is nested too deep, holds too many values, or its aliases repeat too much.",
+    Error UnquotedIpv6 "unquoted-ipv6" "An IPv6 address that YAML reads as structure is not in quotes.",
+    Error DuplicateKey "duplicate-key" "A key is there twice in one mapping.",
+    Error DuplicateDefinition "duplicate-definition" "Two files say the same name or section.",
+    Error TooManyProblems "too-many-problems" "More problems than are worth showing at once.",
+
+    // Shape.
+    Error UnknownKey "unknown-key" "A key that no version knows.",
+    Error NotYet "not-yet" "A key or word that belongs to a later version.",
+    Error MissingKey "missing-key" "A key that must be said is not there.",
+    Error WrongType "wrong-type" "A value of another shape than its key takes.",
+    Error UnknownWord "unknown-word" "A word that is none of those that its key takes.",
+    Error NotABoolean "not-a-boolean" "Only true and false are booleans.",
+    Error OutOfRange "out-of-range" "A number or duration outside its bounds.",
+    Error DurationWithoutUnit "duration-without-unit" "A duration is a bare number.",
+    Error BadDuration "bad-duration" "A duration that cannot be read.",
+    Error BadName "bad-name" "A name with characters that names don't have.",
+    Error BadText "bad-text" "A text that its place does not allow.",
+    Error PolicyVersion "policy-version" "A policy version that this program does not know.",
+
+    // Addresses.
+    Error BadAddress "bad-address" "An address, service or range that cannot be read.",
+    Error PortMissing "port-missing" "A virtual service does not say its port.",
+    Error RangeTooLarge "range-too-large" "A range or list expands to too many addresses or services.",
+    Error UnusableAddress "unusable-address" "An address that no client or server can have here.",
+    Warning Ipv6PortLookalike "ipv6-port-lookalike" "The last group of an IPv6 address looks like a port.",
+
+    // References.
+    Error UnknownCheck "unknown-check" "A check that is not under `checks`.",
+    Error UnknownServerSet "unknown-server-set" "A set that is not under `server_sets`.",
+    Error UnknownScheduler "unknown-scheduler" "A scheduler that the kernel does not have.",
+
+    // Checks.
+    Error CheckWithoutKind "check-without-kind" "A check does not say what it probes.",
+    Error CheckWithSeveralKinds "check-with-several-kinds" "A check says more than one kind of probe.",
+    Error CheckNotSaid "check-not-said" "A pool says neither a check nor `check: none`.",
+    Error CheckNeedsPort "check-needs-port" "A checked server has no port that the probe could go to.",
+    Error CheckSourceFamily "check-source-family" "A probe's source address is of another family than its target.",
+    Warning TimeoutOverInterval "timeout-over-interval" "A probe may last longer than the time to the next.",
+    Warning UnverifiedTls "unverified-tls" "A check does not verify the certificate.",
+    Warning TlsNameMissing "tls-name-missing" "A certificate is verified against an address, since no name is said.",
+
+    // Pools: services and the modes.
+    Error NoServices "no-services" "A pool without a virtual service.",
+    Error DuplicateService "duplicate-service" "A virtual service is there twice.",
+    Error PortZeroWithoutPersistence "port-zero-without-persistence" "A service of every port without persistence.",
+    Error ForwardingNotSaid "forwarding-not-said" "A pool does not say how it forwards.",
+    Error FamilyMix "family-mix" "Service and real server are of different families, and the mode is not TUN.",
+    Error DrCannotMapPorts "dr-cannot-map-ports" "A DR real server with another port than its service.",
+    Error TunCannotMapPorts "tun-cannot-map-ports" "A TUN real server with another port than its service.",
+    Error ServerPortMissing "server-port-missing" "A NAT or full-NAT real server without a port where there is no single port to take over.",
+    Error OnePacketNotUdp "one-packet-not-udp" "One-packet scheduling of a service that is not UDP.",
+    Error OnePacketFullNat "one-packet-full-nat" "One-packet scheduling with full-NAT.",
+    Error UntrackedFullNat "untracked-full-nat" "Full-NAT without connection tracking.",
+    Error MixedFullNat "mixed-full-nat" "A pool whose servers need different source translations.",
+    Error LocalAddressFamily "local-address-family" "Full-NAT has no local address of the service's family.",
+    Error GueNeedsPort "gue-needs-port" "GUE without the port that the real servers listen on.",
+    Error GuePortOnly "gue-port-only" "A tunnel port with an encapsulation that has none.",
+    Error TunnelChecksum "tunnel-checksum" "A tunnel checksum that the encapsulation does not have.",
+    Error JoinPorts "join-ports" "Joined ports of services that cannot be joined.",
+    Error SchedulerFlags "scheduler-flags" "Flags of a scheduler that has none of them.",
+    Error SipNotUdp "sip-not-udp" "The sip persistence engine with a service that is not UDP.",
+    Warning QuiesceUdp "quiesce-udp" "Quiescing UDP servers: clients stay on a dead one.",
+    Warning QuiesceWithoutFallback "quiesce-without-fallback" "Quiescing under a hash scheduler that has no fallback: clients of a dead server are refused.",
+    Warning VipNotHeld "vip-not-held" "No `virtual_addresses` holds the address of a service.",
+    Error DuplicateVip "duplicate-vip" "An address is there twice in `virtual_addresses`.",
+    Error BadLabel "bad-label" "A label that metrics cannot carry.",
+    Error NotADefault "not-a-default" "A key under `defaults` that cannot be shared.",
+
+    // Pools: servers.
+    Error DuplicateServer "duplicate-server" "A real server is there twice in a pool.",
+    Error DuplicateServerName "duplicate-server-name" "Two real servers of a pool have the same name.",
+    Error ServerIsVip "server-is-vip" "A real server with the address of its own virtual service.",
+    Error SetWithPort "set-with-port" "A host of a server set with a port: the pool says it.",
+    Error ThresholdOrder "threshold-order" "The lower threshold is above the upper one.",
+
+    // What only the host can tell.
+    Warning NatServerNotOnLink "nat-server-not-on-link" "A NAT real server outside every directly connected network.",
+    Warning DrServerBehindGateway "dr-server-behind-gateway" "A DR real server that is reached through a gateway.",
+    Warning ServerUnreachable "server-unreachable" "No route leads to a real server.",
+    Warning ServerIsLocal "server-is-local" "A real server has an address of this host.",
+    Warning LocalAddressNotHeld "local-address-not-held" "A full-NAT local address that this host does not hold.",
+    Warning CaUnreadable "ca-unreadable" "A file of certificate authorities cannot be read here.",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_name_of_its_own_in_kebab_case() {
+        let names: std::collections::BTreeSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        let kebab = |name: &&str| {
+            name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
+        };
+        assert!(names.iter().all(kebab));
+    }
+}

@@ -1,0 +1,316 @@
+//! Loading: the files of a policy into one tree, and that into a [`Policy`].
+//!
+//! Sections of included files are joined: named things side by side, lists one after the other; a name or a single section
+//! that two files say is an error that shows both places. Deliberately no overriding between files: which one wins would
+//! depend on the order of names in a folder.
+
+use super::codes::Code;
+use super::diagnostic::{Diagnostic, Problems, quoted};
+use super::node::{Key, Node, Value};
+use super::read::{List, Read, Spanned, entries_of};
+use super::scalar::Text;
+use super::schema::{DefaultPoolText, PolicyText};
+use super::source::{Files, Sources, Span};
+use super::validate::{self, Places};
+use super::yaml;
+use crate::model::Policy;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+
+/// Bytes of one file at most.
+pub const MAX_FILE_BYTES: usize = 16 * 1024 * 1024;
+/// Files of one policy at most.
+pub const MAX_FILES: usize = 1000;
+/// How deep includes may be nested.
+pub const MAX_INCLUDE_DEPTH: usize = 8;
+
+/// What came of loading a policy.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The policy; `None` where an error refuses it.
+    pub policy: Option<Policy>,
+    /// Every problem, in the order of the files.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files that were read, for showing the diagnostics.
+    pub sources: Sources,
+    /// Where the parts of the policy were said.
+    pub places: Places,
+}
+
+/// Loads a policy from a file and what it includes.
+pub fn load(path: &Path, files: &dyn Files) -> Loaded {
+    let mut loader = Loader {
+        files,
+        sources: Sources::default(),
+        problems: Problems::default(),
+        documents: Vec::new(),
+        seen: BTreeSet::new(),
+        complete: true,
+    };
+    loader.file(path, None, &mut Vec::new());
+    let Loader { sources, mut problems, documents, complete, .. } = loader;
+    let readable = !documents.is_empty();
+    let root = with_defaults(&join(documents, &mut problems));
+    let text = if readable { PolicyText::read(&root, &mut problems) } else { None };
+    // With a file missing, names would seem unknown that are only unread: rules across sections wait until it is there.
+    let (policy, places) = match text {
+        Some(text) if complete => validate::policy(&text, &root, &sources, &mut problems),
+        _ => (None, Places::default()),
+    };
+    let policy = policy.filter(|_| !problems.has_errors());
+    Loaded { policy, diagnostics: problems.into_sorted(), sources, places }
+}
+
+struct Loader<'a> {
+    files: &'a dyn Files,
+    sources: Sources,
+    problems: Problems,
+    documents: Vec<Node>,
+    /// Paths that were read, without `.` and `..`.
+    seen: BTreeSet<PathBuf>,
+    /// Whether every file was read and parsed.
+    complete: bool,
+}
+
+impl Loader<'_> {
+    /// Reads a file and what it includes. `trail` is the chain of files that led here.
+    fn file(&mut self, path: &Path, said_at: Option<Span>, trail: &mut Vec<PathBuf>) {
+        let Some(file) = self.read(path, said_at) else {
+            self.complete = false;
+            return;
+        };
+        let Some(document) = yaml::parse(file, &self.sources, &mut self.problems) else {
+            self.complete = false;
+            return;
+        };
+        let includes = document.get("include").and_then(|node| List::<Text>::read(node, &mut self.problems));
+        self.documents.push(document);
+        trail.push(plain_path(path));
+        for include in includes.map(|list| list.0).unwrap_or_default() {
+            self.include(&include, trail);
+        }
+        trail.pop();
+    }
+
+    fn read(&mut self, path: &Path, said_at: Option<Span>) -> Option<usize> {
+        self.seen.insert(plain_path(path));
+        let bytes = match self.files.read(path, MAX_FILE_BYTES + 1) {
+            Ok(bytes) => bytes,
+            Err(reason) => {
+                let code = if said_at.is_some() { Code::IncludeMissing } else { Code::FileUnreadable };
+                let at = said_at
+                    .unwrap_or_else(|| Span::file_start(self.sources.add(path.to_owned(), String::new())));
+                let message = format!("{} cannot be read: {reason}", path.display());
+                self.problems
+                    .push(Diagnostic::new(code, at, message).help("check the path and its permissions"));
+                return None;
+            }
+        };
+        if bytes.len() > MAX_FILE_BYTES {
+            let at = Span::file_start(self.sources.add(path.to_owned(), String::new()));
+            let message = format!("{} is larger than {} MiB", path.display(), MAX_FILE_BYTES / 1024 / 1024);
+            self.problems.push(
+                Diagnostic::new(Code::FileTooLarge, at, message)
+                    .help("split it, and name the parts under `include`"),
+            );
+            return None;
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Some(self.sources.add(path.to_owned(), text)),
+            Err(error) => {
+                self.not_utf8(path, &error);
+                None
+            }
+        }
+    }
+
+    fn not_utf8(&mut self, path: &Path, error: &std::string::FromUtf8Error) {
+        let valid = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        let file = self.sources.add(path.to_owned(), text);
+        let byte = error.as_bytes().get(valid).copied().unwrap_or_default();
+        let message = format!("{} is not UTF-8 text: it holds the byte 0x{byte:02x} here", path.display());
+        let diagnostic =
+            Diagnostic::new(Code::FileNotUtf8, Span { file, start: valid, end: valid + 3 }, message);
+        self.problems.push(diagnostic.help("save it as UTF-8"));
+    }
+
+    fn include(&mut self, include: &Spanned<Text>, trail: &mut Vec<PathBuf>) {
+        let pattern = self.sources.folder(include.span).join(&include.value.0);
+        if trail.len() > MAX_INCLUDE_DEPTH {
+            let message = format!("includes are nested more than {MAX_INCLUDE_DEPTH} deep");
+            self.problems.push(
+                Diagnostic::new(Code::IncludeTooMuch, include.span, message)
+                    .help("name this file further up"),
+            );
+        } else if include.value.0.contains(['*', '?', '[']) {
+            self.include_pattern(&pattern, include, trail);
+        } else if trail.contains(&plain_path(&pattern)) {
+            let message = format!("{} includes itself", quoted(&include.value.0));
+            self.problems
+                .push(Diagnostic::new(Code::IncludeLoop, include.span, message).help("leave it out here"));
+        } else {
+            self.include_one(&pattern, include, trail);
+        }
+    }
+
+    /// Files that match; those already read are passed over, so that a pattern may match the file that says it.
+    fn include_pattern(&mut self, pattern: &Path, include: &Spanned<Text>, trail: &mut Vec<PathBuf>) {
+        let paths = match self.files.glob(pattern) {
+            Ok(paths) => paths,
+            Err(reason) => {
+                let message = format!("{} is not a pattern of files: {reason}", quoted(&include.value.0));
+                self.problems.push(
+                    Diagnostic::new(Code::IncludeMissing, include.span, message)
+                        .help("write a pattern such as pools.d/*.yaml"),
+                );
+                Vec::new()
+            }
+        };
+        if paths.is_empty() && !self.problems.any_within(include.span) {
+            let message = format!("{} matches no file", quoted(&include.value.0));
+            self.problems.push(
+                Diagnostic::new(Code::IncludeMatchesNothing, include.span, message)
+                    .help("patterns are relative to the file that says them"),
+            );
+        }
+        for path in paths {
+            self.include_one(&path, include, trail);
+        }
+    }
+
+    fn include_one(&mut self, path: &Path, include: &Spanned<Text>, trail: &mut Vec<PathBuf>) {
+        if self.seen.contains(&plain_path(path)) {
+            return;
+        }
+        if self.seen.len() >= MAX_FILES {
+            let message = format!("this policy includes more than {MAX_FILES} files");
+            self.problems.push(
+                Diagnostic::new(Code::IncludeTooMuch, include.span, message)
+                    .help("put several pools into one file"),
+            );
+            return;
+        }
+        self.file(path, Some(include.span), trail);
+    }
+}
+
+/// The path without `.`, and without `..` where a folder stands before it: two ways of writing one path are one file.
+fn plain_path(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+/// Sections whose names are joined over files.
+const NAMED_SECTIONS: [&str; 3] = ["checks", "server_sets", "pools"];
+/// Sections that are lists, joined over files.
+const LIST_SECTIONS: [&str; 2] = ["virtual_addresses", "include"];
+
+/// One tree of all files. The first file alone must say `policy_version`; another may repeat it.
+fn join(documents: Vec<Node>, problems: &mut Problems) -> Node {
+    let span = documents.first().map_or(Span::file_start(0), |document| document.span);
+    let mut joined: Vec<(Key, Node)> = Vec::new();
+    let mut at: BTreeMap<String, usize> = BTreeMap::new();
+    for (number, document) in documents.iter().enumerate() {
+        for (key, node) in entries_of(document, "the sections of a policy", problems).unwrap_or_default() {
+            match at.get(&key.name).and_then(|index| joined.get_mut(*index)) {
+                Some((first, section)) => join_section(first, section, (key, node), problems),
+                None if number > 0 && key.name == "policy_version" => {
+                    // Without one in the first file, that file is told to say it; this one is checked all the same.
+                    validate::version_of(node, problems);
+                }
+                None => {
+                    at.insert(key.name.clone(), joined.len());
+                    joined.push((key.clone(), node.clone()));
+                }
+            }
+        }
+    }
+    Node::new(span, Value::Mapping(joined))
+}
+
+fn join_section(first: &Key, section: &mut Node, (key, node): (&Key, &Node), problems: &mut Problems) {
+    let name = key.name.as_str();
+    if name == "policy_version" {
+        validate::version_of(node, problems);
+    } else if NAMED_SECTIONS.contains(&name) {
+        join_names(section, node, problems);
+    } else if LIST_SECTIONS.contains(&name) {
+        let items = section
+            .items()
+            .unwrap_or_default()
+            .iter()
+            .chain(node.items().unwrap_or_default())
+            .cloned()
+            .collect();
+        if node.items().is_some() {
+            *section = Node::new(section.span, Value::List(items));
+        } else {
+            List::<Text>::read(node, problems);
+        }
+    } else {
+        problems.push(said_twice(&format!("the section {}", quoted(name)), key.span, first.span));
+    }
+}
+
+fn join_names(section: &mut Node, node: &Node, problems: &mut Problems) {
+    let Some(entries) = entries_of(node, "a mapping of names", problems) else { return };
+    let mut all = section.entries().unwrap_or_default().to_vec();
+    let known: BTreeMap<String, Span> = all.iter().map(|(key, _)| (key.name.clone(), key.span)).collect();
+    for (key, value) in entries {
+        match known.get(&key.name) {
+            Some(first) => problems.push(said_twice(&quoted(&key.name), key.span, *first)),
+            None => all.push((key.clone(), value.clone())),
+        }
+    }
+    *section = Node::new(section.span, Value::Mapping(all));
+}
+
+fn said_twice(what: &str, again: Span, first: Span) -> Diagnostic {
+    let diagnostic =
+        Diagnostic::new(Code::DuplicateDefinition, again, format!("{what} is said in two files"));
+    diagnostic.related(first, "first said here").help("keep one of the two, or give one another name")
+}
+
+/// Every pool with the keys of `defaults.pool` that it does not say itself.
+fn with_defaults(root: &Node) -> Node {
+    let Some(defaults) =
+        root.get("defaults").and_then(|defaults| defaults.get("pool")).and_then(Node::entries)
+    else {
+        return root.clone();
+    };
+    let is_known = |(key, _): &&(Key, Node)| DefaultPoolText::KEYS.iter().any(|(name, _)| *name == key.name);
+    let known = defaults.iter().filter(is_known).cloned().collect();
+    let defaults = Node::new(root.span, Value::Mapping(known));
+    let pools = |pools: &Node| match pools.entries() {
+        Some(entries) => {
+            let entries = entries.iter().map(|(key, pool)| (key.clone(), pool.or(&defaults))).collect();
+            Node::new(pools.span, Value::Mapping(entries))
+        }
+        None => pools.clone(),
+    };
+    let section = |(key, node): &(Key, Node)| {
+        (key.clone(), if key.name == "pools" { pools(node) } else { node.clone() })
+    };
+    Node::new(root.span, Value::Mapping(root.entries().unwrap_or_default().iter().map(section).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_file_has_one_plain_path() {
+        assert_eq!(plain_path(Path::new("./a/../b/./c.yaml")), Path::new("b/c.yaml"));
+        assert_eq!(plain_path(Path::new("../a.yaml")), Path::new("../a.yaml"));
+    }
+}

@@ -1,0 +1,44 @@
+//! The policy: YAML files to a [`crate::model::Policy`], with every problem at once.
+//!
+//! ```text
+//! files ─▶ source ─▶ yaml (tree with places) ─▶ schema (typed mirror) ─▶ validate (rules, defaults) ─▶ model::Policy
+//!                                   └── diagnostics: code, file:line:column, one sentence, help ──┘
+//! ```
+//!
+//! No IO, no clock, no environment: files come through [`Files`], what the host looks like through
+//! [`crate::model::HostFacts`]. Nothing is accepted that would not be acted on: a key of a later version is refused by name.
+
+mod address;
+mod advise;
+mod codes;
+mod defaults;
+mod diagnostic;
+mod load;
+mod node;
+mod read;
+mod render;
+mod resolved;
+mod scalar;
+mod schema;
+mod source;
+mod validate;
+mod yaml;
+mod yaml_error;
+
+pub use advise::{addresses_of_interest, advise, unreadable_authorities};
+pub use codes::{Code, Severity};
+pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS};
+pub use load::{Loaded, MAX_FILE_BYTES, MAX_FILES, MAX_INCLUDE_DEPTH, load};
+pub use render::{Colour, render};
+pub use resolved::resolved;
+pub use source::{Files, Place, SourceFile, Sources, Span};
+pub use validate::{MAX_DESTINATIONS, MAX_SERVICES, Places};
+pub use yaml::{MAX_DEPTH, MAX_NODES};
+
+/// The JSON Schema of a policy file, for editors. Made from the same declarations that the reader is made from.
+#[must_use]
+pub fn json_schema() -> serde_json::Value {
+    let mut schema = schemars::SchemaGenerator::default().into_root_schema_for::<schema::PolicyText>();
+    schema.insert("title".to_owned(), "Tandem policy".into());
+    schema.to_value()
+}

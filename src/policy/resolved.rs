@@ -1,0 +1,368 @@
+//! A [`Policy`] written out as YAML, every default and merge in it. Loading that text gives the same policy again.
+
+use super::scalar::duration_text;
+use super::validate::{ServicePorts, automatic_name};
+use crate::model::{
+    Check, Encapsulation, Forwarding, HttpSpec, Initial, OnFailure, OnStop, Policy, Pool, ProbeSpec,
+    RealServer, ServiceConfig, ServiceKey, SourceTranslation, TlsSpec, TunnelChecksum, Verify,
+};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// The policy as YAML.
+#[must_use]
+pub fn resolved(policy: &Policy) -> String {
+    let mut sections = vec![("policy_version", text("1"))];
+    let named = policy.checks.values().filter(|check| !check.name.contains('/'));
+    let checks: Vec<_> = named.map(|check| (check.name.to_string(), check_of(check, policy))).collect();
+    if !checks.is_empty() {
+        sections.push(("checks", Yaml::Mapping(checks)));
+    }
+    let pools = policy.pools.values().map(|pool| (pool.name.to_string(), pool_of(pool, policy))).collect();
+    sections.push(("pools", Yaml::Mapping(pools)));
+    sections.push(("kernel", kernel(policy)));
+    sections.push((
+        "metrics",
+        mapping([("listen", text(policy.metrics.listen)), ("per_server", text(policy.metrics.per_server))]),
+    ));
+    let held = policy
+        .virtual_addresses
+        .iter()
+        .map(|held| mapping([("address", text(held.address)), ("interface", text(&held.interface))]));
+    sections.push(("virtual_addresses", Yaml::List(held.collect())));
+    sections.push((
+        "on_stop",
+        text(match policy.on_stop {
+            OnStop::Keep => "keep",
+            OnStop::Remove => "remove",
+        }),
+    ));
+    let mut written = String::new();
+    mapping(sections).write(&mut written, 0);
+    written
+}
+
+fn kernel(policy: &Policy) -> Yaml {
+    let timeouts = policy.kernel.timeouts;
+    let said = [("tcp", timeouts.tcp_s), ("tcp_fin", timeouts.tcp_fin_s), ("udp", timeouts.udp_s)];
+    let timeouts = said.into_iter().filter_map(|(name, seconds)| Some((name, time(seconds_of(seconds?)))));
+    let mut kernel = vec![("timeouts", mapping(timeouts))];
+    kernel.extend(policy.kernel.expire_nodest_conn.map(|flag| ("expire_nodest_conn", text(flag))));
+    mapping(kernel)
+}
+
+fn check_of(check: &Check, policy: &Policy) -> Yaml {
+    let mut keys = vec![match &check.probe {
+        ProbeSpec::Tcp => ("tcp", mapping([])),
+        ProbeSpec::Http(spec) => (check.probe.kind(), http(spec)),
+    }];
+    keys.push(("interval", time(check.interval)));
+    keys.push(("timeout", time(check.timeout)));
+    keys.push(("rise", text(check.rise)));
+    keys.push(("fall", text(check.fall)));
+    keys.extend(target_of(check, policy));
+    keys.extend(check.source.map(|source| ("source", text(source))));
+    keys.extend(check.interface.as_ref().map(|interface| ("interface", text(interface))));
+    keys.extend(check.mark.map(|mark| ("mark", text(mark))));
+    mapping(keys)
+}
+
+/// Port and address of the check itself, told by its targets: they differ from the real server's own.
+fn target_of(check: &Check, policy: &Policy) -> Vec<(&'static str, Yaml)> {
+    let mut keys = Vec::new();
+    for (pool, server) in
+        policy.pools.values().flat_map(|pool| pool.servers.iter().map(move |server| (pool, server)))
+    {
+        let Some(target) = server.check.as_ref().filter(|target| target.check == check.name) else {
+            continue;
+        };
+        let own = server.port.or(ports_of(pool).single());
+        if own != Some(target.address.port()) && !keys.iter().any(|(key, _)| *key == "port") {
+            keys.push(("port", text(target.address.port())));
+        }
+        if server.address != target.address.ip() && !keys.iter().any(|(key, _)| *key == "address") {
+            keys.push(("address", text(target.address.ip())));
+        }
+    }
+    keys
+}
+
+fn http(spec: &HttpSpec) -> Yaml {
+    let mut keys = vec![("method", text(&spec.method)), ("path", text(&spec.path))];
+    keys.extend(spec.host.as_ref().map(|host| ("host", text(host))));
+    if !spec.headers.is_empty() {
+        let headers = spec.headers.iter().map(|(name, value)| (name.clone(), text(value)));
+        keys.push(("headers", Yaml::Mapping(headers.collect())));
+    }
+    let range = |range: &RangeInclusive<u16>| match (range.start(), range.end()) {
+        (first, last) if first == last => text(first),
+        (first, last) => text(format!("{first}-{last}")),
+    };
+    keys.push(("status", Yaml::List(spec.status.iter().map(range).collect())));
+    keys.extend(spec.body.as_ref().map(|body| ("body", text(body))));
+    keys.extend(spec.tls.as_ref().map(|spec| ("tls", tls(spec))));
+    mapping(keys)
+}
+
+fn tls(spec: &TlsSpec) -> Yaml {
+    let mut keys = Vec::new();
+    keys.extend(spec.ca.as_ref().map(|path| ("ca", mapping([("file", text(path.display()))]))));
+    keys.extend(spec.server_name.as_ref().map(|name| ("server_name", text(name))));
+    keys.push(("verify", text(spec.verify == Verify::Full)));
+    mapping(keys)
+}
+
+/// The services of a pool as they are said: joined ones by their addresses.
+fn said_services(pool: &Pool) -> Vec<ServiceKey> {
+    let said = |service: &crate::model::VirtualService| {
+        if service.joined.is_empty() { vec![service.key] } else { service.joined.clone() }
+    };
+    pool.services.iter().flat_map(said).collect()
+}
+
+fn joins(pool: &Pool) -> bool {
+    pool.services.iter().any(|service| !service.joined.is_empty())
+}
+
+fn ports_of(pool: &Pool) -> ServicePorts {
+    ServicePorts::of(said_services(pool).iter(), joins(pool))
+}
+
+fn pool_of(pool: &Pool, policy: &Policy) -> Yaml {
+    let services = said_services(pool);
+    let check = pool_check(pool);
+    let forwarding = pool.servers.first().map_or(Forwarding::Nat, |server| server.forwarding.clone());
+    let mut keys = vec![
+        ("virtual_services", Yaml::List(services.iter().map(text).collect())),
+        ("forwarding", forwarding_of(&forwarding)),
+    ];
+    if let Some(service) = pool.services.first() {
+        keys.push(("scheduler", scheduler(&service.config)));
+        keys.extend(persistence(pool, &service.config).map(|persistence| ("persistence", persistence)));
+        keys.push(("one_packet", text(service.config.flags.one_packet)));
+    }
+    keys.push(("join_ports", text(joins(pool))));
+    keys.push(("untracked", text(pool.untracked)));
+    keys.push(("check", check_use(check, policy)));
+    keys.push((
+        "on_failure",
+        text(match pool.on_failure {
+            OnFailure::Remove => "remove",
+            OnFailure::Quiesce => "quiesce",
+        }),
+    ));
+    keys.push((
+        "initial",
+        text(match pool.initial {
+            Initial::Up => "up",
+            Initial::Down => "down",
+        }),
+    ));
+    if !pool.labels.is_empty() {
+        keys.push((
+            "labels",
+            Yaml::Mapping(pool.labels.iter().map(|(name, value)| (name.clone(), text(value))).collect()),
+        ));
+    }
+    let servers = pool.servers.iter().map(|server| server_of(server, pool, check, &forwarding, policy));
+    keys.push(("real_servers", Yaml::List(servers.collect())));
+    mapping(keys)
+}
+
+/// The check that is written at the pool: its own in place, else that of the first server.
+fn pool_check(pool: &Pool) -> Option<&str> {
+    let in_place = format!("{}/check", pool.name);
+    let mut used =
+        pool.servers.iter().filter_map(|server| server.check.as_ref()).map(|target| &*target.check);
+    used.clone().find(|name| *name == in_place).or_else(|| used.find(|name| !name.contains('/')))
+}
+
+fn check_use(name: Option<&str>, policy: &Policy) -> Yaml {
+    let Some(name) = name else { return text("none") };
+    match policy.checks.get(name) {
+        Some(check) if name.contains('/') => check_of(check, policy),
+        _ => text(name),
+    }
+}
+
+fn server_of(
+    server: &RealServer,
+    pool: &Pool,
+    pool_check: Option<&str>,
+    forwarding: &Forwarding,
+    policy: &Policy,
+) -> Yaml {
+    let mut keys = Vec::new();
+    if *server.name != automatic_name(server.address, server.port.or(ports_of(pool).single())) {
+        keys.push(("name", text(&server.name)));
+    }
+    keys.push(("address", text(server.address)));
+    keys.extend(server.port.map(|port| ("port", text(port))));
+    keys.push(("weight", text(server.weight)));
+    if server.thresholds.upper > 0 {
+        let bounds = [("upper", text(server.thresholds.upper)), ("lower", text(server.thresholds.lower))];
+        keys.push(("thresholds", mapping(bounds)));
+    }
+    let check = server.check.as_ref().map(|target| &*target.check);
+    if check != pool_check {
+        keys.push(("check", check_use(check, policy)));
+    }
+    if server.forwarding != *forwarding {
+        keys.push(("forwarding", forwarding_of(&server.forwarding)));
+    }
+    mapping(keys)
+}
+
+fn scheduler(config: &ServiceConfig) -> Yaml {
+    let name = config.scheduler.0.as_str();
+    let flags =
+        || mapping([("fallback", text(config.flags.scheduler_1)), ("port", text(config.flags.scheduler_2))]);
+    match name {
+        "sh" => mapping([("sh", flags())]),
+        "mh" => mapping([("mh", flags())]),
+        _ => text(name),
+    }
+}
+
+fn persistence(pool: &Pool, config: &ServiceConfig) -> Option<Yaml> {
+    let persistence = config.persistence?;
+    let prefixes: BTreeSet<_> = pool
+        .services
+        .iter()
+        .filter_map(|service| {
+            let family = if service.key.family().bits() == 32 { "ipv4" } else { "ipv6" };
+            Some((family, service.config.persistence?.prefix))
+        })
+        .collect();
+    let mut keys = vec![
+        ("timeout", time(seconds_of(persistence.timeout_s))),
+        ("prefix", mapping(prefixes.into_iter().map(|(family, length)| (family, text(length))))),
+    ];
+    keys.extend(config.persistence_engine.as_ref().map(|engine| ("engine", text(engine))));
+    Some(mapping(keys))
+}
+
+fn forwarding_of(forwarding: &Forwarding) -> Yaml {
+    match forwarding {
+        Forwarding::Nat => text("nat"),
+        Forwarding::DirectRouting => text("dr"),
+        Forwarding::Tunnelling(encapsulation) => mapping([("tun", tun(*encapsulation))]),
+        Forwarding::FullNat(SourceTranslation::Masquerade) => text("full-nat"),
+        Forwarding::FullNat(SourceTranslation::LocalAddresses(addresses)) => {
+            let addresses = Yaml::List(addresses.iter().map(text).collect());
+            mapping([("full-nat", mapping([("local_addresses", addresses)]))])
+        }
+    }
+}
+
+fn tun(encapsulation: Encapsulation) -> Yaml {
+    let word = |checksum| {
+        text(match checksum {
+            TunnelChecksum::None => "none",
+            TunnelChecksum::Full => "full",
+            TunnelChecksum::Remote => "remote",
+        })
+    };
+    match encapsulation {
+        Encapsulation::IpIp => mapping([("encapsulation", text("ipip"))]),
+        Encapsulation::Gre { checksum } => {
+            mapping([("encapsulation", text("gre")), ("checksum", word(checksum))])
+        }
+        Encapsulation::Gue { port, checksum } => {
+            mapping([("encapsulation", text("gue")), ("port", text(port)), ("checksum", word(checksum))])
+        }
+    }
+}
+
+/// A value to be written.
+enum Yaml {
+    Text(String),
+    List(Vec<Yaml>),
+    Mapping(Vec<(String, Yaml)>),
+}
+
+fn text(value: impl ToString) -> Yaml {
+    Yaml::Text(value.to_string())
+}
+
+fn time(duration: Duration) -> Yaml {
+    text(duration_text(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+}
+
+fn seconds_of(seconds: u32) -> Duration {
+    Duration::from_secs(u64::from(seconds))
+}
+
+fn mapping(entries: impl IntoIterator<Item = (&'static str, Yaml)>) -> Yaml {
+    Yaml::Mapping(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+impl Yaml {
+    /// In block form; lists of words in one line.
+    fn write(&self, written: &mut String, indent: usize) {
+        match self {
+            Self::Text(word) => {
+                let _ = writeln!(written, " {}", scalar(word));
+            }
+            Self::List(items) if items.iter().all(|item| matches!(item, Self::Text(_))) => {
+                let words: Vec<String> = items.iter().filter_map(Self::word).collect();
+                let _ = writeln!(written, " [{}]", words.join(", "));
+            }
+            Self::Mapping(entries) if entries.is_empty() => written.push_str(" {}\n"),
+            Self::List(items) => {
+                written.push('\n');
+                for item in items {
+                    let _ = write!(written, "{:indent$}-", "");
+                    item.write_item(written, indent + 2);
+                }
+            }
+            Self::Mapping(entries) => {
+                if indent > 0 {
+                    written.push('\n');
+                }
+                entries.iter().for_each(|entry| entry_of(entry, written, indent, true));
+            }
+        }
+    }
+
+    fn word(&self) -> Option<String> {
+        match self {
+            Self::Text(word) => Some(scalar(word)),
+            Self::List(_) | Self::Mapping(_) => None,
+        }
+    }
+
+    /// Behind `-`: the first key of a mapping stands in the same line.
+    fn write_item(&self, written: &mut String, indent: usize) {
+        match self {
+            Self::Mapping(entries) if !entries.is_empty() => {
+                written.push(' ');
+                entries
+                    .iter()
+                    .enumerate()
+                    .for_each(|(index, entry)| entry_of(entry, written, indent, index > 0));
+            }
+            other => other.write(written, indent),
+        }
+    }
+}
+
+fn entry_of((key, value): &(String, Yaml), written: &mut String, indent: usize, indented: bool) {
+    if indented {
+        let _ = write!(written, "{:indent$}", "");
+    }
+    let _ = write!(written, "{}:", scalar(key));
+    value.write(written, indent + 2);
+}
+
+/// A word, in quotes where YAML could take it for anything else.
+fn scalar(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "._/:+-".contains(character);
+    let first = word.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '/');
+    if first && word.chars().all(plain) && !word.ends_with(':') && word != "null" {
+        return word.to_owned();
+    }
+    serde_json::to_string(word).unwrap_or_else(|_| "\"\"".to_owned())
+}

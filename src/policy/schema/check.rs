@@ -1,0 +1,251 @@
+//! Checks as they are written.
+
+use super::{InterfaceText, Texts};
+use crate::policy::codes::Code;
+use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
+use crate::policy::node::Node;
+use crate::policy::read::{OneOrMore, Read, mapping, not_yet, wrong_type};
+use crate::policy::scalar::{Flag, Number, Port, Text, Time};
+use crate::policy::schema::AddressText;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
+/// Bounds of a check's interval, in milliseconds: more often than ten times a second is a load test.
+pub(in crate::policy) type Interval = Time<100, 3_600_000>;
+/// Bounds of a probe's time-out, in milliseconds.
+pub(in crate::policy) type Timeout = Time<10, 300_000>;
+/// Outcomes in a row that make a verdict.
+pub(in crate::policy) type InARow = Number<1, 1000>;
+
+/// The kinds of probe that this version has, as keys of a check.
+pub(in crate::policy) const KINDS: [&str; 3] = ["tcp", "http", "https"];
+
+/// A check, with `from` where a pool uses it: both have the same keys.
+macro_rules! check_mapping {
+    ($(#[doc = $about:literal])+ $name:ident = $what:literal { $($own:tt)* }) => {
+        mapping! {
+            $(#[doc = $about])+
+            $name = $what {
+                $($own)*
+                /// A TCP connection is accepted; nothing more to say: `tcp: {}`.
+                optional tcp: OrNothing<TcpText>,
+                /// An HTTP request is answered as expected.
+                optional http: OrNothing<HttpText>,
+                /// The same over TLS, with the certificate verified.
+                optional https: OrNothing<HttpsText>,
+                /// From the start of one probe to the start of the next, by default 2s.
+                optional interval: Interval,
+                /// Bounds the whole probe, by default 1s.
+                optional timeout: Timeout,
+                /// Successes in a row that bring a server back, by default 2.
+                optional rise: InARow,
+                /// Failures in a row that take a server out, by default 3.
+                optional fall: InARow,
+                /// Port to probe, by default the real server's.
+                optional port: Port,
+                /// Address to probe instead of the real server's.
+                optional address: AddressText,
+                /// Address that the probe comes from; by default the kernel chooses.
+                optional source: AddressText,
+                /// Interface that the probe's socket is bound to.
+                optional interface: InterfaceText,
+                /// Firewall mark of the probe's packets, for policy routing.
+                optional mark: Number<1, { u32::MAX }>,
+            }
+            later {
+                tls, udp, dns, grpc, smtp, ping, exec, file, all, any, through, interval_down, interval_changing, jitter,
+                fail_at_once,
+            }
+        }
+    };
+}
+
+check_mapping! {
+    /// What a probe asks, how often, and how many answers make a verdict. One of `tcp`, `http`, `https`.
+    CheckText = "a check" {}
+}
+
+check_mapping! {
+    /// A check in place, or a named one with what differs.
+    CheckUseText = "a check" {
+        /// The check under `checks` from which everything is taken that is not said here.
+        optional from: Text,
+    }
+}
+
+mapping! {
+    /// A TCP connection is accepted.
+    TcpText = "a tcp probe" {}
+    later { send, expect }
+}
+
+macro_rules! http_mapping {
+    ($(#[doc = $about:literal])+ $name:ident = $what:literal { $($own:tt)* }) => {
+        mapping! {
+            $(#[doc = $about])+
+            $name = $what {
+                /// Path and query, by default `/`.
+                optional path: Text,
+                /// `Host` header, by default the address and port that are probed.
+                optional host: Text,
+                /// Method, by default GET.
+                optional method: Text,
+                /// Further request headers.
+                optional headers: Texts,
+                /// Statuses that count as success, by default 200-299.
+                optional status: OneOrMore<StatusText>,
+                /// Text that the body must contain within its first 64 KiB.
+                optional body: Text,
+                $($own)*
+            }
+            later {}
+        }
+    };
+}
+
+http_mapping! {
+    /// An HTTP/1.1 request. Redirects are not followed: a 302 is its own status.
+    HttpText = "an http probe" {}
+}
+
+http_mapping! {
+    /// An HTTP/1.1 request over TLS.
+    HttpsText = "an https probe" {
+        /// How the TLS session is made and verified.
+        optional tls: TlsText,
+    }
+}
+
+mapping! {
+    /// How a probe's TLS session is made and verified.
+    TlsText = "tls" {
+        /// Certificate authorities to trust, by default the system's.
+        optional ca: CaText,
+        /// Name for SNI and for verification, by default that of `host`.
+        optional server_name: Text,
+        /// Whether chain, name and validity are verified, by default true.
+        optional verify: Flag,
+    }
+    later { certificate, key, expiry_warning }
+}
+
+mapping! {
+    /// Certificate authorities to trust.
+    CaText = "ca" {
+        /// PEM file, relative to the policy file that names it.
+        required file: Text,
+    }
+    later { credential }
+}
+
+/// A value whose every key has a default: nothing at all is an empty mapping.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct OrNothing<T>(pub(in crate::policy) T);
+
+impl<T: Read> Read for OrNothing<T> {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        if node.is_null() {
+            return T::read(&Node::empty_mapping(node.span), problems).map(Self);
+        }
+        T::read(node, problems).map(Self)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OrNothing<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("OrNothing_{}", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [generator.subschema_for::<T>(), {"type": "null"}]})
+    }
+}
+
+/// `200` or `200-299`.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct StatusText(pub(in crate::policy) RangeInclusive<u16>);
+
+impl Read for StatusText {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let Some(text) = node.scalar() else {
+            problems.push(wrong_type(node, "a status such as 200 or 200-299"));
+            return None;
+        };
+        let number =
+            |part: &str| part.trim().parse::<u16>().ok().filter(|status| (100..=599).contains(status));
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        if let (Some(first), Some(last)) = (number(first), number(last))
+            && first <= last
+        {
+            return Some(Self(first..=last));
+        }
+        let message = format!("{} is not an HTTP status or a range of them", quoted(text));
+        problems.push(
+            Diagnostic::new(Code::OutOfRange, node.span, message)
+                .help("write 100 to 599, or a range such as 200-299"),
+        );
+        None
+    }
+}
+
+impl JsonSchema for StatusText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Status".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [
+            {"type": "integer", "minimum": 100, "maximum": 599},
+            {"type": "string", "pattern": "^[1-5][0-9][0-9](-[1-5][0-9][0-9])?$"},
+        ]})
+    }
+}
+
+/// How a pool or a server is checked.
+#[derive(Clone, Debug)]
+pub(in crate::policy) enum CheckUse {
+    /// Said so: never probed, always up.
+    None,
+    /// A name under `checks`.
+    Name(String),
+    /// In place; with `from`, the rest is taken from a named one. The node is kept for that merge.
+    InPlace { text: Box<CheckUseText>, node: Node },
+}
+
+impl Read for CheckUse {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        if node.entries().is_some() {
+            let text = Box::new(CheckUseText::read(node, problems)?);
+            return Some(Self::InPlace { text, node: node.clone() });
+        }
+        match node.scalar() {
+            Some("none") => Some(Self::None),
+            Some(word @ ("all" | "any")) => {
+                problems.push(not_yet(word, node.span));
+                None
+            }
+            Some(name) => Some(Self::Name(name.to_owned())),
+            None => {
+                problems.push(wrong_type(node, "the name of a check, a check in place, or `none`"));
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for CheckUse {
+    fn schema_name() -> Cow<'static, str> {
+        "CheckUse".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Name of a check, a check in place, or none.",
+            "anyOf": [{"type": "string"}, generator.subschema_for::<CheckUseText>()],
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! Checks: which one a pool or server means, with its defaults written out.
+
+use super::http;
+use crate::model::{Check, CheckName, ProbeSpec};
+use crate::policy::codes::Code;
+use crate::policy::defaults;
+use crate::policy::diagnostic::{Diagnostic, Problems, nearest, quoted};
+use crate::policy::node::{Key, Node, Value};
+use crate::policy::read::Read;
+use crate::policy::scalar::duration_text;
+use crate::policy::schema::{CheckUse, CheckUseText, KINDS, PolicyText};
+use crate::policy::source::{Sources, Span};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A check with what it says of its target.
+#[derive(Clone, Debug)]
+pub(super) struct Built {
+    pub(super) check: Check,
+    pub(super) port: Option<u16>,
+    pub(super) address: Option<IpAddr>,
+    /// The file of certificate authorities, and where it was said.
+    pub(super) authority: Option<(PathBuf, Span)>,
+}
+
+/// What a pool or server says about checking.
+#[derive(Clone, Debug)]
+pub(super) enum Choice {
+    /// `check: none`.
+    Unchecked,
+    Checked(Box<Built>),
+    /// Already reported.
+    Bad,
+}
+
+/// The checks under `checks`. A bad one stays as `None`, so that its users are not reported too.
+pub(super) struct Named<'a> {
+    nodes: BTreeMap<&'a str, &'a Node>,
+    built: BTreeMap<&'a str, Option<Built>>,
+    sources: &'a Sources,
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn new(
+        text: &'a PolicyText,
+        root: &'a Node,
+        sources: &'a Sources,
+        problems: &mut Problems,
+    ) -> Self {
+        let entries = root.get("checks").and_then(Node::entries).unwrap_or_default();
+        let nodes: BTreeMap<&str, &Node> =
+            entries.iter().map(|(key, node)| (key.name.as_str(), node)).collect();
+        let mut built = BTreeMap::new();
+        for entry in text.checks.value().map(|named| named.0.as_slice()).unwrap_or_default() {
+            let name = entry.name.name.as_str();
+            let node = nodes.get(name).filter(|_| entry.value.given().is_some());
+            let check = node.and_then(|node| {
+                let text = CheckUseText::read(node, problems)?;
+                build(name.into(), &text, entry.name.span, sources, problems)
+            });
+            built.insert(name, check);
+        }
+        Self { nodes, built, sources }
+    }
+
+    /// The check that a pool or server means. One in place gets the name `place`.
+    pub(super) fn choose(&self, said: &CheckUse, span: Span, place: &str, problems: &mut Problems) -> Choice {
+        let built = match said {
+            CheckUse::None => return Choice::Unchecked,
+            CheckUse::Name(name) => {
+                self.find(name, span, problems).and_then(|found| self.built.get(found)).cloned().flatten()
+            }
+            CheckUse::InPlace { text, node } => match text.from.given() {
+                None if text.from.is_absent() => build(place.into(), text, node.span, self.sources, problems),
+                None => None,
+                Some(from) => self.derive(&from.value.0, from.span, node, place, problems),
+            },
+        };
+        built.map_or(Choice::Bad, |built| Choice::Checked(Box::new(built)))
+    }
+
+    /// A named check with what is said in place over it. Another kind replaces the kind.
+    fn derive(
+        &self,
+        from: &str,
+        span: Span,
+        node: &Node,
+        place: &str,
+        problems: &mut Problems,
+    ) -> Option<Built> {
+        let base = *self.nodes.get(self.find(from, span, problems)?)?;
+        let own_kind = KINDS.iter().any(|kind| node.get(kind).is_some());
+        let kept = |(key, _): &&(Key, Node)| {
+            !(own_kind && KINDS.contains(&key.name.as_str()) && node.get(&key.name).is_none())
+        };
+        let base =
+            Node::new(base.span, Value::Mapping(base.entries()?.iter().filter(kept).cloned().collect()));
+        let text = CheckUseText::read(&node.over(&base), problems)?;
+        build(place.into(), &text, node.span, self.sources, problems)
+    }
+
+    fn find(&self, name: &str, span: Span, problems: &mut Problems) -> Option<&'a str> {
+        let found = self.nodes.get_key_value(name).map(|(known, _)| *known);
+        if found.is_none() {
+            problems.push(self.unknown(name, span));
+        }
+        found
+    }
+
+    fn unknown(&self, name: &str, span: Span) -> Diagnostic {
+        let diagnostic =
+            Diagnostic::new(Code::UnknownCheck, span, format!("no check is called {}", quoted(name)));
+        let known: Vec<&str> = self.nodes.keys().copied().collect();
+        match nearest(name, known.iter().copied()) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None if KINDS.contains(&name) => {
+                diagnostic.help(format!("a check in place is a mapping: `check: {{{name}: {{}}}}`"))
+            }
+            None if known.is_empty() => {
+                diagnostic.help(format!("say it under `checks: {{{name}: …}}`, or in place"))
+            }
+            None => diagnostic.help(format!("known checks: {}", known.join(", "))),
+        }
+    }
+}
+
+/// A check with its defaults written out; `None` after a problem.
+fn build(
+    name: CheckName,
+    text: &CheckUseText,
+    span: Span,
+    sources: &Sources,
+    problems: &mut Problems,
+) -> Option<Built> {
+    let (probe, authority) = probe(text, span, sources, problems)?;
+    timeout_within_interval(text, problems);
+    let check = Check {
+        name,
+        probe,
+        interval: text.interval.value().map_or(defaults::INTERVAL, |interval| interval.0),
+        timeout: text.timeout.value().map_or(defaults::TIMEOUT, |timeout| timeout.0),
+        rise: text.rise.value().map_or(defaults::RISE, |rise| rise.0),
+        fall: text.fall.value().map_or(defaults::FALL, |fall| fall.0),
+        source: text.source.value().map(|source| source.0),
+        interface: text.interface.value().map(|interface| interface.0.clone()),
+        mark: text.mark.value().map(|mark| mark.0),
+    };
+    let port = text.port.value().map(|port| port.port());
+    let address = text.address.value().map(|address| address.0);
+    Some(Built { check, port, address, authority })
+}
+
+type Probe = (ProbeSpec, Option<(PathBuf, Span)>);
+
+/// What the check probes: exactly one kind must be said.
+fn probe(text: &CheckUseText, span: Span, sources: &Sources, problems: &mut Problems) -> Option<Probe> {
+    let said = [!text.tcp.is_absent(), !text.http.is_absent(), !text.https.is_absent()];
+    let said: Vec<&str> =
+        KINDS.into_iter().zip(said).filter(|(_, said)| *said).map(|(kind, _)| kind).collect();
+    match said.as_slice() {
+        [] => {
+            if !problems.any_within(span) {
+                let diagnostic =
+                    Diagnostic::new(Code::CheckWithoutKind, span, "this check does not say what it probes");
+                problems.push(diagnostic.help("add one of `tcp: {}`, `http: {path: /}`, `https: {path: /}`"));
+            }
+            return None;
+        }
+        [_] => {}
+        several => {
+            let message =
+                format!("this check says {} kinds of probe: {}", several.len(), several.join(" and "));
+            problems
+                .push(Diagnostic::new(Code::CheckWithSeveralKinds, span, message).help("keep one of them"));
+            return None;
+        }
+    }
+    if let Some(http) = text.http.given() {
+        return http::plain(&http.value.0, problems).map(|spec| (ProbeSpec::Http(spec), None));
+    }
+    if let Some(https) = text.https.given() {
+        let (spec, authority) = http::secure(&https.value.0, https.span, sources, problems)?;
+        return Some((ProbeSpec::Http(spec), authority));
+    }
+    text.tcp.given().map(|_| (ProbeSpec::Tcp, None))
+}
+
+fn timeout_within_interval(text: &CheckUseText, problems: &mut Problems) {
+    let interval = text.interval.value().map_or(defaults::INTERVAL, |interval| interval.0);
+    let timeout = text.timeout.value().map_or(defaults::TIMEOUT, |timeout| timeout.0);
+    let said = text.timeout.span().or(text.interval.span());
+    let Some(span) = said.filter(|_| timeout > interval) else { return };
+    let words = |duration: Duration| duration_text(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+    let (interval, timeout) = (words(interval), words(timeout));
+    let message = format!("a probe may last {timeout}, longer than the {interval} to the next one");
+    problems.push(
+        Diagnostic::new(Code::TimeoutOverInterval, span, message)
+            .help(format!("write a timeout of at most {interval}, or a longer interval")),
+    );
+}

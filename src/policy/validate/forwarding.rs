@@ -1,0 +1,188 @@
+//! Forwarding methods with their options written out, and what they do not go together with.
+
+use super::addresses::{Role, usable};
+use super::config::says;
+use crate::model::{Encapsulation, Family, Forwarding, SourceTranslation, TunnelChecksum};
+use crate::policy::codes::Code;
+use crate::policy::diagnostic::{Diagnostic, Problems};
+use crate::policy::read::Spanned;
+use crate::policy::schema::{
+    ChecksumWord, EncapsulationWord, ForwardingText, FullNatText, PoolText, TunText,
+};
+use crate::policy::source::Span;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// Local addresses of one full-NAT method at most: 256 of them carry 16 million connections to each real server.
+const MAX_LOCAL_ADDRESSES: usize = 256;
+
+/// The method with its options; `None` after a problem.
+pub(super) fn build(
+    text: &ForwardingText,
+    span: Span,
+    places: &mut BTreeMap<IpAddr, Span>,
+    problems: &mut Problems,
+) -> Option<Forwarding> {
+    match text {
+        ForwardingText::Nat => Some(Forwarding::Nat),
+        ForwardingText::DirectRouting => Some(Forwarding::DirectRouting),
+        ForwardingText::Tunnelling(tun) => encapsulation(tun, span, problems).map(Forwarding::Tunnelling),
+        ForwardingText::FullNat(full_nat) => translation(full_nat, places, problems).map(Forwarding::FullNat),
+    }
+}
+
+fn encapsulation(tun: &TunText, span: Span, problems: &mut Problems) -> Option<Encapsulation> {
+    let word = tun.encapsulation.value().copied().unwrap_or(EncapsulationWord::IpIp);
+    let checksum = tun.checksum.value().copied().unwrap_or(ChecksumWord::None);
+    checksum_fits(tun, word, checksum, problems)?;
+    let checksum = match checksum {
+        ChecksumWord::None => TunnelChecksum::None,
+        ChecksumWord::Full => TunnelChecksum::Full,
+        ChecksumWord::Remote => TunnelChecksum::Remote,
+    };
+    match (word, tun.port.given()) {
+        (EncapsulationWord::Gue, Some(port)) => {
+            Some(Encapsulation::Gue { port: port.value.port(), checksum })
+        }
+        (EncapsulationWord::Gue, None) => {
+            if tun.port.is_absent() {
+                let at = tun.encapsulation.span().unwrap_or(span);
+                let diagnostic = Diagnostic::new(
+                    Code::GueNeedsPort,
+                    at,
+                    "gue does not say the UDP port that the real servers decapsulate at",
+                );
+                problems.push(
+                    diagnostic
+                        .help("add `port: 6080`, or the one that `ip fou add` names on the real servers"),
+                );
+            }
+            None
+        }
+        (EncapsulationWord::IpIp | EncapsulationWord::Gre, Some(port)) => {
+            let message = format!("only gue has a port, and this is {}", name(word));
+            problems.push(
+                Diagnostic::new(Code::GuePortOnly, port.span, message)
+                    .help("leave `port` out, or write `encapsulation: gue`"),
+            );
+            None
+        }
+        (EncapsulationWord::IpIp, None) => Some(Encapsulation::IpIp),
+        (EncapsulationWord::Gre, None) => Some(Encapsulation::Gre { checksum }),
+    }
+}
+
+const fn name(word: EncapsulationWord) -> &'static str {
+    match word {
+        EncapsulationWord::IpIp => "ipip",
+        EncapsulationWord::Gue => "gue",
+        EncapsulationWord::Gre => "gre",
+    }
+}
+
+fn checksum_fits(
+    tun: &TunText,
+    word: EncapsulationWord,
+    checksum: ChecksumWord,
+    problems: &mut Problems,
+) -> Option<()> {
+    let (message, help) = match (word, checksum) {
+        (EncapsulationWord::IpIp, ChecksumWord::Full | ChecksumWord::Remote) => {
+            ("ipip has no outer header that could carry a checksum", "leave `checksum` out")
+        }
+        (EncapsulationWord::Gre, ChecksumWord::Remote) => (
+            "remote checksum offload is of gue only, and this is gre",
+            "write `checksum: full`, or leave it out",
+        ),
+        _ => return Some(()),
+    };
+    problems.push(Diagnostic::new(Code::TunnelChecksum, tun.checksum.span()?, message).help(help));
+    None
+}
+
+fn translation(
+    text: &FullNatText,
+    places: &mut BTreeMap<IpAddr, Span>,
+    problems: &mut Problems,
+) -> Option<SourceTranslation> {
+    let Some(said) = text.local_addresses.given() else {
+        return text.local_addresses.is_absent().then_some(SourceTranslation::Masquerade);
+    };
+    let mut addresses = BTreeSet::new();
+    for range in &said.value.0.0 {
+        for address in range.value.0.addresses() {
+            if !usable(address, Role::LocalAddress, range.span, problems) {
+                return None;
+            }
+            places.entry(address).or_insert(range.span);
+            addresses.insert(address);
+        }
+        if addresses.len() > MAX_LOCAL_ADDRESSES {
+            let message = format!("these are more than {MAX_LOCAL_ADDRESSES} local addresses");
+            problems.push(
+                Diagnostic::new(Code::RangeTooLarge, said.span, message)
+                    .help("each carries 64,000 connections to each real server: write fewer"),
+            );
+            return None;
+        }
+    }
+    if addresses.is_empty() {
+        if !problems.any_within(said.span) {
+            let diagnostic =
+                Diagnostic::new(Code::WrongType, said.span, "the list of local addresses is empty");
+            problems.push(
+                diagnostic.help(
+                    "leave `local_addresses` out: connections then bear the outgoing interface's address",
+                ),
+            );
+        }
+        return None;
+    }
+    Some(SourceTranslation::LocalAddresses(addresses.into_iter().collect()))
+}
+
+/// What full-NAT does not go together with in its pool.
+pub(super) fn full_nat_rules(
+    pool: &PoolText,
+    forwarding: &Spanned<Forwarding>,
+    families: &BTreeSet<Family>,
+    problems: &mut Problems,
+) {
+    let Forwarding::FullNat(translation) = &forwarding.value else { return };
+    if says(pool.one_packet.value()) {
+        let span = pool.one_packet.span().unwrap_or(forwarding.span);
+        let diagnostic = Diagnostic::new(
+            Code::OnePacketFullNat,
+            span,
+            "one-packet scheduling does not go together with full-NAT",
+        );
+        problems.push(
+            diagnostic
+                .help("leave `one_packet` out, or forward with nat")
+                .related(forwarding.span, "full-NAT is said here"),
+        );
+    }
+    if says(pool.untracked.value()) {
+        let span = pool.untracked.span().unwrap_or(forwarding.span);
+        let diagnostic = Diagnostic::new(
+            Code::UntrackedFullNat,
+            span,
+            "full-NAT needs connection tracking: it translates the source",
+        );
+        problems.push(
+            diagnostic
+                .help("leave `untracked` out, or forward with nat")
+                .related(forwarding.span, "full-NAT is said here"),
+        );
+    }
+    let SourceTranslation::LocalAddresses(addresses) = translation else { return };
+    for family in
+        families.iter().filter(|family| !addresses.iter().any(|address| Family::of(*address) == **family))
+    {
+        let message = format!("no local address is {family}, and services of this pool are");
+        problems.push(
+            Diagnostic::new(Code::LocalAddressFamily, forwarding.span, message)
+                .help(format!("add an {family} address, or give these services a pool of their own")),
+        );
+    }
+}

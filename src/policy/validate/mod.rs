@@ -1,0 +1,128 @@
+//! Validation: the mirror of the file to [`Policy`], with defaults written out and every rule of the modes.
+//!
+//! One small function a rule; a rule says nothing about a value that was already reported. The rules are those of
+//! interface.md ("What validation knows of the modes"), which come from how IPVS works.
+
+mod addresses;
+mod checks;
+mod config;
+mod forwarding;
+mod http;
+mod marks;
+mod names;
+mod pool;
+mod servers;
+mod services;
+mod whole;
+
+pub(super) use names::automatic_name;
+pub(super) use services::ServicePorts;
+
+use super::codes::Code;
+use super::diagnostic::{Diagnostic, Problems};
+use super::node::Node;
+use super::read::Field;
+use super::scalar::{Flag, Number};
+use super::schema::{KernelText, MetricsText, OnStopWord, PolicyText};
+use super::source::{Sources, Span};
+use super::{defaults, schema};
+use crate::model::{KernelSettings, MetricsSettings, OnStop, Policy, PoolName, ServiceKey, Timeouts};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Virtual services of one policy at most, ranges expanded.
+pub const MAX_SERVICES: usize = 65_536;
+/// Destinations of one policy at most: each real server in each virtual service of its pool.
+pub const MAX_DESTINATIONS: usize = 1_000_000;
+
+/// The version of the format.
+const POLICY_VERSION: u32 = 1;
+
+/// Where the parts of a policy were said, for advice that comes later.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// Virtual services; those that were joined too.
+    pub services: BTreeMap<ServiceKey, Span>,
+    /// Real servers, by pool and name.
+    pub servers: BTreeMap<(PoolName, Arc<str>), Span>,
+    /// Full-NAT's local addresses.
+    pub local_addresses: BTreeMap<IpAddr, Span>,
+    /// Files of certificate authorities.
+    pub authorities: BTreeMap<PathBuf, Span>,
+}
+
+/// Checks the version of the format that a file says.
+pub(super) fn version_of(node: &Node, problems: &mut Problems) {
+    version(&Field::<Number<0, 999_999>>::read(node, problems), problems);
+}
+
+fn version(field: &Field<Number<0, 999_999>>, problems: &mut Problems) {
+    let Some(version) = field.given().filter(|version| version.value.0 != POLICY_VERSION) else { return };
+    let message = format!("this version of Tandem does not know policy version {}", version.value.0);
+    problems.push(
+        Diagnostic::new(Code::PolicyVersion, version.span, message)
+            .help(format!("write `policy_version: {POLICY_VERSION}`")),
+    );
+}
+
+/// The policy, and where its parts were said. What is wrong is left out of it and reported.
+pub(super) fn policy(
+    text: &PolicyText,
+    root: &Node,
+    sources: &Sources,
+    problems: &mut Problems,
+) -> (Option<Policy>, Places) {
+    version(&text.policy_version, problems);
+    let checks = checks::Named::new(text, root, sources, problems);
+    let mut context = pool::Context::new(checks, text.server_sets.value(), problems);
+    let drafts = pool::pools(text, &mut context);
+    let pool::Context { used, mut places, problems, .. } = context;
+    let addresses = addresses::virtual_addresses(&text.virtual_addresses, problems);
+    whole::rules(&drafts, &text.virtual_addresses, &addresses, problems);
+    let policy = Policy {
+        checks: used,
+        pools: pool::finish(drafts, &mut places),
+        virtual_addresses: addresses.into_iter().map(|address| address.value).collect(),
+        kernel: kernel(&text.kernel),
+        metrics: metrics(&text.metrics, problems),
+        on_stop: match text.on_stop.value() {
+            None | Some(OnStopWord::Keep) => OnStop::Keep,
+            Some(OnStopWord::Remove) => OnStop::Remove,
+        },
+    };
+    (Some(policy), places)
+}
+
+fn kernel(field: &Field<KernelText>) -> KernelSettings {
+    let Some(kernel) = field.value() else { return KernelSettings::default() };
+    let timeouts = kernel.timeouts.value().map(|timeouts| Timeouts {
+        tcp_s: timeouts.tcp.value().map(|seconds| seconds.0),
+        tcp_fin_s: timeouts.tcp_fin.value().map(|seconds| seconds.0),
+        udp_s: timeouts.udp.value().map(|seconds| seconds.0),
+    });
+    KernelSettings {
+        timeouts: timeouts.unwrap_or_default(),
+        expire_nodest_conn: kernel.expire_nodest_conn.value().map(|flag| flag.0),
+    }
+}
+
+fn metrics(field: &Field<MetricsText>, problems: &mut Problems) -> MetricsSettings {
+    let default = MetricsSettings { listen: defaults::METRICS_LISTEN, per_server: true };
+    let Some(text) = field.value() else { return default };
+    let listen = text.listen.given().and_then(|listen| {
+        let schema::EndpointText(endpoint) = listen.value;
+        if endpoint.port.is_none() {
+            let message = format!("`{}` does not say the port to listen on", endpoint.address);
+            let help =
+                format!("write {}", SocketAddr::new(endpoint.address, defaults::METRICS_LISTEN.port()));
+            problems.push(Diagnostic::new(Code::BadAddress, listen.span, message).help(help));
+        }
+        Some(SocketAddr::new(endpoint.address, endpoint.port?))
+    });
+    MetricsSettings {
+        listen: listen.unwrap_or(default.listen),
+        per_server: text.per_server.value().is_none_or(|flag| flag.0),
+    }
+}

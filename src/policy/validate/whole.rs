@@ -1,0 +1,90 @@
+//! Rules that only the whole policy can tell: what two pools may not share, and who holds the addresses.
+
+use super::MAX_DESTINATIONS;
+use super::pool::Draft;
+use crate::model::{ServiceKey, VirtualAddress};
+use crate::policy::codes::Code;
+use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
+use crate::policy::read::{Field, List, Spanned};
+use crate::policy::schema::VirtualAddressText;
+use crate::policy::source::Span;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+pub(super) fn rules(
+    drafts: &[Draft],
+    said: &Field<List<VirtualAddressText>>,
+    held: &[Spanned<VirtualAddress>],
+    problems: &mut Problems,
+) {
+    each_service_once(drafts, problems);
+    few_destinations(drafts, problems);
+    if !matches!(said, Field::Bad) {
+        vips_are_held(drafts, held, problems);
+    }
+}
+
+fn each_service_once(drafts: &[Draft], problems: &mut Problems) {
+    let mut first: BTreeMap<ServiceKey, (Span, &str)> = BTreeMap::new();
+    for draft in drafts {
+        for service in &draft.services {
+            let Some((span, pool)) = first.insert(service.value, (service.span, &draft.name.value)) else {
+                continue;
+            };
+            let message = if *pool == *draft.name.value {
+                format!("{} is there twice in {}", service.value, quoted(pool))
+            } else {
+                format!(
+                    "{} is in two pools: {} and {}",
+                    service.value,
+                    quoted(pool),
+                    quoted(&draft.name.value)
+                )
+            };
+            let diagnostic = Diagnostic::new(Code::DuplicateService, service.span, message);
+            problems.push(
+                diagnostic
+                    .related(span, "first said here")
+                    .help("keep one of the two: the kernel holds each service once"),
+            );
+        }
+    }
+}
+
+fn few_destinations(drafts: &[Draft], problems: &mut Problems) {
+    let mut sum = 0_usize;
+    for draft in drafts {
+        sum = sum.saturating_add(draft.services.len().saturating_mul(draft.servers.len()));
+        if sum > MAX_DESTINATIONS {
+            let message = format!(
+                "with {} the policy has more than {MAX_DESTINATIONS} destinations",
+                quoted(&draft.name.value)
+            );
+            let diagnostic = Diagnostic::new(Code::RangeTooLarge, draft.name.span, message);
+            problems.push(diagnostic.help(
+                "each real server counts in each virtual service: use one fwmark:// service, or `join_ports`",
+            ));
+            return;
+        }
+    }
+}
+
+/// Warns of each VIP once, where it is first said.
+fn vips_are_held(drafts: &[Draft], held: &[Spanned<VirtualAddress>], problems: &mut Problems) {
+    let mut known: BTreeSet<IpAddr> = held.iter().map(|address| address.value.address.addr()).collect();
+    let mut said: BTreeSet<Span> = BTreeSet::new();
+    for service in drafts.iter().flat_map(|draft| &draft.services) {
+        let Some(address) = service.value.address().filter(|address| known.insert(*address)) else {
+            continue;
+        };
+        if said.insert(service.span) {
+            let message = format!(
+                "no `virtual_addresses` holds {address}: clients reach it only if something else on this host does"
+            );
+            let length = if address.is_ipv4() { 24 } else { 64 };
+            let help =
+                format!("add `virtual_addresses: [{{address: \"{address}/{length}\", interface: eth0}}]`");
+            problems.push(Diagnostic::new(Code::VipNotHeld, service.span, message).help(help));
+        }
+    }
+}

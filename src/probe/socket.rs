@@ -1,0 +1,65 @@
+//! The socket of a probe: where it comes from, and how it goes.
+
+use super::failure;
+use crate::model::{Check, Failure};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tokio::net::{TcpSocket, TcpStream};
+
+/// Where a probe's packets come from; see [`Check`].
+#[derive(Debug)]
+pub(super) struct SocketOptions {
+    source: Option<IpAddr>,
+    interface: Option<String>,
+    mark: Option<u32>,
+}
+
+impl SocketOptions {
+    pub(super) fn of(check: &Check) -> Self {
+        Self { source: check.source, interface: check.interface.clone(), mark: check.mark }
+    }
+
+    /// A connection to `target`. It ends with a reset whenever it is dropped: no TIME_WAIT here, no FIN_WAIT there.
+    pub(super) async fn connect(&self, target: SocketAddr) -> Result<TcpStream, Failure> {
+        let socket = self.open(target)?;
+        let socket = TcpSocket::from_std_stream(socket.into());
+        socket.connect(target).await.map_err(|error| failure::connecting(&error))
+    }
+
+    fn open(&self, target: SocketAddr) -> Result<Socket, Failure> {
+        let kind = Type::STREAM.nonblocking().cloexec();
+        let socket = Socket::new(Domain::for_address(target), kind, Some(Protocol::TCP))
+            .map_err(|error| local("no socket", &error))?;
+        socket.set_linger(Some(Duration::ZERO)).map_err(|error| local("SO_LINGER", &error))?;
+        socket.set_tcp_nodelay(true).map_err(|error| local("TCP_NODELAY", &error))?;
+        if let Some(mark) = self.mark {
+            socket.set_mark(mark).map_err(|error| local(&format!("mark {mark}"), &error))?;
+        }
+        if let Some(interface) = &self.interface {
+            socket
+                .bind_device(Some(interface.as_bytes()))
+                .map_err(|error| local(&format!("interface {interface}"), &error))?;
+        }
+        if let Some(source) = self.source {
+            bind(&socket, source, target)?;
+        }
+        Ok(socket)
+    }
+}
+
+fn bind(socket: &Socket, source: IpAddr, target: SocketAddr) -> Result<(), Failure> {
+    if source.is_ipv4() != target.is_ipv4() {
+        return Err(Failure::Local(format!(
+            "source {source} and target {target} are of two address families"
+        )));
+    }
+    socket
+        .bind(&SocketAddr::new(source, 0).into())
+        .map_err(|error| local(&format!("source address {source}"), &error))
+}
+
+fn local(what: &str, error: &io::Error) -> Failure {
+    Failure::Local(format!("{what}: {}", failure::words(error)))
+}

@@ -1,0 +1,116 @@
+//! Many probes: bounded, timed, and none of them takes the others down.
+
+use crate::model::{Failure, Outcome};
+use crate::probe::{LONGEST_WAIT, Pool, Probe, Report, StartRequest};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+const TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Probes by the target's port.
+#[derive(Default)]
+struct Fake {
+    running: AtomicUsize,
+    most: AtomicUsize,
+}
+
+const GOOD: u16 = 1;
+const PANICS: u16 = 2;
+const HANGS: u16 = 3;
+
+impl Probe for Fake {
+    async fn probe(&self, target: SocketAddr) -> Outcome {
+        let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(running, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        match target.port() {
+            PANICS => panic!("a bug in the probe"),
+            HANGS => std::future::pending().await,
+            _ => {}
+        }
+        self.running.fetch_sub(1, Ordering::SeqCst);
+        Outcome { duration: Duration::from_millis(10), result: Ok(()) }
+    }
+
+    fn timeout(&self) -> Duration {
+        TIMEOUT
+    }
+}
+
+fn start(pool: &Pool<usize>, prober: &Arc<Fake>, id: usize, port: u16) {
+    let target = SocketAddr::from(([127, 0, 0, 1], port));
+    pool.start(StartRequest { id, prober: Arc::clone(prober), target, due: Instant::now() });
+}
+
+async fn next(reports: &mut mpsc::Receiver<Report<usize>>) -> Report<usize> {
+    tokio::time::timeout(Duration::from_secs(9), reports.recv()).await.expect("in time").expect("a report")
+}
+
+#[tokio::test]
+async fn every_start_is_reported_once_and_no_more_run_than_there_are_slots() {
+    let (pool, mut reports) = Pool::new(8);
+    let prober = Arc::new(Fake::default());
+    (0..100).for_each(|id| start(&pool, &prober, id, GOOD));
+    let mut seen = Vec::new();
+    let mut latest = Duration::ZERO;
+    for _ in 0..100 {
+        let report = next(&mut reports).await;
+        assert_eq!(report.outcome.result, Ok(()));
+        latest = latest.max(report.lateness);
+        seen.push(report.id);
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (0..100).collect::<Vec<_>>());
+    assert_eq!(prober.most.load(Ordering::SeqCst), 8);
+    assert!(latest >= Duration::from_millis(100), "waiting for a slot is lateness: {latest:?}");
+}
+
+#[tokio::test]
+async fn a_panic_is_an_outcome_and_the_others_go_on() {
+    let (pool, mut reports) = Pool::new(1);
+    let prober = Arc::new(Fake::default());
+    start(&pool, &prober, 0, PANICS);
+    start(&pool, &prober, 1, GOOD);
+    assert_eq!(next(&mut reports).await.outcome.result, Err(Failure::Panicked));
+    assert_eq!(next(&mut reports).await.outcome.result, Ok(()), "the slot was given back");
+}
+
+#[tokio::test]
+async fn a_prober_that_forgets_its_time_is_cut_off_and_its_wait_blames_nobody() {
+    let (pool, mut reports) = Pool::new(1);
+    let prober = Arc::new(Fake::default());
+    start(&pool, &prober, 0, HANGS);
+    start(&pool, &prober, 1, HANGS);
+    start(&pool, &prober, 2, HANGS);
+    let mut reasons = Vec::new();
+    for _ in 0..3 {
+        let report = next(&mut reports).await;
+        assert!(report.lateness < LONGEST_WAIT * 2);
+        match report.outcome.result {
+            Err(Failure::Local(detail)) => reasons.push(detail),
+            other => panic!("{other:?}"),
+        }
+    }
+    reasons.sort();
+    let cut = "the probe did not keep its time-out";
+    assert_eq!(reasons, ["no free slot for a probe", cut, cut]);
+}
+
+#[tokio::test]
+async fn reports_that_nobody_takes_hold_up_no_probe() {
+    let (pool, mut reports) = Pool::new(2);
+    let prober = Arc::new(Fake::default());
+    let many = crate::probe::REPORT_QUEUE + 50;
+    (0..many).for_each(|id| start(&pool, &prober, id, PANICS + 9));
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    drop(pool);
+    let mut count = 0;
+    while tokio::time::timeout(Duration::from_secs(20), reports.recv()).await.expect("in time").is_some() {
+        count += 1;
+    }
+    assert_eq!(count, many);
+}

@@ -1,0 +1,282 @@
+use super::{Change, Epoch, FoundValue, Ownership, assume, plan, scope};
+use crate::desired::fixtures::{host, ip, mark, policy, pool, service, tcp};
+use crate::desired::{Standing, tables};
+use crate::model::{
+    Destination, DestinationKey, Encapsulation, Forwarding, ForwardingMethod, Observed, ObservedRuleset,
+    OnFailure, Policy, Service, SourceTranslation, Sysctl, Tables, Thresholds, VirtualAddress,
+};
+use proptest::prelude::*;
+
+const VIP: &str = "192.168.101.100";
+
+fn desired(policy: &Policy) -> Tables {
+    tables(policy, &host(policy), |_, _| Standing::Up)
+}
+
+fn dr() -> Policy {
+    policy([pool("web", VIP, &Forwarding::DirectRouting)])
+}
+
+fn full_nat() -> Policy {
+    policy([pool("web", VIP, &Forwarding::FullNat(SourceTranslation::Masquerade))])
+}
+
+fn key(address: &str) -> DestinationKey {
+    DestinationKey { address: ip(address), port: 80 }
+}
+
+fn apply(observed: &mut Observed, changes: &[Change]) {
+    for change in changes {
+        assume(observed, change);
+    }
+}
+
+/// The kernel right after `desired` was applied to an empty one, and the record of it, as the next observation sees them.
+fn settled(desired: &Tables) -> (Observed, Ownership) {
+    let mut observed = Observed::default();
+    let changes = plan(desired, &observed, &Ownership::default());
+    let owned = Ownership::default().before(desired, &changes);
+    apply(&mut observed, &changes);
+    if observed.ruleset != ObservedRuleset::Absent {
+        observed.ruleset = ObservedRuleset::Present("as listed".into());
+    }
+    let owned = owned.after(desired, &observed);
+    (observed, owned)
+}
+
+fn lines(changes: &[Change]) -> Vec<String> {
+    changes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn an_empty_kernel_gets_settings_rules_services_destinations_then_addresses() {
+    let mut policy = full_nat();
+    let address =
+        VirtualAddress { address: "192.168.101.100/24".parse().expect("net"), interface: "eth0".into() };
+    policy.virtual_addresses = vec![address];
+    let changes = plan(&desired(&policy), &Observed::default(), &Ownership::default());
+    assert_eq!(
+        lines(&changes),
+        [
+            "~ sysctl net.ipv4.conf.all.send_redirects: (missing) -> 0",
+            "~ sysctl net.ipv4.conf.eth0.send_redirects: (missing) -> 0",
+            "~ sysctl net.ipv4.ip_forward: (missing) -> 1",
+            "~ sysctl net.ipv4.vs.conntrack: (missing) -> 1",
+            "~ nftables table inet tandem: replace in one transaction",
+            "+ service tcp://192.168.101.100:80: scheduler rr",
+            "+ destination 192.168.101.110:80 of tcp://192.168.101.100:80: masquerade, weight 1",
+            "+ destination 192.168.101.210:80 of tcp://192.168.101.100:80: masquerade, weight 1",
+            "+ address 192.168.101.100/24 on eth0",
+        ]
+    );
+}
+
+#[test]
+fn a_right_table_is_left_alone_whoever_made_it() {
+    for policy in [dr(), full_nat()] {
+        let desired = desired(&policy);
+        let (observed, owned) = settled(&desired);
+        assert_eq!(plan(&desired, &observed, &owned), []);
+    }
+    let desired = desired(&dr());
+    let (observed, _) = settled(&desired);
+    assert_eq!(plan(&desired, &observed, &Ownership::default()), [], "adopted without a record");
+}
+
+#[test]
+fn each_drift_is_repaired_by_the_smallest_change() {
+    let desired = desired(&dr());
+    let vip = tcp(VIP, 80);
+    let repaired = |drift: &dyn Fn(&mut Observed)| {
+        let (mut observed, owned) = settled(&desired);
+        drift(&mut observed);
+        let changes = plan(&desired, &observed, &owned);
+        apply(&mut observed, &changes);
+        assert_eq!(plan(&desired, &observed, &owned), [], "one pass heals");
+        changes.iter().map(Change::kind).collect::<Vec<_>>()
+    };
+    let edit = |observed: &mut Observed, edit: &dyn Fn(&mut Destination)| {
+        let service = observed.services.get_mut(&vip).expect("the service");
+        edit(service.destinations.get_mut(&key("192.168.101.110")).expect("the destination"));
+    };
+    let on_service = |observed: &mut Observed, edit: &dyn Fn(&mut Service)| {
+        edit(observed.services.get_mut(&vip).expect("the service"));
+    };
+    assert_eq!(repaired(&|seen| edit(seen, &|found| found.weight = 9)), ["edit_destination"]);
+    let other_method = |seen: &mut Observed| edit(seen, &|found| found.method = ForwardingMethod::Masquerade);
+    assert_eq!(repaired(&other_method), ["edit_destination"]);
+    let other_scheduler = |found: &mut Service| found.config.scheduler.0 = "wlc".into();
+    assert_eq!(repaired(&|seen| on_service(seen, &other_scheduler)), ["edit_service"]);
+    let other_flag = |found: &mut Service| found.config.flags.scheduler_1 = true;
+    assert_eq!(repaired(&|seen| on_service(seen, &other_flag)), ["edit_service"]);
+    let lost = |found: &mut Service| found.destinations.retain(|at, _| *at != key("192.168.101.110"));
+    assert_eq!(repaired(&|seen| on_service(seen, &lost)), ["add_destination"]);
+    let extra = |found: &mut Service| {
+        let destination = found.destinations[&key("192.168.101.110")];
+        found.destinations.insert(key("192.168.101.66"), destination);
+    };
+    assert_eq!(repaired(&|seen| on_service(seen, &extra)), ["remove_destination"]);
+    let gone = |seen: &mut Observed| drop(seen.services.remove(&vip));
+    assert_eq!(repaired(&gone), ["add_service", "add_destination", "add_destination"]);
+    let flip = |seen: &mut Observed| {
+        seen.sysctls.insert(Sysctl::from_path("net/ipv4/conf/all/send_redirects"), "1".into());
+    };
+    assert_eq!(repaired(&flip), ["set_sysctl"]);
+}
+
+#[test]
+fn a_deleted_or_edited_ruleset_is_replaced_and_an_unneeded_one_goes() {
+    let desired = desired(&full_nat());
+    let (mut observed, owned) = settled(&desired);
+    for drifted in [ObservedRuleset::Absent, ObservedRuleset::Present("edited".into())] {
+        observed.ruleset = drifted;
+        let kinds: Vec<_> = plan(&desired, &observed, &owned).iter().map(Change::kind).collect();
+        assert_eq!(kinds, ["replace_ruleset"]);
+    }
+    let kinds: Vec<_> = plan(&self::desired(&dr()), &observed, &owned).iter().map(Change::kind).collect();
+    assert!(kinds.contains(&"remove_ruleset"));
+}
+
+#[test]
+fn services_that_are_not_ours_stay_and_ours_go_when_the_policy_drops_them() {
+    let desired = desired(&dr());
+    let (mut observed, mut owned) = settled(&desired);
+    let foreign = tcp("10.0.0.1", 25);
+    let ours_once = tcp("10.0.0.2", 25);
+    let entry = observed.services[&tcp(VIP, 80)].clone();
+    observed.services.insert(foreign, entry.clone());
+    observed.services.insert(ours_once, entry);
+    owned.services.insert(ours_once);
+    assert_eq!(plan(&desired, &observed, &owned), [Change::RemoveService { service: ours_once }]);
+}
+
+#[test]
+fn a_setting_gets_its_found_value_back_unless_somebody_has_set_another() {
+    let forward = Sysctl::from_path("net/ipv4/ip_forward");
+    let record = FoundValue { found: "0".into(), set: "1".into() };
+    let owned = Ownership { sysctls: [(forward.clone(), record)].into(), ..Ownership::default() };
+    let nothing = Tables::default();
+    let mut observed = Observed { sysctls: [(forward.clone(), "1".into())].into(), ..Observed::default() };
+    let back = Change::SetSysctl { sysctl: forward.clone(), from: "1".into(), to: "0".into() };
+    assert_eq!(plan(&nothing, &observed, &owned), [back]);
+    observed.sysctls.insert(forward, "2".into());
+    assert_eq!(plan(&nothing, &observed, &owned), []);
+}
+
+#[test]
+fn a_server_that_starts_quiesced_enters_with_its_weight() {
+    let mut pool = pool("web", VIP, &Forwarding::DirectRouting);
+    pool.on_failure = OnFailure::Quiesce;
+    pool.services = vec![service(tcp(VIP, 80), "mh")];
+    let policy = policy([pool]);
+    let down = tables(&policy, &host(&policy), |_, _| Standing::Down);
+    let changes = plan(&down, &Observed::default(), &Ownership::default());
+    let of_destinations: Vec<_> =
+        lines(&changes).into_iter().filter(|line| line.contains("destination")).collect();
+    assert_eq!(
+        of_destinations,
+        [
+            "+ destination 192.168.101.110:80 of tcp://192.168.101.100:80: direct route, weight 1",
+            "+ destination 192.168.101.210:80 of tcp://192.168.101.100:80: direct route, weight 1",
+            "~ destination 192.168.101.110:80 of tcp://192.168.101.100:80: weight 1 -> 0",
+            "~ destination 192.168.101.210:80 of tcp://192.168.101.100:80: weight 1 -> 0",
+        ]
+    );
+}
+
+#[test]
+fn new_destinations_come_before_old_ones_go() {
+    let before = desired(&dr());
+    let (observed, owned) = settled(&before);
+    let mut moved = pool("web", VIP, &Forwarding::DirectRouting);
+    for server in &mut moved.servers {
+        server.port = Some(8080);
+    }
+    let kinds: Vec<_> =
+        plan(&desired(&policy([moved])), &observed, &owned).iter().map(Change::kind).collect();
+    assert_eq!(kinds, ["add_destination", "add_destination", "remove_destination", "remove_destination"]);
+}
+
+#[test]
+fn the_record_names_everything_before_it_is_made_and_belongs_to_one_boot() {
+    let desired = desired(&full_nat());
+    let changes = plan(&desired, &Observed::default(), &Ownership::default());
+    let epoch = Epoch { boot_id: "one".into(), namespace: "net:[1]".into() };
+    let owned = Ownership { epoch: epoch.clone(), ..Ownership::default() }.before(&desired, &changes);
+    assert!(owned.services.contains(&tcp(VIP, 80)));
+    assert!(owned.ruleset.is_some());
+    assert_eq!(owned.sysctls[&Sysctl::from_path("net/ipv4/ip_forward")].set, "1");
+    let text = serde_json::to_string(&owned).expect("a record is JSON");
+    let read: Ownership = serde_json::from_str(&text).expect("and is read back");
+    assert_eq!(read, owned);
+    assert_eq!(read.clone().valid_in(epoch), owned);
+    let other = Epoch { boot_id: "two".into(), namespace: "net:[1]".into() };
+    assert_eq!(read.valid_in(other).services.len(), 0);
+}
+
+#[test]
+fn an_observation_looks_at_all_that_is_wanted_or_ours() {
+    let desired = desired(&full_nat());
+    let (_, owned) = settled(&desired);
+    let seen = scope(&Tables::default(), &owned);
+    assert!(seen.ruleset && seen.sysctls.contains(&Sysctl::from_path("net/ipv4/vs/conntrack")));
+    assert_eq!(scope(&Tables::default(), &Ownership::default()), Default::default());
+}
+
+/// A small universe of tables: few keys, so that generated ones collide.
+fn any_services() -> impl Strategy<Value = Tables> {
+    let method = prop_oneof![
+        Just(ForwardingMethod::Masquerade),
+        Just(ForwardingMethod::DirectRoute),
+        Just(ForwardingMethod::Tunnel(Encapsulation::IpIp)),
+    ];
+    let destination = (method, 0u32..3, 0u32..2).prop_map(|(method, weight, upper)| Destination {
+        method,
+        weight,
+        thresholds: Thresholds { upper, lower: 0 },
+    });
+    let host = |last: u8| DestinationKey { address: ip(&format!("10.0.0.{last}")), port: 80 };
+    let destinations = prop::collection::btree_map((1u8..5).prop_map(host), destination, 0..4);
+    let keyed = prop_oneof![(1u16..4).prop_map(|port| tcp(VIP, port)), (1u32..3).prop_map(mark)];
+    let service =
+        (prop_oneof![Just("rr"), Just("mh")], destinations).prop_map(|(scheduler, destinations)| Service {
+            config: service(mark(1), scheduler).config,
+            destinations,
+        });
+    prop::collection::btree_map(keyed, service, 0..5)
+        .prop_map(|services| Tables { services, ..Tables::default() })
+}
+
+proptest! {
+    #[test]
+    fn one_pass_reaches_the_desired_table_from_any_other(wanted in any_services(), found in any_services()) {
+        let mut observed = Observed { services: found.services.clone(), ..Observed::default() };
+        let owned = Ownership::default();
+        let changes = plan(&wanted, &observed, &owned);
+        apply(&mut observed, &changes);
+        prop_assert_eq!(plan(&wanted, &observed, &owned), []);
+        for (key, service) in &found.services {
+            if !wanted.services.contains_key(key) {
+                prop_assert_eq!(observed.services.get(key), Some(service), "foreign services are untouched");
+            }
+        }
+    }
+
+    #[test]
+    fn a_service_is_never_without_destinations_while_both_sides_have_some(
+        wanted in any_services(),
+        found in any_services(),
+    ) {
+        let mut observed = Observed { services: found.services, ..Observed::default() };
+        let populated = |observed: &Observed, key| {
+            observed.services.get(key).is_some_and(|service| !service.destinations.is_empty())
+        };
+        let served: Vec<_> = wanted.services.iter().filter(|(key, service)| {
+            !service.destinations.is_empty() && populated(&observed, *key)
+        }).map(|(key, _)| *key).collect();
+        for change in plan(&wanted, &observed.clone(), &Ownership::default()) {
+            assume(&mut observed, &change);
+            prop_assert!(served.iter().all(|key| populated(&observed, key)), "after {}", change);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! How long the kernel's IPVS table takes to fill: 10,000 real servers in 500 services, by Tandem and by `ipvsadm -R`, from
+//! empty, by turns in one run. Then how many changes a second reconciliation finds: none.
+//!
+//! Needs root and a kernel with IPVS: `tests/lab/run bench program`. Arguments: the number of rounds (5).
+//!
+//! The promise: Tandem's median is at most a tenth of that of `ipvsadm -R`. The exit status is 1 when it is broken.
+
+#![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
+#![allow(clippy::print_stdout, reason = "a bench prints")]
+
+use nix::sched::{CloneFlags, unshare};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+use tandem::kernel::{Kernel, LinuxKernel};
+use tandem::model::{
+    Destination, DestinationKey, ForwardingMethod, Protocol, SchedulerName, Scope, Service, ServiceConfig,
+    ServiceFlags, ServiceKey, Thresholds,
+};
+use tandem::reconcile::Change;
+
+const SERVICES: u16 = 500;
+const SERVERS_PER_SERVICE: u16 = 20;
+const ROUNDS: usize = 5;
+/// What we may take of the time of `ipvsadm -R`.
+const RATIO_MAX: f64 = 0.1;
+
+type Tables = BTreeMap<ServiceKey, Service>;
+
+fn main() -> ExitCode {
+    let rounds = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS).max(1);
+    unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace of our own needs root");
+    for command in [
+        "ip link set lo up",
+        "ip link add lan type dummy",
+        "ip address add 10.0.0.1/8 dev lan",
+        "ip link set lan up",
+    ] {
+        run(command);
+    }
+    let tables = desired();
+    let rules = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(rules.path(), as_ipvsadm(&tables)).expect("a file");
+    let mut kernel = LinuxKernel::open().expect("this kernel has IPVS");
+
+    let (mut theirs, mut ours, mut observations) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=rounds {
+        let of_ipvsadm = filled(&mut kernel, &tables, |_| restore(rules.path()));
+        let of_tandem = filled(&mut kernel, &tables, fill(&tables));
+        let (observation, changes) = second_reconciliation(&mut kernel, &tables);
+        assert_eq!(changes, 0, "a second reconciliation found something to change");
+        // The first round only loads modules and warms caches.
+        if round > 0 {
+            theirs.push(of_ipvsadm);
+            ours.push(of_tandem);
+            observations.push(observation);
+        }
+    }
+    let servers = u32::from(SERVICES) * u32::from(SERVERS_PER_SERVICE);
+    println!(
+        "{servers} real servers in {SERVICES} services from empty, {rounds} rounds, median (least to most):"
+    );
+    let theirs = report("ipvsadm -R", &mut theirs);
+    let ours = report("Tandem", &mut ours);
+    report("Tandem, one observation", &mut observations);
+    println!("  changes of a second reconciliation (each would be one message that is no GET): 0");
+    let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+    println!("  ratio {ratio:.3}; promised: at most {RATIO_MAX}");
+    if ratio <= RATIO_MAX { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Empties the table, times how `fill` fills it, and checks that all of it is there.
+fn filled(kernel: &mut LinuxKernel, tables: &Tables, fill: impl FnOnce(&mut LinuxKernel)) -> Duration {
+    run("ipvsadm -C");
+    let start = Instant::now();
+    fill(kernel);
+    let elapsed = start.elapsed();
+    let observed = kernel.observe(&Scope::default()).expect("the table can be read");
+    assert!(observed.services == *tables, "the table is not what it should be");
+    elapsed
+}
+
+/// Our way. Making the list of changes counts: it is work that `ipvsadm` does when it reads its file.
+fn fill(tables: &Tables) -> impl FnOnce(&mut LinuxKernel) {
+    move |kernel| {
+        let mut changes = Vec::new();
+        for (service, held) in tables {
+            changes.push(Change::AddService { service: *service, config: held.config.clone() });
+            changes.extend(held.destinations.iter().map(|(key, destination)| Change::AddDestination {
+                service: *service,
+                key: *key,
+                destination: *destination,
+            }));
+        }
+        let failed = kernel.apply(&changes).into_iter().filter(Result::is_err).count();
+        assert_eq!(failed, 0, "changes failed");
+    }
+}
+
+fn restore(rules: &std::path::Path) {
+    let status = Command::new("ipvsadm").arg("-R").stdin(File::open(rules).expect("a file")).status();
+    assert!(status.expect("ipvsadm runs").success());
+}
+
+/// Observes, and counts the changes that are still needed. Each change is exactly one message that is no GET, so no change
+/// is no message. (The planner of `tandem::reconcile` takes this place once it is there.)
+fn second_reconciliation(kernel: &mut LinuxKernel, tables: &Tables) -> (Duration, usize) {
+    let start = Instant::now();
+    let observed = kernel.observe(&Scope::default()).expect("the table can be read");
+    let elapsed = start.elapsed();
+    let changes = tables.iter().filter(|(key, service)| observed.services.get(key) != Some(service)).count();
+    (elapsed, changes)
+}
+
+fn desired() -> Tables {
+    let config = ServiceConfig {
+        scheduler: SchedulerName("wlc".to_owned()),
+        flags: ServiceFlags::default(),
+        persistence: None,
+        persistence_engine: None,
+    };
+    let destination =
+        Destination { method: ForwardingMethod::DirectRoute, weight: 10, thresholds: Thresholds::default() };
+    (1..=SERVICES)
+        .map(|number| {
+            let rip = |server: u16| {
+                IpAddr::V4(Ipv4Addr::from(0x0a01_0000 + u32::from(number) * 64 + u32::from(server)))
+            };
+            let destinations = (0..SERVERS_PER_SERVICE)
+                .map(|server| (DestinationKey { address: rip(server), port: 80 }, destination))
+                .collect();
+            let address = IpAddr::V4(Ipv4Addr::from(0x0aff_0000 + u32::from(number)));
+            let key = ServiceKey::Address { protocol: Protocol::Tcp, address, port: 80 };
+            (key, Service { config: config.clone(), destinations })
+        })
+        .collect()
+}
+
+/// The same table as `ipvsadm -R` reads it.
+fn as_ipvsadm(tables: &Tables) -> String {
+    let mut lines = String::new();
+    for (key, service) in tables {
+        let ServiceKey::Address { address, port, .. } = key else { continue };
+        let scheduler = &service.config.scheduler;
+        let _ = writeln!(lines, "-A -t {address}:{port} -s {scheduler}");
+        for (rip, destination) in &service.destinations {
+            let _ = writeln!(lines, "-a -t {address}:{port} -r {rip} -g -w {}", destination.weight);
+        }
+    }
+    lines
+}
+
+fn run(command: &str) {
+    let mut words = command.split_whitespace();
+    let program = words.next().expect("a program");
+    let status = Command::new(program).args(words).stdout(Stdio::null()).status().expect("it starts");
+    assert!(status.success(), "{command} failed");
+}
+
+/// Prints median and spread; returns the median.
+fn report(what: &str, times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    let median = times[times.len() / 2];
+    let [least, most] = [times[0], times[times.len() - 1]].map(|time| time.as_secs_f64() * 1000.0);
+    println!("  {what}: {:.1} ms ({least:.1} to {most:.1})", median.as_secs_f64() * 1000.0);
+    median
+}

@@ -1,0 +1,124 @@
+//! House rules that a program can check: which folders are pure, how long files are, what stands at the top level.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules that decide: no IO, no clock, no runtime, no environment, ordered maps only.
+const PURE: [&str; 5] = ["model", "health", "desired", "reconcile", "time.rs"];
+/// The pure files of modules that also have shells.
+const PURE_FILES: [&str; 7] = [
+    "director/adoption.rs",
+    "director/core.rs",
+    "director/event.rs",
+    "director/reconciler.rs",
+    "director/targets.rs",
+    "director/snapshot.rs",
+    "observe/metrics.rs",
+];
+/// What a pure file must not name.
+const FORBIDDEN: [&str; 12] = [
+    "tokio::",
+    "std::fs",
+    "std::net::TcpStream",
+    "std::net::UdpSocket",
+    "std::process",
+    "std::env",
+    "std::thread",
+    "std::time::Instant",
+    "SystemTime",
+    "HashMap",
+    "HashSet",
+    "async fn",
+];
+/// Lines of a source file, at most: beyond it deciding and doing have met.
+const LONGEST_FILE: usize = 500;
+const TOP_LEVEL: [&str; 15] = [
+    ".ci",
+    ".git",
+    ".gitignore",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "clippy.toml",
+    "conf",
+    "deny.toml",
+    "packaging",
+    "rustfmt.toml",
+    "src",
+    "tests",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files_below(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = fs::read_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut files: Vec<PathBuf> =
+        entries.flat_map(|entry| files_below(&entry.expect("an entry").path())).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    files.sort();
+    files
+}
+
+#[test]
+fn pure_modules_name_no_clock_no_io_and_no_runtime() {
+    let source = root().join("src");
+    let pure = PURE.iter().chain(&PURE_FILES).map(|name| source.join(name));
+    let mut found = Vec::new();
+    for file in pure.flat_map(|path| files_below(&path)) {
+        let text = fs::read_to_string(&file).expect("a source file");
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let hits = FORBIDDEN.iter().filter(|word| code.contains(**word));
+            found.extend(hits.map(|word| format!("{}:{}: {word}", file.display(), number + 1)));
+        }
+    }
+    assert!(found.is_empty(), "pure files must not use these:\n{}", found.join("\n"));
+}
+
+#[test]
+fn no_source_file_is_too_long() {
+    let long: Vec<String> = files_below(&root().join("src"))
+        .into_iter()
+        .map(|file| (fs::read_to_string(&file).expect("a source file").lines().count(), file))
+        .filter(|(lines, _)| *lines > LONGEST_FILE)
+        .map(|(lines, file)| format!("{}: {lines} lines", file.display()))
+        .collect();
+    assert!(long.is_empty(), "split these:\n{}", long.join("\n"));
+}
+
+#[test]
+fn unsafe_code_lives_in_one_file() {
+    let allowed = root().join("src/kernel/sys.rs");
+    for file in files_below(&root().join("src")).into_iter().filter(|file| *file != allowed) {
+        let text = fs::read_to_string(&file).expect("a source file");
+        let allows = text.contains("allow(unsafe_code") || text.contains("expect(unsafe_code");
+        assert!(!allows, "{}: unsafe belongs into kernel/sys.rs", file.display());
+    }
+}
+
+#[test]
+fn the_top_level_stays_as_it_was_drawn() {
+    let ignored = ["target"];
+    for entry in fs::read_dir(root()).expect("the checkout") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        let known = TOP_LEVEL.contains(&name.as_str()) || ignored.contains(&name.as_str());
+        assert!(known, "{name} does not belong at the top level");
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is() {
+    for file in files_below(&root().join("src")) {
+        let text = fs::read_to_string(&file).expect("a source file");
+        let is_tests =
+            file.components().any(|part| part.as_os_str() == "tests") || file.ends_with("tests.rs");
+        assert!(is_tests || text.starts_with("//!"), "{}: begins without a module head", file.display());
+    }
+}
