@@ -31,7 +31,7 @@ processors() { local all; all=$(nproc); echo "${TANDEM_LAB_CPUS:-$((all < 4 ? al
 
 # Fills the array `qemu` with the command line.
 qemu_command() {
-    local qemu_base append="console=ttyS0 quiet panic=-1 mitigations=off"
+    local qemu_base append="console=ttyS0 quiet panic=-1 mitigations=off norandmaps"
     qemu=(qemu-system-x86_64)
     if [ "$(cat "$(accelerator_file)")" = kvm ]; then qemu+=(-accel kvm -cpu host); else qemu+=(-accel "tcg,thread=multi" -cpu max); fi
     name_qemu_base

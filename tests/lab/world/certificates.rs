@@ -1,0 +1,62 @@
+//! A certificate authority of the lab's own and one server certificate, made once a test process.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Paths of PEM files.
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    pub(crate) authority: PathBuf,
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+/// Good for `web.lab` and for every real server's and virtual address of the world.
+pub(crate) fn shared() -> &'static Certificates {
+    static MADE: OnceLock<Certificates> = OnceLock::new();
+    MADE.get_or_init(make)
+}
+
+fn make() -> Certificates {
+    let folder = tempfile::tempdir().expect("a folder for certificates");
+    let path = |name: &str| folder.path().join(name);
+    let (authority, authority_key) = (path("ca.pem"), path("ca.key"));
+    let (certificate, key) = (path("web.pem"), path("web.key"));
+    request(&["-subj", "/CN=lab authority"], &authority, &authority_key);
+    let names = format!("subjectAltName={}", names().join(","));
+    let signed_by =
+        ["-CA", text(&authority), "-CAkey", text(&authority_key), "-subj", "/CN=web.lab", "-addext", &names];
+    request(&signed_by, &certificate, &key);
+    Certificates { authority, certificate, key, _folder: folder }
+}
+
+fn names() -> Vec<String> {
+    let hosts = [100, 101, 102, 103, 104, 110, 210].map(super::addresses::near);
+    let addresses = hosts.iter().flat_map(|host| [format!("IP:{}", host.ipv4), format!("IP:{}", host.ipv6)]);
+    std::iter::once("DNS:web.lab".to_owned()).chain(addresses).collect()
+}
+
+/// Makes a key and its certificate: self-signed, or signed by the authority that `arguments` name.
+fn request(arguments: &[&str], certificate: &Path, key: &Path) {
+    let mut command = Command::new("openssl");
+    command.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-noenc",
+        "-days",
+        "30",
+    ]);
+    command.args(["-out", text(certificate), "-keyout", text(key)]).args(arguments);
+    let output = command.output().expect("openssl");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a plain path")
+}

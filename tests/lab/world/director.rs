@@ -1,0 +1,126 @@
+//! Tandem itself, running in a director's namespace.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output};
+use std::time::Duration;
+use std::{env, fs, thread};
+
+use super::namespace::Namespace;
+use super::process::Process;
+use super::wait::until;
+
+const READY_LIMIT: Duration = Duration::from_secs(20);
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9752);
+
+/// A running Tandem. Its state directory and its policy file outlive a restart.
+#[derive(Debug)]
+pub(crate) struct Director<'world> {
+    process: Process,
+    namespace: &'world Namespace,
+    folder: PathBuf,
+}
+
+impl<'world> Director<'world> {
+    /// Writes the policy, starts Tandem and waits until it says that it is ready.
+    #[track_caller]
+    pub(crate) fn start(namespace: &'world Namespace, folder: &Path, policy: &str) -> Self {
+        let folder = folder.join(format!("tandem-{}", namespace.name()));
+        fs::create_dir_all(folder.join("state")).expect("a state directory");
+        fs::write(folder.join("tandem.yaml"), policy).expect("the policy file");
+        let process = spawn(namespace, &folder);
+        let mut director = Self { process, namespace, folder };
+        director.wait_until_ready();
+        director
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_until_ready(&mut self) {
+        until("ready director", READY_LIMIT, || {
+            if let Some(status) = self.process.ended() {
+                panic!("tandem ended, {status}");
+            }
+            self.namespace.fetch(METRICS, "/readyz")
+        });
+    }
+
+    /// SIGTERM, and waits for its end.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.process.stop(STOP_LIMIT)
+    }
+
+    /// SIGKILL: it can save and tidy nothing.
+    #[track_caller]
+    pub(crate) fn kill(&mut self) {
+        self.process.signal(nix::sys::signal::Signal::SIGKILL);
+        self.process.wait_until_ended(STOP_LIMIT);
+    }
+
+    /// Starts again after `stop` or `kill`, with the same policy and state.
+    #[track_caller]
+    pub(crate) fn start_again(&mut self) {
+        self.process = spawn(self.namespace, &self.folder);
+        self.wait_until_ready();
+    }
+
+    /// Replaces the policy file, without telling Tandem.
+    pub(crate) fn write_policy(&self, policy: &str) {
+        fs::write(self.folder.join("tandem.yaml"), policy).expect("the policy file");
+    }
+
+    /// Runs a subcommand in the director's namespace: `tandem(&["status", "--json"])`.
+    pub(crate) fn tandem(&self, arguments: &[&str]) -> Output {
+        self.namespace.output(Command::new(binary()).args(arguments))
+    }
+
+    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
+        self.process.signal(signal);
+    }
+
+    /// All metrics, as text.
+    #[track_caller]
+    pub(crate) fn metrics(&self) -> String {
+        self.namespace.fetch(METRICS, "/metrics").expect("metrics")
+    }
+
+    /// The value of one series, named as it is printed: `tandem_pool_up{pool="web"}`.
+    #[track_caller]
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
+        let metrics = self.metrics();
+        metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.trim().parse().ok())
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+}
+
+/// After a failure the log is wanted: its end is printed, all of it is kept with the lab's results.
+impl Drop for Director<'_> {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            return;
+        }
+        let log = self.log();
+        let end: Vec<&str> = log.lines().rev().take(40).collect();
+        let end: Vec<&str> = end.into_iter().rev().collect();
+        println!("--- the end of the log of {}:\n{}\n---", self.namespace.name(), end.join("\n"));
+        if let Ok(results) = env::var("TANDEM_LAB_OUT") {
+            let name = thread::current().name().unwrap_or("case").replace("::", "-");
+            let _ = fs::write(Path::new(&results).join(format!("{name}.log")), log);
+        }
+    }
+}
+
+fn spawn(namespace: &Namespace, folder: &Path) -> Process {
+    let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
+    let arguments = ["run", "--config", &path("tandem.yaml"), "--state-directory", &path("state")];
+    Process::start(namespace, &binary(), &arguments, &folder.join("tandem.log"))
+}
+
+/// The program that cargo built beside this one; TANDEM_LAB_BINARY names another, say an older release.
+fn binary() -> String {
+    env::var("TANDEM_LAB_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tandem").to_owned())
+}
