@@ -9,6 +9,11 @@
 )]
 #![allow(dead_code, reason = "the world is a library for cases, and more cases come")]
 
+mod failure;
 mod kernel;
+mod modes;
+mod policies;
+mod restart;
+mod services;
 mod topology;
 mod world;
