@@ -5,22 +5,22 @@
 //! verdicts); a server enters the table only when its check has passed, or it was in the table that was adopted, or its
 //! pool says `initial: up`.
 
-use super::adoption::Adoption;
+use super::adoption::{self, Adoption};
 use super::event::{Cause, Event};
+use super::obstacles::Obstacles;
 use super::reconciler::{Reconciler, Work};
+use super::server_id::{ServerId, id, users};
 use super::statistics::Statistics;
 use super::targets::{Target, TargetId, Targets, Wish};
-use crate::desired::{self, Obstacle, Standing};
+use crate::desired::{self, Standing};
 use crate::health::{Input as HealthInput, ProbeId, Start};
 use crate::kernel::KernelError;
 use crate::model::{
-    HostFacts, Initial, Observed, OnStop, Outcome, Policy, Pool, PoolName, RealServer, Scope, Tables,
-    TargetKey,
+    HostFacts, Initial, Observed, OnStop, Outcome, Policy, Pool, RealServer, Scope, Tables, TargetKey,
 };
 use crate::reconcile::{self, Ownership};
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What happened. Instants never go back.
@@ -68,9 +68,6 @@ pub enum Output {
     },
 }
 
-/// A server of a pool, by name.
-pub(super) type ServerId = (PoolName, Arc<str>);
-
 /// The director's pools.
 #[derive(Debug)]
 pub struct Core {
@@ -81,7 +78,7 @@ pub struct Core {
     users: BTreeMap<TargetId, Vec<ServerId>>,
     /// Servers that were in the table at the start: they stay until a check fails them.
     adopted: BTreeSet<ServerId>,
-    obstructed: BTreeSet<ServerId>,
+    obstacles: Obstacles,
     pub(super) reconciler: Reconciler,
     pub(super) statistics: Statistics,
     outputs: VecDeque<Output>,
@@ -122,7 +119,7 @@ impl Core {
         let users = users(&policy, &targets);
         let mut core = Self {
             reconciler: Reconciler::new(Tables::default(), Observed::default(), Ownership::default(), now),
-            obstructed: BTreeSet::new(),
+            obstacles: Obstacles::default(),
             statistics: Statistics::new(&policy),
             outputs: VecDeque::new(),
             undecided: false,
@@ -134,7 +131,7 @@ impl Core {
             adopted,
             now,
         };
-        core.tell_adoption(&observed);
+        core.tell(adoption::found(&core.policy, &observed));
         core.note_obstacles();
         core.reconciler = Reconciler::new(core.tables(), observed, owned, now);
         core.count_pools();
@@ -186,7 +183,7 @@ impl Core {
         self.decide();
         let work = self.reconciler.poll(self.now);
         let events = std::mem::take(&mut self.reconciler.events);
-        self.outputs.extend(events.into_iter().map(Output::Tell));
+        self.tell(events);
         self.outputs.extend(work.map(Output::Kernel));
         if let Some(output) = self.outputs.pop_front() {
             return output;
@@ -325,49 +322,12 @@ impl Core {
         Some(Event::Verdict { target: target.key.clone(), up, reason, servers })
     }
 
-    fn tell_adoption(&mut self, observed: &Observed) {
-        let named: BTreeSet<_> =
-            self.policy.pools.values().flat_map(|pool| &pool.services).map(|service| service.key).collect();
-        let (ours, foreign): (Vec<_>, Vec<_>) =
-            observed.services.keys().copied().partition(|key| named.contains(key));
-        if !ours.is_empty() || !foreign.is_empty() {
-            self.outputs.push_back(Output::Tell(Event::Adopted { ours, foreign }));
-        }
-    }
-
-    /// Tells of servers that the host cannot reach as their forwarding method needs, and of those it can reach again.
     fn note_obstacles(&mut self) {
-        let mut now = BTreeSet::new();
-        for pool in self.policy.pools.values() {
-            for server in &pool.servers {
-                if let Some(Obstacle::BehindGateway) = desired::obstacle(server, &self.host) {
-                    now.insert(id(pool, server));
-                }
-            }
-        }
-        let changed: Vec<_> = now.symmetric_difference(&self.obstructed).cloned().collect();
-        for (pool, server) in changed {
-            let obstructed = now.contains(&(pool.clone(), server.clone()));
-            self.outputs.push_back(Output::Tell(Event::Obstructed { pool, server, obstructed }));
-        }
-        self.obstructed = now;
+        let events = self.obstacles.look(&self.policy, &self.host);
+        self.tell(events);
     }
-}
 
-pub(super) fn id(pool: &Pool, server: &RealServer) -> ServerId {
-    (pool.name.clone(), server.name.clone())
-}
-
-/// Each target's servers.
-fn users(policy: &Policy, targets: &Targets) -> BTreeMap<TargetId, Vec<ServerId>> {
-    let ids: BTreeMap<&TargetKey, TargetId> = targets.iter().map(|(id, target)| (&target.key, id)).collect();
-    let mut users: BTreeMap<TargetId, Vec<ServerId>> = BTreeMap::new();
-    for pool in policy.pools.values() {
-        for server in &pool.servers {
-            if let Some(target) = server.check.as_ref().and_then(|key| ids.get(key).copied()) {
-                users.entry(target).or_default().push(id(pool, server));
-            }
-        }
+    fn tell(&mut self, events: impl IntoIterator<Item = Event>) {
+        self.outputs.extend(events.into_iter().map(Output::Tell));
     }
-    users
 }
