@@ -16,7 +16,8 @@ use crate::desired::{self, Standing};
 use crate::health::{Input as HealthInput, ProbeId, Start};
 use crate::kernel::KernelError;
 use crate::model::{
-    HostFacts, Initial, Observed, OnStop, Outcome, Policy, Pool, RealServer, Scope, Tables, TargetKey,
+    Failure, HostFacts, Initial, Observed, OnStop, Outcome, Policy, Pool, RealServer, Scope, Tables,
+    TargetKey,
 };
 use crate::reconcile::{self, Ownership};
 use crate::time::Instant;
@@ -79,6 +80,8 @@ pub struct Core {
     /// Servers that were in the table at the start: they stay until a check fails them.
     adopted: BTreeSet<ServerId>,
     obstacles: Obstacles,
+    /// Targets whose last probe could not be made on this host, and why.
+    unprobed: BTreeMap<TargetId, String>,
     pub(super) reconciler: Reconciler,
     pub(super) statistics: Statistics,
     outputs: VecDeque<Output>,
@@ -120,6 +123,7 @@ impl Core {
         let mut core = Self {
             reconciler: Reconciler::new(Tables::default(), Observed::default(), Ownership::default(), now),
             obstacles: Obstacles::default(),
+            unprobed: BTreeMap::new(),
             statistics: Statistics::new(&policy),
             outputs: VecDeque::new(),
             undecided: false,
@@ -149,9 +153,7 @@ impl Core {
         match input {
             Input::ProbeFinished { at, target, probe, outcome, lateness } => {
                 self.now = at;
-                if let Some(known) = self.targets.get(target) {
-                    self.statistics.probe(&known.key.check, &outcome, lateness);
-                }
+                self.note_probe(target, &outcome, lateness);
                 self.probe_finished(target, HealthInput::ProbeFinished { at, probe, outcome });
             }
             Input::Observed { at, result } => {
@@ -262,6 +264,20 @@ impl Core {
         self.stopping = true;
         if self.policy.on_stop == OnStop::Remove {
             self.reconciler.desire(Tables::default(), Cause::Stop);
+        }
+    }
+
+    /// Counts an outcome. One that says nothing of the server but that it could not be probed is told, once for each reason.
+    fn note_probe(&mut self, id: TargetId, outcome: &Outcome, lateness: Duration) {
+        let Some(target) = self.targets.get(id) else { return };
+        self.statistics.probe(&target.key.check, outcome, lateness);
+        let Err(Failure::Local(reason)) = &outcome.result else {
+            self.unprobed.remove(&id);
+            return;
+        };
+        let (target, reason) = (target.key.clone(), reason.clone());
+        if self.unprobed.insert(id, reason.clone()).as_ref() != Some(&reason) {
+            self.tell([Event::NotProbed { target, reason }]);
         }
     }
 
