@@ -98,3 +98,16 @@ impl Kernel for LinuxKernel {
         results
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_ipvs_says_what_to_load() {
+        match LinuxKernel::open() {
+            Ok(_) => {}
+            Err(error) => assert!(error.message.contains("`modprobe ip_vs`"), "{error}"),
+        }
+    }
+}

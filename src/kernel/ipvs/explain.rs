@@ -43,7 +43,7 @@ pub(super) fn ipvs_is_missing() -> KernelError {
 fn advice_for_any(errno: i32) -> Option<String> {
     let advice = match errno {
         libc::EPERM | libc::EACCES => {
-            "changing IPVS needs root or CAP_NET_ADMIN, in the user namespace that owns this network namespace"
+            "it needs root or CAP_NET_ADMIN on the host itself: root of a user namespace (a rootless container) is not enough"
         }
         libc::EAFNOSUPPORT => "this kernel's IPVS was built without IPv6 (CONFIG_IP_VS_IPV6)",
         libc::ETIMEDOUT => "the kernel did not answer in time",
