@@ -1,6 +1,7 @@
 //! What the kernel's refusal of an IPVS change means, and what to do about it. Pure.
 //!
-//! Source: the `return -E…` of `net/netfilter/ipvs/ip_vs_ctl.c`; each was provoked on a real kernel (`tests/lab/kernel.rs`).
+//! Source: the `return -E…` of `net/netfilter/ipvs/ip_vs_ctl.c`; all but `EAFNOSUPPORT` and the
+//! errors of the transport were provoked on a real kernel (`tests/lab/kernel/refusals.rs`).
 
 use crate::kernel::KernelError;
 use crate::kernel::netlink::NetlinkError;

@@ -104,10 +104,16 @@ fn destinations() {
 }
 
 #[test]
-fn ipv6_destinations() {
+fn ipv6_prefixes_and_destinations_and_timeouts() {
     let six = ServiceKey::Address { protocol: Protocol::Tcp, address: address(VIP6), port: 80 };
     in_namespace(|kernel| {
         apply(kernel, &[add_service(six, &scheduler("rr"))]);
+        let persistence = Some(tandem::model::Persistence { timeout_s: 60, prefix: 0 });
+        let everyone = ServiceConfig { persistence, ..scheduler("rr") };
+        let change = Change::EditService { service: six, from: scheduler("rr"), to: everyone };
+        expect(kernel, change, libc::EINVAL, "1 to 128 bits");
+        let to = tandem::model::Timeouts { tcp_s: Some(u32::MAX), ..Default::default() };
+        expect(kernel, Change::SetTimeouts { to }, libc::EINVAL, "longer than the kernel can count");
         for rip in ["ff02::1", "fe80::1", "::"] {
             let change =
                 add_destination(six, real_server(rip, 80), destination(ForwardingMethod::DirectRoute, 1));
