@@ -8,3 +8,9 @@ build_tests() {
     (cd "$PROJECT" && cargo test --release --locked --test lab --no-run --message-format=json-render-diagnostics) |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1 | grep . || fail "cargo built no lab test program"
 }
+
+# The same for a bench of tests/bench.
+build_bench() {
+    (cd "$PROJECT" && cargo bench --locked --bench "$1" --no-run --message-format=json-render-diagnostics) |
+        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1 | grep . || fail "cargo built no bench $1"
+}
