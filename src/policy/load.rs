@@ -139,6 +139,7 @@ impl Loader<'_> {
         let pattern = self.sources.folder(include.span).join(&include.value.0);
         if trail.len() > MAX_INCLUDE_DEPTH {
             let message = format!("includes are nested more than {MAX_INCLUDE_DEPTH} deep");
+            self.complete = false;
             self.problems.push(
                 Diagnostic::new(Code::IncludeTooMuch, include.span, message)
                     .help("name this file further up"),
@@ -185,6 +186,7 @@ impl Loader<'_> {
         }
         if self.seen.len() >= MAX_FILES {
             let message = format!("this policy includes more than {MAX_FILES} files");
+            self.complete = false;
             self.problems.push(
                 Diagnostic::new(Code::IncludeTooMuch, include.span, message)
                     .help("put several pools into one file"),

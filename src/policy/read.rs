@@ -204,7 +204,13 @@ pub(super) fn entries_of<'a>(
 
 /// The diagnostic of a value of the wrong shape.
 pub(super) fn wrong_type(node: &Node, expected: &str) -> Diagnostic {
-    Diagnostic::new(Code::WrongType, node.span, format!("expected {expected}, found {}", node.found()))
+    let diagnostic =
+        Diagnostic::new(Code::WrongType, node.span, format!("expected {expected}, found {}", node.found()));
+    if node.is_null() {
+        diagnostic.help("write a value behind the colon, or leave the key out")
+    } else {
+        diagnostic.help(format!("write {expected}"))
+    }
 }
 
 /// The diagnostic of a key that the mapping does not have.
@@ -217,6 +223,7 @@ pub(super) fn unknown_key(key: &Key, mapping: &str, known: &[(&'static str, bool
     );
     match nearest(&key.name, known.iter().copied()) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => diagnostic.help("leave it out: there is nothing to say here"),
         None => diagnostic.help(format!("known here: {}", known.join(", "))),
     }
 }
@@ -229,8 +236,19 @@ pub(super) fn not_yet(what: &str, span: Span) -> Diagnostic {
 
 /// The diagnostic of a key that must be there.
 pub(super) fn missing_key(name: &str, mapping: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(Code::MissingKey, span, format!("{mapping} does not say `{name}`"))
-        .help(format!("add `{name}: …`"))
+    let example = match name {
+        "policy_version" => "1",
+        "virtual_services" => "[tcp://192.168.101.100:80]",
+        "real_servers" => "[192.168.101.110, 192.168.101.210]",
+        "interface" => "eth0",
+        "protocol" => "tcp",
+        "ports" => "[80, 443]",
+        "upper" => "1000",
+        "file" => "ca.pem",
+        _ => "…",
+    };
+    let diagnostic = Diagnostic::new(Code::MissingKey, span, format!("{mapping} does not say `{name}`"));
+    diagnostic.help(format!("add `{name}: {example}`"))
 }
 
 /// Declares a mapping of the policy file: the struct, its reader and its JSON Schema.
@@ -327,7 +345,16 @@ pub(super) fn keys(
     later: &[&str],
     problems: &mut Problems,
 ) -> Option<()> {
-    for (key, _) in entries_of(node, mapping, problems)? {
+    let Some(entries) = node.entries() else {
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        let message = format!("expected a mapping, found {}", node.found());
+        problems.push(
+            Diagnostic::new(Code::WrongType, node.span, message)
+                .help(format!("{mapping} has the keys {}", names.join(", "))),
+        );
+        return None;
+    };
+    for (key, _) in entries {
         let name = key.name.as_str();
         if later.contains(&name) {
             problems.push(not_yet(name, key.span));
@@ -385,10 +412,14 @@ pub(super) use {is_required, mapping, words};
 pub(super) fn unknown_word(node: &Node, known: &[&'static str]) -> Diagnostic {
     let choice = known.join(", ");
     let Some(word) = node.scalar() else { return wrong_type(node, &format!("one of {choice}")) };
-    let diagnostic =
-        Diagnostic::new(Code::UnknownWord, node.span, format!("{} is none of {choice}", quoted(word)));
-    match nearest(word, known.iter().copied()) {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic.help(format!("write one of {choice}")),
+    let message = match known {
+        [only] => format!("{} is not {}, the only choice here", quoted(word), quoted(only)),
+        _ => format!("{} is none of {choice}", quoted(word)),
+    };
+    let diagnostic = Diagnostic::new(Code::UnknownWord, node.span, message);
+    match (nearest(word, known.iter().copied()), known) {
+        (Some(near), _) => diagnostic.help(format!("did you mean `{near}`?")),
+        (None, [only]) => diagnostic.help(format!("write `{only}`, or leave the key out")),
+        (None, _) => diagnostic.help(format!("write one of {choice}")),
     }
 }

@@ -49,7 +49,7 @@ pool_mapping! {
 
 pool_mapping! {
     /// For every pool: a key that the pool says itself replaces the whole value here.
-    DefaultPoolText = "defaults.pool" {}
+    DefaultPoolText = "`defaults.pool`" {}
 }
 
 words! {
@@ -72,7 +72,7 @@ words! {
 
 mapping! {
     /// A client (or its network) stays on its real server.
-    PersistenceText = "persistence" {
+    PersistenceText = "`persistence`" {
         /// For how long after its last connection, in whole seconds up to 31 days, by default 5m.
         optional timeout: Seconds<MAX_KERNEL_SECONDS>,
         /// Which clients count as one, by the length of their addresses' prefix; by default each address for itself.
@@ -85,7 +85,7 @@ mapping! {
 
 mapping! {
     /// Lengths of clients' prefixes.
-    PrefixText = "persistence.prefix" {
+    PrefixText = "`persistence.prefix`" {
         /// Of IPv4 clients, 0 to 32, by default 32.
         optional ipv4: Number<0, 32>,
         /// Of IPv6 clients, 1 to 128, by default 128.

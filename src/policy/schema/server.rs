@@ -36,7 +36,7 @@ mapping! {
 
 mapping! {
     /// Connection limits: at `upper` a server gets no new connection until it is below `lower` again.
-    ThresholdsText = "thresholds" {
+    ThresholdsText = "`thresholds`" {
         /// Connections at which no new one comes.
         required upper: Number<1, { u32::MAX }>,
         /// Connections below which new ones come again; by default the kernel takes three quarters of `upper`.
@@ -91,7 +91,7 @@ impl JsonSchema for ServerText {
 
 mapping! {
     /// The hosts of a server set, with the port that they have in this pool.
-    SetUse = "real_servers" {
+    SetUse = "`real_servers`" {
         /// Name under `server_sets`.
         required set: Text,
         /// Their port, by default that of the virtual service; DR and TUN cannot have another.

@@ -68,7 +68,7 @@ macro_rules! address_leaf {
                 stringify!($name).into()
             }
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"type": "string", "examples": [$example]})
+                json_schema!({"type": ["string", "integer"], "examples": [$example]})
             }
         }
     };
@@ -107,6 +107,11 @@ address_leaf! {
 address_leaf! {
     /// A port, or the first and the last of a range; 0 is every port.
     PortsText(RangeInclusive<u16>) by address::parse_ports, "8000-8010"
+}
+
+address_leaf! {
+    /// A firewall mark.
+    MarkText(u32) by address::parse_mark, "0x10"
 }
 
 address_leaf! {

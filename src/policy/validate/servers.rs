@@ -5,6 +5,7 @@ use super::checks::Choice;
 use super::forwarding;
 use super::names::automatic_name;
 use super::pool::{Context, Facts};
+use super::services::ServicePorts;
 use crate::model::{CheckTarget, Family, Forwarding, RealServer, Thresholds};
 use crate::policy::address::Endpoint;
 use crate::policy::codes::Code;
@@ -67,14 +68,13 @@ fn endpoints<'a>(
     facts: &Facts<'_>,
     problems: &mut Problems,
 ) -> Vec<&'a Spanned<EndpointText>> {
-    let all: Vec<_> = entry.value.endpoints.iter().collect();
-    one_a_family(&all, problems);
+    let all = one_a_family(&entry.value.endpoints, problems);
     let family =
         |endpoint: &&&Spanned<EndpointText>| facts.families.contains(&Family::of(endpoint.value.0.address));
     let fitting: Vec<_> = all.iter().filter(family).copied().collect();
     let tunnel =
         matches!(own_or_pools(entry.value.options.as_deref(), facts), Some(Forwarding::Tunnelling(_)));
-    if !fitting.is_empty() || facts.families.is_empty() {
+    if !fitting.is_empty() {
         return fitting;
     }
     if let (false, Some(first), Some(served)) = (tunnel, all.first(), facts.families.first()) {
@@ -105,21 +105,25 @@ fn own_or_pools(options: Option<&ServerMapping>, facts: &Facts<'_>) -> Option<Fo
     }
 }
 
-fn one_a_family(endpoints: &[&Spanned<EndpointText>], problems: &mut Problems) {
-    for (index, endpoint) in endpoints.iter().enumerate() {
+/// The endpoints without those of a family that was there before.
+fn one_a_family<'a>(
+    endpoints: &'a [Spanned<EndpointText>],
+    problems: &mut Problems,
+) -> Vec<&'a Spanned<EndpointText>> {
+    let mut kept: Vec<&Spanned<EndpointText>> = Vec::new();
+    for endpoint in endpoints {
         let family = Family::of(endpoint.value.0.address);
-        if let Some(first) =
-            endpoints.iter().take(index).find(|other| Family::of(other.value.0.address) == family)
-        {
-            let message = format!(
-                "this real server has two {family} addresses: {} and {}",
-                first.value.0.address, endpoint.value.0.address
-            );
-            problems.push(
-                Diagnostic::new(Code::DuplicateServer, endpoint.span, message).help("write two real servers"),
-            );
-        }
+        let Some(first) = kept.iter().find(|other| Family::of(other.value.0.address) == family) else {
+            kept.push(endpoint);
+            continue;
+        };
+        let (first, second) = (first.value.0.address, endpoint.value.0.address);
+        let message = format!("this real server has two {family} addresses: {first} and {second}");
+        problems.push(
+            Diagnostic::new(Code::DuplicateServer, endpoint.span, message).help("write two real servers"),
+        );
     }
+    kept
 }
 
 /// One address of an entry.
@@ -221,9 +225,12 @@ fn port_fits(
     problems: &mut Problems,
 ) {
     let address = entry.endpoint().address;
+    if facts.services.is_empty() {
+        return;
+    }
     match port {
         Some(port) if !forwarding.value.maps_ports() && facts.ports.single() != Some(port.value) => {
-            problems.push(cannot_map(address, port, &forwarding.value, facts));
+            problems.push(cannot_map(entry, port, &forwarding.value, facts));
         }
         None if forwarding.value.maps_ports() && !facts.ports.may_be_left_out() => {
             let why =
@@ -239,7 +246,7 @@ fn port_fits(
 }
 
 fn cannot_map(
-    address: IpAddr,
+    entry: &Entry<'_>,
     port: &Spanned<u16>,
     forwarding: &Forwarding,
     facts: &Facts<'_>,
@@ -248,15 +255,17 @@ fn cannot_map(
         Forwarding::DirectRouting => (Code::DrCannotMapPorts, "DR"),
         _ => (Code::TunCannotMapPorts, "TUN"),
     };
-    let wanted = match facts.ports.single() {
-        Some(service) => format!("the service has port {service}"),
-        None if facts.has_marks() => "a firewall mark may be of any port".to_owned(),
-        None => "the services have several ports".to_owned(),
+    let who = match entry.set_port {
+        Some(of_set) if of_set.span == port.span => "this set".to_owned(),
+        _ => format!("the real server {}", entry.endpoint().address),
     };
-    let message = format!(
-        "{method} cannot map ports: the real server {address} says port {}, and {wanted}",
-        port.value
-    );
+    let wanted = match facts.ports {
+        ServicePorts::One(service) => format!("the service has port {service}"),
+        ServicePorts::Every => "the service has every port".to_owned(),
+        ServicePorts::Mark => "a firewall mark may be of any port".to_owned(),
+        ServicePorts::Joined | ServicePorts::Several => "the services have several ports".to_owned(),
+    };
+    let message = format!("{method} cannot map ports: {who} says port {}, and {wanted}", port.value);
     Diagnostic::new(code, port.span, message)
         .help("leave the port out: the packet arrives as the client sent it; or forward with nat or full-nat")
 }
@@ -325,6 +334,9 @@ fn check_of(
     let Choice::Checked(built) = choice else { return None };
     let address = built.address.unwrap_or(entry.endpoint().address);
     let Some(port) = built.port.or(port).or(facts.ports.single()) else {
+        if facts.services.is_empty() {
+            return None;
+        }
         let message = format!(
             "the check of {} has no port to go to: neither its real servers nor its services say one",
             quoted(facts.name.value)
