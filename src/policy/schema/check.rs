@@ -2,9 +2,10 @@
 
 use super::{InterfaceText, Texts};
 use crate::policy::codes::Code;
+use crate::policy::declare::{mapping, not_yet};
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::node::Node;
-use crate::policy::read::{OneOrMore, Read, mapping, not_yet, wrong_type};
+use crate::policy::read::{OneOrMore, Read, wrong_type};
 use crate::policy::scalar::{Flag, Number, Port, Text, Time};
 use crate::policy::schema::{AddressText, MarkText};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

@@ -3,9 +3,10 @@
 use super::RangeText;
 use crate::model::SCHEDULERS;
 use crate::policy::codes::Code;
+use crate::policy::declare::{mapping, not_yet, words};
 use crate::policy::diagnostic::{Diagnostic, Problems, nearest, quoted};
 use crate::policy::node::{Key, Node};
-use crate::policy::read::{OneOrMore, Read, mapping, not_yet, words, wrong_type};
+use crate::policy::read::{OneOrMore, Read, wrong_type};
 use crate::policy::scalar::{Flag, Port};
 use crate::policy::source::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

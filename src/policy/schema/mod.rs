@@ -16,9 +16,10 @@ pub(super) use server::*;
 pub(super) use service::*;
 
 use super::codes::Code;
+use super::declare::{mapping, words};
 use super::diagnostic::{Diagnostic, Problems, quoted};
 use super::node::{Key, Node};
-use super::read::{List, Named, Read, Spanned, entries_of, mapping, words};
+use super::read::{List, Named, Read, Spanned, entries_of};
 use super::scalar::{Flag, Number, Seconds, Text};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;

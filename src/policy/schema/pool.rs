@@ -1,7 +1,8 @@
 //! Pools as they are written.
 
 use super::{CheckUse, ForwardingText, MAX_KERNEL_SECONDS, SchedulerText, ServersText, ServiceText, Texts};
-use crate::policy::read::{List, mapping, words};
+use crate::policy::declare::{mapping, words};
+use crate::policy::read::List;
 use crate::policy::scalar::{Flag, Number, Seconds};
 
 /// A pool, and the same without what makes it this pool: what `defaults` may say.
