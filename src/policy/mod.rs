@@ -14,6 +14,7 @@ mod codes;
 mod declare;
 mod defaults;
 mod diagnostic;
+mod join;
 mod load;
 mod node;
 mod read;
