@@ -127,7 +127,7 @@ fn generated_policies_get_the_text_in_their_folder() {
 fn a_resolved_policy_is_the_same_policy() {
     for file in [yaml_files("conf"), yaml_files("tests/policy/good")].concat() {
         let first = policy::load(&file, &Disk).policy.expect("a good policy");
-        let written = policy::resolved(&first);
+        let written = policy::resolved(&first, Path::new(""));
         let again = policy::load(
             Path::new("resolved.yaml"),
             &Memory(BTreeMap::from([("resolved.yaml".into(), written.clone().into_bytes())])),
@@ -139,7 +139,7 @@ fn a_resolved_policy_is_the_same_policy() {
             shown(&again),
             again.policy
         );
-        assert_eq!(policy::resolved(&first), written);
+        assert_eq!(policy::resolved(&first, Path::new("")), written);
     }
 }
 

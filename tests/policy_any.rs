@@ -40,7 +40,7 @@ fn survives(bytes: &[u8]) {
         assert!(!loaded.diagnostics.is_empty(), "refused without a word");
         return;
     };
-    let written = policy::resolved(&policy);
+    let written = policy::resolved(&policy, Path::new(""));
     let again = policy::load(Path::new("policy.yaml"), &Memory::of(written.as_bytes()));
     assert_eq!(again.policy, Some(policy), "{written}\n{:?}", again.diagnostics);
 }

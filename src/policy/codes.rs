@@ -75,6 +75,7 @@ codes! {
     Error BadDuration "bad-duration" "A duration that cannot be read.",
     Error BadName "bad-name" "A name with characters that names don't have.",
     Error BadText "bad-text" "A text that its place does not allow.",
+    Error SecretLiteral "secret-literal" "A secret is written into the policy.",
     Error PolicyVersion "policy-version" "A policy version that this program does not know.",
 
     // Addresses.

@@ -118,15 +118,18 @@ struct Window {
 }
 
 fn window(line: &str, start: usize, characters: usize) -> Window {
-    let skipped = if line.chars().count() > MAX_LINE_CHARACTERS {
-        start.saturating_sub(MAX_LEAD_CHARACTERS)
-    } else {
-        0
-    };
-    let text: String = line.chars().skip(skipped).take(MAX_LINE_CHARACTERS).map(harmless).collect();
+    let length = line.chars().count();
+    let skipped = if length > MAX_LINE_CHARACTERS { start.saturating_sub(MAX_LEAD_CHARACTERS) } else { 0 };
+    let mut shown: Vec<char> = line.chars().skip(skipped).take(MAX_LINE_CHARACTERS).map(harmless).collect();
     let lead = start - skipped;
-    let room = text.chars().count().saturating_sub(lead);
-    Window { text, lead, width: characters.min(room).max(1) }
+    let width = characters.min(shown.len().saturating_sub(lead)).max(1);
+    if let Some(first) = shown.first_mut().filter(|_| skipped > 0) {
+        *first = '…';
+    }
+    if let Some(last) = shown.last_mut().filter(|_| length > skipped + MAX_LINE_CHARACTERS) {
+        *last = '…';
+    }
+    Window { text: shown.into_iter().collect(), lead, width }
 }
 
 /// Text without anything that a terminal would act on.

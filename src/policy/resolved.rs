@@ -8,11 +8,13 @@ use crate::model::{
 };
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
-/// The policy as YAML.
+/// The policy as YAML. Relative paths in it are written below `base`: the folder that the policy's own path is relative to.
 #[must_use]
-pub fn resolved(policy: &Policy) -> String {
+pub fn resolved(policy: &Policy, base: &Path) -> String {
+    let policy = &below(policy, base);
     let mut sections = vec![("policy_version", text("1"))];
     let named = policy.checks.values().filter(|check| !check.name.contains('/'));
     let checks: Vec<_> = named.map(|check| (check.name.to_string(), check_of(check, policy))).collect();
@@ -41,6 +43,18 @@ pub fn resolved(policy: &Policy) -> String {
     let mut written = String::new();
     mapping(sections).write(&mut written, 0);
     written
+}
+
+/// The policy with its relative paths below a folder, so that its text means the same wherever it is put.
+fn below(policy: &Policy, base: &Path) -> Policy {
+    let mut policy = policy.clone();
+    for check in policy.checks.values_mut() {
+        if let ProbeSpec::Http(HttpSpec { tls: Some(TlsSpec { ca: Some(path), .. }), .. }) = &mut check.probe
+        {
+            *path = base.join(&path);
+        }
+    }
+    policy
 }
 
 fn kernel(policy: &Policy) -> Yaml {

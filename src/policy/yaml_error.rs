@@ -3,6 +3,7 @@
 use super::codes::Code;
 use super::diagnostic::{Diagnostic, quoted};
 use super::source::Span;
+use super::yaml::MAX_DEPTH;
 use serde_yaml::granit_parser::{ErrorKind, ScanError};
 use std::net::Ipv6Addr;
 
@@ -18,6 +19,9 @@ pub(super) fn diagnostic(file: usize, text: &str, error: &ScanError) -> Diagnost
     }
     let end =
         text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |character| at + character.len_utf8());
+    if *error.kind() == ErrorKind::RecursionLimitExceeded {
+        return too_deep(Span { file, start: at, end });
+    }
     let (what, help) = words(error.kind());
     let what = what.map_or_else(|| error.info(), str::to_owned);
     Diagnostic::new(Code::YamlSyntax, Span { file, start: at, end }, format!("this is not YAML: {what}"))
@@ -62,6 +66,12 @@ fn words(kind: &ErrorKind) -> (Option<&'static str>, &'static str) {
             (None, "look at the indentation, the quotes and the brackets of this line and the one before it")
         }
     }
+}
+
+/// The diagnostic of lists and mappings that are nested too deep.
+pub(super) fn too_deep(span: Span) -> Diagnostic {
+    let message = format!("lists and mappings are nested more than {MAX_DEPTH} levels deep");
+    Diagnostic::new(Code::YamlTooLarge, span, message).help("no section of a policy needs more than 10")
 }
 
 /// The diagnostic of a list or mapping in the place of a key: `[2001:db8::1]:80` without quotes, most often.
