@@ -1,29 +1,9 @@
 //! Any text at all: loading a policy ends, does not panic, says where every problem is, and what it accepts it can write.
 
+use crate::Memory;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use tandem::policy::{self, Colour, Files};
-
-/// One file in memory.
-struct Memory(BTreeMap<PathBuf, Vec<u8>>);
-
-impl Memory {
-    fn of(bytes: &[u8]) -> Self {
-        Self(BTreeMap::from([(PathBuf::from("policy.yaml"), bytes.to_vec())]))
-    }
-}
-
-impl Files for Memory {
-    fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, String> {
-        let bytes = self.0.get(path).ok_or_else(|| "no such file".to_owned())?;
-        Ok(bytes.iter().copied().take(limit).collect())
-    }
-
-    fn glob(&self, _pattern: &Path) -> Result<Vec<PathBuf>, String> {
-        Ok(Vec::new())
-    }
-}
+use std::path::Path;
+use tandem::policy::{self, Colour};
 
 /// Loads, shows every problem, and loads again what was accepted.
 fn survives(bytes: &[u8]) {
@@ -46,14 +26,14 @@ fn survives(bytes: &[u8]) {
 }
 
 const SEEDS: [&str; 8] = [
-    include_str!("../conf/tandem.yaml"),
-    include_str!("../conf/dr.yaml"),
-    include_str!("../conf/full-nat.yaml"),
-    include_str!("policy/good/everything.yaml"),
-    include_str!("policy/good/anchors.yaml"),
-    include_str!("policy/good/ipv6.yaml"),
-    include_str!("policy/bad/tunnels.yaml"),
-    include_str!("policy/bad/unquoted-ipv6-flow.yaml"),
+    include_str!("../../conf/tandem.yaml"),
+    include_str!("../../conf/dr.yaml"),
+    include_str!("../../conf/full-nat.yaml"),
+    include_str!("good/everything.yaml"),
+    include_str!("good/anchors.yaml"),
+    include_str!("good/ipv6.yaml"),
+    include_str!("bad/tunnels.yaml"),
+    include_str!("bad/unquoted-ipv6-flow.yaml"),
 ];
 
 /// Pieces that policies and YAML are made of, and some that they should not be.

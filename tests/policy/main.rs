@@ -1,6 +1,10 @@
 //! Policies from files: those of `conf/` and `tests/policy/good` are taken, and each of `tests/policy/bad` gets exactly the
 //! text beside it. `TANDEM_REWRITE_EXPECTED=1 cargo test --test policy` writes those texts anew: read the difference.
 
+mod any;
+mod cli;
+mod model;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
@@ -92,7 +96,6 @@ fn generated() -> Vec<(&'static str, Memory)> {
     let many = |number: usize| (0..number).map(|index| format!("unknown{index}: 1\n")).collect::<String>();
     let chain = (0..20)
         .map(|index| (format!("{index}.yaml"), format!("include: [{}.yaml]\n", index + 1).into_bytes()));
-    let file = |bytes: Vec<u8>| Memory(BTreeMap::from([(PathBuf::from("policy.yaml"), bytes)]));
     let chain = chain.map(|(name, text)| (PathBuf::from(name), text));
     let start = (PathBuf::from("policy.yaml"), b"policy_version: 1\ninclude: [0.yaml]\n".to_vec());
     let server = |index: usize| format!("      - 10.0.{}.{}:80\n", index / 250, index % 250 + 1);
@@ -104,10 +107,10 @@ fn generated() -> Vec<(&'static str, Memory)> {
     );
     vec![
         ("missing", Memory(BTreeMap::new())),
-        ("too-large", file(vec![b'#'; policy::MAX_FILE_BYTES + 1])),
-        ("too-many-problems", file(format!("policy_version: 1\n{}", many(1100)).into_bytes())),
+        ("too-large", Memory::of(&vec![b'#'; policy::MAX_FILE_BYTES + 1])),
+        ("too-many-problems", Memory::of(format!("policy_version: 1\n{}", many(1100)).as_bytes())),
         ("too-deep-includes", Memory(chain.chain([start]).collect())),
-        ("too-many-destinations", file(destinations.into_bytes())),
+        ("too-many-destinations", Memory::of(destinations.as_bytes())),
     ]
 }
 
@@ -128,10 +131,7 @@ fn a_resolved_policy_is_the_same_policy() {
     for file in [yaml_files("conf"), yaml_files("tests/policy/good")].concat() {
         let first = policy::load(&file, &Disk).policy.expect("a good policy");
         let written = policy::resolved(&first, Path::new(""));
-        let again = policy::load(
-            Path::new("resolved.yaml"),
-            &Memory(BTreeMap::from([("resolved.yaml".into(), written.clone().into_bytes())])),
-        );
+        let again = policy::load(Path::new("policy.yaml"), &Memory::of(written.as_bytes()));
         assert!(
             again.policy.as_ref() == Some(&first),
             "{}:\n{written}\n{}\n{first:#?}\n{:#?}",
@@ -145,6 +145,13 @@ fn a_resolved_policy_is_the_same_policy() {
 
 /// Files in memory.
 struct Memory(BTreeMap<PathBuf, Vec<u8>>);
+
+impl Memory {
+    /// `policy.yaml` alone.
+    fn of(bytes: &[u8]) -> Self {
+        Self(BTreeMap::from([(PathBuf::from("policy.yaml"), bytes.to_vec())]))
+    }
+}
 
 impl policy::Files for Memory {
     fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, String> {
