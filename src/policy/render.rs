@@ -12,7 +12,7 @@
 //! Written here rather than taken from annotate-snippets, since a policy's line may be very long or hold terminal escapes:
 //! both are made harmless.
 
-use super::codes::Severity;
+use super::codes::{Code, Severity};
 use super::diagnostic::Diagnostic;
 use super::source::{Sources, Span};
 use std::fmt::Write as _;
@@ -63,13 +63,16 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, colour: Colour) -> Str
         .map(|span| sources.line_number(span).to_string().len())
         .max()
         .unwrap_or(1);
-    snippet(&mut text, sources, diagnostic.span, Mark { gutter, arrow: "-->", label: "", tint }, colour);
+    // A secret in a policy must not get into a log by being complained of.
+    let concealed = diagnostic.code == Code::SecretLiteral;
+    let mark = Mark { gutter, arrow: "-->", label: "", tint, concealed };
+    snippet(&mut text, sources, diagnostic.span, mark, colour);
     if let Some((span, label)) = &diagnostic.related {
         snippet(
             &mut text,
             sources,
             *span,
-            Mark { gutter, arrow: ":::", label, tint: colour.paint(BLUE) },
+            Mark { gutter, arrow: ":::", label, tint: colour.paint(BLUE), concealed: false },
             colour,
         );
     }
@@ -93,14 +96,16 @@ struct Mark<'a> {
     arrow: &'static str,
     label: &'a str,
     tint: &'static str,
+    /// The place is named, the line not shown.
+    concealed: bool,
 }
 
 fn snippet(text: &mut String, sources: &Sources, span: Span, mark: Mark<'_>, colour: Colour) {
-    let Mark { gutter, arrow, label, tint } = mark;
+    let Mark { gutter, arrow, label, tint, concealed } = mark;
     let (blue, reset) = (colour.paint(BLUE), colour.paint(RESET));
     let place = clean(&sources.place(span).to_string());
     let _ = writeln!(text, "{:gutter$}{blue}{arrow}{reset} {place}", "");
-    let Some(line) = sources.line(span) else { return };
+    let Some(line) = sources.line(span).filter(|_| !concealed) else { return };
     let window = window(line.text, line.start_character, line.characters);
     let pad = " ".repeat(window.lead);
     let carets = if arrow == "-->" { "^" } else { "-" }.repeat(window.width);
