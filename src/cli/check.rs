@@ -30,7 +30,7 @@ pub type AskHost<'a> = &'a dyn Fn(&BTreeSet<IpAddr>) -> anyhow::Result<HostFacts
 /// Checks a policy: diagnostics and a summary on `err`, the resolved policy on `out`.
 ///
 /// # Errors
-/// A writer fails.
+/// A writer fails, or the current folder is gone.
 pub fn check(
     options: &CheckOptions,
     host: AskHost<'_>,
@@ -46,7 +46,7 @@ pub fn check(
     }
     writeln!(err, "{}: {}", options.file.display(), summary(&loaded, options.strict))?;
     if let Some(policy) = loaded.policy.as_ref().filter(|_| options.resolved) {
-        write!(out, "{}", policy::resolved(policy))?;
+        write!(out, "{}", policy::resolved(policy, &std::env::current_dir()?))?;
     }
     Ok(if loaded.is_good(options.strict) { ExitStatus::Done } else { ExitStatus::Failed })
 }

@@ -11,14 +11,14 @@ pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, String> {
-        let file = File::open(path).map_err(|error| error.to_string())?;
+        let file = File::open(path).map_err(|error| words(&error))?;
         if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
             return Err("it is a directory".to_owned());
         }
         let mut bytes = Vec::new();
         file.take(u64::try_from(limit).unwrap_or(u64::MAX))
             .read_to_end(&mut bytes)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| words(&error))?;
         Ok(bytes)
     }
 
@@ -29,4 +29,10 @@ impl Files for Disk {
         paths.sort();
         Ok(paths)
     }
+}
+
+/// The error in words, without its number.
+fn words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

@@ -15,10 +15,8 @@ pub(super) fn add_pool(
     for service in &pool.services {
         let entry = Service { config: service.config.clone(), destinations: Default::default() };
         tables.services.insert(service.key, entry);
-    }
-    for server in &pool.servers {
-        let up = standing(pool, server) == Standing::Up && obstacle(server, host).is_none();
-        for service in &pool.services {
+        for server in pool.servers_of(&service.key) {
+            let up = standing(pool, server) == Standing::Up && obstacle(server, host).is_none();
             add_destination(tables, pool, service.key, server, up);
         }
     }

@@ -27,7 +27,7 @@ fn add_joined_ports(ruleset: &mut Ruleset, service: &VirtualService) {
 
 /// Connections of a full-NAT pool bear one of our addresses towards their real server.
 fn add_source_translations(ruleset: &mut Ruleset, pool: &Pool, service: ServiceKey) {
-    for server in &pool.servers {
+    for server in pool.servers_of(&service) {
         let Forwarding::FullNat(translation) = &server.forwarding else { continue };
         let family = Family::of(server.address);
         let key = (family, of_family(translation, family));
@@ -55,7 +55,7 @@ fn add_untracked(ruleset: &mut Ruleset, pool: &Pool, service: &VirtualService) {
     for key in by_address {
         let ServiceKey::Address { protocol, port, .. } = key else { continue };
         ruleset.untracked.insert(key);
-        let answers = pool.servers.iter().filter(|server| server.forwarding.maps_ports());
+        let answers = pool.servers_of(&key).filter(|server| server.forwarding.maps_ports());
         ruleset
             .untracked_replies
             .extend(answers.map(|server| (protocol, server.address, server.port.unwrap_or(port))));

@@ -2,7 +2,8 @@
 //!
 //! Nothing is flushed: a server that is in rotation stays until a check fails it, and its connections live on.
 
-use super::core::{ServerId, id};
+use super::event::Event;
+use super::server_id::{ServerId, id};
 use crate::desired::destination_key;
 use crate::health::Start;
 use crate::model::{Initial, Observed, OnFailure, Policy, Pool, RealServer, TargetKey};
@@ -63,4 +64,13 @@ const fn stronger(one: Start, other: Start) -> Start {
         (Start::Failed, _) | (_, Start::Failed) => Start::Failed,
         (Start::Down, Start::Down) => Start::Down,
     }
+}
+
+/// What is told of the table that was found; nothing where it was empty.
+pub(super) fn found(policy: &Policy, observed: &Observed) -> Option<Event> {
+    let services = policy.pools.values().flat_map(|pool| &pool.services);
+    let named: BTreeSet<_> = services.map(|service| service.key).collect();
+    let (ours, foreign): (Vec<_>, Vec<_>) =
+        observed.services.keys().copied().partition(|key| named.contains(key));
+    (!observed.services.is_empty()).then_some(Event::Adopted { ours, foreign })
 }

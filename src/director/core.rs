@@ -5,22 +5,23 @@
 //! verdicts); a server enters the table only when its check has passed, or it was in the table that was adopted, or its
 //! pool says `initial: up`.
 
-use super::adoption::Adoption;
+use super::adoption::{self, Adoption};
 use super::event::{Cause, Event};
+use super::obstacles::Obstacles;
 use super::reconciler::{Reconciler, Work};
+use super::server_id::{ServerId, id, users};
 use super::statistics::Statistics;
 use super::targets::{Target, TargetId, Targets, Wish};
-use crate::desired::{self, Obstacle, Standing};
+use crate::desired::{self, Standing};
 use crate::health::{Input as HealthInput, ProbeId, Start};
 use crate::kernel::KernelError;
 use crate::model::{
-    HostFacts, Initial, Observed, OnStop, Outcome, Policy, Pool, PoolName, RealServer, Scope, Tables,
+    Failure, HostFacts, Initial, Observed, OnStop, Outcome, Policy, Pool, RealServer, Scope, Tables,
     TargetKey,
 };
 use crate::reconcile::{self, Ownership};
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What happened. Instants never go back.
@@ -68,9 +69,6 @@ pub enum Output {
     },
 }
 
-/// A server of a pool, by name.
-pub(super) type ServerId = (PoolName, Arc<str>);
-
 /// The director's pools.
 #[derive(Debug)]
 pub struct Core {
@@ -81,7 +79,9 @@ pub struct Core {
     users: BTreeMap<TargetId, Vec<ServerId>>,
     /// Servers that were in the table at the start: they stay until a check fails them.
     adopted: BTreeSet<ServerId>,
-    obstructed: BTreeSet<ServerId>,
+    obstacles: Obstacles,
+    /// Targets whose last probe could not be made on this host, and why.
+    unprobed: BTreeMap<TargetId, String>,
     pub(super) reconciler: Reconciler,
     pub(super) statistics: Statistics,
     outputs: VecDeque<Output>,
@@ -122,7 +122,8 @@ impl Core {
         let users = users(&policy, &targets);
         let mut core = Self {
             reconciler: Reconciler::new(Tables::default(), Observed::default(), Ownership::default(), now),
-            obstructed: BTreeSet::new(),
+            obstacles: Obstacles::default(),
+            unprobed: BTreeMap::new(),
             statistics: Statistics::new(&policy),
             outputs: VecDeque::new(),
             undecided: false,
@@ -134,7 +135,7 @@ impl Core {
             adopted,
             now,
         };
-        core.tell_adoption(&observed);
+        core.tell(adoption::found(&core.policy, &observed));
         core.note_obstacles();
         core.reconciler = Reconciler::new(core.tables(), observed, owned, now);
         core.count_pools();
@@ -152,9 +153,7 @@ impl Core {
         match input {
             Input::ProbeFinished { at, target, probe, outcome, lateness } => {
                 self.now = at;
-                if let Some(known) = self.targets.get(target) {
-                    self.statistics.probe(&known.key.check, &outcome, lateness);
-                }
+                self.note_probe(target, &outcome, lateness);
                 self.probe_finished(target, HealthInput::ProbeFinished { at, probe, outcome });
             }
             Input::Observed { at, result } => {
@@ -186,7 +185,7 @@ impl Core {
         self.decide();
         let work = self.reconciler.poll(self.now);
         let events = std::mem::take(&mut self.reconciler.events);
-        self.outputs.extend(events.into_iter().map(Output::Tell));
+        self.tell(events);
         self.outputs.extend(work.map(Output::Kernel));
         if let Some(output) = self.outputs.pop_front() {
             return output;
@@ -268,6 +267,20 @@ impl Core {
         }
     }
 
+    /// Counts an outcome. One that says nothing of the server but that it could not be probed is told, once for each reason.
+    fn note_probe(&mut self, id: TargetId, outcome: &Outcome, lateness: Duration) {
+        let Some(target) = self.targets.get(id) else { return };
+        self.statistics.probe(&target.key.check, outcome, lateness);
+        let Err(Failure::Local(reason)) = &outcome.result else {
+            self.unprobed.remove(&id);
+            return;
+        };
+        let (target, reason) = (target.key.clone(), reason.clone());
+        if self.unprobed.insert(id, reason.clone()).as_ref() != Some(&reason) {
+            self.tell([Event::NotProbed { target, reason }]);
+        }
+    }
+
     /// One outcome out of thousands changes anything for the tables: only such a one makes them be computed anew.
     fn probe_finished(&mut self, id: TargetId, input: HealthInput) {
         let standing = |targets: &Targets| {
@@ -336,49 +349,12 @@ impl Core {
         Some(Event::Verdict { target, up, reason, servers })
     }
 
-    fn tell_adoption(&mut self, observed: &Observed) {
-        let named: BTreeSet<_> =
-            self.policy.pools.values().flat_map(|pool| &pool.services).map(|service| service.key).collect();
-        let (ours, foreign): (Vec<_>, Vec<_>) =
-            observed.services.keys().copied().partition(|key| named.contains(key));
-        if !ours.is_empty() || !foreign.is_empty() {
-            self.outputs.push_back(Output::Tell(Event::Adopted { ours, foreign }));
-        }
-    }
-
-    /// Tells of servers that the host cannot reach as their forwarding method needs, and of those it can reach again.
     fn note_obstacles(&mut self) {
-        let mut now = BTreeSet::new();
-        for pool in self.policy.pools.values() {
-            for server in &pool.servers {
-                if let Some(Obstacle::BehindGateway) = desired::obstacle(server, &self.host) {
-                    now.insert(id(pool, server));
-                }
-            }
-        }
-        let changed: Vec<_> = now.symmetric_difference(&self.obstructed).cloned().collect();
-        for (pool, server) in changed {
-            let obstructed = now.contains(&(pool.clone(), server.clone()));
-            self.outputs.push_back(Output::Tell(Event::Obstructed { pool, server, obstructed }));
-        }
-        self.obstructed = now;
+        let events = self.obstacles.look(&self.policy, &self.host);
+        self.tell(events);
     }
-}
 
-pub(super) fn id(pool: &Pool, server: &RealServer) -> ServerId {
-    (pool.name.clone(), server.name.clone())
-}
-
-/// Each target's servers.
-fn users(policy: &Policy, targets: &Targets) -> BTreeMap<TargetId, Vec<ServerId>> {
-    let ids: BTreeMap<&TargetKey, TargetId> = targets.iter().map(|(id, target)| (&target.key, id)).collect();
-    let mut users: BTreeMap<TargetId, Vec<ServerId>> = BTreeMap::new();
-    for pool in policy.pools.values() {
-        for server in &pool.servers {
-            if let Some(target) = server.check.as_ref().and_then(|key| ids.get(key).copied()) {
-                users.entry(target).or_default().push(id(pool, server));
-            }
-        }
+    fn tell(&mut self, events: impl IntoIterator<Item = Event>) {
+        self.outputs.extend(events.into_iter().map(Output::Tell));
     }
-    users
 }

@@ -13,6 +13,8 @@ pub enum Event {
     /// A check's verdict on a target changed, and with it these servers of these pools; or the first probe of a new one
     /// failed, so that it stays out.
     Verdict { target: TargetKey, up: bool, reason: Reason, servers: Vec<(PoolName, Arc<str>)> },
+    /// A probe could not be made on this host: the verdict on the target stays as it is. Told once for each reason.
+    NotProbed { target: TargetKey, reason: String },
     /// The kernel accepted these changes.
     Applied { cause: Cause, changes: Vec<Change> },
     /// Somebody else changed what is ours; the changes that repair it.

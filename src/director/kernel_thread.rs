@@ -1,8 +1,8 @@
 //! The thread that owns the kernel (shell): jobs come in, answers go out, one at a time. A dump of a large table or a slow
 //! netlink call holds up nothing but the next job.
 
+use super::error::RunError;
 use super::reconciler::Work;
-use super::run::RunError;
 use super::state_directory::StateDirectory;
 use crate::kernel::{Kernel, KernelError};
 use crate::model::{HostFacts, Observed, Scope};

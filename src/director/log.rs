@@ -23,6 +23,10 @@ pub(super) fn tell(event: &Event) {
                 false => warn!(%check, %address, servers, "down: {reason}"),
             }
         }
+        Event::NotProbed { target, reason } => warn!(
+            check = %target.check, address = %target.address,
+            "cannot be probed, its verdict stays as it is: {reason}"
+        ),
         Event::Applied { cause, changes } => applied(*cause, changes),
         Event::Drift { changes } => {
             warn!(changes = changes.len(), "somebody else changed what is ours; repairing");

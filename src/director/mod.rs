@@ -6,14 +6,17 @@
 mod adoption;
 mod clock;
 pub mod core;
+pub mod error;
 pub mod event;
 pub mod histogram;
 mod kernel_thread;
 mod log;
+mod obstacles;
 mod picture;
 mod publisher;
 pub mod reconciler;
 pub mod run;
+mod server_id;
 pub mod snapshot;
 pub mod state_directory;
 mod statistics;

@@ -1,6 +1,7 @@
 //! The core's view of everything as a [`Snapshot`]. Pure: one pass over pools, servers and destinations.
 
-use super::core::{Core, id};
+use super::core::Core;
+use super::server_id::id;
 use super::snapshot::{
     CheckSnapshot, DestinationSnapshot, PoolSnapshot, ReconcileSnapshot, ServerSnapshot, ServiceSnapshot,
     Snapshot,

@@ -5,15 +5,15 @@
 
 use super::clock::Clock;
 use super::core::{Beginning, Core, Input, Output};
+use super::error::RunError;
 use super::kernel_thread::{Answer, Job, KernelThread};
 use super::log;
 use super::publisher::{PUBLISH_EVERY, Publisher};
-use super::state_directory::{StateDirectory, StateError};
+use super::state_directory::StateDirectory;
 use super::targets::TargetId;
 use crate::health::ProbeId;
-use crate::kernel::{Kernel, KernelError};
+use crate::kernel::Kernel;
 use crate::model::{CheckName, Policy};
-use crate::observe::ListenError;
 use crate::probe::{MOST_IN_FLIGHT, Pool, PrepareError, Prober, Report, StartRequest, TlsProfiles};
 use crate::reconcile::Epoch;
 use crate::time::Instant;
@@ -30,23 +30,6 @@ const LOOK_AT_HOST_EVERY: Duration = Duration::from_secs(10);
 const LONGEST_STOP: Duration = Duration::from_secs(10);
 /// Reports that are handed to the core together, at most.
 const REPORTS_AT_ONCE: usize = 1024;
-
-/// Why a director ended, or could not begin.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    #[error(transparent)]
-    State(#[from] StateError),
-    #[error(transparent)]
-    Kernel(#[from] KernelError),
-    #[error(transparent)]
-    Check(#[from] PrepareError),
-    #[error("cannot start a thread: {0}; raise the limit of processes of this service (TasksMax, ulimit -u)")]
-    Thread(#[source] std::io::Error),
-    #[error("the kernel thread has ended, which it never does: a bug; please report it with the log")]
-    KernelThreadEnded,
-    #[error(transparent)]
-    Listener(#[from] ListenError),
-}
 
 /// What a director runs with.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! What the director counts as it decides. Pure.
 
-use super::core::ServerId;
 use super::histogram::{Histogram, PASS_BOUNDS};
+use super::server_id::ServerId;
 use super::snapshot::{CheckStatistics, Direction};
 use crate::model::{CheckName, Outcome, Policy, PoolName};
 use std::collections::BTreeMap;

@@ -35,6 +35,7 @@ struct World {
     record: Ownership,
     dead: BTreeSet<IpAddr>,
     refuse: fn(&Change) -> bool,
+    no_sockets: bool,
     coming: BTreeMap<(Instant, u64), Coming>,
     sequence: u64,
     events: Vec<Event>,
@@ -60,6 +61,7 @@ impl World {
             record: owned,
             dead: BTreeSet::new(),
             refuse: |_| false,
+            no_sockets: false,
             coming: BTreeMap::new(),
             sequence: 0,
             events: Vec::new(),
@@ -124,8 +126,11 @@ impl World {
         let at = self.now;
         match coming {
             Coming::Probe(target, probe, outcome, address) => {
-                let result =
-                    if self.dead.contains(&address) { Err(Failure::ConnectionRefused) } else { Ok(()) };
+                let result = match (self.no_sockets, self.dead.contains(&address)) {
+                    (true, _) => Err(Failure::Local("too many open files".into())),
+                    (false, true) => Err(Failure::ConnectionRefused),
+                    (false, false) => Ok(()),
+                };
                 let outcome = outcome.unwrap_or(Outcome { duration: PROBE_TAKES, result });
                 let lateness = Duration::ZERO;
                 self.core.handle(Input::ProbeFinished { at, target, probe, outcome, lateness });
@@ -405,6 +410,17 @@ fn a_server_behind_a_gateway_joins_when_it_is_on_the_link() {
     assert_eq!(world.addresses(), [ONE, TWO]);
     let told = world.events.iter().filter(|event| matches!(event, Event::Obstructed { .. })).count();
     assert_eq!(told, 2);
+}
+
+#[test]
+fn a_probe_that_cannot_be_made_is_told_once_and_changes_no_verdict() {
+    let mut world = World::fresh(dr());
+    world.run_for(seconds(5));
+    world.no_sockets = true;
+    world.run_for(seconds(20));
+    assert_eq!(world.addresses(), [ONE, TWO]);
+    let told = world.events.iter().filter(|event| matches!(event, Event::NotProbed { .. })).count();
+    assert_eq!(told, 2, "once a target");
 }
 
 /// Any history of deaths, returns, foreign edits and refusals: once they end, the kernel is level with the servers that

@@ -105,3 +105,16 @@ impl Kernel for LinuxKernel {
         host_facts(addresses)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_ipvs_says_what_to_load() {
+        match LinuxKernel::open() {
+            Ok(_) => {}
+            Err(error) => assert!(error.message.contains("`modprobe ip_vs`"), "{error}"),
+        }
+    }
+}

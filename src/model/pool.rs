@@ -1,6 +1,6 @@
 //! Pools: virtual services, the real servers behind them, and the policy between the two.
 
-use super::{Encapsulation, ForwardingMethod, ServiceConfig, ServiceKey, TargetKey, Thresholds};
+use super::{Encapsulation, Family, ForwardingMethod, ServiceConfig, ServiceKey, TargetKey, Thresholds};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -114,4 +114,66 @@ pub struct Pool {
     /// The pool's packets bypass connection tracking (never with full-NAT).
     pub untracked: bool,
     pub labels: BTreeMap<String, String>,
+}
+
+impl Pool {
+    /// The real servers of one of this pool's services, in the order of the file: those of its own family. Tunnelling
+    /// carries one family in the other, so its servers of the other family serve too where none has the service's own.
+    pub fn servers_of(&self, key: &ServiceKey) -> impl Iterator<Item = &RealServer> {
+        let family = key.family();
+        let own = move |server: &RealServer| Family::of(server.address) == family;
+        let crosses = !self.servers.iter().any(own);
+        self.servers.iter().filter(move |server| {
+            own(server) || crosses && matches!(server.forwarding, Forwarding::Tunnelling(_))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Protocol;
+
+    fn pool(forwarding: Forwarding, addresses: &[&str]) -> Pool {
+        let server = |address: &&str| RealServer {
+            name: (*address).into(),
+            address: address.parse().expect("an address"),
+            port: None,
+            weight: 1,
+            thresholds: Thresholds::default(),
+            forwarding: forwarding.clone(),
+            check: None,
+        };
+        Pool {
+            name: "web".into(),
+            services: Vec::new(),
+            servers: addresses.iter().map(server).collect(),
+            on_failure: OnFailure::Remove,
+            initial: Initial::Down,
+            untracked: false,
+            labels: BTreeMap::new(),
+        }
+    }
+
+    #[track_caller]
+    fn served(pool: &Pool, vip: &str) -> Vec<String> {
+        let address = vip.parse().expect("an address");
+        let key = ServiceKey::Address { protocol: Protocol::Tcp, address, port: 80 };
+        pool.servers_of(&key).map(|server| server.name.to_string()).collect()
+    }
+
+    #[test]
+    fn a_service_gets_the_servers_of_its_family() {
+        let both = pool(Forwarding::Nat, &["192.0.2.1", "2001:db8::1"]);
+        assert_eq!(served(&both, "192.0.2.100"), ["192.0.2.1"]);
+        assert_eq!(served(&both, "2001:db8::100"), ["2001:db8::1"]);
+    }
+
+    #[test]
+    fn a_tunnel_serves_the_other_family_where_none_has_it() {
+        let one = pool(Forwarding::Tunnelling(Encapsulation::IpIp), &["192.0.2.1"]);
+        assert_eq!(served(&one, "2001:db8::100"), ["192.0.2.1"]);
+        let both = pool(Forwarding::Tunnelling(Encapsulation::IpIp), &["192.0.2.1", "2001:db8::1"]);
+        assert_eq!(served(&both, "2001:db8::100"), ["2001:db8::1"]);
+    }
 }

@@ -197,8 +197,8 @@ pub(super) fn parse_service(text: &str) -> Result<ServicePattern, Malformed> {
         "tcp" => Protocol::Tcp,
         "udp" => Protocol::Udp,
         "sctp" => Protocol::Sctp,
-        "fwmark" => return parse_mark(rest, Family::Ipv4),
-        "fwmark6" => return parse_mark(rest, Family::Ipv6),
+        "fwmark" => return parse_mark(rest).map(|mark| ServicePattern::Mark { family: Family::Ipv4, mark }),
+        "fwmark6" => return parse_mark(rest).map(|mark| ServicePattern::Mark { family: Family::Ipv6, mark }),
         other => return Err(unknown_scheme(other, rest)),
     };
     let (addresses, port) = split_port(rest)?;
@@ -233,17 +233,18 @@ fn port_missing(scheme: &str, rest: &str) -> Malformed {
     }
 }
 
-fn parse_mark(text: &str, family: Family) -> Result<ServicePattern, Malformed> {
-    let digits = text
-        .strip_prefix("0x")
-        .map_or_else(|| text.parse().ok(), |hexadecimal| u32::from_str_radix(hexadecimal, 16).ok());
-    match digits.filter(|mark| *mark != 0 && !text.starts_with('+')) {
-        Some(mark) => Ok(ServicePattern::Mark { family, mark }),
-        None => Err(malformed(
+/// A firewall mark, decimal or hexadecimal with `0x`, not 0.
+pub(super) fn parse_mark(text: &str) -> Result<u32, Malformed> {
+    let mark = match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+')),
+        None => text.parse().ok().filter(|_| !text.starts_with('+')),
+    };
+    mark.filter(|mark| *mark != 0).ok_or_else(|| {
+        malformed(
             format!("`{text}` is not a firewall mark"),
             "a mark is a whole number from 1 to 4294967295, or hexadecimal with 0x",
-        )),
-    }
+        )
+    })
 }
 
 /// Whether the last group of an IPv6 address, written without brackets, was probably meant as a port: it has only decimal

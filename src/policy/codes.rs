@@ -75,10 +75,11 @@ codes! {
     Error BadDuration "bad-duration" "A duration that cannot be read.",
     Error BadName "bad-name" "A name with characters that names don't have.",
     Error BadText "bad-text" "A text that its place does not allow.",
+    Error SecretLiteral "secret-literal" "A secret is written into the policy.",
     Error PolicyVersion "policy-version" "A policy version that this program does not know.",
 
     // Addresses.
-    Error BadAddress "bad-address" "An address, service or range that cannot be read.",
+    Error BadAddress "bad-address" "An address, port, mark, service or range that cannot be read.",
     Error PortMissing "port-missing" "A virtual service does not say its port.",
     Error RangeTooLarge "range-too-large" "A range or list expands to too many addresses or services.",
     Error UnusableAddress "unusable-address" "An address that no client or server can have here.",
@@ -124,7 +125,6 @@ codes! {
     Warning VipNotHeld "vip-not-held" "No `virtual_addresses` holds the address of a service.",
     Error DuplicateVip "duplicate-vip" "An address is there twice in `virtual_addresses`.",
     Error BadLabel "bad-label" "A label that metrics cannot carry.",
-    Error NotADefault "not-a-default" "A key under `defaults` that cannot be shared.",
 
     // Pools: servers.
     Error DuplicateServer "duplicate-server" "A real server is there twice in a pool.",

@@ -1,5 +1,4 @@
-//! Every default of a policy, in one place. The doc comments of [`super::schema`] and `conf/tandem.yaml` repeat them, which
-//! a test compares.
+//! Every default of a policy, in one place. The doc comments of [`super::schema`] repeat them, which a test compares.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -27,3 +26,43 @@ pub(super) const WEIGHT: u32 = 1;
 pub(super) const PERSISTENCE_TIMEOUT_S: u32 = 300;
 /// Where metrics are served: to this host only, until the policy says more.
 pub(super) const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9752);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::scalar::duration_text;
+
+    /// What an editor shows for a key of a definition.
+    #[track_caller]
+    fn description(definition: &str, key: &str) -> String {
+        let schema = crate::policy::json_schema();
+        let found = schema.pointer(&format!("/$defs/{definition}/properties/{key}/description"));
+        found.and_then(|text| text.as_str()).expect("a description").to_owned()
+    }
+
+    #[test]
+    fn the_schema_says_every_default() {
+        let duration =
+            |duration: Duration| duration_text(u64::try_from(duration.as_millis()).expect("a short time"));
+        let said = [
+            ("CheckText", "interval", duration(INTERVAL)),
+            ("CheckText", "timeout", duration(TIMEOUT)),
+            ("CheckText", "rise", RISE.to_string()),
+            ("CheckText", "fall", FALL.to_string()),
+            ("HttpText", "method", METHOD.to_owned()),
+            ("HttpText", "path", format!("`{PATH}`")),
+            ("HttpText", "status", format!("{}-{}", STATUS.start(), STATUS.end())),
+            ("PoolText", "scheduler", SCHEDULER.to_owned()),
+            ("ServerMapping", "weight", WEIGHT.to_string()),
+            ("PersistenceText", "timeout", duration(Duration::from_secs(PERSISTENCE_TIMEOUT_S.into()))),
+            ("MetricsText", "listen", METRICS_LISTEN.to_string()),
+        ];
+        for (definition, key, default) in said {
+            let description = description(definition, key);
+            assert!(
+                description.contains(&format!("by default {default}")),
+                "{definition}.{key}: {description}"
+            );
+        }
+    }
+}

@@ -11,8 +11,10 @@
 mod address;
 mod advise;
 mod codes;
+mod declare;
 mod defaults;
 mod diagnostic;
+mod join;
 mod load;
 mod node;
 mod read;
@@ -24,6 +26,7 @@ mod source;
 mod validate;
 mod yaml;
 mod yaml_error;
+mod yaml_text;
 
 pub use advise::{addresses_of_interest, advise, unreadable_authorities};
 pub use codes::{Code, Severity};

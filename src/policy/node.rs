@@ -97,7 +97,8 @@ impl Node {
     pub(super) fn found(&self) -> String {
         match &self.value {
             _ if self.is_null() => "nothing".to_owned(),
-            Value::Scalar { text, .. } => super::diagnostic::quoted(text),
+            Value::Scalar { text, plain: true } => super::diagnostic::quoted(text),
+            Value::Scalar { text, .. } => format!("the text {}", super::diagnostic::quoted(text)),
             Value::List(_) => "a list".to_owned(),
             Value::Mapping(_) => "a mapping".to_owned(),
         }

@@ -1,11 +1,10 @@
 //! Reading: from a [`Node`] to the types of [`super::schema`], every problem reported, nothing stops at the first.
 //!
-//! One declaration of a mapping ([`mapping!`]) makes the struct, its reader and its JSON Schema, so that what `check`
-//! accepts and what an editor completes cannot differ. serde's derive was not taken, because it stops at the first error and
-//! says of a value that may be text or a mapping only that it "did not match any variant".
+//! serde's derive was not taken, because it stops at the first error and says of a value that may be text or a mapping only
+//! that it "did not match any variant". Mappings are declared with [`super::declare`].
 
 use super::codes::Code;
-use super::diagnostic::{Diagnostic, Problems, nearest, quoted};
+use super::diagnostic::{Diagnostic, Problems, quoted};
 use super::node::{Key, Node};
 use super::source::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -57,7 +56,7 @@ impl<T> Field<T> {
 }
 
 impl<T: Read> Field<T> {
-    /// The value of a mapping's key. One that must be said and is not was reported by [`keys`].
+    /// The value of a mapping's key. One that must be said and is not was reported before.
     pub(super) fn of(node: &Node, name: &str, keys: &[(&str, bool)], problems: &mut Problems) -> Self {
         match node.get(name) {
             Some(value) => Self::read(value, problems),
@@ -189,7 +188,7 @@ pub(super) fn bad_name(name: &str, span: Span) -> Diagnostic {
     Diagnostic::new(Code::BadName, span, message).help(help)
 }
 
-/// The entries of a mapping, or a report that it is none.
+/// The entries of a mapping of names, or a report that it is none.
 pub(super) fn entries_of<'a>(
     node: &'a Node,
     expected: &str,
@@ -197,198 +196,20 @@ pub(super) fn entries_of<'a>(
 ) -> Option<&'a [(Key, Node)]> {
     let entries = node.entries();
     if entries.is_none() {
-        problems.push(wrong_type(node, expected));
+        let message = format!("expected {expected}, found {}", node.found());
+        let diagnostic = Diagnostic::new(Code::WrongType, node.span, message);
+        problems.push(diagnostic.help("write `NAME: …`, one a line, or leave the key out"));
     }
     entries
 }
 
 /// The diagnostic of a value of the wrong shape.
 pub(super) fn wrong_type(node: &Node, expected: &str) -> Diagnostic {
-    Diagnostic::new(Code::WrongType, node.span, format!("expected {expected}, found {}", node.found()))
-}
-
-/// The diagnostic of a key that the mapping does not have.
-pub(super) fn unknown_key(key: &Key, mapping: &str, known: &[(&'static str, bool)]) -> Diagnostic {
-    let known: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-    let diagnostic = Diagnostic::new(
-        Code::UnknownKey,
-        key.span,
-        format!("unknown key {} in {mapping}", quoted(&key.name)),
-    );
-    match nearest(&key.name, known.iter().copied()) {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic.help(format!("known here: {}", known.join(", "))),
-    }
-}
-
-/// The diagnostic of a key that a later version will know.
-pub(super) fn not_yet(what: &str, span: Span) -> Diagnostic {
-    let message = format!("this version of Tandem does not do {} yet", quoted(what));
-    Diagnostic::new(Code::NotYet, span, message).help("leave it out: nothing would act on it")
-}
-
-/// The diagnostic of a key that must be there.
-pub(super) fn missing_key(name: &str, mapping: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(Code::MissingKey, span, format!("{mapping} does not say `{name}`"))
-        .help(format!("add `{name}: …`"))
-}
-
-/// Declares a mapping of the policy file: the struct, its reader and its JSON Schema.
-///
-/// `later` are keys that this version refuses by name.
-macro_rules! mapping {
-    (
-        $(#[doc = $about:literal])+
-        $name:ident = $what:literal {
-            $( $(#[doc = $text:literal])+ $presence:ident $field:ident: $type:ty, )*
-        }
-        later { $( $later:ident ),* $(,)? }
-    ) => {
-        $(#[doc = $about])+
-        #[derive(Clone, Debug)]
-        #[allow(dead_code, reason = "the mirror holds every key; files and defaults are joined before it is read")]
-        pub(in crate::policy) struct $name {
-            $( $(#[doc = $text])+ pub(in crate::policy) $field: $crate::policy::read::Field<$type>, )*
-        }
-
-        impl $name {
-            /// Its keys, and whether each must be said.
-            pub(in crate::policy) const KEYS: &[(&'static str, bool)] =
-                &[$((stringify!($field), $crate::policy::read::is_required!($presence))),*];
-            const LATER: &[&'static str] = &[$(stringify!($later)),*];
-        }
-
-        impl $crate::policy::read::Read for $name {
-            fn read(node: &$crate::policy::node::Node, problems: &mut $crate::policy::diagnostic::Problems) -> Option<Self> {
-                $crate::policy::read::keys(node, $what, Self::KEYS, Self::LATER, problems)?;
-                Some(Self { $($field: $crate::policy::read::Field::of(node, stringify!($field), Self::KEYS, problems)),* })
-            }
-        }
-
-        impl schemars::JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                $crate::policy::read::mapping_schema(generator, &[$($about),+], Self::KEYS, &[
-                    $((|generator| generator.subschema_for::<$type>(), &[$($text),+])),*
-                ])
-            }
-        }
-    };
-}
-
-/// `required` or `optional`, as a boolean.
-macro_rules! is_required {
-    (required) => {
-        true
-    };
-    (optional) => {
-        false
-    };
-}
-
-/// A key of a mapping for its schema: what makes the schema of its value, and its doc comment.
-type Property<'a> = (fn(&mut SchemaGenerator) -> Schema, &'a [&'a str]);
-
-/// The JSON Schema of a mapping.
-pub(super) fn mapping_schema(
-    generator: &mut SchemaGenerator,
-    lines: &[&str],
-    keys: &[(&str, bool)],
-    values: &[Property<'_>],
-) -> Schema {
-    let mut properties = serde_json::Map::new();
-    for ((name, _), (value, lines)) in keys.iter().zip(values) {
-        let mut property = value(generator);
-        property.insert("description".to_owned(), about(lines).into());
-        properties.insert((*name).to_owned(), property.to_value());
-    }
-    let required: Vec<&str> = keys.iter().filter(|(_, required)| *required).map(|(name, _)| *name).collect();
-    json_schema!({
-        "type": "object",
-        "description": about(lines),
-        "properties": properties,
-        "required": required,
-        "additionalProperties": false,
-    })
-}
-
-/// Lines of a doc comment as one text.
-fn about(lines: &[&str]) -> String {
-    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
-}
-
-/// Reports what a mapping must not have and what it lacks; `None` where the node is no mapping.
-pub(super) fn keys(
-    node: &Node,
-    mapping: &str,
-    known: &[(&'static str, bool)],
-    later: &[&str],
-    problems: &mut Problems,
-) -> Option<()> {
-    for (key, _) in entries_of(node, mapping, problems)? {
-        let name = key.name.as_str();
-        if later.contains(&name) {
-            problems.push(not_yet(name, key.span));
-        } else if !known.iter().any(|(known, _)| *known == name) {
-            problems.push(unknown_key(key, mapping, known));
-        }
-    }
-    for (name, _) in known.iter().filter(|(name, required)| *required && node.get(name).is_none()) {
-        problems.push(missing_key(name, mapping, node.span));
-    }
-    Some(())
-}
-
-/// Declares a value that is one of a few words: the enum, its reader and its JSON Schema.
-macro_rules! words {
-    (
-        $(#[doc = $about:literal])+
-        $name:ident { $( $word:literal => $variant:ident ),+ $(,)? }
-        later { $( $later:literal ),* $(,)? }
-    ) => {
-        $(#[doc = $about])+
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(in crate::policy) enum $name { $($variant),+ }
-
-        impl $crate::policy::read::Read for $name {
-            fn read(node: &$crate::policy::node::Node, problems: &mut $crate::policy::diagnostic::Problems) -> Option<Self> {
-                const WORDS: &[&str] = &[$($word),+];
-                match node.scalar() {
-                    $( Some($word) => Some(Self::$variant), )+
-                    $( Some($later) => {
-                        problems.push($crate::policy::read::not_yet($later, node.span));
-                        None
-                    } )*
-                    _ => {
-                        problems.push($crate::policy::read::unknown_word(node, WORDS));
-                        None
-                    }
-                }
-            }
-        }
-
-        impl schemars::JsonSchema for $name {
-            fn inline_schema() -> bool { true }
-            fn schema_name() -> std::borrow::Cow<'static, str> { stringify!($name).into() }
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"enum": [$($word),+]})
-            }
-        }
-    };
-}
-
-pub(super) use {is_required, mapping, words};
-
-/// The diagnostic of a word that is none of the known ones.
-pub(super) fn unknown_word(node: &Node, known: &[&'static str]) -> Diagnostic {
-    let choice = known.join(", ");
-    let Some(word) = node.scalar() else { return wrong_type(node, &format!("one of {choice}")) };
     let diagnostic =
-        Diagnostic::new(Code::UnknownWord, node.span, format!("{} is none of {choice}", quoted(word)));
-    match nearest(word, known.iter().copied()) {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic.help(format!("write one of {choice}")),
+        Diagnostic::new(Code::WrongType, node.span, format!("expected {expected}, found {}", node.found()));
+    if node.is_null() {
+        diagnostic.help("write a value behind the colon, or leave the key out")
+    } else {
+        diagnostic.help(format!("write {expected}"))
     }
 }

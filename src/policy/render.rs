@@ -12,7 +12,7 @@
 //! Written here rather than taken from annotate-snippets, since a policy's line may be very long or hold terminal escapes:
 //! both are made harmless.
 
-use super::codes::Severity;
+use super::codes::{Code, Severity};
 use super::diagnostic::Diagnostic;
 use super::source::{Sources, Span};
 use std::fmt::Write as _;
@@ -54,7 +54,8 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, colour: Colour) -> Str
         Severity::Warning => ("warning", YELLOW),
     };
     let (tint, bold, reset) = (colour.paint(tint), colour.paint(BOLD), colour.paint(RESET));
-    let mut text = format!("{tint}{word}[{}]{reset}{bold}: {}{reset}\n", diagnostic.code, diagnostic.message);
+    let message = clean(&diagnostic.message);
+    let mut text = format!("{tint}{word}[{}]{reset}{bold}: {message}{reset}\n", diagnostic.code);
     let places = [Some(diagnostic.span), diagnostic.related.as_ref().map(|(span, _)| *span)];
     let gutter = places
         .into_iter()
@@ -62,18 +63,27 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, colour: Colour) -> Str
         .map(|span| sources.line_number(span).to_string().len())
         .max()
         .unwrap_or(1);
-    snippet(&mut text, sources, diagnostic.span, Mark { gutter, arrow: "-->", label: "", tint }, colour);
+    // A secret in a policy must not get into a log by being complained of.
+    let concealed = diagnostic.code == Code::SecretLiteral;
+    let mark = Mark { gutter, arrow: "-->", label: "", tint, concealed };
+    snippet(&mut text, sources, diagnostic.span, mark, colour);
     if let Some((span, label)) = &diagnostic.related {
         snippet(
             &mut text,
             sources,
             *span,
-            Mark { gutter, arrow: ":::", label, tint: colour.paint(BLUE) },
+            Mark { gutter, arrow: ":::", label, tint: colour.paint(BLUE), concealed: false },
             colour,
         );
     }
     if let Some(help) = &diagnostic.help {
-        let _ = writeln!(text, "{:gutter$} {}={reset} {bold}help{reset}: {help}", "", colour.paint(BLUE));
+        let _ = writeln!(
+            text,
+            "{:gutter$} {}={reset} {bold}help{reset}: {}",
+            "",
+            colour.paint(BLUE),
+            clean(help)
+        );
     }
     text.push('\n');
     text
@@ -86,18 +96,20 @@ struct Mark<'a> {
     arrow: &'static str,
     label: &'a str,
     tint: &'static str,
+    /// The place is named, the line not shown.
+    concealed: bool,
 }
 
 fn snippet(text: &mut String, sources: &Sources, span: Span, mark: Mark<'_>, colour: Colour) {
-    let Mark { gutter, arrow, label, tint } = mark;
+    let Mark { gutter, arrow, label, tint, concealed } = mark;
     let (blue, reset) = (colour.paint(BLUE), colour.paint(RESET));
-    let place = sources.place(span);
+    let place = clean(&sources.place(span).to_string());
     let _ = writeln!(text, "{:gutter$}{blue}{arrow}{reset} {place}", "");
-    let Some(line) = sources.line(span) else { return };
+    let Some(line) = sources.line(span).filter(|_| !concealed) else { return };
     let window = window(line.text, line.start_character, line.characters);
     let pad = " ".repeat(window.lead);
     let carets = if arrow == "-->" { "^" } else { "-" }.repeat(window.width);
-    let label = if label.is_empty() { String::new() } else { format!(" {label}") };
+    let label = if label.is_empty() { String::new() } else { format!(" {}", clean(label)) };
     let _ = writeln!(text, "{:gutter$} {blue}|{reset}", "");
     let _ = writeln!(text, "{blue}{:>gutter$} |{reset} {}", line.number, window.text);
     let _ = writeln!(text, "{:gutter$} {blue}|{reset} {pad}{tint}{carets}{label}{reset}", "");
@@ -111,21 +123,30 @@ struct Window {
 }
 
 fn window(line: &str, start: usize, characters: usize) -> Window {
-    let skipped = if line.chars().count() > MAX_LINE_CHARACTERS {
-        start.saturating_sub(MAX_LEAD_CHARACTERS)
-    } else {
-        0
-    };
-    let text: String = line.chars().skip(skipped).take(MAX_LINE_CHARACTERS).map(harmless).collect();
+    let length = line.chars().count();
+    let skipped = if length > MAX_LINE_CHARACTERS { start.saturating_sub(MAX_LEAD_CHARACTERS) } else { 0 };
+    let mut shown: Vec<char> = line.chars().skip(skipped).take(MAX_LINE_CHARACTERS).map(harmless).collect();
     let lead = start - skipped;
-    let room = text.chars().count().saturating_sub(lead);
-    Window { text, lead, width: characters.min(room).max(1) }
+    let width = characters.min(shown.len().saturating_sub(lead)).max(1);
+    if let Some(first) = shown.first_mut().filter(|_| skipped > 0) {
+        *first = '…';
+    }
+    if let Some(last) = shown.last_mut().filter(|_| length > skipped + MAX_LINE_CHARACTERS) {
+        *last = '…';
+    }
+    Window { text: shown.into_iter().collect(), lead, width }
 }
 
-/// A character as one column of the terminal: no tab, no escape.
+/// Text without anything that a terminal would act on.
+fn clean(text: &str) -> String {
+    text.chars().map(harmless).collect()
+}
+
+/// A character as one column of the terminal: no tab, no escape, nothing that turns the direction of writing.
 fn harmless(character: char) -> char {
     match character {
         '\t' => ' ',
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
         control if control.is_control() => '\u{fffd}',
         other => other,
     }

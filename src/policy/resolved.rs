@@ -1,19 +1,20 @@
 //! A [`Policy`] written out as YAML, every default and merge in it. Loading that text gives the same policy again.
 
-use super::scalar::duration_text;
 use super::validate::{ServicePorts, automatic_name};
+use super::yaml_text::{Yaml, mapping, text, time};
 use crate::model::{
     Check, Encapsulation, Forwarding, HttpSpec, Initial, OnFailure, OnStop, Policy, Pool, ProbeSpec,
     RealServer, ServiceConfig, ServiceKey, SourceTranslation, TlsSpec, TunnelChecksum, Verify,
 };
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
-/// The policy as YAML.
+/// The policy as YAML. Relative paths in it are written below `base`: the folder that the policy's own path is relative to.
 #[must_use]
-pub fn resolved(policy: &Policy) -> String {
+pub fn resolved(policy: &Policy, base: &Path) -> String {
+    let policy = &below(policy, base);
     let mut sections = vec![("policy_version", text("1"))];
     let named = policy.checks.values().filter(|check| !check.name.contains('/'));
     let checks: Vec<_> = named.map(|check| (check.name.to_string(), check_of(check, policy))).collect();
@@ -42,6 +43,18 @@ pub fn resolved(policy: &Policy) -> String {
     let mut written = String::new();
     mapping(sections).write(&mut written, 0);
     written
+}
+
+/// The policy with its relative paths below a folder, so that its text means the same wherever it is put.
+fn below(policy: &Policy, base: &Path) -> Policy {
+    let mut policy = policy.clone();
+    for check in policy.checks.values_mut() {
+        if let ProbeSpec::Http(HttpSpec { tls: Some(TlsSpec { ca: Some(path), .. }), .. }) = &mut check.probe
+        {
+            *path = base.join(&path);
+        }
+    }
+    policy
 }
 
 fn kernel(policy: &Policy) -> Yaml {
@@ -276,93 +289,6 @@ fn tun(encapsulation: Encapsulation) -> Yaml {
     }
 }
 
-/// A value to be written.
-enum Yaml {
-    Text(String),
-    List(Vec<Yaml>),
-    Mapping(Vec<(String, Yaml)>),
-}
-
-fn text(value: impl ToString) -> Yaml {
-    Yaml::Text(value.to_string())
-}
-
-fn time(duration: Duration) -> Yaml {
-    text(duration_text(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
-}
-
 fn seconds_of(seconds: u32) -> Duration {
     Duration::from_secs(u64::from(seconds))
-}
-
-fn mapping(entries: impl IntoIterator<Item = (&'static str, Yaml)>) -> Yaml {
-    Yaml::Mapping(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
-}
-
-impl Yaml {
-    /// In block form; lists of words in one line.
-    fn write(&self, written: &mut String, indent: usize) {
-        match self {
-            Self::Text(word) => {
-                let _ = writeln!(written, " {}", scalar(word));
-            }
-            Self::List(items) if items.iter().all(|item| matches!(item, Self::Text(_))) => {
-                let words: Vec<String> = items.iter().filter_map(Self::word).collect();
-                let _ = writeln!(written, " [{}]", words.join(", "));
-            }
-            Self::Mapping(entries) if entries.is_empty() => written.push_str(" {}\n"),
-            Self::List(items) => {
-                written.push('\n');
-                for item in items {
-                    let _ = write!(written, "{:indent$}-", "");
-                    item.write_item(written, indent + 2);
-                }
-            }
-            Self::Mapping(entries) => {
-                if indent > 0 {
-                    written.push('\n');
-                }
-                entries.iter().for_each(|entry| entry_of(entry, written, indent, true));
-            }
-        }
-    }
-
-    fn word(&self) -> Option<String> {
-        match self {
-            Self::Text(word) => Some(scalar(word)),
-            Self::List(_) | Self::Mapping(_) => None,
-        }
-    }
-
-    /// Behind `-`: the first key of a mapping stands in the same line.
-    fn write_item(&self, written: &mut String, indent: usize) {
-        match self {
-            Self::Mapping(entries) if !entries.is_empty() => {
-                written.push(' ');
-                entries
-                    .iter()
-                    .enumerate()
-                    .for_each(|(index, entry)| entry_of(entry, written, indent, index > 0));
-            }
-            other => other.write(written, indent),
-        }
-    }
-}
-
-fn entry_of((key, value): &(String, Yaml), written: &mut String, indent: usize, indented: bool) {
-    if indented {
-        let _ = write!(written, "{:indent$}", "");
-    }
-    let _ = write!(written, "{}:", scalar(key));
-    value.write(written, indent + 2);
-}
-
-/// A word, in quotes where YAML could take it for anything else.
-fn scalar(word: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "._/:+-".contains(character);
-    let first = word.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '/');
-    if first && word.chars().all(plain) && !word.ends_with(':') && word != "null" {
-        return word.to_owned();
-    }
-    serde_json::to_string(word).unwrap_or_else(|_| "\"\"".to_owned())
 }

@@ -18,14 +18,14 @@ impl Read for Text {
             problems.push(wrong_type(node, "text"));
             return None;
         };
-        if text.is_empty() || text.chars().any(char::is_control) {
-            let message = format!("{} is empty or holds control characters", quoted(text));
-            problems.push(
-                Diagnostic::new(Code::BadText, node.span, message).help("write one line of visible text"),
-            );
-            return None;
-        }
-        Some(Self(text.to_owned()))
+        let message = match text {
+            "" => "this text is empty".to_owned(),
+            _ if text.chars().any(char::is_control) => format!("{} holds control characters", quoted(text)),
+            _ => return Some(Self(text.to_owned())),
+        };
+        problems
+            .push(Diagnostic::new(Code::BadText, node.span, message).help("write one line of visible text"));
+        None
     }
 }
 

@@ -127,7 +127,7 @@ impl Builder<'_> {
 
     fn open(&mut self, span: Span, anchor: usize, content: Content) -> Step {
         self.stack.push(Open { start: span.start, anchor, content });
-        if self.stack.len() > MAX_DEPTH { Err(too_deep(span)) } else { Ok(()) }
+        if self.stack.len() > MAX_DEPTH { Err(Box::new(yaml_error::too_deep(span))) } else { Ok(()) }
     }
 
     fn close(&mut self, span: Span) -> Step {
@@ -170,7 +170,7 @@ impl Builder<'_> {
             ));
         }
         if node.height + self.stack.len() > MAX_DEPTH {
-            return Err(too_deep(node.span));
+            return Err(Box::new(yaml_error::too_deep(node.span)));
         }
         if anchor != 0 {
             self.nodes += node.nodes;
@@ -195,13 +195,6 @@ impl Builder<'_> {
             },
         }
     }
-}
-
-fn too_deep(span: Span) -> Box<Diagnostic> {
-    let message = format!("lists and mappings are nested more than {MAX_DEPTH} levels deep");
-    Box::new(
-        Diagnostic::new(Code::YamlTooLarge, span, message).help("no section of a policy needs more than 10"),
-    )
 }
 
 fn pending_key(

@@ -3,8 +3,12 @@
 use super::codes::Code;
 use super::diagnostic::{Diagnostic, quoted};
 use super::source::Span;
-use serde_yaml::granit_parser::ScanError;
+use super::yaml::MAX_DEPTH;
+use serde_yaml::granit_parser::{ErrorKind, ScanError};
 use std::net::Ipv6Addr;
+
+/// Bytes of a value that a help repeats at most; an address with scheme and port is shorter.
+const MAX_WRITTEN_BYTES: usize = 100;
 
 /// The diagnostic of a syntax error. An IPv6 address without quotes is the usual cause of the strangest ones: the parser
 /// would speak of flow mappings.
@@ -15,8 +19,59 @@ pub(super) fn diagnostic(file: usize, text: &str, error: &ScanError) -> Diagnost
     }
     let end =
         text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |character| at + character.len_utf8());
-    let message = format!("this is not YAML: {}", error.info());
-    Diagnostic::new(Code::YamlSyntax, Span { file, start: at, end }, message).help(help(text, at))
+    if *error.kind() == ErrorKind::RecursionLimitExceeded {
+        return too_deep(Span { file, start: at, end });
+    }
+    let (what, help) = words(error.kind());
+    let what = what.map_or_else(|| error.info(), str::to_owned);
+    Diagnostic::new(Code::YamlSyntax, Span { file, start: at, end }, format!("this is not YAML: {what}"))
+        .help(help)
+}
+
+/// The parser's reasons in the words of somebody who writes policies, and what to do. `None`: its own words will do.
+fn words(kind: &ErrorKind) -> (Option<&'static str>, &'static str) {
+    match kind {
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => (
+            Some("no `key: value` can begin here"),
+            "write one `key: value` a line, and put quotes around a value that holds `: `",
+        ),
+        ErrorKind::UnknownAnchor => (
+            Some("no anchor of this name was said before"),
+            "say `&name` further up, or write the value out here",
+        ),
+        ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
+            (Some("a tab stands where YAML wants spaces"), "indent with spaces")
+        }
+        ErrorKind::UnclosedQuotedScalar => (Some("this quote is never closed"), "add the closing quote"),
+        ErrorKind::UnclosedFlowCollection { .. } => {
+            (Some("this bracket is never closed"), "add the closing bracket")
+        }
+        ErrorKind::MismatchedFlowCollectionEnd { .. } | ErrorKind::MisplacedFlowCollectionEnd => {
+            (Some("this bracket closes nothing"), "compare it with the opening ones before it")
+        }
+        ErrorKind::InvalidIndentation
+        | ErrorKind::ExpectedBlockMappingKey
+        | ErrorKind::ExpectedBlockSequenceEntry => (
+            Some("this does not stand under what comes before it"),
+            "align it with its neighbours: the indentation says what belongs together",
+        ),
+        ErrorKind::ExpectedFlowSequenceSeparator | ErrorKind::ExpectedFlowMappingSeparator => (
+            Some("a comma or the closing bracket is missing before this"),
+            "add it, or put quotes around the value",
+        ),
+        ErrorKind::UnknownQuotedScalarEscape => {
+            (Some("this escape is none that YAML knows"), "use single quotes: they take a backslash as it is")
+        }
+        _ => {
+            (None, "look at the indentation, the quotes and the brackets of this line and the one before it")
+        }
+    }
+}
+
+/// The diagnostic of lists and mappings that are nested too deep.
+pub(super) fn too_deep(span: Span) -> Diagnostic {
+    let message = format!("lists and mappings are nested more than {MAX_DEPTH} levels deep");
+    Diagnostic::new(Code::YamlTooLarge, span, message).help("no section of a policy needs more than 10")
 }
 
 /// The diagnostic of a list or mapping in the place of a key: `[2001:db8::1]:80` without quotes, most often.
@@ -32,22 +87,15 @@ fn unquoted(file: usize, text: &str, (start, end): (usize, usize)) -> Diagnostic
     let written = text.get(start..end).unwrap_or("");
     let message =
         format!("{} must be in quotes: YAML reads its brackets or colons as structure", quoted(written));
-    Diagnostic::new(Code::UnquotedIpv6, Span { file, start, end }, message)
-        .help(format!("write \"{written}\""))
-}
-
-fn help(text: &str, at: usize) -> &'static str {
-    let (start, end) = line_around(text, at);
-    let line = text.get(start..end).unwrap_or("");
-    if line.trim_start_matches(' ').starts_with('\t') {
-        "indent with spaces, not with a tab"
-    } else if line.contains(": ") && line.matches(": ").count() > 1 && !line.contains('{') {
-        "only one `key: value` a line; put quotes around a value that holds `: `"
+    let diagnostic = Diagnostic::new(Code::UnquotedIpv6, Span { file, start, end }, message);
+    if written.len() <= MAX_WRITTEN_BYTES {
+        diagnostic.help(format!("write \"{written}\""))
     } else {
-        "look at the indentation, the quotes and the brackets of this line and the one before it"
+        diagnostic.help("put quotes around the address")
     }
 }
 
+/// Where the line around a byte begins and ends.
 fn line_around(text: &str, at: usize) -> (usize, usize) {
     let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
     let end = text.get(at..).and_then(|after| after.find('\n')).map_or(text.len(), |newline| at + newline);

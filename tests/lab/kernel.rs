@@ -7,6 +7,7 @@ mod destinations;
 mod refusals;
 mod ruleset;
 mod services;
+mod traffic;
 
 use nix::sched::{CloneFlags, unshare};
 use std::collections::BTreeMap;

@@ -51,6 +51,11 @@ pub(super) const IPVS_DEST_ATTR_TUN_TYPE: u16 = 13;
 pub(super) const IPVS_DEST_ATTR_TUN_PORT: u16 = 14;
 pub(super) const IPVS_DEST_ATTR_TUN_FLAGS: u16 = 15;
 
+/// One more than the last attribute of a service, of a destination and of the statistics that we read.
+pub(super) const SERVICE_KINDS: usize = IPVS_SVC_ATTR_STATS64 as usize + 1;
+pub(super) const DESTINATION_KINDS: usize = IPVS_DEST_ATTR_TUN_FLAGS as usize + 1;
+pub(super) const STATS_KINDS: usize = IPVS_STATS_ATTR_OUTBYTES as usize + 1;
+
 pub(super) const IPVS_STATS_ATTR_CONNS: u16 = 1;
 pub(super) const IPVS_STATS_ATTR_INPKTS: u16 = 2;
 pub(super) const IPVS_STATS_ATTR_OUTPKTS: u16 = 3;

@@ -5,7 +5,7 @@
 use super::address::{family_number, family_of_number, put_address, read_address};
 use super::constants::*;
 use super::stats::read_counters;
-use crate::kernel::netlink::{Attribute, Attributes, Message};
+use crate::kernel::netlink::{Attribute, Attributes, ByKind, Message};
 use crate::model::{
     Connections, Destination, DestinationCounts, DestinationKey, Encapsulation, Family, ForwardingMethod,
     Thresholds, TunnelChecksum,
@@ -18,6 +18,9 @@ pub(super) struct DestinationEntry {
     pub(super) destination: Destination,
     pub(super) counts: DestinationCounts,
 }
+
+/// The attributes inside `IPVS_CMD_ATTR_DEST`.
+type DestinationAttributes<'bytes> = ByKind<'bytes, DESTINATION_KINDS>;
 
 /// Appends the destination's identity, which is all that removing it needs.
 pub(super) fn put_destination_key(message: &mut Message, key: &DestinationKey) {
@@ -77,7 +80,7 @@ const fn method_number(method: ForwardingMethod) -> u32 {
 /// Reads one message of a service's destination dump; `family` is the service's, for kernels before 3.18 that don't tell
 /// the destination's own.
 pub(super) fn read_destination(message: Attributes<'_>, family: Family) -> Option<DestinationEntry> {
-    let nest = message.find(IPVS_CMD_ATTR_DEST)?.nested();
+    let nest: DestinationAttributes<'_> = message.find(IPVS_CMD_ATTR_DEST)?.nested().by_kind();
     let number = |kind| nest.find(kind).and_then(Attribute::u32);
     let family = match nest.find(IPVS_DEST_ATTR_ADDR_FAMILY) {
         Some(attribute) => family_of_number(attribute.u16()?)?,
@@ -90,7 +93,7 @@ pub(super) fn read_destination(message: Attributes<'_>, family: Family) -> Optio
             port: nest.find(IPVS_DEST_ATTR_PORT)?.u16_be()?,
         },
         destination: Destination {
-            method: read_method(nest)?,
+            method: read_method(&nest)?,
             weight: number(IPVS_DEST_ATTR_WEIGHT)?,
             thresholds: Thresholds {
                 upper: number(IPVS_DEST_ATTR_U_THRESH).unwrap_or_default(),
@@ -110,7 +113,7 @@ pub(super) fn read_destination(message: Attributes<'_>, family: Family) -> Optio
 
 /// What no policy can say (a method or tunnel type of a later kernel, both checksums at once) reads as `Bypass`: different
 /// from everything that we could want, so an entry of ours that was turned into it is put right.
-fn read_method(nest: Attributes<'_>) -> Option<ForwardingMethod> {
+fn read_method(nest: &DestinationAttributes<'_>) -> Option<ForwardingMethod> {
     let method = match nest.find(IPVS_DEST_ATTR_FWD_METHOD)?.u32()? & IP_VS_CONN_F_FWD_MASK {
         IP_VS_CONN_F_MASQ => ForwardingMethod::Masquerade,
         IP_VS_CONN_F_LOCALNODE => ForwardingMethod::Local,
@@ -123,7 +126,7 @@ fn read_method(nest: Attributes<'_>) -> Option<ForwardingMethod> {
     Some(method)
 }
 
-fn read_encapsulation(nest: Attributes<'_>) -> Option<Encapsulation> {
+fn read_encapsulation(nest: &DestinationAttributes<'_>) -> Option<Encapsulation> {
     let tunnel_type = nest.find(IPVS_DEST_ATTR_TUN_TYPE).and_then(Attribute::u8).unwrap_or_default();
     let port = nest.find(IPVS_DEST_ATTR_TUN_PORT).and_then(Attribute::u16_be).unwrap_or_default();
     let checksum = match nest.find(IPVS_DEST_ATTR_TUN_FLAGS).and_then(Attribute::u16).unwrap_or_default() {
@@ -184,7 +187,7 @@ mod tests {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = read_destination(Attributes(&bytes), Family::Ipv6);
-            let _ = read_method(Attributes(&bytes));
+            let _ = read_method(&Attributes(&bytes).by_kind());
         }
     }
 
@@ -196,7 +199,7 @@ mod tests {
             message.put_u8(IPVS_DEST_ATTR_TUN_TYPE, tunnel_type);
             message.put_u16(IPVS_DEST_ATTR_TUN_FLAGS, flags);
             let bytes = attributes_of(&message, 0);
-            assert_eq!(read_method(Attributes(&bytes)), Some(ForwardingMethod::Bypass));
+            assert_eq!(read_method(&Attributes(&bytes).by_kind()), Some(ForwardingMethod::Bypass));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the kernel's refusal of an IPVS change means, and what to do about it. Pure.
 //!
-//! Source: the `return -E…` of `net/netfilter/ipvs/ip_vs_ctl.c`; each was provoked on a real kernel (`tests/lab/kernel.rs`).
+//! Source: the `return -E…` of `net/netfilter/ipvs/ip_vs_ctl.c`; all but `EAFNOSUPPORT` and the
+//! errors of the transport were provoked on a real kernel (`tests/lab/kernel/refusals.rs`).
 
 use crate::kernel::KernelError;
 use crate::kernel::netlink::NetlinkError;
@@ -43,7 +44,7 @@ pub(super) fn ipvs_is_missing() -> KernelError {
 fn advice_for_any(errno: i32) -> Option<String> {
     let advice = match errno {
         libc::EPERM | libc::EACCES => {
-            "changing IPVS needs root or CAP_NET_ADMIN, in the user namespace that owns this network namespace"
+            "it needs root or CAP_NET_ADMIN on the host itself: root of a user namespace (a rootless container) is not enough"
         }
         libc::EAFNOSUPPORT => "this kernel's IPVS was built without IPv6 (CONFIG_IP_VS_IPV6)",
         libc::ETIMEDOUT => "the kernel did not answer in time",

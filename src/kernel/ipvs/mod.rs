@@ -29,7 +29,6 @@ use destination::DestinationEntry;
 use explain::{explain, explain_reading, ipvs_is_missing};
 use netlink_sys::protocols::NETLINK_GENERIC;
 use service::ServiceEntry;
-use std::collections::BTreeMap;
 
 /// The IPVS table of one network namespace: that of the thread that opened it.
 #[derive(Debug)]
@@ -62,15 +61,19 @@ impl Ipvs {
     /// # Errors
     /// When a table cannot be read.
     pub(crate) fn observe(&mut self, observed: &mut Observed) -> Result<(), KernelError> {
-        for ServiceEntry { key, config, counters } in self.services()? {
-            let mut destinations = BTreeMap::new();
-            for DestinationEntry { key: destination_key, destination, counts } in self.destinations(&key)? {
-                destinations.insert(destination_key, destination);
-                observed.destination_counts.insert((key, destination_key), counts);
-            }
-            observed.services.insert(key, Service { config, destinations });
-            observed.service_counters.insert(key, counters);
+        let (mut services, mut counters, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+        for service in self.services()? {
+            let key = service.key;
+            let destinations = self.destinations(&key)?;
+            counts.extend(destinations.iter().map(|entry| ((key, entry.key), entry.counts)));
+            let destinations = destinations.into_iter().map(|entry| (entry.key, entry.destination)).collect();
+            services.push((key, Service { config: service.config, destinations }));
+            counters.push((key, service.counters));
         }
+        // Collected at once: sorting what is almost sorted is cheaper than ten thousand insertions.
+        observed.services = services.into_iter().collect();
+        observed.service_counters = counters.into_iter().collect();
+        observed.destination_counts = counts.into_iter().collect();
         observed.timeouts = self.timeouts()?;
         Ok(())
     }
@@ -94,12 +97,9 @@ impl Ipvs {
             Ok(family) => family,
             Err(error) => return vec![Err(error); changes.len()],
         };
-        let messages: Vec<Message> = changes.iter().filter_map(|change| message_of(family, change)).collect();
-        if messages.len() != changes.len() {
-            let error = KernelError::new("a change that is none of IPVS was given to it (a bug of Tandem)");
-            return vec![Err(error); changes.len()];
-        }
-        let results = self.netlink.change(&messages);
+        let mut results = self.netlink.change(changes.iter().map_while(|change| message_of(family, change)));
+        // Shorter only when a change of another table came in, which `concerns` prevents: never answered with success.
+        results.resize(changes.len(), Err(NetlinkError::from_errno(libc::EINVAL)));
         let explained = |(change, result): (&Change, Result<(), NetlinkError>)| {
             result.map_err(|error| explain(change, &error))
         };

@@ -6,7 +6,7 @@
 use super::address::{family_number, family_of_number, put_address, read_address};
 use super::constants::*;
 use super::stats::read_counters;
-use crate::kernel::netlink::{Attribute, Attributes, Message};
+use crate::kernel::netlink::{Attribute, Attributes, ByKind, Message};
 use crate::model::{
     Counters, Family, Persistence, Protocol, SchedulerName, ServiceConfig, ServiceFlags, ServiceKey,
 };
@@ -31,6 +31,9 @@ pub(super) struct ServiceEntry {
     pub(super) config: ServiceConfig,
     pub(super) counters: Counters,
 }
+
+/// The attributes inside `IPVS_CMD_ATTR_SERVICE`.
+type ServiceAttributes<'bytes> = ByKind<'bytes, SERVICE_KINDS>;
 
 /// Appends the service's identity, which is all that removing it, and naming it beside a destination, needs.
 pub(super) fn put_service_key(message: &mut Message, key: &ServiceKey) {
@@ -103,17 +106,17 @@ fn read_prefix(attribute: Attribute<'_>, family: Family) -> Option<u8> {
 
 /// Reads one message of the service dump, behind its generic header; `None` for what the model cannot say.
 pub(super) fn read_service(message: Attributes<'_>) -> Option<ServiceEntry> {
-    let service = message.find(IPVS_CMD_ATTR_SERVICE)?.nested();
-    let key = read_key(service)?;
+    let service: ServiceAttributes<'_> = message.find(IPVS_CMD_ATTR_SERVICE)?.nested().by_kind();
+    let key = read_key(&service)?;
     let stats = service.find(IPVS_SVC_ATTR_STATS64).or_else(|| service.find(IPVS_SVC_ATTR_STATS));
     Some(ServiceEntry {
         key,
-        config: read_config(service, key.family())?,
+        config: read_config(&service, key.family())?,
         counters: stats.map(|stats| read_counters(stats.nested())).unwrap_or_default(),
     })
 }
 
-fn read_key(service: Attributes<'_>) -> Option<ServiceKey> {
+fn read_key(service: &ServiceAttributes<'_>) -> Option<ServiceKey> {
     let family = family_of_number(service.find(IPVS_SVC_ATTR_AF)?.u16()?)?;
     if let Some(mark) = service.find(IPVS_SVC_ATTR_FWMARK) {
         return Some(ServiceKey::FirewallMark { family, mark: mark.u32()? });
@@ -126,7 +129,7 @@ fn read_key(service: Attributes<'_>) -> Option<ServiceKey> {
     })
 }
 
-fn read_config(service: Attributes<'_>, family: Family) -> Option<ServiceConfig> {
+fn read_config(service: &ServiceAttributes<'_>, family: Family) -> Option<ServiceConfig> {
     let flags = service.find(IPVS_SVC_ATTR_FLAGS)?.u32()?;
     let has = |bit: u32| flags & bit != 0;
     let persistence = Persistence {
@@ -192,7 +195,8 @@ mod tests {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = read_service(Attributes(&bytes));
-            let _ = (read_key(Attributes(&bytes)), read_config(Attributes(&bytes), Family::Ipv4));
+            let inside = Attributes(&bytes).by_kind();
+            let _ = (read_key(&inside), read_config(&inside, Family::Ipv4));
         }
     }
 

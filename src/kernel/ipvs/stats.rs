@@ -6,6 +6,7 @@ use crate::model::Counters;
 
 /// Reads the nest `STATS64` (Linux 4.1: five 64-bit counters) or `STATS` (three of them 32 bits wide).
 pub(super) fn read_counters(stats: Attributes<'_>) -> Counters {
+    let stats = stats.by_kind::<STATS_KINDS>();
     let counter = |kind| stats.find(kind).and_then(read_counter).unwrap_or_default();
     Counters {
         connections: counter(IPVS_STATS_ATTR_CONNS),

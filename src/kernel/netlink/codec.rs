@@ -15,6 +15,9 @@ const ATTRIBUTE_HEADER_BYTES: usize = 4;
 /// Messages and attributes begin at multiples of this.
 const ALIGNMENT_BYTES: usize = 4;
 
+/// Room for the longest of our usual messages, an IPv6 destination with a tunnel: none grows while it is built.
+const MESSAGE_BYTES: usize = 256;
+
 /// A request under construction. An attribute longer than 65,531 bytes is cut; none of ours comes near.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
@@ -24,7 +27,7 @@ pub(crate) struct Message {
 impl Message {
     /// A request of this type (a family's number, or a `NLMSG_*`, `NFNL_*` type), with flags beside `NLM_F_REQUEST`.
     pub(crate) fn new(message_type: u16, flags: u16) -> Self {
-        let mut bytes = Vec::with_capacity(128);
+        let mut bytes = Vec::with_capacity(MESSAGE_BYTES);
         bytes.extend_from_slice(&0_u32.to_ne_bytes());
         bytes.extend_from_slice(&message_type.to_ne_bytes());
         bytes.extend_from_slice(&(flags | NLM_F_REQUEST).to_ne_bytes());
@@ -158,9 +161,31 @@ pub(super) fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
 pub(crate) struct Attributes<'bytes>(pub(crate) &'bytes [u8]);
 
 impl<'bytes> Attributes<'bytes> {
-    /// The last attribute of this kind, as the kernel's own parser chooses.
+    /// The attributes by their kind, of those below `KINDS`, in one pass; of several of a kind the last, as the kernel's own
+    /// parser chooses (`nla_parse`).
+    pub(crate) fn by_kind<const KINDS: usize>(self) -> ByKind<'bytes, KINDS> {
+        let mut found = [None; KINDS];
+        for attribute in self {
+            if let Some(place) = found.get_mut(usize::from(attribute.kind)) {
+                *place = Some(attribute);
+            }
+        }
+        ByKind(found)
+    }
+
+    /// The attribute of this kind, where no others are needed.
     pub(crate) fn find(self, kind: u16) -> Option<Attribute<'bytes>> {
         self.into_iter().filter(|attribute| attribute.kind == kind).last()
+    }
+}
+
+/// Attributes by their kind: what a reader that needs several of them asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ByKind<'bytes, const KINDS: usize>([Option<Attribute<'bytes>>; KINDS]);
+
+impl<'bytes, const KINDS: usize> ByKind<'bytes, KINDS> {
+    pub(crate) fn find(&self, kind: u16) -> Option<Attribute<'bytes>> {
+        self.0.get(usize::from(kind)).copied().flatten()
     }
 }
 
@@ -252,6 +277,8 @@ mod tests {
         assert_eq!(inner.find(3).map(|attribute| attribute.value.len()), Some(2));
         assert_eq!(inner.find(4).and_then(Attribute::u32), Some(7));
         assert_eq!(inner.find(5), None);
+        let by_kind = inner.by_kind::<4>();
+        assert_eq!((by_kind.find(3), by_kind.find(4)), (inner.find(3), None));
     }
 
     proptest! {
@@ -265,6 +292,10 @@ mod tests {
                 }
             }
             prop_assert!(Attributes(&bytes).into_iter().count() <= bytes.len());
+            let by_kind = Attributes(&bytes).by_kind::<16>();
+            for kind in 0..16 {
+                prop_assert_eq!(by_kind.find(kind), Attributes(&bytes).find(kind));
+            }
         }
 
         #[test]

@@ -131,13 +131,21 @@ impl Netlink {
     }
 
     /// Sends changes, as many at once as a batch may hold, and returns one result for each, in order.
-    pub(crate) fn change(&mut self, messages: &[Message]) -> Vec<Result<(), NetlinkError>> {
-        let mut results = Vec::with_capacity(messages.len());
-        let mut rest = messages;
-        while !rest.is_empty() {
-            let (batch, behind) = rest.split_at(batch_length(rest));
-            results.extend(self.change_batch(batch));
-            rest = behind;
+    pub(crate) fn change(
+        &mut self,
+        messages: impl IntoIterator<Item = Message>,
+    ) -> Vec<Result<(), NetlinkError>> {
+        let mut results = Vec::new();
+        let mut batch = Vec::with_capacity(BATCH_MESSAGES_MAX);
+        for message in messages {
+            if !fits(&batch, &message) {
+                results.extend(self.change_batch(&batch));
+                batch.clear();
+            }
+            batch.push(message);
+        }
+        if !batch.is_empty() {
+            results.extend(self.change_batch(&batch));
         }
         results
     }
@@ -278,14 +286,10 @@ impl Netlink {
     }
 }
 
-/// How many of `messages` go into the next batch: at least one.
-fn batch_length(messages: &[Message]) -> usize {
-    let mut bytes = 0;
-    let fits = |message: &&Message| {
-        bytes += message.len();
-        bytes <= BATCH_BYTES_MAX
-    };
-    messages.iter().take(BATCH_MESSAGES_MAX).take_while(fits).count().max(1)
+/// Whether `message` still goes into this batch; an empty one takes any.
+fn fits(batch: &[Message], message: &Message) -> bool {
+    let bytes: usize = batch.iter().map(Message::len).sum();
+    batch.is_empty() || (batch.len() < BATCH_MESSAGES_MAX && bytes + message.len() <= BATCH_BYTES_MAX)
 }
 
 fn open_socket(protocol: isize) -> io::Result<Socket> {
@@ -315,9 +319,12 @@ mod tests {
 
     #[test]
     fn a_batch_is_bounded_in_messages_and_in_bytes_and_never_empty() {
-        assert_eq!(batch_length(&vec![message_of(8); 200]), BATCH_MESSAGES_MAX);
-        assert_eq!(batch_length(&vec![message_of(30_000); 5]), 2);
-        assert_eq!(batch_length(&[message_of(60_000), message_of(60_000)]), 1);
+        let small = message_of(8);
+        assert!(fits(&vec![small.clone(); BATCH_MESSAGES_MAX - 1], &small));
+        assert!(!fits(&vec![small.clone(); BATCH_MESSAGES_MAX], &small));
+        let large = message_of(60_000);
+        assert!(fits(&[], &large));
+        assert!(!fits(std::slice::from_ref(&large), &large));
     }
 
     #[test]
@@ -345,7 +352,7 @@ mod tests {
         // A request of the control family with a command that it does not have fails; a no-op is only acknowledged.
         let bad = Message::new(0x10, 0).header(&[200, 2, 0, 0]);
         let good = Message::new(netlink_packet_core::NLMSG_NOOP, 0);
-        let results = netlink.change(&[good.clone(), bad.clone(), good.clone(), bad, good]);
+        let results = netlink.change([good.clone(), bad.clone(), good.clone(), bad, good]);
         let worked: Vec<bool> = results.iter().map(Result::is_ok).collect();
         assert_eq!(worked, [true, false, true, false, true]);
         assert_eq!(results[1].as_ref().map_err(|error| error.errno), Err(libc::EOPNOTSUPP));

@@ -2,11 +2,12 @@
 
 use super::{InterfaceText, Texts};
 use crate::policy::codes::Code;
+use crate::policy::declare::{mapping, not_yet};
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::node::Node;
-use crate::policy::read::{OneOrMore, Read, mapping, not_yet, wrong_type};
+use crate::policy::read::{OneOrMore, Read, wrong_type};
 use crate::policy::scalar::{Flag, Number, Port, Text, Time};
-use crate::policy::schema::AddressText;
+use crate::policy::schema::{AddressText, MarkText};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -51,7 +52,7 @@ macro_rules! check_mapping {
                 /// Interface that the probe's socket is bound to.
                 optional interface: InterfaceText,
                 /// Firewall mark of the probe's packets, for policy routing.
-                optional mark: Number<1, { u32::MAX }>,
+                optional mark: MarkText,
             }
             later {
                 tls, udp, dns, grpc, smtp, ping, exec, file, all, any, through, interval_down, interval_changing, jitter,
@@ -119,7 +120,7 @@ http_mapping! {
 
 mapping! {
     /// How a probe's TLS session is made and verified.
-    TlsText = "tls" {
+    TlsText = "`tls`" {
         /// Certificate authorities to trust, by default the system's.
         optional ca: CaText,
         /// Name for SNI and for verification, by default that of `host`.
@@ -132,7 +133,7 @@ mapping! {
 
 mapping! {
     /// Certificate authorities to trust.
-    CaText = "ca" {
+    CaText = "`ca`" {
         /// PEM file, relative to the policy file that names it.
         required file: Text,
     }

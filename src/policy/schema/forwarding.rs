@@ -3,9 +3,10 @@
 use super::RangeText;
 use crate::model::SCHEDULERS;
 use crate::policy::codes::Code;
+use crate::policy::declare::{mapping, not_yet, words};
 use crate::policy::diagnostic::{Diagnostic, Problems, nearest, quoted};
 use crate::policy::node::{Key, Node};
-use crate::policy::read::{OneOrMore, Read, mapping, not_yet, words, wrong_type};
+use crate::policy::read::{OneOrMore, Read, wrong_type};
 use crate::policy::scalar::{Flag, Port};
 use crate::policy::source::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -25,13 +26,13 @@ const METHODS: [&str; 4] = ["nat", "dr", "tun", "full-nat"];
 
 mapping! {
     /// NAT and DR have no options.
-    NoOptions = "the options of this forwarding method" {}
+    NoOptions = "this forwarding method" {}
     later {}
 }
 
 mapping! {
     /// How a tunnelled packet is wrapped.
-    TunText = "tun" {
+    TunText = "`tun`" {
         /// ipip (default), gue or gre.
         optional encapsulation: EncapsulationWord,
         /// UDP port that the real servers decapsulate at; gue only, and needed there.
@@ -44,7 +45,7 @@ mapping! {
 
 mapping! {
     /// NAT whose real servers see an address of the director.
-    FullNatText = "full-nat" {
+    FullNatText = "`full-nat`" {
         /// Addresses and ranges that connections bear towards the real servers; by default the outgoing interface's.
         optional local_addresses: LocalAddressesText,
     }
@@ -174,7 +175,7 @@ pub(in crate::policy) struct SchedulerText {
 
 mapping! {
     /// Flags of the schedulers sh and mh.
-    HashFlagsText = "the flags of a scheduler" {
+    HashFlagsText = "this scheduler" {
         /// Another server is chosen when the hashed one is down or has weight 0; by default true with mh, false with sh.
         optional fallback: Flag,
         /// The client's port is hashed too, so that the connections of one client are spread; by default false.

@@ -16,9 +16,10 @@ pub(super) use server::*;
 pub(super) use service::*;
 
 use super::codes::Code;
+use super::declare::{mapping, words};
 use super::diagnostic::{Diagnostic, Problems, quoted};
 use super::node::{Key, Node};
-use super::read::{List, Named, Read, Spanned, entries_of, mapping, words};
+use super::read::{List, Named, Read, Spanned, entries_of};
 use super::scalar::{Flag, Number, Seconds, Text};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -55,7 +56,7 @@ mapping! {
 
 mapping! {
     /// What holds where nothing else is said.
-    DefaultsText = "defaults" {
+    DefaultsText = "`defaults`" {
         /// For every pool: a key that the pool says itself replaces the whole value here.
         optional pool: DefaultPoolText,
     }
@@ -64,7 +65,7 @@ mapping! {
 
 mapping! {
     /// Settings of the kernel's IPVS as a whole.
-    KernelText = "kernel" {
+    KernelText = "`kernel`" {
         /// Idle times of connections.
         optional timeouts: TimeoutsText,
         /// Whether a connection ends at once when its real server has left the table (`net.ipv4.vs.expire_nodest_conn`).
@@ -75,7 +76,7 @@ mapping! {
 
 mapping! {
     /// Idle times of connections, in whole seconds.
-    TimeoutsText = "kernel.timeouts" {
+    TimeoutsText = "`kernel.timeouts`" {
         /// Of an established TCP connection.
         optional tcp: Seconds<MAX_KERNEL_SECONDS>,
         /// Of a TCP connection after a FIN was seen.
@@ -88,7 +89,7 @@ mapping! {
 
 mapping! {
     /// The exporter of metrics.
-    MetricsText = "metrics" {
+    MetricsText = "`metrics`" {
         /// Address and port to listen on, by default 127.0.0.1:9752.
         optional listen: EndpointText,
         /// Whether families with a `server` label are shown, by default true; false keeps a very large site's series few.

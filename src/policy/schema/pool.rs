@@ -1,7 +1,8 @@
 //! Pools as they are written.
 
 use super::{CheckUse, ForwardingText, MAX_KERNEL_SECONDS, SchedulerText, ServersText, ServiceText, Texts};
-use crate::policy::read::{List, mapping, words};
+use crate::policy::declare::{mapping, words};
+use crate::policy::read::List;
 use crate::policy::scalar::{Flag, Number, Seconds};
 
 /// A pool, and the same without what makes it this pool: what `defaults` may say.
@@ -49,7 +50,7 @@ pool_mapping! {
 
 pool_mapping! {
     /// For every pool: a key that the pool says itself replaces the whole value here.
-    DefaultPoolText = "defaults.pool" {}
+    DefaultPoolText = "`defaults.pool`" {}
 }
 
 words! {
@@ -72,7 +73,7 @@ words! {
 
 mapping! {
     /// A client (or its network) stays on its real server.
-    PersistenceText = "persistence" {
+    PersistenceText = "`persistence`" {
         /// For how long after its last connection, in whole seconds up to 31 days, by default 5m.
         optional timeout: Seconds<MAX_KERNEL_SECONDS>,
         /// Which clients count as one, by the length of their addresses' prefix; by default each address for itself.
@@ -85,7 +86,7 @@ mapping! {
 
 mapping! {
     /// Lengths of clients' prefixes.
-    PrefixText = "persistence.prefix" {
+    PrefixText = "`persistence.prefix`" {
         /// Of IPv4 clients, 0 to 32, by default 32.
         optional ipv4: Number<0, 32>,
         /// Of IPv6 clients, 1 to 128, by default 128.

@@ -1,9 +1,12 @@
 //! Real servers as they are written.
 
 use super::{CheckUse, EndpointText, ForwardingText};
-use crate::policy::diagnostic::Problems;
+use crate::policy::address::port_lookalike;
+use crate::policy::codes::Code;
+use crate::policy::declare::{mapping, missing_key};
+use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::node::Node;
-use crate::policy::read::{Field, List, Read, Spanned, mapping, missing_key};
+use crate::policy::read::{Field, List, Read, Spanned};
 use crate::policy::scalar::{Number, Port, Text};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -36,7 +39,7 @@ mapping! {
 
 mapping! {
     /// Connection limits: at `upper` a server gets no new connection until it is below `lower` again.
-    ThresholdsText = "thresholds" {
+    ThresholdsText = "`thresholds`" {
         /// Connections at which no new one comes.
         required upper: Number<1, { u32::MAX }>,
         /// Connections below which new ones come again; by default the kernel takes three quarters of `upper`.
@@ -57,6 +60,7 @@ impl Read for ServerText {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
         if node.entries().is_none() {
             let endpoint = EndpointText::read(node, problems)?;
+            lookalike(node, problems);
             return Some(Self {
                 endpoints: vec![Spanned { value: endpoint, span: node.span }],
                 options: None,
@@ -73,8 +77,24 @@ impl Read for ServerText {
             }
             return None;
         }
+        if mapping.port.is_absent() {
+            node.get("address").iter().for_each(|address| lookalike(address, problems));
+        }
         Some(Self { endpoints, options: Some(Box::new(mapping)) })
     }
+}
+
+/// Warns of `2001:db8::1:80`, which is an address and not an address with a port.
+fn lookalike(node: &Node, problems: &mut Problems) {
+    let Some((text, (address, port))) = node.scalar().and_then(|text| Some((text, port_lookalike(text)?)))
+    else {
+        return;
+    };
+    let message = format!("{} is one IPv6 address: its last group `{port}` is no port", quoted(text));
+    let help = format!(
+        "if {port} is the port, write \"[{address}]:{port}\"; if not, write the address without `::`"
+    );
+    problems.push(Diagnostic::new(Code::Ipv6PortLookalike, node.span, message).help(help));
 }
 
 impl JsonSchema for ServerText {
@@ -91,7 +111,7 @@ impl JsonSchema for ServerText {
 
 mapping! {
     /// The hosts of a server set, with the port that they have in this pool.
-    SetUse = "real_servers" {
+    SetUse = "`real_servers`" {
         /// Name under `server_sets`.
         required set: Text,
         /// Their port, by default that of the virtual service; DR and TUN cannot have another.

@@ -3,9 +3,10 @@
 use crate::model::Protocol;
 use crate::policy::address::{self, AddressRange, Endpoint, Kind, Malformed, ServicePattern};
 use crate::policy::codes::Code;
+use crate::policy::declare::{mapping, words};
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::node::Node;
-use crate::policy::read::{OneOrMore, Read, mapping, words};
+use crate::policy::read::{OneOrMore, Read};
 use crate::policy::scalar::Text;
 use crate::policy::source::Span;
 use ipnet::IpNet;
@@ -49,7 +50,6 @@ macro_rules! address_leaf {
         impl Read for $name {
             fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
                 let text = address_text(node, problems)?;
-                lookalike(&text, node.span, problems);
                 match $parse(&text) {
                     Ok(value) => Some(Self(value)),
                     Err(malformed) => {
@@ -68,20 +68,10 @@ macro_rules! address_leaf {
                 stringify!($name).into()
             }
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"type": "string", "examples": [$example]})
+                json_schema!({"type": ["string", "integer"], "examples": [$example]})
             }
         }
     };
-}
-
-/// Warns of `2001:db8::1:80`, which is an address and not an address with a port.
-fn lookalike(text: &str, span: Span, problems: &mut Problems) {
-    let Some((address, port)) = address::port_lookalike(text) else { return };
-    let message = format!("{} is one IPv6 address: its last group `{port}` is no port", quoted(text));
-    let help = format!(
-        "if {port} is the port, write \"[{address}]:{port}\"; if not, write the address without `::`"
-    );
-    problems.push(Diagnostic::new(Code::Ipv6PortLookalike, span, message).help(help));
 }
 
 address_leaf! {
@@ -107,6 +97,11 @@ address_leaf! {
 address_leaf! {
     /// A port, or the first and the last of a range; 0 is every port.
     PortsText(RangeInclusive<u16>) by address::parse_ports, "8000-8010"
+}
+
+address_leaf! {
+    /// A firewall mark.
+    MarkText(u32) by address::parse_mark, "0x10"
 }
 
 address_leaf! {

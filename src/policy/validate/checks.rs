@@ -58,7 +58,12 @@ impl<'a> Named<'a> {
             let node = nodes.get(name).filter(|_| entry.value.given().is_some());
             let check = node.and_then(|node| {
                 let text = CheckUseText::read(node, problems)?;
-                build(name.into(), &text, entry.name.span, sources, problems)
+                build(
+                    name.into(),
+                    &text,
+                    Place { span: entry.name.span, whole: node.span, sources },
+                    problems,
+                )
             });
             built.insert(name, check);
         }
@@ -73,7 +78,12 @@ impl<'a> Named<'a> {
                 self.find(name, span, problems).and_then(|found| self.built.get(found)).cloned().flatten()
             }
             CheckUse::InPlace { text, node } => match text.from.given() {
-                None if text.from.is_absent() => build(place.into(), text, node.span, self.sources, problems),
+                None if text.from.is_absent() => build(
+                    place.into(),
+                    text,
+                    Place { span: node.span, whole: node.span, sources: self.sources },
+                    problems,
+                ),
                 None => None,
                 Some(from) => self.derive(&from.value.0, from.span, node, place, problems),
             },
@@ -98,7 +108,12 @@ impl<'a> Named<'a> {
         let base =
             Node::new(base.span, Value::Mapping(base.entries()?.iter().filter(kept).cloned().collect()));
         let text = CheckUseText::read(&node.over(&base), problems)?;
-        build(place.into(), &text, node.span, self.sources, problems)
+        build(
+            place.into(),
+            &text,
+            Place { span: node.span, whole: node.span, sources: self.sources },
+            problems,
+        )
     }
 
     fn find(&self, name: &str, span: Span, problems: &mut Problems) -> Option<&'a str> {
@@ -126,15 +141,17 @@ impl<'a> Named<'a> {
     }
 }
 
-/// A check with its defaults written out; `None` after a problem.
-fn build(
-    name: CheckName,
-    text: &CheckUseText,
+/// Where a check is said.
+struct Place<'a> {
+    /// Its name, or all of it where it has none.
     span: Span,
-    sources: &Sources,
-    problems: &mut Problems,
-) -> Option<Built> {
-    let (probe, authority) = probe(text, span, sources, problems)?;
+    whole: Span,
+    sources: &'a Sources,
+}
+
+/// A check with its defaults written out; `None` after a problem.
+fn build(name: CheckName, text: &CheckUseText, place: Place<'_>, problems: &mut Problems) -> Option<Built> {
+    let (probe, authority) = probe(text, &place, problems)?;
     timeout_within_interval(text, problems);
     let check = Check {
         name,
@@ -155,15 +172,18 @@ fn build(
 type Probe = (ProbeSpec, Option<(PathBuf, Span)>);
 
 /// What the check probes: exactly one kind must be said.
-fn probe(text: &CheckUseText, span: Span, sources: &Sources, problems: &mut Problems) -> Option<Probe> {
+fn probe(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Option<Probe> {
     let said = [!text.tcp.is_absent(), !text.http.is_absent(), !text.https.is_absent()];
     let said: Vec<&str> =
         KINDS.into_iter().zip(said).filter(|(_, said)| *said).map(|(kind, _)| kind).collect();
     match said.as_slice() {
         [] => {
-            if !problems.any_within(span) {
-                let diagnostic =
-                    Diagnostic::new(Code::CheckWithoutKind, span, "this check does not say what it probes");
+            if !problems.any_within(place.whole) {
+                let diagnostic = Diagnostic::new(
+                    Code::CheckWithoutKind,
+                    place.span,
+                    "this check does not say what it probes",
+                );
                 problems.push(diagnostic.help("add one of `tcp: {}`, `http: {path: /}`, `https: {path: /}`"));
             }
             return None;
@@ -172,8 +192,9 @@ fn probe(text: &CheckUseText, span: Span, sources: &Sources, problems: &mut Prob
         several => {
             let message =
                 format!("this check says {} kinds of probe: {}", several.len(), several.join(" and "));
-            problems
-                .push(Diagnostic::new(Code::CheckWithSeveralKinds, span, message).help("keep one of them"));
+            problems.push(
+                Diagnostic::new(Code::CheckWithSeveralKinds, place.span, message).help("keep one of them"),
+            );
             return None;
         }
     }
@@ -181,7 +202,7 @@ fn probe(text: &CheckUseText, span: Span, sources: &Sources, problems: &mut Prob
         return http::plain(&http.value.0, problems).map(|spec| (ProbeSpec::Http(spec), None));
     }
     if let Some(https) = text.https.given() {
-        let (spec, authority) = http::secure(&https.value.0, https.span, sources, problems)?;
+        let (spec, authority) = http::secure(&https.value.0, https.span, place.sources, problems)?;
         return Some((ProbeSpec::Http(spec), authority));
     }
     text.tcp.given().map(|_| (ProbeSpec::Tcp, None))

@@ -158,7 +158,8 @@ fn quiesce_without_fallback(pool: &PoolText, problems: &mut Problems) {
     let scheduler = scheduler(pool);
     let hashes = matches!(scheduler.name, "sh" | "mh" | "dh") && !scheduler.fallback;
     let Some(span) = quiesced_at(pool).filter(|_| hashes) else { return };
-    let message = format!("{} without fallback refuses the clients of a quiesced server", scheduler.name);
+    let name = if scheduler.name == "dh" { "dh" } else { &format!("{} without fallback", scheduler.name) };
+    let message = format!("{name} refuses the clients of a quiesced server");
     let help = match scheduler.name {
         "dh" => "write `on_failure: remove`".to_owned(),
         name => format!("write `scheduler: {{{name}: {{fallback: true}}}}`, or `on_failure: remove`"),

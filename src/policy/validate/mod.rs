@@ -6,11 +6,16 @@
 mod addresses;
 mod checks;
 mod config;
+mod endpoints;
+mod finish;
 mod forwarding;
 mod http;
+mod labels;
 mod marks;
 mod names;
 mod pool;
+mod pool_rules;
+mod ports;
 mod servers;
 mod services;
 mod whole;
@@ -83,7 +88,7 @@ pub(super) fn policy(
     whole::rules(&drafts, &text.virtual_addresses, &addresses, problems);
     let policy = Policy {
         checks: used,
-        pools: pool::finish(drafts, &mut places),
+        pools: finish::finish(drafts, &mut places),
         virtual_addresses: addresses.into_iter().map(|address| address.value).collect(),
         kernel: kernel(&text.kernel),
         metrics: metrics(&text.metrics, problems),

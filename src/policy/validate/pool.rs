@@ -2,15 +2,14 @@
 
 use super::checks::{self, Choice};
 use super::services::ServicePorts;
-use super::{MAX_SERVICES, Places, config, forwarding, marks, servers, services};
+use super::{MAX_SERVICES, Places, config, forwarding, labels, pool_rules, servers, services};
 use crate::model::{
-    Check, CheckName, Family, Forwarding, Initial, OnFailure, Pool, PoolName, RealServer, ServiceConfig,
-    ServiceKey, VirtualService,
+    Check, CheckName, Family, Forwarding, Initial, OnFailure, PoolName, RealServer, ServiceConfig, ServiceKey,
 };
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::read::{Entry, Field, List, Named, Spanned};
-use crate::policy::schema::{InitialWord, PolicyText, PoolText, ServerText, ServersText, Texts};
+use crate::policy::schema::{InitialWord, PolicyText, PoolText, ServerText};
 use crate::policy::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,12 +57,12 @@ pub(super) struct Draft {
     /// As they were said, before joining.
     pub(super) services: Vec<Spanned<ServiceKey>>,
     pub(super) servers: Vec<Spanned<RealServer>>,
-    joined: bool,
-    configs: BTreeMap<Family, ServiceConfig>,
-    on_failure: OnFailure,
-    initial: Initial,
-    untracked: bool,
-    labels: BTreeMap<String, String>,
+    pub(super) joined: bool,
+    pub(super) configs: BTreeMap<Family, ServiceConfig>,
+    pub(super) on_failure: OnFailure,
+    pub(super) initial: Initial,
+    pub(super) untracked: bool,
+    pub(super) labels: BTreeMap<String, String>,
 }
 
 /// Every pool that can be read, in the order of the file.
@@ -92,7 +91,7 @@ fn draft(entry: &Entry<PoolText>, room: usize, context: &mut Context<'_, '_>) ->
     let facts = facts(pool, name, &services, joined, context);
     let servers =
         pool.real_servers.value().map(|text| servers::servers(text, &facts, context)).unwrap_or_default();
-    server_rules(pool, &facts, &servers, context.problems);
+    pool_rules::server_rules(pool, &facts, &servers, context.problems);
     let families = facts.families.iter();
     Some(Draft {
         name: Spanned { value: entry.name.name.as_str().into(), span: entry.name.span },
@@ -105,7 +104,7 @@ fn draft(entry: &Entry<PoolText>, room: usize, context: &mut Context<'_, '_>) ->
             Some(InitialWord::Up) => Initial::Up,
         },
         untracked: config::says(pool.untracked.value()),
-        labels: labels(&pool.labels, context.problems),
+        labels: labels::labels(&pool.labels, context.problems),
         services,
     })
 }
@@ -151,224 +150,5 @@ fn facts<'a>(
         forwarding,
         check,
         check_span: pool.check.span(),
-    }
-}
-
-/// The rules between a pool and its real servers as a whole.
-fn server_rules(
-    pool: &PoolText,
-    facts: &Facts<'_>,
-    servers: &[Spanned<RealServer>],
-    problems: &mut Problems,
-) {
-    said_for_all(pool, facts, problems);
-    for family in &facts.families {
-        some_server_of(*family, facts, servers, problems);
-    }
-    if let Field::Given(forwarding) = &facts.forwarding {
-        forwarding::full_nat_rules(pool, forwarding, &facts.families, problems);
-    }
-    one_translation(pool, facts, servers, problems);
-    each_server_once(facts, servers, problems);
-}
-
-/// A method and a check must be said, by the pool or by each of its servers.
-fn said_for_all(pool: &PoolText, facts: &Facts<'_>, problems: &mut Problems) {
-    let entries = match pool.real_servers.value() {
-        Some(ServersText::List(list)) => list.0.as_slice(),
-        _ => &[],
-    };
-    let options = || entries.iter().map(|entry| entry.value.options.as_deref());
-    let each_forwards = !entries.is_empty()
-        && options().all(|options| options.is_some_and(|options| !options.forwarding.is_absent()));
-    let each_is_checked = !entries.is_empty()
-        && options().all(|options| options.is_some_and(|options| !options.check.is_absent()));
-    let name = quoted(facts.name.value);
-    if facts.forwarding.is_absent() && !each_forwards {
-        let message = format!("the pool {name} does not say how it forwards");
-        problems.push(
-            Diagnostic::new(Code::ForwardingNotSaid, facts.name.span, message)
-                .help("add `forwarding:` with nat, dr, tun or full-nat"),
-        );
-    }
-    if pool.check.is_absent() && !each_is_checked {
-        let message = format!("the pool {name} does not say how its real servers are checked");
-        problems
-            .push(Diagnostic::new(Code::CheckNotSaid, facts.name.span, message).help(
-                "add `check: NAME`, a check in place, or `check: none` if no failure shall be noticed",
-            ));
-    }
-}
-
-/// A service whose family no real server has would never be answered; only TUN carries one family in the other.
-fn some_server_of(
-    family: Family,
-    facts: &Facts<'_>,
-    servers: &[Spanned<RealServer>],
-    problems: &mut Problems,
-) {
-    let reaches = |server: &Spanned<RealServer>| {
-        Family::of(server.value.address) == family
-            || matches!(server.value.forwarding, Forwarding::Tunnelling(_))
-    };
-    let Some(service) = facts.services.iter().find(|service| service.value.family() == family) else {
-        return;
-    };
-    if servers.is_empty() || servers.iter().any(reaches) {
-        return;
-    }
-    let message =
-        format!("{} is {family}, and no real server of {} is", service.value, quoted(facts.name.value));
-    problems.push(
-        Diagnostic::new(Code::FamilyMix, service.span, message)
-            .help(format!("give the real servers {family} addresses too, with `addresses: […]`")),
-    );
-}
-
-/// The source translation belongs to the service, not to the server: all servers of a pool must want the same.
-fn one_translation(
-    pool: &PoolText,
-    facts: &Facts<'_>,
-    servers: &[Spanned<RealServer>],
-    problems: &mut Problems,
-) {
-    let translation = |server: &RealServer| match &server.forwarding {
-        Forwarding::FullNat(translation) => Some(translation.clone()),
-        Forwarding::Nat | Forwarding::DirectRouting | Forwarding::Tunnelling(_) => None,
-    };
-    let Some(first) = servers.first() else { return };
-    if let Some(other) = servers.iter().find(|server| translation(&server.value) != translation(&first.value))
-    {
-        let message = format!(
-            "the real servers {} and {} need different source addresses: full-NAT is for a whole pool",
-            first.value.name, other.value.name
-        );
-        let diagnostic =
-            Diagnostic::new(Code::MixedFullNat, other.span, message).related(first.span, "the other one");
-        problems.push(diagnostic.help("give the full-NAT servers a pool of their own"));
-    } else if !matches!(facts.forwarding, Field::Given(_))
-        || facts.forwarding.value() != Some(&first.value.forwarding)
-    {
-        let own = Spanned { value: first.value.forwarding.clone(), span: first.span };
-        forwarding::full_nat_rules(pool, &own, &facts.families, problems);
-    }
-}
-
-fn each_server_once(facts: &Facts<'_>, servers: &[Spanned<RealServer>], problems: &mut Problems) {
-    let mut names: BTreeMap<&str, Span> = BTreeMap::new();
-    let mut endpoints = BTreeMap::new();
-    for Spanned { value: server, span } in servers {
-        let endpoint = (server.address, server.port.or(facts.ports.single()));
-        let (code, message, first) = if let Some(first) = endpoints.insert(endpoint, *span) {
-            let name = super::automatic_name(server.address, endpoint.1);
-            (
-                Code::DuplicateServer,
-                format!("the real server {name} is there twice in {}", quoted(facts.name.value)),
-                first,
-            )
-        } else if let Some(first) = names.insert(&server.name, *span) {
-            (
-                Code::DuplicateServerName,
-                format!(
-                    "two real servers of {} are called {}",
-                    quoted(facts.name.value),
-                    quoted(&server.name)
-                ),
-                first,
-            )
-        } else {
-            continue;
-        };
-        problems.push(
-            Diagnostic::new(code, *span, message)
-                .related(first, "first said here")
-                .help("keep one of the two, or give one another name or port"),
-        );
-    }
-}
-
-/// Labels that the metrics have already.
-const RESERVED_LABELS: [&str; 9] =
-    ["pool", "service", "server", "check", "reason", "router", "local_address", "le", "quantile"];
-
-fn labels(field: &Field<Texts>, problems: &mut Problems) -> BTreeMap<String, String> {
-    let mut labels = BTreeMap::new();
-    for (key, value) in field.value().map(|texts| texts.0.as_slice()).unwrap_or_default() {
-        let name = key.name.as_str();
-        let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let help = if RESERVED_LABELS.contains(&name) {
-            Some("Tandem's metrics have a label of this name: take another")
-        } else if !letters
-            || name.is_empty()
-            || name.starts_with(|first: char| first.is_ascii_digit())
-            || name.starts_with("__")
-        {
-            Some("use letters, digits and `_`, beginning with a letter")
-        } else {
-            None
-        };
-        if let Some(help) = help {
-            problems.push(
-                Diagnostic::new(Code::BadLabel, key.span, format!("{} cannot be a label", quoted(name)))
-                    .help(help),
-            );
-        }
-        labels.insert(key.name.clone(), value.value.0.clone());
-    }
-    labels
-}
-
-/// The pools with their marks, and where everything was said.
-pub(super) fn finish(drafts: Vec<Draft>, places: &mut Places) -> BTreeMap<PoolName, Pool> {
-    let marks = marks::assign(drafts.iter().filter(|draft| draft.joined).map(|draft| &draft.name.value));
-    drafts
-        .into_iter()
-        .map(|draft| {
-            let name = PoolName::clone(&draft.name.value);
-            remember(&draft, places);
-            (name.clone(), finished(draft, marks.get(&name).copied()))
-        })
-        .collect()
-}
-
-fn remember(draft: &Draft, places: &mut Places) {
-    places.services.extend(draft.services.iter().map(|service| (service.value, service.span)));
-    let servers = draft.servers.iter();
-    places
-        .servers
-        .extend(servers.map(|server| ((draft.name.value.clone(), server.value.name.clone()), server.span)));
-}
-
-fn finished(draft: Draft, mark: Option<u32>) -> Pool {
-    let mut services: Vec<VirtualService> = match mark {
-        None => {
-            let config = |key: &ServiceKey| draft.configs.get(&key.family()).cloned();
-            let keys = draft.services.iter().map(|service| service.value);
-            keys.filter_map(|key| Some(VirtualService { key, config: config(&key)?, joined: Vec::new() }))
-                .collect()
-        }
-        Some(mark) => draft
-            .configs
-            .into_iter()
-            .map(|(family, config)| {
-                let keys = draft.services.iter().map(|service| service.value);
-                let joined: BTreeSet<ServiceKey> = keys.filter(|key| key.family() == family).collect();
-                VirtualService {
-                    key: ServiceKey::FirewallMark { family, mark },
-                    config,
-                    joined: joined.into_iter().collect(),
-                }
-            })
-            .collect(),
-    };
-    services.sort_by_key(|service| service.key);
-    Pool {
-        name: draft.name.value,
-        services,
-        servers: draft.servers.into_iter().map(|server| server.value).collect(),
-        on_failure: draft.on_failure,
-        initial: draft.initial,
-        untracked: draft.untracked,
-        labels: draft.labels,
     }
 }

@@ -2,10 +2,12 @@
 
 use super::addresses::{Role, usable};
 use super::checks::Choice;
+use super::endpoints::endpoints;
 use super::forwarding;
 use super::names::automatic_name;
 use super::pool::{Context, Facts};
-use crate::model::{Family, Forwarding, RealServer, TargetKey, Thresholds};
+use super::ports::{port, port_fits};
+use crate::model::{Forwarding, RealServer, TargetKey, Thresholds};
 use crate::policy::address::Endpoint;
 use crate::policy::codes::Code;
 use crate::policy::defaults;
@@ -60,83 +62,21 @@ fn set_entries<'a>(set: &SetUse, context: &mut Context<'a, '_>) -> &'a [Spanned<
     entry.value.value().map(|list| list.0.as_slice()).unwrap_or_default()
 }
 
-/// The endpoints of an entry that this pool can use: those of its services' families. TUN can reach the other family too,
-/// and does where an entry has no other.
-fn endpoints<'a>(
-    entry: &'a Spanned<ServerText>,
-    facts: &Facts<'_>,
-    problems: &mut Problems,
-) -> Vec<&'a Spanned<EndpointText>> {
-    let all: Vec<_> = entry.value.endpoints.iter().collect();
-    one_a_family(&all, problems);
-    let family =
-        |endpoint: &&&Spanned<EndpointText>| facts.families.contains(&Family::of(endpoint.value.0.address));
-    let fitting: Vec<_> = all.iter().filter(family).copied().collect();
-    let tunnel =
-        matches!(own_or_pools(entry.value.options.as_deref(), facts), Some(Forwarding::Tunnelling(_)));
-    if !fitting.is_empty() || facts.families.is_empty() {
-        return fitting;
-    }
-    if let (false, Some(first), Some(served)) = (tunnel, all.first(), facts.families.first()) {
-        let own = Family::of(first.value.0.address);
-        let message = format!(
-            "the real server {} is {own}, and the services of {} are {served}",
-            first.value.0.address,
-            quoted(facts.name.value)
-        );
-        let diagnostic = Diagnostic::new(Code::FamilyMix, first.span, message);
-        problems
-            .push(diagnostic.help(
-                "only tun can carry one family in the other: use it, or an address of the same family",
-            ));
-        return Vec::new();
-    }
-    all
-}
-
-/// The kind of forwarding of an entry, for rules that come before its options are known.
-fn own_or_pools(options: Option<&ServerMapping>, facts: &Facts<'_>) -> Option<Forwarding> {
-    use crate::model::Encapsulation;
-    use crate::policy::schema::ForwardingText;
-    match options.and_then(|options| options.forwarding.value()) {
-        Some(ForwardingText::Tunnelling(_)) => Some(Forwarding::Tunnelling(Encapsulation::IpIp)),
-        Some(_) => Some(Forwarding::Nat),
-        None => facts.forwarding.given().map(|forwarding| forwarding.value.clone()),
-    }
-}
-
-fn one_a_family(endpoints: &[&Spanned<EndpointText>], problems: &mut Problems) {
-    for (index, endpoint) in endpoints.iter().enumerate() {
-        let family = Family::of(endpoint.value.0.address);
-        if let Some(first) =
-            endpoints.iter().take(index).find(|other| Family::of(other.value.0.address) == family)
-        {
-            let message = format!(
-                "this real server has two {family} addresses: {} and {}",
-                first.value.0.address, endpoint.value.0.address
-            );
-            problems.push(
-                Diagnostic::new(Code::DuplicateServer, endpoint.span, message).help("write two real servers"),
-            );
-        }
-    }
-}
-
 /// One address of an entry.
-struct Entry<'a> {
+pub(super) struct Entry<'a> {
     text: &'a ServerText,
-    endpoint: &'a Spanned<EndpointText>,
-    set_port: Option<&'a Spanned<u16>>,
-    from_set: bool,
+    pub(super) endpoint: &'a Spanned<EndpointText>,
+    pub(super) set_port: Option<&'a Spanned<u16>>,
+    pub(super) from_set: bool,
     both_families: bool,
 }
 
 impl Entry<'_> {
-    fn options(&self) -> Option<&ServerMapping> {
+    pub(super) fn options(&self) -> Option<&ServerMapping> {
         self.text.options.as_deref()
     }
 
-    const fn endpoint(&self) -> Endpoint {
+    pub(super) const fn endpoint(&self) -> Endpoint {
         self.endpoint.value.0
     }
 }
@@ -183,82 +123,6 @@ fn not_the_vip(address: IpAddr, span: Span, facts: &Facts<'_>, problems: &mut Pr
     let diagnostic =
         Diagnostic::new(Code::ServerIsVip, span, message).related(vip.span, "the virtual service");
     problems.push(diagnostic.help("write the address that the real server has on its own network"));
-}
-
-/// The port that an entry says: in its address, beside it, or where its set is used.
-fn port(entry: &Entry<'_>, problems: &mut Problems) -> Option<Spanned<u16>> {
-    let beside = entry
-        .options()
-        .and_then(|options| options.port.given())
-        .map(|port| Spanned { value: port.value.port(), span: port.span });
-    let inside = entry.endpoint().port.map(|value| Spanned { value, span: entry.endpoint.span });
-    let own = match (inside, beside) {
-        (Some(inside), Some(beside)) if inside.value != beside.value => {
-            let message = format!("this real server has two ports: {} and {}", inside.value, beside.value);
-            let diagnostic = Diagnostic::new(Code::DuplicateServer, beside.span, message)
-                .related(inside.span, "the other one");
-            problems.push(diagnostic.help("keep one of them, or write two real servers"));
-            Some(inside)
-        }
-        (inside, beside) => inside.or(beside),
-    };
-    if let Some(own) = own.as_ref().filter(|_| entry.from_set) {
-        let message = format!("a host of a server set has no port, and this one says {}", own.value);
-        problems.push(
-            Diagnostic::new(Code::SetWithPort, own.span, message)
-                .help("say it where the set is used: `real_servers: {set: NAME, port: PORT}`"),
-        );
-    }
-    own.or_else(|| entry.set_port.cloned())
-}
-
-/// Ports against the method: DR and TUN cannot map them; NAT and full-NAT must know which one.
-fn port_fits(
-    entry: &Entry<'_>,
-    port: Option<&Spanned<u16>>,
-    forwarding: &Spanned<Forwarding>,
-    facts: &Facts<'_>,
-    problems: &mut Problems,
-) {
-    let address = entry.endpoint().address;
-    match port {
-        Some(port) if !forwarding.value.maps_ports() && facts.ports.single() != Some(port.value) => {
-            problems.push(cannot_map(address, port, &forwarding.value, facts));
-        }
-        None if forwarding.value.maps_ports() && !facts.ports.may_be_left_out() => {
-            let why =
-                if facts.has_marks() { "a firewall mark has none" } else { "the services have several" };
-            let message =
-                format!("the real server {address} must say its port: {why} that it could take over");
-            let help =
-                format!("write {}, or give each port a pool of its own", SocketAddr::new(address, 8080));
-            problems.push(Diagnostic::new(Code::ServerPortMissing, entry.endpoint.span, message).help(help));
-        }
-        _ => {}
-    }
-}
-
-fn cannot_map(
-    address: IpAddr,
-    port: &Spanned<u16>,
-    forwarding: &Forwarding,
-    facts: &Facts<'_>,
-) -> Diagnostic {
-    let (code, method) = match forwarding {
-        Forwarding::DirectRouting => (Code::DrCannotMapPorts, "DR"),
-        _ => (Code::TunCannotMapPorts, "TUN"),
-    };
-    let wanted = match facts.ports.single() {
-        Some(service) => format!("the service has port {service}"),
-        None if facts.has_marks() => "a firewall mark may be of any port".to_owned(),
-        None => "the services have several ports".to_owned(),
-    };
-    let message = format!(
-        "{method} cannot map ports: the real server {address} says port {}, and {wanted}",
-        port.value
-    );
-    Diagnostic::new(code, port.span, message)
-        .help("leave the port out: the packet arrives as the client sent it; or forward with nat or full-nat")
 }
 
 fn name(entry: &Entry<'_>, port: Option<u16>, problems: &mut Problems) -> String {
@@ -325,6 +189,9 @@ fn check_of(
     let Choice::Checked(built) = choice else { return None };
     let address = built.address.unwrap_or(entry.endpoint().address);
     let Some(port) = built.port.or(port).or(facts.ports.single()) else {
+        if facts.services.is_empty() {
+            return None;
+        }
         let message = format!(
             "the check of {} has no port to go to: neither its real servers nor its services say one",
             quoted(facts.name.value)

@@ -1,6 +1,7 @@
 //! What the kernel refuses, with which errno, and what we say about it.
 
 use super::*;
+use std::os::unix::process::CommandExt;
 
 /// Applies `change`, which must fail with this errno and these words.
 fn expect(kernel: &mut LinuxKernel, change: Change, errno: i32, words: &str) {
@@ -103,10 +104,16 @@ fn destinations() {
 }
 
 #[test]
-fn ipv6_destinations() {
+fn ipv6_prefixes_and_destinations_and_timeouts() {
     let six = ServiceKey::Address { protocol: Protocol::Tcp, address: address(VIP6), port: 80 };
     in_namespace(|kernel| {
         apply(kernel, &[add_service(six, &scheduler("rr"))]);
+        let persistence = Some(tandem::model::Persistence { timeout_s: 60, prefix: 0 });
+        let everyone = ServiceConfig { persistence, ..scheduler("rr") };
+        let change = Change::EditService { service: six, from: scheduler("rr"), to: everyone };
+        expect(kernel, change, libc::EINVAL, "1 to 128 bits");
+        let to = tandem::model::Timeouts { tcp_s: Some(u32::MAX), ..Default::default() };
+        expect(kernel, Change::SetTimeouts { to }, libc::EINVAL, "longer than the kernel can count");
         for rip in ["ff02::1", "fe80::1", "::"] {
             let change =
                 add_destination(six, real_server(rip, 80), destination(ForwardingMethod::DirectRoute, 1));
@@ -124,4 +131,34 @@ fn a_namespace_without_an_address_takes_no_destination() {
         let change = add_destination(tcp(80), real_server("192.168.101.110", 80), entry);
         expect(&mut kernel, change, libc::EINVAL, "no address is up in this network namespace");
     });
+}
+
+/// Runs [`child_without_privilege`] in the case's namespace as nobody.
+#[test]
+fn without_privilege() {
+    in_namespace(|_| {
+        let mut child = Command::new(std::env::current_exe().expect("this program"));
+        child.args(["--exact", "kernel::refusals::child_without_privilege", "--ignored", "--nocapture"]);
+        let output = child.uid(65_534).gid(65_534).output().expect("it starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+    });
+}
+
+#[test]
+#[ignore = "the case above runs it as nobody"]
+fn child_without_privilege() {
+    let mut kernel = LinuxKernel::open().expect("anyone may ask whether there is IPVS");
+    let error = kernel.observe(&Scope::default()).expect_err("refused");
+    assert_eq!(error.errno, Some(libc::EPERM), "{error}");
+    assert!(error.message.contains("CAP_NET_ADMIN"), "{error}");
+    expect(&mut kernel, add_service(tcp(80), &scheduler("rr")), libc::EPERM, "CAP_NET_ADMIN");
+    let sysctl = tandem::model::Sysctl::from_path("net/ipv4/vs/conntrack");
+    let set = Change::SetSysctl { sysctl, from: "0".to_owned(), to: "1".to_owned() };
+    expect(&mut kernel, set, libc::EACCES, "it needs root");
+    let address = "10.9.0.1/32".parse().expect("an address");
+    let held = tandem::model::VirtualAddress { address, interface: "lan".to_owned() };
+    expect(&mut kernel, Change::AddAddress { address: held }, libc::EPERM, "CAP_NET_ADMIN");
+    let error = refusal(&mut kernel, Change::RemoveRuleset);
+    assert!(error.message.contains("Operation not permitted"), "{error}");
 }

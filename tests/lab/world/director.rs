@@ -75,6 +75,12 @@ impl<'world> Director<'world> {
         self.namespace.output(Command::new(binary()).args(arguments))
     }
 
+    /// `tandem plan` of its policy, as an operator would ask while it runs or after it has stopped.
+    pub(crate) fn plan(&self) -> Output {
+        let path = |name: &str| self.folder.join(name).to_str().expect("a plain path").to_owned();
+        self.tandem(&["plan", &path("tandem.yaml"), "--state-directory", &path("state")])
+    }
+
     pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
         self.process.signal(signal);
     }

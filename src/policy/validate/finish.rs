@@ -1,0 +1,61 @@
+//! Drafts to pools: marks of joined ports, and where everything was said.
+
+use super::pool::Draft;
+use super::{Places, marks};
+use crate::model::{Pool, PoolName, ServiceKey, VirtualService};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The pools with their marks, and where everything was said.
+pub(super) fn finish(drafts: Vec<Draft>, places: &mut Places) -> BTreeMap<PoolName, Pool> {
+    let marks = marks::assign(drafts.iter().filter(|draft| draft.joined).map(|draft| &draft.name.value));
+    drafts
+        .into_iter()
+        .map(|draft| {
+            let name = PoolName::clone(&draft.name.value);
+            remember(&draft, places);
+            (name.clone(), finished(draft, marks.get(&name).copied()))
+        })
+        .collect()
+}
+
+fn remember(draft: &Draft, places: &mut Places) {
+    places.services.extend(draft.services.iter().map(|service| (service.value, service.span)));
+    let servers = draft.servers.iter();
+    places
+        .servers
+        .extend(servers.map(|server| ((draft.name.value.clone(), server.value.name.clone()), server.span)));
+}
+
+fn finished(draft: Draft, mark: Option<u32>) -> Pool {
+    let mut services: Vec<VirtualService> = match mark {
+        None => {
+            let config = |key: &ServiceKey| draft.configs.get(&key.family()).cloned();
+            let keys = draft.services.iter().map(|service| service.value);
+            keys.filter_map(|key| Some(VirtualService { key, config: config(&key)?, joined: Vec::new() }))
+                .collect()
+        }
+        Some(mark) => draft
+            .configs
+            .into_iter()
+            .map(|(family, config)| {
+                let keys = draft.services.iter().map(|service| service.value);
+                let joined: BTreeSet<ServiceKey> = keys.filter(|key| key.family() == family).collect();
+                VirtualService {
+                    key: ServiceKey::FirewallMark { family, mark },
+                    config,
+                    joined: joined.into_iter().collect(),
+                }
+            })
+            .collect(),
+    };
+    services.sort_by_key(|service| service.key);
+    Pool {
+        name: draft.name.value,
+        services,
+        servers: draft.servers.into_iter().map(|server| server.value).collect(),
+        on_failure: draft.on_failure,
+        initial: draft.initial,
+        untracked: draft.untracked,
+        labels: draft.labels,
+    }
+}

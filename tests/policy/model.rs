@@ -1,0 +1,168 @@
+//! What a policy means: the values that come out, where text and defaults leave room for doubt.
+
+use crate::Memory;
+use std::path::Path;
+use std::time::Duration;
+use tandem::model::{
+    Family, Forwarding, Initial, OnFailure, OnStop, Persistence, Policy, Pool, ProbeSpec, ServiceKey, Verify,
+};
+use tandem::policy::{self, Colour};
+
+/// The policy of a text; warnings are allowed.
+#[track_caller]
+fn policy(text: &str) -> Policy {
+    let loaded =
+        policy::load(Path::new("policy.yaml"), &Memory::of(format!("policy_version: 1\n{text}").as_bytes()));
+    let shown: String = loaded
+        .diagnostics
+        .iter()
+        .map(|found| policy::render(found, &loaded.sources, Colour::Plain))
+        .collect();
+    loaded.policy.unwrap_or_else(|| panic!("{shown}"))
+}
+
+/// The pool `web` with these keys.
+#[track_caller]
+fn web(keys: &str) -> Pool {
+    policy(&format!("pools: {{web: {{{keys}}}}}")).pools["web"].clone()
+}
+
+#[test]
+fn what_is_not_said_has_the_documented_default() {
+    let policy = policy(
+        "pools: {web: {virtual_services: [tcp://192.0.2.1:80], forwarding: dr, check: {http: }, real_servers: [192.0.2.11]}}",
+    );
+    let (pool, check) = (&policy.pools["web"], &policy.checks["web/check"]);
+    assert_eq!((pool.on_failure, pool.initial, pool.untracked), (OnFailure::Remove, Initial::Down, false));
+    assert_eq!(pool.services[0].config.scheduler.0, "wlc");
+    assert_eq!((pool.servers[0].weight, pool.servers[0].port), (1, None));
+    assert_eq!(&*pool.servers[0].name, "192.0.2.11:80");
+    assert_eq!((check.interval, check.timeout), (Duration::from_secs(2), Duration::from_secs(1)));
+    assert_eq!((check.rise, check.fall), (2, 3));
+    let ProbeSpec::Http(spec) = &check.probe else { panic!("not http") };
+    assert_eq!(
+        (spec.method.as_str(), spec.path.as_str(), spec.status.as_slice()),
+        ("GET", "/", &[200..=299][..])
+    );
+    assert_eq!(policy.metrics.listen.to_string(), "127.0.0.1:9752");
+    assert_eq!((policy.metrics.per_server, policy.on_stop), (true, OnStop::Keep));
+}
+
+#[test]
+fn mh_quiesces_with_fallback_unless_told_otherwise() {
+    let pool = |scheduler: &str| {
+        web(&format!(
+            "virtual_services: [tcp://192.0.2.1:80], forwarding: dr, check: none, real_servers: [], {scheduler}"
+        ))
+    };
+    let flags =
+        |pool: &Pool| (pool.services[0].config.flags.scheduler_1, pool.services[0].config.flags.scheduler_2);
+    let plain = pool("scheduler: mh");
+    assert_eq!((plain.on_failure, flags(&plain)), (OnFailure::Quiesce, (true, false)));
+    let without = pool("scheduler: {mh: {fallback: false, port: true}}");
+    assert_eq!((without.on_failure, flags(&without)), (OnFailure::Remove, (false, true)));
+    let told = pool("scheduler: mh, on_failure: remove");
+    assert_eq!(told.on_failure, OnFailure::Remove);
+    let source = pool("scheduler: sh");
+    assert_eq!((source.on_failure, flags(&source)), (OnFailure::Remove, (false, false)));
+}
+
+#[test]
+fn joined_ports_are_one_service_a_family() {
+    let pool = web(
+        "virtual_services: [{protocol: tcp, address: 192.0.2.1, ports: [443, 80]}, \"tcp://[2001:db8::1]:80\"], \
+         join_ports: true, forwarding: tun, check: none, real_servers: [192.0.2.11], \
+         persistence: {timeout: 1m, prefix: {ipv4: 24}}",
+    );
+    let services: Vec<String> = pool.services.iter().map(|service| service.key.to_string()).collect();
+    assert_eq!(services, ["fwmark://1960426654", "fwmark6://1960426654"]);
+    let joined: Vec<String> = pool.services[0].joined.iter().map(ToString::to_string).collect();
+    assert_eq!(joined, ["tcp://192.0.2.1:80", "tcp://192.0.2.1:443"]);
+    assert_eq!(pool.services[0].config.persistence, Some(Persistence { timeout_s: 60, prefix: 24 }));
+    assert_eq!(pool.services[1].config.persistence, Some(Persistence { timeout_s: 60, prefix: 128 }));
+}
+
+#[test]
+fn a_host_with_both_families_is_a_server_of_each_that_the_pool_serves() {
+    let sets = "server_sets: {front: [{name: web1, addresses: [192.0.2.11, \"2001:db8::11\"]}]}\n";
+    let pools = "pools:\n  both: {virtual_services: [tcp://192.0.2.1:80, \"tcp://[2001:db8::1]:80\"], forwarding: nat, \
+                 check: none, real_servers: {set: front, port: 8080}}\n  one: {virtual_services: [tcp://192.0.2.2:80], \
+                 forwarding: nat, check: none, real_servers: {set: front}}\n";
+    let policy = policy(&format!("{sets}{pools}"));
+    let names = |pool: &str| {
+        policy.pools[pool].servers.iter().map(|server| server.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("both"), ["web1-ipv4", "web1-ipv6"]);
+    assert_eq!(names("one"), ["web1"]);
+    assert!(policy.pools["both"].servers.iter().all(|server| server.port == Some(8080)));
+    for service in &policy.pools["both"].services {
+        assert_eq!(policy.pools["both"].servers_of(&service.key).count(), 1);
+    }
+}
+
+#[test]
+fn a_check_from_another_keeps_what_it_does_not_say() {
+    let policy = policy(
+        "checks: {alive: {http: {path: /healthz, host: a.example.com}, interval: 5s, fall: 2}}\n\
+         pools:\n  web: {virtual_services: [tcp://192.0.2.1:80], forwarding: nat, \
+         check: {from: alive, http: {host: b.example.com}}, real_servers: [192.0.2.11:8080]}\n  tcp: {virtual_services: \
+         [tcp://192.0.2.1:81], forwarding: nat, check: {from: alive, tcp: {}, port: 9}, real_servers: [192.0.2.11]}\n",
+    );
+    let check = &policy.checks["web/check"];
+    let ProbeSpec::Http(spec) = &check.probe else { panic!("not http") };
+    assert_eq!((spec.path.as_str(), spec.host.as_deref()), ("/healthz", Some("b.example.com")));
+    assert_eq!((check.interval, check.fall), (Duration::from_secs(5), 2));
+    assert_eq!(policy.checks["tcp/check"].probe, ProbeSpec::Tcp);
+    assert!(!policy.checks.contains_key("alive"), "nobody uses it");
+    let target =
+        |pool: &str| policy.pools[pool].servers[0].check.as_ref().map(|target| target.address.to_string());
+    assert_eq!(target("web").as_deref(), Some("192.0.2.11:8080"));
+    assert_eq!(target("tcp").as_deref(), Some("192.0.2.11:9"));
+}
+
+#[test]
+fn https_verifies_with_the_authority_beside_the_policy() {
+    let policy = policy(
+        "pools: {web: {virtual_services: [tcp://192.0.2.1:443], forwarding: dr, real_servers: [192.0.2.11], \
+         check: {https: {host: a.example.com, tls: {ca: {file: ca.pem}}}}}}",
+    );
+    let ProbeSpec::Http(spec) = &policy.checks["web/check"].probe else { panic!("not http") };
+    let tls = spec.tls.as_ref().expect("TLS");
+    assert_eq!((tls.verify, tls.ca.as_deref()), (Verify::Full, Some(Path::new("ca.pem"))));
+}
+
+#[test]
+fn a_key_of_a_pool_replaces_that_of_the_defaults() {
+    let policy = policy(
+        "defaults: {pool: {forwarding: dr, check: none, scheduler: {mh: {port: true}}, labels: {team: a, tier: b}}}\n\
+         pools:\n  one: {virtual_services: [tcp://192.0.2.1:80], real_servers: []}\n  two: {virtual_services: \
+         [tcp://192.0.2.1:81], real_servers: [192.0.2.11:8080], forwarding: nat, scheduler: rr, labels: {team: c}}\n",
+    );
+    assert_eq!(policy.pools["one"].services[0].config.scheduler.0, "mh");
+    assert_eq!(policy.pools["one"].labels.len(), 2);
+    assert_eq!(policy.pools["two"].services[0].config.scheduler.0, "rr");
+    assert_eq!(policy.pools["two"].labels.len(), 1);
+    assert_eq!(policy.pools["two"].servers[0].forwarding, Forwarding::Nat);
+}
+
+#[test]
+fn services_are_sorted_and_ranges_expanded() {
+    let pool = web(
+        "virtual_services: [tcp://192.0.2.2-192.0.2.3:81, \"udp://[2001:db8::1]:53\", tcp://192.0.2.2:80, fwmark://7], \
+         forwarding: tun, check: none, real_servers: [192.0.2.11]",
+    );
+    let services: Vec<String> = pool.services.iter().map(|service| service.key.to_string()).collect();
+    assert_eq!(
+        services,
+        [
+            "tcp://192.0.2.2:80",
+            "tcp://192.0.2.2:81",
+            "tcp://192.0.2.3:81",
+            "udp://[2001:db8::1]:53",
+            "fwmark://7"
+        ]
+    );
+    let v6: Vec<&ServiceKey> =
+        pool.services.iter().map(|service| &service.key).filter(|key| key.family() == Family::Ipv6).collect();
+    assert_eq!(v6.len(), 1);
+}
