@@ -9,6 +9,8 @@
 )]
 #![allow(dead_code, reason = "the world is a library for cases, and more cases come")]
 
+mod attributes;
 mod kernel;
+mod lone;
 mod topology;
 mod world;

@@ -127,6 +127,6 @@ fn spawn(namespace: &Namespace, folder: &Path) -> Process {
 }
 
 /// The program that cargo built beside this one; TANDEM_LAB_BINARY names another, say an older release.
-fn binary() -> String {
+pub(crate) fn binary() -> String {
     env::var("TANDEM_LAB_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tandem").to_owned())
 }
