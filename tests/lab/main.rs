@@ -10,6 +10,7 @@
 #![allow(dead_code, reason = "the world is a library for cases, and more cases come")]
 
 mod attributes;
+mod drift;
 mod kernel;
 mod lone;
 mod topology;
