@@ -34,16 +34,16 @@ impl Lone {
 
     /// Runs Tandem with a policy that it is expected to refuse: it has 20 s to say so.
     pub(crate) fn try_run(&self, policy: &str) -> Output {
-        self.try_run_by(&[], policy)
+        self.try_run_by(&[], &self.folder().join("state"), policy)
     }
 
-    /// The same by way of another program, say one that takes privileges away.
-    pub(crate) fn try_run_by(&self, way: &[&str], policy: &str) -> Output {
-        let path = |name: &str| self.folder().join(name).to_str().expect("a plain path").to_owned();
-        std::fs::write(path("tried.yaml"), policy).expect("a policy file");
+    /// The same by way of another program (say one that takes privileges away), with a state directory.
+    pub(crate) fn try_run_by(&self, way: &[&str], state: &Path, policy: &str) -> Output {
+        let file = self.folder().join("tried.yaml");
+        std::fs::write(&file, policy).expect("a policy file");
         let mut command = Command::new("timeout");
-        command.arg("20").args(way).args([&binary(), "run", "--config", &path("tried.yaml")]);
-        self.machine.output(command.args(["--state-directory", &path("tried-state")]))
+        command.arg("20").args(way).args([&binary(), "run", "--config"]).arg(file);
+        self.machine.output(command.arg("--state-directory").arg(state))
     }
 
     /// Everything that a director may change here, as other programs tell it.

@@ -151,6 +151,31 @@ fn udp_by_nat_and_dr() {
     }
 }
 
+/// A pool of each method on the same two real servers at the same time, a VIP each: what the demo shows.
+#[test]
+fn all_methods_at_once() {
+    let world = World::new();
+    let [nat, dr, tun, full_nat] = [100, 101, 102, 103].map(|host| near(host).of(Family::Ipv4));
+    for (vip, method) in [(nat, "-m"), (dr, "-g"), (tun, "-i"), (full_nat, "-m")] {
+        world.prepare_director_by_hand(vip);
+        world.balance_by_hand("-t", SocketAddr::new(vip, 80), method);
+    }
+    world.translate_sources_by_hand("tcp", SocketAddr::new(full_nat, 80));
+    for server in &world.real_servers {
+        server.set_up_nat(near(200));
+        server.set_up_dr(dr);
+        server.set_up_tun(tun, Encapsulation::IpIp);
+    }
+    assert_balanced(&world, &world.far_client, nat);
+    for vip in [dr, tun, full_nat] {
+        assert_balanced(&world, &world.near_client, vip);
+    }
+    let seen = [far(10), near(10), near(10), near(200)].map(|client| client.of(Family::Ipv4));
+    for server in &world.real_servers {
+        assert_eq!(server.clients(), seen.map(|client| [client; 2]).concat());
+    }
+}
+
 /// HTTPS with the lab's authority, the three ways in which a server fails, the load's report and a capture.
 #[test]
 fn servers_fail_as_told() {

@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 
 TARGET=$PROJECT/target/lab
-CACHE=${TANDEM_LAB_CACHE:-$TARGET/cache}
+CACHE=$(realpath -m "${TANDEM_LAB_CACHE:-$TARGET/cache}")
 RUNS=$TARGET/runs # one folder a run, so that several runs at once don't disturb each other
 RUNS_KEPT=10
 RUN= # this run's folder, see new_run_folder

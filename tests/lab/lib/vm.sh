@@ -29,6 +29,9 @@ name_qemu_base() { qemu_base=(-M q35 -nodefaults -no-user-config -display none -
 
 processors() { local all; all=$(nproc); echo "${TANDEM_LAB_CPUS:-$((all < 4 ? all : 4))}"; }
 
+# A path within an option of QEMU, where a comma separates.
+option() { echo "${1//,/,,}"; }
+
 # Fills the array `qemu` with the command line.
 qemu_command() {
     local qemu_base append="console=ttyS0 quiet panic=-1 mitigations=off norandmaps"
@@ -37,16 +40,16 @@ qemu_command() {
     name_qemu_base
     qemu+=("${qemu_base[@]}" -smp "$(processors)" -m "${TANDEM_LAB_MEMORY:-2G}" -device virtio-serial-pci)
     qemu+=(-virtfs "local,path=/,mount_tag=host,security_model=passthrough,multidevs=remap,readonly=on")
-    qemu+=(-virtfs "local,path=$(lab_root),mount_tag=root,security_model=passthrough,multidevs=remap,readonly=on")
+    qemu+=(-virtfs "local,path=$(option "$(lab_root)"),mount_tag=root,security_model=passthrough,multidevs=remap,readonly=on")
     # What the guest makes here belongs to us, is never a device nor set-user-id: owner and mode go to attributes.
-    qemu+=(-virtfs "local,path=$RUN/shared,mount_tag=shared,security_model=mapped-xattr")
-    qemu+=(-serial "file:$RUN/console.log")
+    qemu+=(-virtfs "local,path=$(option "$RUN/shared"),mount_tag=shared,security_model=mapped-xattr")
+    qemu+=(-chardev "file,id=console,path=$(option "$RUN/console.log")" -serial chardev:console)
     if [ -n "$LAB_INTERACTIVE" ]; then
         qemu+=(-chardev "stdio,id=tty,signal=off" -device "virtconsole,chardev=tty")
         append+=" lab.interactive"
     else
-        qemu+=(-chardev "file,id=out,path=$RUN/out.fifo" -device "virtserialport,chardev=out,name=lab.out")
-        qemu+=(-chardev "file,id=err,path=$RUN/err.fifo" -device "virtserialport,chardev=err,name=lab.err")
+        qemu+=(-chardev "file,id=out,path=$(option "$RUN/out.fifo")" -device "virtserialport,chardev=out,name=lab.out")
+        qemu+=(-chardev "file,id=err,path=$(option "$RUN/err.fifo")" -device "virtserialport,chardev=err,name=lab.err")
     fi
     qemu+=(-append "$append")
 }
