@@ -25,4 +25,5 @@ mod drift;
 mod kernel;
 mod lone;
 mod topology;
+mod weather;
 mod world;
