@@ -14,6 +14,7 @@ pub(super) fn sysctls(policy: &Policy, host: &HostFacts) -> BTreeMap<Sysctl, Str
     for server in policy.pools.values().flat_map(|pool| &pool.servers) {
         add_forwarding(&mut wanted, server);
         add_no_redirects(&mut wanted, server, host);
+        add_port_reuse(&mut wanted, server);
     }
     wanted
 }
@@ -42,5 +43,14 @@ fn add_no_redirects(wanted: &mut BTreeMap<Sysctl, String>, server: &RealServer, 
     for device in devices {
         let path = format!("net/ipv4/conf/{device}/send_redirects");
         wanted.insert(Sysctl::from_path(path), "0".to_owned());
+    }
+}
+
+/// In DR and TUN the kernel sees no answer, so a finished connection stays in `FIN_WAIT` for two minutes. A client that uses
+/// its port again within them (a busy proxy does) shall be balanced anew, and not sent to a server that has left the table,
+/// where its SYN is dropped. Bit 0 is the kernel's default; bit 1 adds `FIN_WAIT`.
+fn add_port_reuse(wanted: &mut BTreeMap<Sysctl, String>, server: &RealServer) {
+    if matches!(server.forwarding, Forwarding::DirectRouting | Forwarding::Tunnelling(_)) {
+        wanted.insert(Sysctl::from_path("net/ipv4/vs/conn_reuse_mode"), "3".to_owned());
     }
 }

@@ -110,6 +110,10 @@ fn settings_follow_the_forwarding_method_and_the_device() {
     assert_eq!(value(Forwarding::Nat, "net/ipv4/vs/conntrack"), None);
     let redirects = "net/ipv4/conf/eth0/send_redirects";
     assert_eq!(value(Forwarding::DirectRouting, redirects).as_deref(), Some("0"));
+    let reuse = "net/ipv4/vs/conn_reuse_mode";
+    assert_eq!(value(Forwarding::DirectRouting, reuse).as_deref(), Some("3"));
+    assert_eq!(value(Forwarding::Tunnelling(Encapsulation::IpIp), reuse).as_deref(), Some("3"));
+    assert_eq!(value(Forwarding::Nat, reuse), None);
 }
 
 #[test]

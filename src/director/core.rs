@@ -288,8 +288,12 @@ impl Core {
         };
         let before = standing(&self.targets);
         let wishes = self.targets.handle(id, input);
-        self.undecided |= standing(&self.targets) != before;
+        let after = standing(&self.targets);
+        self.undecided |= after != before;
         self.take(wishes);
+        if (before, after) == (Some((false, false)), Some((false, true))) {
+            self.outputs.extend(self.told(id, false).map(Output::Tell));
+        }
     }
 
     /// Computes the desired tables anew, once for all the verdicts that came while the kernel was busy: a rack that fails
@@ -332,10 +336,17 @@ impl Core {
 
     fn verdict(&mut self, id: TargetId, up: bool) -> Option<Event> {
         let target = self.targets.get(id)?;
+        let servers = self.users.get(&id).map(Vec::as_slice).unwrap_or_default();
+        self.statistics.verdict(servers, up, target.machine.reason().label());
+        self.told(id, up)
+    }
+
+    /// What is told of a target's verdict: one that changed, or the first of a server that fails from the start on.
+    fn told(&self, id: TargetId, up: bool) -> Option<Event> {
+        let target = self.targets.get(id)?;
         let servers = self.users.get(&id).cloned().unwrap_or_default();
-        let reason = target.machine.reason().clone();
-        self.statistics.verdict(&servers, up, reason.label());
-        Some(Event::Verdict { target: target.key.clone(), up, reason, servers })
+        let (target, reason) = (target.key.clone(), target.machine.reason().clone());
+        Some(Event::Verdict { target, up, reason, servers })
     }
 
     fn note_obstacles(&mut self) {

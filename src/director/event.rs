@@ -10,7 +10,8 @@ use std::sync::Arc;
 pub enum Event {
     /// The table that was found at start: services of ours that were there, and those of others.
     Adopted { ours: Vec<ServiceKey>, foreign: Vec<ServiceKey> },
-    /// A check's verdict on a target changed, and with it these servers of these pools.
+    /// A check's verdict on a target changed, and with it these servers of these pools; or the first probe of a new one
+    /// failed, so that it stays out.
     Verdict { target: TargetKey, up: bool, reason: Reason, servers: Vec<(PoolName, Arc<str>)> },
     /// A probe could not be made on this host: the verdict on the target stays as it is. Told once for each reason.
     NotProbed { target: TargetKey, reason: String },

@@ -194,6 +194,23 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 #[test]
+fn a_server_that_was_never_up_is_told_once_with_its_reason() {
+    let mut world = World::fresh(dr());
+    world.dead.insert(ip(TWO));
+    world.run_for(seconds(20));
+    let told: Vec<_> = world
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Verdict { target, up, .. } => Some((target.address.ip(), *up)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told.iter().filter(|verdict| **verdict == (ip(TWO), false)).count(), 1, "{told:?}");
+    assert_eq!(told.iter().filter(|verdict| **verdict == (ip(ONE), true)).count(), 1, "{told:?}");
+}
+
+#[test]
 fn servers_join_after_their_first_success_and_only_those_that_answer() {
     let mut world = World::fresh(dr());
     world.dead.insert(ip(TWO));

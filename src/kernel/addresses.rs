@@ -1,16 +1,21 @@
 //! The addresses that a policy makes this host hold alone: which are there, add, remove.
 //!
 //! Addresses of a virtual router are not made here but by its own thread. An IPv6 address comes without duplicate address
-//! detection: its owner says that it is alone, and detection would leave it unusable for a second.
+//! detection: its owner says that it is alone, and detection would leave it unusable for a second. And it comes deprecated,
+//! which takes connections as ever but is nobody's choice as a source (RFC 6724, rule 3): a probe or a tunnelled packet that
+//! came from the VIP would be dropped by a DR or TUN real server, which holds the VIP itself.
 
 use super::KernelError;
 use super::routing::Routing;
 use crate::model::{Observed, VirtualAddress};
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
-use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, CacheInfo};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+
+/// `INFINITY_LIFE_TIME` (`net/addrconf.h`).
+const FOR_EVER: u32 = u32::MAX;
 
 /// An address as the kernel lists it.
 #[derive(Debug)]
@@ -61,10 +66,19 @@ pub(crate) fn add(routing: &Routing, wanted: &VirtualAddress) -> Result<(), Kern
         let network = wanted.address;
         let mut request = handle.address().add(index, network.addr(), network.prefix_len());
         if matches!(network, IpNet::V6(_)) {
-            request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
+            let message = request.message_mut();
+            message.header.flags |= AddressHeaderFlags::Nodad;
+            message.attributes.push(AddressAttribute::CacheInfo(deprecated()));
         }
         request.execute()
     })
+}
+
+/// Valid for ever, preferred never.
+fn deprecated() -> CacheInfo {
+    let mut lifetime = CacheInfo::default();
+    (lifetime.ifa_preferred, lifetime.ifa_valid) = (0, FOR_EVER);
+    lifetime
 }
 
 /// Takes an address from its interface.

@@ -22,8 +22,13 @@
 
 mod attributes;
 mod drift;
+mod failure;
 mod kernel;
 mod lone;
+mod modes;
+mod policies;
+mod restart;
+mod services;
 mod topology;
 mod weather;
 mod world;

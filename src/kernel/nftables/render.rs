@@ -100,11 +100,11 @@ fn prerouting(ruleset: &Ruleset) -> Vec<Value> {
     let mut commands = Vec::new();
     commands.extend(marks(&ruleset.marks));
     let services = ruleset.untracked.iter().map(lookup_of_packet);
-    commands.extend(untracked("untracked", "d", services));
+    commands.extend(untracked("untracked", "d", &[], services));
     let replies = ruleset.untracked_replies.iter().map(|(protocol, address, port)| {
         lookup_of_packet(&ServiceKey::Address { protocol: *protocol, address: *address, port: *port })
     });
-    commands.extend(untracked("untracked_replies", "s", replies));
+    commands.extend(untracked("untracked_replies", "s", &[to_another_host()], replies));
     if !commands.is_empty() {
         commands.insert(0, base_chain("prerouting", "filter", PRIORITY_RAW));
     }
@@ -128,8 +128,20 @@ fn marks(marks: &BTreeMap<ServiceKey, u32>) -> Vec<Value> {
     elements.into_iter().flat_map(commands_of).collect()
 }
 
+/// NAT's answers are addressed to clients. What a real server sends to an address of this host answers full-NAT or a probe,
+/// and those are tracked.
+fn to_another_host() -> Value {
+    let kind = json!({ "fib": { "result": "type", "flags": ["daddr"] } });
+    json!({ "match": { "op": "!=", "left": kind, "right": "local" } })
+}
+
 /// One set and one rule for each kind of look-up; `side` is "d" for destination, "s" for source.
-fn untracked(name: &str, side: &str, keys: impl Iterator<Item = (PacketLookup, Value)>) -> Vec<Value> {
+fn untracked(
+    name: &str,
+    side: &str,
+    conditions: &[Value],
+    keys: impl Iterator<Item = (PacketLookup, Value)>,
+) -> Vec<Value> {
     let mut elements: BTreeMap<PacketLookup, Vec<Value>> = BTreeMap::new();
     for (lookup, key) in keys {
         elements.entry(lookup).or_default().push(key);
@@ -140,7 +152,10 @@ fn untracked(name: &str, side: &str, keys: impl Iterator<Item = (PacketLookup, V
         let found = json!({
             "match": { "op": "==", "left": lookup.expression(side), "right": format!("@{name}") }
         });
-        [add("set", set), rule("prerouting", vec![lookup.guard(), found, json!({ "notrack": null })])]
+        let mut expression = vec![lookup.guard(), found];
+        expression.extend_from_slice(conditions);
+        expression.push(json!({ "notrack": null }));
+        [add("set", set), rule("prerouting", expression)]
     };
     elements.into_iter().flat_map(commands_of).collect()
 }
@@ -329,6 +344,23 @@ mod tests {
         }
         let position = |text: &str| rendered.find(text).expect("a rule");
         assert!(position("\"@source_tcp_4\"") < position("\"@source_tcp_4_every_port\""));
+    }
+
+    #[test]
+    fn answers_to_this_host_itself_stay_tracked() {
+        let reply = (Protocol::Tcp, "192.0.2.7".parse().expect("an address"), 80);
+        let service = service(Protocol::Tcp, "192.0.2.1", 80);
+        let ruleset = Ruleset {
+            untracked: BTreeSet::from([service]),
+            untracked_replies: BTreeSet::from([reply]),
+            ..Ruleset::default()
+        };
+        let rules = commands(&replacement(&ruleset));
+        let rule = |set: &str| rules.iter().find(|rule| rule.contains(set)).expect("a rule").clone();
+        let condition =
+            r#"{"match":{"left":{"fib":{"flags":["daddr"],"result":"type"}},"op":"!=","right":"local"}}"#;
+        assert!(rule("@untracked_replies_4").contains(condition));
+        assert!(!rule("@untracked_4").contains(condition), "the VIP is an address of this host");
     }
 
     #[test]

@@ -31,6 +31,10 @@ fn addresses_come_and_go() {
         let shown = run("ip -oneline address show dev lan");
         assert!(shown.contains("inet6 fd00:192:168:101::100/128"), "{shown}");
         assert!(!shown.contains("tentative"), "{shown}");
+        // No source of ours: a real server that holds the VIP too would drop what comes from it.
+        assert!(shown.contains("deprecated"), "{shown}");
+        let route = run("ip -6 route get fd00:192:168:101::110");
+        assert!(route.contains("src fd00:192:168:101::200"), "{route}");
         let remove: Vec<Change> =
             wanted.iter().map(|address| Change::RemoveAddress { address: address.clone() }).collect();
         apply(kernel, &remove);

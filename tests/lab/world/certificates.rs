@@ -26,8 +26,20 @@ fn make() -> Certificates {
     let (certificate, key) = (path("web.pem"), path("web.key"));
     request(&["-subj", "/CN=lab authority"], &authority, &authority_key);
     let names = format!("subjectAltName={}", names().join(","));
-    let signed_by =
-        ["-CA", text(&authority), "-CAkey", text(&authority_key), "-subj", "/CN=web.lab", "-addext", &names];
+    // openssl would make it an authority too, which a strict client refuses as a server's certificate.
+    let no_authority = "basicConstraints=critical,CA:FALSE";
+    let signed_by = [
+        "-CA",
+        text(&authority),
+        "-CAkey",
+        text(&authority_key),
+        "-subj",
+        "/CN=web.lab",
+        "-addext",
+        &names,
+        "-addext",
+        no_authority,
+    ];
     request(&signed_by, &certificate, &key);
     Certificates { authority, certificate, key, _folder: folder }
 }

@@ -22,7 +22,8 @@ pub(crate) fn connect(address: SocketAddr, limit: Duration) -> Result<TcpStream>
 /// GET; `limit` bounds each step.
 pub(crate) fn get(address: SocketAddr, path: &str, limit: Duration) -> Result<Response> {
     let mut stream = connect(address, limit)?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    // In one packet: written piece by piece it would be one each.
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     parse(&answer).ok_or_else(|| Error::new(ErrorKind::InvalidData, format!("not HTTP: {answer:?}")))

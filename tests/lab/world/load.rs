@@ -10,9 +10,16 @@ use std::time::{Duration, Instant};
 use super::http;
 use super::namespace::Namespace;
 
-/// So many requests may be under way at once; when all hang, later ones are late, which the report shows.
-const WORKERS: usize = 32;
-const ANSWER_LIMIT: Duration = Duration::from_secs(3);
+const ANSWER_SECONDS: u32 = 3;
+const ANSWER_LIMIT: Duration = Duration::from_secs(ANSWER_SECONDS as u64);
+/// Requests that may be under way at once, beside those that hang.
+const WORKERS: u32 = 32;
+
+/// Half of all requests may hang (one server of two is silent), and the load still goes on at its pace; when more hang,
+/// later ones are late, which the report shows.
+const fn workers(per_second: u32) -> u32 {
+    WORKERS + per_second * ANSWER_SECONDS / 2
+}
 
 /// What became of one request. Times count from the start of the load.
 #[derive(Debug, Clone)]
@@ -39,7 +46,7 @@ impl Load {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let (ticks, due) = channel();
         let due = Arc::new(Mutex::new(due));
-        let workers = (0..WORKERS)
+        let workers = (0..workers(per_second))
             .map(|_| {
                 let (enter, due, requests) = (client.entrance(), Arc::clone(&due), Arc::clone(&requests));
                 thread::spawn(move || {

@@ -26,6 +26,7 @@ pub(crate) mod http;
 pub(crate) mod ipvs;
 pub(crate) mod load;
 pub(crate) mod namespace;
+pub(crate) mod netlink;
 pub(crate) mod process;
 pub(crate) mod real_server;
 pub(crate) mod tools;
