@@ -4,7 +4,7 @@ use super::ExitStatus;
 use crate::director::core::{Beginning, Core};
 use crate::director::run::addresses;
 use crate::director::state_directory::StateDirectory;
-use crate::kernel::{Kernel, LinuxKernel, epoch};
+use crate::kernel::{Kernel, LinuxKernel, complete, epoch};
 use crate::model::Policy;
 use crate::reconcile::{self, Change, Verb};
 use crate::time::Instant;
@@ -44,7 +44,7 @@ fn changes(
     };
     let owned = StateDirectory::peek(state).load(&epoch()?, &mut complain);
     let host = kernel.host(&addresses(&policy))?;
-    let observed = kernel.observe(&Core::first_scope(&policy, &host, &owned))?;
+    let observed = complete(kernel.observe(&Core::first_scope(&policy, &host, &owned))?)?;
     let beginning = Beginning {
         policy,
         host,

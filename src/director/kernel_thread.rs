@@ -32,7 +32,7 @@ pub(super) enum Answer {
     Host(Result<HostFacts, KernelError>),
 }
 
-/// The two ends of the thread. It ends when the sender is dropped; the receiver ends when the thread does.
+/// The two ends of the thread.
 #[derive(Debug)]
 pub(super) struct KernelThread {
     pub(super) jobs: mpsc::Sender<Job>,
@@ -64,6 +64,16 @@ impl KernelThread {
         match self.ask(Job::Work(Work::Observe(scope))).await? {
             Answer::Observed(result) => Ok(result?),
             Answer::Host(_) | Answer::Applied { .. } => Err(RunError::KernelThreadEnded),
+        }
+    }
+
+    /// Lets the thread finish what it was given, within `limit`: the last record must be on disk.
+    pub(super) async fn finish(mut self, limit: Duration) {
+        drop(self.jobs);
+        // The receiver ends when the thread does.
+        let drained = async { while self.answers.recv().await.is_some() {} };
+        if tokio::time::timeout(limit, drained).await.is_err() {
+            tracing::error!("the kernel or the disk does not answer; leaving all the same");
         }
     }
 

@@ -12,7 +12,7 @@ use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::state_directory::StateDirectory;
 use super::targets::TargetId;
 use crate::health::ProbeId;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, complete};
 use crate::model::{CheckName, Policy};
 use crate::probe::{MOST_IN_FLIGHT, Pool, PrepareError, Prober, Report, StartRequest, TlsProfiles};
 use crate::reconcile::Epoch;
@@ -28,6 +28,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 const LOOK_AT_HOST_EVERY: Duration = Duration::from_secs(10);
 /// A stop that has to take things back ends after this, done or not.
 const LONGEST_STOP: Duration = Duration::from_secs(10);
+/// The last record is written within this, or not at all.
+const LONGEST_FINISH: Duration = Duration::from_secs(2);
 /// Reports that are handed to the core together, at most.
 const REPORTS_AT_ONCE: usize = 1024;
 
@@ -74,8 +76,7 @@ pub async fn run<K: Kernel + 'static>(
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut publish = interval(PUBLISH_EVERY);
     publish.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let Some(deadline) = running.drain()? else { return Ok(()) };
+    while let Some(deadline) = running.drain()? {
         tokio::select! {
             () = &mut stop, if running.stop_by.is_none() => running.stop(),
             answer = running.kernel.answers.recv() => {
@@ -90,6 +91,8 @@ pub async fn run<K: Kernel + 'static>(
             }
         }
     }
+    running.kernel.finish(LONGEST_FINISH).await;
+    Ok(())
 }
 
 impl Loop {
@@ -103,7 +106,7 @@ impl Loop {
         let owned = state.load(&epoch, &mut |warning| tracing::warn!("{warning}"));
         let mut kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
         let host = kernel.host(addresses.clone()).await?;
-        let observed = kernel.observe(Core::first_scope(&policy, &host, &owned)).await?;
+        let observed = complete(kernel.observe(Core::first_scope(&policy, &host, &owned)).await?)?;
         let core = Core::new(Beginning { policy, host, observed, owned, seed, now: clock.now() });
         let (probes, reports) = Pool::new(MOST_IN_FLIGHT);
         Ok(Self {

@@ -9,7 +9,7 @@ use crate::health::ProbeId;
 use crate::kernel::KernelError;
 use crate::model::{
     Destination, DestinationKey, Failure, Forwarding, HostFacts, Initial, Observed, ObservedRuleset,
-    OnFailure, OnStop, Outcome, Policy, Reach, SourceTranslation, Sysctl,
+    OnFailure, OnStop, Outcome, Policy, Reach, SideTable, SourceTranslation, Sysctl,
 };
 use crate::reconcile::{Change, Ownership, assume};
 use crate::time::Instant;
@@ -215,10 +215,10 @@ fn servers_join_after_their_first_success_and_only_those_that_answer() {
     let mut world = World::fresh(dr());
     world.dead.insert(ip(TWO));
     world.run_for(Duration::from_millis(4));
-    assert!(world.core.readiness().is_err(), "not ready before the first pass");
+    assert!(world.core.readiness(world.now).is_err(), "not ready before the first pass");
     world.run_for(seconds(2));
     assert_eq!(world.addresses(), [ONE]);
-    assert_eq!(world.core.readiness(), Ok(()));
+    assert_eq!(world.core.readiness(world.now), Ok(()));
 }
 
 #[test]
@@ -377,6 +377,101 @@ fn a_stop_keeps_the_table_or_takes_back_everything_that_is_ours() {
     assert!(removing.kernel.services.is_empty());
     assert_eq!(removing.kernel.ruleset, ObservedRuleset::Absent);
     assert_eq!(removing.kernel.sysctls[&forward], "0", "the value that was found");
+    assert_eq!(removing.record, Ownership::default(), "and the record says that nothing is ours");
+}
+
+#[test]
+fn a_stop_that_is_refused_tries_again() {
+    let mut policy = dr();
+    policy.on_stop = OnStop::Remove;
+    let mut world = World::fresh(policy);
+    world.run_for(seconds(5));
+    world.refuse = |change| change.kind() == "remove_service";
+    world.core.handle(Input::Stop { at: world.now });
+    world.run_for(seconds(2));
+    assert!(!world.stopped);
+    world.refuse = |_| false;
+    world.run_for(seconds(5));
+    assert!(world.stopped && world.kernel.services.is_empty());
+}
+
+#[test]
+fn a_table_that_was_right_when_found_is_taken_back_too() {
+    let mut policy = dr();
+    policy.on_stop = OnStop::Remove;
+    let mut first = World::fresh(policy.clone());
+    first.run_for(seconds(5));
+    let mut second = World::start(policy, first.kernel.clone(), Ownership::default());
+    second.run_for(seconds(5));
+    assert_eq!(second.applied, [], "nothing to change");
+    second.core.handle(Input::Stop { at: second.now });
+    second.run_for(seconds(1));
+    assert!(second.kernel.services.is_empty());
+}
+
+#[test]
+fn drift_is_told_while_something_else_is_refused() {
+    let mut world = World::fresh(dr());
+    world.refuse = |change| change.kind() == "set_sysctl";
+    world.run_for(seconds(5));
+    world.kernel_edit(|found| found.weight = 7);
+    world.run_for(OBSERVE_EVERY + KERNEL_TAKES * 4);
+    assert_eq!(world.weights()[0].1, 1, "repaired");
+    let drift = &world.core.reconciler.counts.drift;
+    assert_eq!(drift.values().sum::<u64>(), 1, "{drift:?}");
+}
+
+#[test]
+fn initial_up_does_not_bring_back_the_dead_at_a_restart() {
+    let mut pool = pool("web", VIP, &Forwarding::DirectRouting);
+    pool.initial = Initial::Up;
+    let policy = policy([pool]);
+    let mut first = World::fresh(policy.clone());
+    first.dead.insert(ip(ONE));
+    first.run_for(seconds(6));
+    assert_eq!(first.addresses(), [TWO]);
+    let mut second = World::start(policy, first.kernel.clone(), first.record.clone());
+    second.dead.insert(ip(ONE));
+    second.run_for(seconds(6));
+    assert_eq!(second.applied, []);
+}
+
+#[test]
+fn a_pool_that_loses_its_last_server_is_told_with_the_right_reason() {
+    let mut world = World::fresh(dr());
+    world.run_for(seconds(5));
+    world.dead = [ip(ONE), ip(TWO)].into();
+    world.run_for(seconds(6));
+    let told: Vec<_> = world
+        .events
+        .iter()
+        .filter_map(|event| if let Event::Pool { up, .. } = event { Some(*up) } else { None })
+        .collect();
+    assert_eq!(told, [true, false]);
+    let snapshot = world.core.snapshot(world.now, Duration::ZERO);
+    let transitions: Vec<_> = snapshot.pools[0].transitions.keys().copied().collect();
+    let down = (super::snapshot::Direction::Down, "connection_refused");
+    assert!(transitions.contains(&down), "{transitions:?}");
+}
+
+#[test]
+fn a_table_that_cannot_be_read_holds_up_no_other_and_is_no_drift() {
+    let full_nat = Forwarding::FullNat(SourceTranslation::Masquerade);
+    let mut world = World::fresh(policy([pool("web", VIP, &full_nat)]));
+    world.run_for(seconds(5));
+    let before = world.applied.len();
+    world.kernel.ruleset = ObservedRuleset::Absent;
+    world.kernel.unreadable = vec![(SideTable::Nftables, "nft is gone".into())];
+    world.kernel_edit(|found| found.weight = 7);
+    world.run_for(seconds(5));
+    assert_eq!(world.weights()[0].1, 1, "the rest is repaired");
+    assert_eq!(world.applied.len(), before + 1, "and of the ruleset nothing is assumed");
+    world.kernel.ruleset = ObservedRuleset::Present("as listed".into());
+    world.kernel.unreadable.clear();
+    world.run_for(seconds(5));
+    let count = |wanted: fn(&Event) -> bool| world.events.iter().filter(|event| wanted(event)).count();
+    assert_eq!(count(|event| matches!(event, Event::Unreadable { .. })), 1, "told once");
+    assert_eq!(count(|event| matches!(event, Event::Readable)), 1);
 }
 
 #[test]
