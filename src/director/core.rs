@@ -226,6 +226,12 @@ impl Core {
         self.reconciler.is_applied()
     }
 
+    /// Whether the host keeps a server out of the table.
+    #[must_use]
+    pub fn has_obstacles(&self) -> bool {
+        !self.obstacles.is_empty()
+    }
+
     /// Servers that are in no table because no probe has passed yet.
     #[must_use]
     pub fn waiting(&self) -> usize {

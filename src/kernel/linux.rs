@@ -1,16 +1,14 @@
 //! The running kernel: hands each part of an observation, and each change, to the table that it belongs to.
 
 use super::addresses;
-use super::host::host_facts;
 use super::ipvs::{Ipvs, IpvsInfo};
 use super::nftables::{self, Nftables};
 use super::routing::Routing;
 use super::sysctl::Sysctls;
 use super::{Kernel, KernelError};
-use crate::model::{HostFacts, Observed, Scope, SideTable, VirtualAddress};
+use crate::model::{Observed, Scope, SideTable, VirtualAddress};
 use crate::reconcile::Change;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// The kernel's tables in the network namespace of the thread that opened it; that thread must go on using it.
 #[derive(Debug)]
@@ -120,10 +118,6 @@ impl Kernel for LinuxKernel {
             }
         }
         results
-    }
-
-    fn host(&mut self, addresses: &BTreeSet<IpAddr>) -> Result<HostFacts, KernelError> {
-        host_facts(addresses)
     }
 }
 

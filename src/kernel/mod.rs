@@ -17,10 +17,8 @@ pub use host::host_facts;
 pub use ipvs::IpvsInfo;
 pub use linux::LinuxKernel;
 
-use crate::model::{HostFacts, Observed, Scope};
+use crate::model::{Observed, Scope};
 use crate::reconcile::Change;
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// A kernel, real or simulated. One thread owns it: calls block and never overlap.
 pub trait Kernel: Send {
@@ -33,12 +31,6 @@ pub trait Kernel: Send {
 
     /// Applies `changes` in their order, one result for each: a change that fails does not stop those behind it.
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<(), KernelError>>;
-
-    /// How this host reaches each of `addresses` now.
-    ///
-    /// # Errors
-    /// When the routes cannot be asked at all.
-    fn host(&mut self, addresses: &BTreeSet<IpAddr>) -> Result<HostFacts, KernelError>;
 }
 
 /// The first observation of a run or a plan: there, what cannot be read is an error, since nothing is known from before.
