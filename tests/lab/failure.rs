@@ -146,14 +146,13 @@ fn assert_figures(losses: &[Loss], report: &Report) {
     assert!(unexcused.is_empty(), "{losses:#?}\n{} failed without cause: {unexcused:#?}", unexcused.len());
 }
 
-/// After its return a server gets requests again.
-fn assert_both_serve_at_the_end(world: &World, losses: &[Loss], report: &Report) {
-    let back = losses.iter().map(|loss| loss.back).max().expect("a loss");
-    for server in &world.real_servers {
-        let serves = |request: &&crate::world::load::Request| {
-            request.at > back && request.result.as_ref() == Ok(&server.greeting())
-        };
-        assert!(report.requests.iter().any(|request| serves(&request)), "{} serves again", server.greeting());
+/// After its return each server gets requests again.
+fn assert_served_after_return(world: &World, losses: &[Loss; 2], report: &Report) {
+    for (loss, server) in losses.iter().zip(&world.real_servers) {
+        let greeting = Ok(server.greeting());
+        let served =
+            report.requests.iter().any(|request| request.at > loss.back && request.result == greeting);
+        assert!(served, "no {greeting:?} after {loss:?}");
     }
 }
 
@@ -170,7 +169,7 @@ fn assert_survives(name: &str, mode: Mode, family: Family) {
     let report = load.finish();
     tell(name, &losses, &report);
     assert_figures(&losses, &report);
-    assert_both_serve_at_the_end(&world, &losses, &report);
+    assert_served_after_return(&world, &losses, &report);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 /// Status and body of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Response {
@@ -22,11 +24,28 @@ pub(crate) fn connect(address: SocketAddr, limit: Duration) -> Result<TcpStream>
 /// GET; `limit` bounds each step.
 pub(crate) fn get(address: SocketAddr, path: &str, limit: Duration) -> Result<Response> {
     let mut stream = connect(address, limit)?;
-    // In one packet: written piece by piece it would be one each.
-    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
+    stream.write_all(request(address, path).as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    parse(&answer).ok_or_else(|| Error::new(ErrorKind::InvalidData, format!("not HTTP: {answer:?}")))
+    response(&answer)
+}
+
+/// The same as a task, where many are under way at once. The caller bounds it.
+pub(crate) async fn get_as_task(address: SocketAddr, path: &str) -> Result<Response> {
+    let mut stream = tokio::net::TcpStream::connect(address).await?;
+    stream.write_all(request(address, path).as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    response(&answer)
+}
+
+/// In one piece: written bit by bit it would be a packet for each.
+fn request(address: SocketAddr, path: &str) -> String {
+    format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")
+}
+
+fn response(answer: &str) -> Result<Response> {
+    parse(answer).ok_or_else(|| Error::new(ErrorKind::InvalidData, format!("not HTTP: {answer:?}")))
 }
 
 fn parse(answer: &str) -> Option<Response> {

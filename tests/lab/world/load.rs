@@ -1,25 +1,20 @@
-//! A steady load of new connections, made by threads in a client's namespace. It notes the time of each failure, so that a
-//! case can say how long and how badly clients suffered.
+//! A steady load of new connections, made by one thread in a client's namespace: a task each, so that any number may hang
+//! and the pace is kept. It notes the time of each failure, so that a case can say how long and how badly clients suffered.
 
 use std::net::SocketAddr;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::{interval_at, timeout};
+
 use super::http;
 use super::namespace::Namespace;
 
-const ANSWER_SECONDS: u32 = 3;
-const ANSWER_LIMIT: Duration = Duration::from_secs(ANSWER_SECONDS as u64);
-/// Requests that may be under way at once, beside those that hang.
-const WORKERS: u32 = 32;
-
-/// Half of all requests may hang (one server of two is silent), and the load still goes on at its pace; when more hang,
-/// later ones are late, which the report shows.
-const fn workers(per_second: u32) -> u32 {
-    WORKERS + per_second * ANSWER_SECONDS / 2
-}
+const ANSWER_LIMIT: Duration = Duration::from_secs(3);
 
 /// What became of one request. Times count from the start of the load.
 #[derive(Debug, Clone)]
@@ -29,93 +24,85 @@ pub(crate) struct Request {
     pub(crate) result: Result<String, String>,
 }
 
+/// What a load asks for, and the place of its results.
+#[derive(Debug, Clone)]
+struct Asking {
+    start: Instant,
+    target: SocketAddr,
+    path: &'static str,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
 /// A load that runs until `finish`.
 #[derive(Debug)]
 pub(crate) struct Load {
-    start: Instant,
-    stop: Sender<()>,
-    pacer: JoinHandle<()>,
-    workers: Vec<JoinHandle<()>>,
-    requests: Arc<Mutex<Vec<Request>>>,
+    asking: Asking,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Load {
     /// Asks for `path` at `target`, `per_second` times a second, each time on a new connection.
     pub(crate) fn start(client: &Namespace, target: SocketAddr, path: &'static str, per_second: u32) -> Self {
-        let start = Instant::now();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let (ticks, due) = channel();
-        let due = Arc::new(Mutex::new(due));
-        let workers = (0..workers(per_second))
-            .map(|_| {
-                let (enter, due, requests) = (client.entrance(), Arc::clone(&due), Arc::clone(&requests));
-                thread::spawn(move || {
-                    enter();
-                    work(start, target, path, &due, &requests);
-                })
-            })
-            .collect();
-        let (stop, stopped) = channel();
-        let pacer = thread::spawn(move || pace(start, Duration::from_secs(1) / per_second, &ticks, &stopped));
-        Self { start, stop, pacer, workers, requests }
+        let asking = Asking { start: Instant::now(), target, path, requests: Arc::default() };
+        let (stop, stopped) = oneshot::channel();
+        let (enter, asks) = (client.entrance(), asking.clone());
+        let thread = thread::spawn(move || {
+            enter();
+            let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(asks.steadily(Duration::from_secs(1) / per_second, stopped));
+        });
+        Self { asking, stop, thread }
     }
 
     /// Time since the start, to compare with the times in the report.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.start.elapsed()
+        self.asking.start.elapsed()
     }
 
     /// How many have been answered so far.
     pub(crate) fn answered(&self) -> usize {
-        self.requests.lock().expect("no panic").iter().filter(|request| request.result.is_ok()).count()
+        let requests = self.asking.requests.lock().expect("no panic");
+        requests.iter().filter(|request| request.result.is_ok()).count()
     }
 
     /// Ends the load, waits for the last answers and reports.
     pub(crate) fn finish(self) -> Report {
         drop(self.stop);
-        self.pacer.join().expect("the pacer ended well");
-        for worker in self.workers {
-            worker.join().expect("a worker ended well");
-        }
-        let mut requests = std::mem::take(&mut *self.requests.lock().expect("no panic"));
+        self.thread.join().expect("the load ended well");
+        let mut requests = std::mem::take(&mut *self.asking.requests.lock().expect("no panic"));
         requests.sort_by_key(|request| request.at);
         Report { requests }
     }
 }
 
-/// Sends one tick a period, by the clock and not by the last tick, so that lateness doesn't add up.
-fn pace(start: Instant, period: Duration, ticks: &Sender<()>, stopped: &Receiver<()>) {
-    let mut next = start;
-    loop {
-        next += period;
-        match stopped.recv_timeout(next.saturating_duration_since(Instant::now())) {
-            Err(RecvTimeoutError::Timeout) if ticks.send(()).is_ok() => {}
-            _ => return,
+impl Asking {
+    /// One request a period, by the clock and not by the last one, so that lateness doesn't add up.
+    async fn steadily(self, period: Duration, mut stopped: oneshot::Receiver<()>) {
+        let mut ticks = interval_at(self.start.into(), period);
+        let mut under_way = JoinSet::new();
+        loop {
+            tokio::select! {
+                _ = &mut stopped => break,
+                _ = ticks.tick() => {
+                    under_way.spawn(self.clone().once());
+                }
+                Some(_) = under_way.join_next() => {}
+            }
         }
+        while under_way.join_next().await.is_some() {}
     }
-}
 
-/// One tick, one request, until there are no more ticks.
-fn work(
-    start: Instant,
-    target: SocketAddr,
-    path: &str,
-    due: &Mutex<Receiver<()>>,
-    requests: &Mutex<Vec<Request>>,
-) {
-    loop {
-        let tick = due.lock().expect("no panic").recv();
-        if tick.is_err() {
-            return;
-        }
-        let at = start.elapsed();
-        let result = match http::get(target, path, ANSWER_LIMIT) {
-            Ok(response) if response.status == 200 => Ok(response.body),
-            Ok(response) => Err(format!("status {}", response.status)),
-            Err(error) => Err(error.to_string()),
+    async fn once(self) {
+        let at = self.start.elapsed();
+        let result = match timeout(ANSWER_LIMIT, http::get_as_task(self.target, self.path)).await {
+            Ok(Ok(response)) if response.status == 200 => Ok(response.body),
+            Ok(Ok(response)) => Err(format!("status {}", response.status)),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("no answer in time".to_owned()),
         };
-        let took = start.elapsed() - at;
-        requests.lock().expect("no panic").push(Request { at, took, result });
+        let took = self.start.elapsed() - at;
+        self.requests.lock().expect("no panic").push(Request { at, took, result });
     }
 }
 
