@@ -59,8 +59,10 @@ pub(super) struct Reconciler {
     step: Step,
     /// Why the next plan is due; `None` when nothing has changed since the last.
     due: Option<Cause>,
-    /// Whether the kernel was level with `desired` at some time: what differs afterwards is drift.
+    /// Whether the kernel was level with `desired`, but for what it refuses: what differs afterwards is drift.
     level: bool,
+    /// Whether it was so without any refusal.
+    complete: bool,
     observe_at: Instant,
     unreadable: Option<String>,
     pub(super) counts: ReconcileCounts,
@@ -79,6 +81,7 @@ impl Reconciler {
             step: Step::Idle,
             due: Some(Cause::Start),
             level: false,
+            complete: false,
             observe_at: now + OBSERVE_EVERY,
             unreadable: None,
             counts: ReconcileCounts::default(),
@@ -110,7 +113,7 @@ impl Reconciler {
     pub(super) fn desire(&mut self, desired: Tables, cause: Cause) {
         if desired != self.desired {
             self.desired = desired;
-            self.level = false;
+            (self.level, self.complete) = (false, false);
             self.due = Some(self.due.map_or(cause, |due| if due == Cause::Start { due } else { cause }));
         }
     }
@@ -149,6 +152,7 @@ impl Reconciler {
             self.reached_level(now);
             return None;
         }
+        self.complete = false;
         self.note_drift(&planned);
         let changes: Vec<Change> =
             planned.into_iter().filter(|change| self.backoff.allows(change, now)).collect();
@@ -161,22 +165,25 @@ impl Reconciler {
     }
 
     fn reached_level(&mut self, now: Instant) {
-        if !self.level {
+        if !self.complete {
             self.counts.passes_ok += 1;
         }
-        self.level = true;
+        (self.level, self.complete) = (true, true);
         self.counts.last_success = Some(now);
     }
 
-    /// What differs from a table that was already level is somebody else's doing.
+    /// What differs from a table that was already level is somebody else's doing. What the kernel refuses differs anyway.
     fn note_drift(&mut self, planned: &[Change]) {
-        if !std::mem::replace(&mut self.level, false) {
+        let changes: Vec<Change> =
+            planned.iter().filter(|change| !self.backoff.concerns(change)).cloned().collect();
+        let was_level = std::mem::replace(&mut self.level, changes.is_empty());
+        if !was_level || changes.is_empty() {
             return;
         }
-        for change in planned {
+        for change in &changes {
             *self.counts.drift.entry(change.table()).or_default() += 1;
         }
-        self.events.push(Event::Drift { changes: planned.to_vec() });
+        self.events.push(Event::Drift { changes });
     }
 
     /// Takes an observation; the record if it must be written anew.

@@ -28,13 +28,23 @@ impl Backoff {
     /// Whether `change` may be tried now: neither its object nor the service that it belongs to is waiting.
     #[must_use]
     pub fn allows(&self, change: &Change, now: Instant) -> bool {
-        let waits = |object: &Object| self.refused.get(object).is_some_and(|refusal| refusal.until > now);
+        !self.of(change).any(|refusal| refusal.until > now)
+    }
+
+    /// Whether `change` is about something that was refused, waiting or due.
+    #[must_use]
+    pub fn concerns(&self, change: &Change) -> bool {
+        self.of(change).next().is_some()
+    }
+
+    /// The refusals that hold up `change`: its object's, and that of the service that it belongs to.
+    fn of(&self, change: &Change) -> impl Iterator<Item = &Refusal> {
         let object = change.object();
         let service = match &object {
             Object::Destination(service, _) => Some(Object::Service(*service)),
             _ => None,
         };
-        !waits(&object) && !service.as_ref().is_some_and(waits)
+        std::iter::once(object).chain(service).filter_map(|object| self.refused.get(&object))
     }
 
     /// Takes a refusal; true if it is news: the object's first, or in other words than before.
@@ -43,6 +53,11 @@ impl Backoff {
         let news = before.is_none_or(|refusal| refusal.message != message);
         let wait = before.map_or(FIRST, |refusal| (refusal.wait * 2).min(LONGEST));
         let refusal = Refusal { wait, until: now + wait, message: message.to_owned() };
+        // Its destinations wait with it from now on: one that is due alone would have the director try nothing, at once.
+        if let Object::Service(refused) = object {
+            self.refused
+                .retain(|other, _| !matches!(other, Object::Destination(service, _) if *service == refused));
+        }
         self.refused.insert(object, refusal);
         news
     }
@@ -90,6 +105,19 @@ mod tests {
         assert!(backoff.refused(change.object(), "another no", now), "other words are news");
         assert!(backoff.accepted(&change.object()));
         assert!(!backoff.accepted(&change.object()));
+    }
+
+    #[test]
+    fn a_refused_service_waits_for_its_destinations_too() {
+        let service = crate::desired::fixtures::tcp("192.0.2.1", 80);
+        let key = crate::model::DestinationKey { address: [192, 0, 2, 2].into(), port: 80 };
+        let change = Change::RemoveDestination { service, key };
+        let mut backoff = Backoff::default();
+        backoff.refused(change.object(), "no", Instant::ZERO);
+        let later = backoff.next().expect("it waits");
+        backoff.refused(Object::Service(service), "no", later);
+        assert!(backoff.next().expect("the service waits") > later, "nothing is due before the service");
+        assert!(backoff.concerns(&change) && !backoff.allows(&change, later));
     }
 
     #[test]
