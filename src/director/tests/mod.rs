@@ -89,6 +89,23 @@ fn drift_is_counted_and_repaired_within_one_observation() {
     assert!(world.events.iter().any(|event| matches!(event, Event::Drift { changes } if changes.len() == 1)));
 }
 
+/// One entry that the kernel never takes must not make the director blind to what others do.
+#[test]
+fn drift_is_counted_beside_a_refused_change_too() {
+    let mut world = World::fresh(dr());
+    world.refuse = |change| matches!(change, Change::AddDestination { key, .. } if key.address == ip(TWO));
+    world.run_for(seconds(10));
+    assert!(
+        world.core.reconciler.counts.drift.is_empty(),
+        "a refused change is no drift, however often tried"
+    );
+    world.kernel_edit(|found| found.weight = 7);
+    world.run_for(OBSERVE_EVERY + KERNEL_TAKES * 4);
+    assert_eq!(world.core.reconciler.counts.drift.values().sum::<u64>(), 1);
+    let drift = |event: &&Event| matches!(event, Event::Drift { changes } if changes.len() == 1);
+    assert_eq!(world.events.iter().filter(drift).count(), 1);
+}
+
 #[test]
 fn a_decision_is_not_drift() {
     let mut world = World::fresh(dr());

@@ -114,20 +114,23 @@ fn a_missing_interface_holds_up_nothing_else_and_heals() {
     });
 }
 
+/// The odd destination is the broadcast address of a network, until that network is another.
 #[test]
 fn a_refused_destination_is_explained_and_holds_up_nothing_else() {
     let host = Lone::new();
-    let pool = "  odd: {virtual_services: [tcp://192.168.101.100:81], real_servers: [192.168.101.255, 192.168.101.111]}\n";
+    host.machine.ip("link add eth1 type dummy\naddr add 10.9.0.1/24 dev eth1\nlink set eth1 up");
+    let pool = "  odd: {virtual_services: [tcp://192.168.101.100:81], real_servers: [10.9.0.255, 192.168.101.111]}\n";
     let director = host.start(&policy("", pool));
     assert!(web_is_there(&host));
     assert!(has(&host, "-a -t 192.168.101.100:81 -r 192.168.101.111:81 -g -w 1"));
-    let line = logged(&director, "cannot add destination 192.168.101.255:81");
+    let line = logged(&director, "cannot add destination 10.9.0.255:81");
     assert!(line.contains("Invalid argument") && line.contains("broadcast"), "{line}");
-    assert_eq!(director.metric("tandem_pool_up{pool=\"odd\"}"), Some(1.0));
-    // The address is broadcast no longer: the kernel takes it.
-    host.machine.ip("addr del 192.168.101.200/24 dev eth0\naddr add 192.168.100.200/22 dev eth0");
+    host.machine.ipvsadm("-D -t 192.168.101.100:80");
+    until_true("repair of what is accepted", Duration::from_secs(5), || web_is_there(&host));
+    logged(&director, "drift, repaired by: + service tcp://192.168.101.100:80");
+    host.machine.ip("addr del 10.9.0.1/24 dev eth1\naddr add 10.9.0.1/16 dev eth1");
     until_true("healed destination", HEAL_LIMIT, || {
-        has(&host, "-a -t 192.168.101.100:81 -r 192.168.101.255:81 -g -w 1")
+        has(&host, "-a -t 192.168.101.100:81 -r 10.9.0.255:81 -g -w 1")
     });
 }
 
