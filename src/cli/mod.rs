@@ -62,9 +62,16 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
     }
 }
 
-/// The policy of `file`; every problem is printed. `None` when it is refused.
+/// The policy of `file`; every problem is printed, and what this host's routes say of it. `None` when it is refused.
 fn load(file: &Path, err: &mut dyn Write) -> anyhow::Result<Option<Policy>> {
-    let loaded = policy::load(file, &Disk);
+    let mut loaded = policy::load(file, &Disk);
+    if let Some(policy) = &loaded.policy {
+        let asked = policy::addresses_of_interest(policy, &loaded.places);
+        // Advice is never in the way: a host that does not answer gives none.
+        if let Ok(facts) = kernel::host_facts(&asked) {
+            loaded.add_advice(&facts);
+        }
+    }
     for diagnostic in &loaded.diagnostics {
         write!(err, "{}", policy::render(diagnostic, &loaded.sources, colour()))?;
     }

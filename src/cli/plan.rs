@@ -2,9 +2,9 @@
 
 use super::ExitStatus;
 use crate::director::core::{Beginning, Core};
-use crate::director::run::addresses;
+use crate::director::host_look::addresses;
 use crate::director::state_directory::StateDirectory;
-use crate::kernel::{Kernel, LinuxKernel, epoch};
+use crate::kernel::{Kernel, LinuxKernel, complete, epoch, host_facts};
 use crate::model::Policy;
 use crate::reconcile::{self, Change, Verb};
 use crate::time::Instant;
@@ -43,8 +43,8 @@ fn changes(
         writeln!(err, "warning: {warning}").ok();
     };
     let owned = StateDirectory::peek(state).load(&epoch()?, &mut complain);
-    let host = kernel.host(&addresses(&policy))?;
-    let observed = kernel.observe(&Core::first_scope(&policy, &host, &owned))?;
+    let host = host_facts(&addresses(&policy))?;
+    let observed = complete(kernel.observe(&Core::first_scope(&policy, &host, &owned))?)?;
     let beginning = Beginning {
         policy,
         host,

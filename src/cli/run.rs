@@ -3,7 +3,7 @@
 use super::ExitStatus;
 use crate::director::run::{Parts, run as run_director};
 use crate::director::state_directory::StateDirectory;
-use crate::kernel::{LinuxKernel, epoch};
+use crate::kernel::{LinuxKernel, epoch, host_facts};
 use crate::model::Policy;
 use crate::probe::MOST_IN_FLIGHT;
 use anyhow::Context as _;
@@ -31,7 +31,7 @@ pub(super) fn run(policy: Policy, state: &Path) -> anyhow::Result<ExitStatus> {
     let seed = seed(&epoch);
     let result = runtime.block_on(async {
         let stop = stop_requested()?;
-        run_director(Parts { policy, kernel, state, epoch, seed }, stop).await?;
+        run_director(Parts { policy, kernel, state, ask_host: host_facts, epoch, seed }, stop).await?;
         anyhow::Ok(ExitStatus::Done)
     });
     // A probe that hangs in the resolver or in a blocking read must not hold up the end.

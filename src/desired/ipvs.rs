@@ -30,7 +30,7 @@ fn add_destination(tables: &mut Tables, pool: &Pool, service: ServiceKey, server
         (false, OnFailure::Remove) => return,
     };
     let key = destination_key(service, server);
-    if weight != server.weight {
+    if weight != server.weight && builds_table_at_entry(pool, service) {
         tables.entry_weights.insert((service, key), server.weight);
     }
     let destination =
@@ -38,6 +38,13 @@ fn add_destination(tables: &mut Tables, pool: &Pool, service: ServiceKey, server
     if let Some(entry) = tables.services.get_mut(&service) {
         entry.destinations.insert(key, destination);
     }
+}
+
+/// Whether the service's scheduler gives out its slots by the weight that a destination had last above 0 (`mh`): there one
+/// that enters at weight 0 would own none.
+fn builds_table_at_entry(pool: &Pool, key: ServiceKey) -> bool {
+    let service = pool.services.iter().find(|service| service.key == key);
+    service.is_some_and(|service| service.config.scheduler.0 == "mh")
 }
 
 /// Identity of `server` inside `service`. Without a port of its own it has the service's, and behind a mark or "every

@@ -40,6 +40,9 @@ fn a_server_that_is_down_leaves_the_table_or_stays_with_weight_zero() {
     assert_eq!(tables_removed.services[&tcp(VIP, 80)].destinations.len(), 1);
 
     pool.on_failure = OnFailure::Quiesce;
+    let rr = policy([pool.clone()]);
+    assert!(tables(&rr, &host(&rr), down).entry_weights.is_empty(), "only mh looks at the weight at entry");
+    pool.services = vec![service(tcp(VIP, 80), "mh")];
     let quiesced = policy([pool]);
     let tables_quiesced = tables(&quiesced, &host(&quiesced), down);
     let found = &tables_quiesced.services[&tcp(VIP, 80)].destinations[&key("192.168.101.110", 80)];

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Taken over from the table.
 pub(super) struct Adoption {
-    /// Servers that were in rotation.
+    /// Servers that are up from the start: they were in rotation, or are new and their pool says `initial: up`.
     pub(super) servers: BTreeSet<ServerId>,
     /// What is known of each target, from all the servers that it decides on.
     pub(super) starts: BTreeMap<TargetKey, Start>,
@@ -36,9 +36,13 @@ impl Adoption {
         if in_rotation {
             self.servers.insert(id(pool, server));
         }
-        let start = match (in_rotation || pool.initial == Initial::Up, weights.is_empty()) {
+        let start = match (in_rotation, weights.is_empty()) {
             (true, _) => Start::Up,
             (false, false) => Start::Failed,
+            (false, true) if pool.initial == Initial::Up && !served(pool, observed) => {
+                self.servers.insert(id(pool, server));
+                Start::Up
+            }
             (false, true) => Start::Down,
         };
         if let Some(target) = server.check.clone() {
@@ -46,6 +50,13 @@ impl Adoption {
             *known = stronger(*known, start);
         }
     }
+}
+
+/// Whether the pool had servers before us. One that is missing from among them was taken out, or is new: `initial: up` must
+/// not bring back the dead at each restart, so it joins after its first success all the same.
+fn served(pool: &Pool, observed: &Observed) -> bool {
+    let found = pool.services.iter().filter_map(|service| observed.services.get(&service.key));
+    found.into_iter().any(|service| !service.destinations.is_empty())
 }
 
 /// The weights that a server has in the services of its pool, as far as it is there.

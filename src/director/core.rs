@@ -16,8 +16,7 @@ use crate::desired::{self, Standing};
 use crate::health::{Input as HealthInput, ProbeId, Start};
 use crate::kernel::KernelError;
 use crate::model::{
-    Failure, HostFacts, Initial, Observed, OnStop, Outcome, Policy, Pool, RealServer, Scope, Tables,
-    TargetKey,
+    Failure, HostFacts, Observed, OnStop, Outcome, Policy, Pool, RealServer, Scope, Tables, TargetKey,
 };
 use crate::reconcile::{self, Ownership};
 use crate::time::Instant;
@@ -77,7 +76,7 @@ pub struct Core {
     pub(super) targets: Targets,
     /// The servers that each target decides on.
     users: BTreeMap<TargetId, Vec<ServerId>>,
-    /// Servers that were in the table at the start: they stay until a check fails them.
+    /// Servers that are up from the start: they stay until a check fails them.
     adopted: BTreeSet<ServerId>,
     obstacles: Obstacles,
     /// Targets whose last probe could not be made on this host, and why.
@@ -158,8 +157,7 @@ impl Core {
             }
             Input::Observed { at, result } => {
                 self.now = at;
-                let record = self.reconciler.observe(result, at);
-                self.outputs.extend(record.map(Output::Record));
+                self.reconciler.observe(result, at);
             }
             Input::Applied { at, took, results } => {
                 self.now = at;
@@ -183,15 +181,18 @@ impl Core {
             return output;
         }
         self.decide();
+        let record = self.reconciler.take_record();
         let work = self.reconciler.poll(self.now);
         let events = std::mem::take(&mut self.reconciler.events);
         self.tell(events);
+        self.outputs.extend(record.map(Output::Record));
         self.outputs.extend(work.map(Output::Kernel));
         if let Some(output) = self.outputs.pop_front() {
             return output;
         }
-        if self.stopping && self.reconciler.is_quiet() {
-            return Output::Stopped;
+        if self.stopping && self.nothing_left() {
+            self.reconciler.settle_record();
+            return self.reconciler.take_record().map_or(Output::Stopped, Output::Record);
         }
         let deadlines = [self.reconciler.deadline(), self.targets.deadline().filter(|_| !self.stopping)];
         Output::Wait { deadline: deadlines.into_iter().flatten().min() }
@@ -202,7 +203,10 @@ impl Core {
     ///
     /// # Errors
     /// A sentence that says what is still awaited.
-    pub fn readiness(&self) -> Result<(), String> {
+    pub fn readiness(&self, now: Instant) -> Result<(), String> {
+        if let Some(took) = self.reconciler.hangs_for(now) {
+            return Err(format!("the kernel has not answered for {} s", took.as_secs()));
+        }
         if !self.reconciler.is_applied() {
             return Err("the tables have not been applied yet".to_owned());
         }
@@ -220,6 +224,12 @@ impl Core {
     #[must_use]
     pub fn is_applied(&self) -> bool {
         self.reconciler.is_applied()
+    }
+
+    /// Whether the host keeps a server out of the table.
+    #[must_use]
+    pub fn has_obstacles(&self) -> bool {
+        !self.obstacles.is_empty()
     }
 
     /// Servers that are in no table because no probe has passed yet.
@@ -242,7 +252,7 @@ impl Core {
     /// before the first verdict each server stands as its own pool says.
     pub(super) fn standing(&self, pool: &Pool, server: &RealServer) -> Standing {
         let Some(target) = self.target_of(server) else { return Standing::Up };
-        let trusted = || pool.initial == Initial::Up || self.adopted.contains(&id(pool, server));
+        let trusted = || self.adopted.contains(&id(pool, server));
         let up = target.machine.is_up() && (target.machine.is_settled() || trusted());
         if up { Standing::Up } else { Standing::Down }
     }
@@ -278,6 +288,14 @@ impl Core {
         let (target, reason) = (target.key.clone(), reason.clone());
         if self.unprobed.insert(id, reason.clone()).as_ref() != Some(&reason) {
             self.tell([Event::NotProbed { target, reason }]);
+        }
+    }
+
+    /// Whether everything is as it shall be left behind. What is kept needs only that no work is cut off.
+    fn nothing_left(&self) -> bool {
+        match self.policy.on_stop {
+            OnStop::Keep => self.reconciler.is_idle(),
+            OnStop::Remove => self.reconciler.is_done(),
         }
     }
 
@@ -317,8 +335,10 @@ impl Core {
     fn count_pools(&mut self) {
         let serves = |pool: &Pool| pool.servers.iter().any(|server| self.effective_weight(pool, server) > 0);
         let up: Vec<_> = self.policy.pools.iter().map(|(name, pool)| (name.clone(), serves(pool))).collect();
-        for (name, up) in up {
-            self.statistics.pool(&name, up);
+        for (pool, up) in up {
+            if self.statistics.pool(&pool, up) {
+                self.tell([Event::Pool { pool, up }]);
+            }
         }
     }
 

@@ -23,8 +23,12 @@ pub enum Event {
     Refused { object: Object, message: String },
     /// A refused object was accepted at last.
     Accepted { object: Object },
-    /// The kernel could not be read; told once for each message.
+    /// A table of the kernel could not be read; told once for each message.
     Unreadable { message: String },
+    /// All tables can be read again.
+    Readable,
+    /// A pool got its first server that serves, or lost the last.
+    Pool { pool: PoolName, up: bool },
     /// A server that is up cannot be used for a reason of the host's, or can again.
     Obstructed { pool: PoolName, server: Arc<str>, obstructed: bool },
 }

@@ -5,14 +5,12 @@ use super::error::RunError;
 use super::reconciler::Work;
 use super::state_directory::StateDirectory;
 use crate::kernel::{Kernel, KernelError};
-use crate::model::{HostFacts, Observed, Scope};
+use crate::model::{Observed, Scope};
 use crate::reconcile::Ownership;
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Jobs that may wait: one piece of work, a record and a look at the host at most; more is a bug, and waits.
+/// Jobs that may wait: one piece of work and a few records; more is a thread that no longer serves.
 const QUEUE: usize = 8;
 
 /// What the thread is asked to do.
@@ -20,8 +18,6 @@ const QUEUE: usize = 8;
 pub(super) enum Job {
     Work(Work),
     Record(Ownership),
-    /// Look up how the host reaches these addresses.
-    Host(BTreeSet<IpAddr>),
 }
 
 /// What it answers.
@@ -29,10 +25,9 @@ pub(super) enum Job {
 pub(super) enum Answer {
     Observed(Result<Observed, KernelError>),
     Applied { results: Vec<Result<(), KernelError>>, took: Duration },
-    Host(Result<HostFacts, KernelError>),
 }
 
-/// The two ends of the thread. It ends when the sender is dropped; the receiver ends when the thread does.
+/// The two ends of the thread.
 #[derive(Debug)]
 pub(super) struct KernelThread {
     pub(super) jobs: mpsc::Sender<Job>,
@@ -51,19 +46,21 @@ impl KernelThread {
         Ok(Self { jobs, answers })
     }
 
-    /// Looks at the host. Only before the loop runs: it takes the next answer for its own.
-    pub(super) async fn host(&mut self, addresses: BTreeSet<IpAddr>) -> Result<HostFacts, RunError> {
-        match self.ask(Job::Host(addresses)).await? {
-            Answer::Host(result) => Ok(result?),
-            Answer::Observed(_) | Answer::Applied { .. } => Err(RunError::KernelThreadEnded),
-        }
-    }
-
     /// Observes the tables. Only before the loop runs.
     pub(super) async fn observe(&mut self, scope: Scope) -> Result<Observed, RunError> {
         match self.ask(Job::Work(Work::Observe(scope))).await? {
             Answer::Observed(result) => Ok(result?),
-            Answer::Host(_) | Answer::Applied { .. } => Err(RunError::KernelThreadEnded),
+            Answer::Applied { .. } => Err(RunError::KernelThreadEnded),
+        }
+    }
+
+    /// Lets the thread finish what it was given, within `limit`: the last record must be on disk.
+    pub(super) async fn finish(mut self, limit: Duration) {
+        drop(self.jobs);
+        // The receiver ends when the thread does.
+        let drained = async { while self.answers.recv().await.is_some() {} };
+        if tokio::time::timeout(limit, drained).await.is_err() {
+            tracing::error!("the kernel or the disk does not answer; leaving all the same");
         }
     }
 
@@ -103,7 +100,6 @@ impl Worker {
                 self.save(&record);
                 None
             }
-            Job::Host(addresses) => Some(Answer::Host(self.kernel.host(&addresses))),
         }
     }
 

@@ -37,6 +37,11 @@ pub(super) fn tell(event: &Event) {
         Event::Refused { object, message } => error!(%object, "{message}; tried again with increasing waits"),
         Event::Accepted { object } => info!(%object, "accepted after it had been refused"),
         Event::Unreadable { message } => error!("cannot read the kernel's tables: {message}"),
+        Event::Readable => info!("all of the kernel's tables can be read again"),
+        Event::Pool { pool, up: true } => info!(%pool, "the pool serves"),
+        Event::Pool { pool, up: false } => {
+            error!(%pool, "the pool is DOWN: no server of it takes connections")
+        }
         Event::Obstructed { pool, server, obstructed: true } => warn!(
             %pool, %server,
             "not used: DR needs the real server on the director's own link, and the route leads through a gateway"

@@ -9,6 +9,7 @@ pub mod core;
 pub mod error;
 pub mod event;
 pub mod histogram;
+pub mod host_look;
 mod kernel_thread;
 mod log;
 mod obstacles;

@@ -14,6 +14,10 @@ pub(super) struct Obstacles {
 }
 
 impl Obstacles {
+    pub(super) fn is_empty(&self) -> bool {
+        self.servers.is_empty()
+    }
+
     /// Looks anew; what changed since the last look.
     pub(super) fn look(&mut self, policy: &Policy, host: &HostFacts) -> Vec<Event> {
         let mut servers = BTreeSet::new();

@@ -25,7 +25,7 @@ impl Core {
             taken_at,
             epoch,
             policy_generation: FIRST_GENERATION,
-            readiness: self.readiness(),
+            readiness: self.readiness(taken_at),
             per_server: self.policy.metrics.per_server,
             pools: self.policy.pools.values().map(|pool| self.pool_snapshot(pool)).collect(),
             checks: self.check_snapshots(),

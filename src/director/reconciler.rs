@@ -1,8 +1,9 @@
 //! Keeps the kernel's tables level with the desired ones: when to look, when to change, what was drift. Pure.
 //!
-//! One piece of work is under way at a time. A new desired table is planned against the last observation, brought forward
-//! by what was applied since, so that a verdict reaches the kernel without a dump; every [`OBSERVE_EVERY`] the whole table
-//! is observed and compared again, which corrects that picture and finds drift.
+//! One piece of work is under way at a time. A new desired table is planned against the picture: the last observation,
+//! brought forward by what was applied since, so that a verdict reaches the kernel without a dump. Every [`OBSERVE_EVERY`]
+//! the whole table is observed and compared again, which corrects the picture. What the kernel then needs and the picture
+//! did not is drift: somebody else's doing.
 
 use super::event::{Cause, Event};
 use crate::kernel::KernelError;
@@ -16,6 +17,10 @@ use std::time::Duration;
 pub const OBSERVE_EVERY: Duration = Duration::from_secs(2);
 /// After a refusal the picture may be wrong; it is taken anew this soon.
 const OBSERVE_AFTER_REFUSAL: Duration = Duration::from_millis(200);
+/// Retries are never closer than this.
+const RETRY_EVERY: Duration = Duration::from_millis(100);
+/// Work that takes longer says that the kernel, or the disk under the record, hangs.
+const LONGEST_WORK: Duration = Duration::from_secs(10);
 
 /// Work for the kernel thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +36,7 @@ pub enum Work {
 /// What was done so far: the numbers of the `tandem_reconcile_*` and `tandem_drift_total` families.
 #[derive(Clone, Debug, Default)]
 pub struct ReconcileCounts {
-    /// Passes that applied everything, and passes with a refusal.
+    /// Passes that reached the desired tables, and passes with a refusal.
     pub passes_ok: u64,
     pub passes_failed: u64,
     /// Accepted changes by [`Change::kind`].
@@ -46,47 +51,56 @@ pub struct ReconcileCounts {
 #[derive(Debug)]
 enum Step {
     Idle,
-    Observing,
-    Applying { cause: Cause, changes: Vec<Change> },
+    Observing { since: Instant },
+    Applying { since: Instant, cause: Cause, changes: Vec<Change> },
 }
 
 #[derive(Debug)]
 pub(super) struct Reconciler {
     desired: Tables,
+    /// The picture.
     observed: Observed,
+    /// What the picture covers.
+    seen: Scope,
     owned: Ownership,
+    /// Whether `owned` must be written though no change is due.
+    unwritten: bool,
     backoff: Backoff,
     step: Step,
     /// Why the next plan is due; `None` when nothing has changed since the last.
     due: Option<Cause>,
-    /// Whether the kernel was level with `desired` at some time: what differs afterwards is drift.
+    /// When refused changes are tried again.
+    retry_at: Option<Instant>,
+    /// Whether the kernel was level with `desired` since that last changed.
     level: bool,
     observe_at: Instant,
-    unreadable: Option<String>,
+    unreadable: BTreeSet<String>,
     pub(super) counts: ReconcileCounts,
     pub(super) events: Vec<Event>,
 }
 
 impl Reconciler {
     /// With the picture that was observed at the start.
-    pub(super) fn new(desired: Tables, observed: Observed, owned: Ownership, now: Instant) -> Self {
-        let owned = owned.after(&desired, &observed);
+    pub(super) fn new(desired: Tables, observed: Observed, found: Ownership, now: Instant) -> Self {
+        let owned = found.after(&desired, &observed);
         Self {
+            seen: scope(&desired, &owned),
+            unwritten: owned != found,
             desired,
             observed,
             owned,
             backoff: Backoff::default(),
             step: Step::Idle,
             due: Some(Cause::Start),
+            retry_at: None,
             level: false,
             observe_at: now + OBSERVE_EVERY,
-            unreadable: None,
+            unreadable: BTreeSet::new(),
             counts: ReconcileCounts::default(),
             events: Vec::new(),
         }
     }
 
-    /// The picture: the last observation, brought forward.
     pub(super) const fn observed(&self) -> &Observed {
         &self.observed
     }
@@ -101,9 +115,27 @@ impl Reconciler {
         matches!(self.step, Step::Idle)
     }
 
-    /// Whether nothing is under way or due.
-    pub(super) const fn is_quiet(&self) -> bool {
-        matches!(self.step, Step::Idle) && self.due.is_none()
+    /// Whether nothing is under way, due, or waiting to be tried again.
+    pub(super) const fn is_done(&self) -> bool {
+        self.is_idle() && self.due.is_none() && self.counts.pending == 0
+    }
+
+    /// How long the work under way has taken, if that is too long.
+    pub(super) fn hangs_for(&self, now: Instant) -> Option<Duration> {
+        let (Step::Observing { since } | Step::Applying { since, .. }) = self.step else { return None };
+        Some(now.saturating_since(since)).filter(|took| *took > LONGEST_WORK)
+    }
+
+    /// Brings the record up to the picture: a director that has taken everything back owns nothing any more.
+    pub(super) fn settle_record(&mut self) {
+        let owned = self.owned.after(&self.desired, &self.observed);
+        self.unwritten |= owned != self.owned;
+        self.owned = owned;
+    }
+
+    /// The record, if it must be written though no change is due.
+    pub(super) fn take_record(&mut self) -> Option<Ownership> {
+        std::mem::take(&mut self.unwritten).then(|| self.owned.clone())
     }
 
     /// Takes a newly computed desired table.
@@ -111,114 +143,120 @@ impl Reconciler {
         if desired != self.desired {
             self.desired = desired;
             self.level = false;
-            self.due = Some(self.due.map_or(cause, |due| if due == Cause::Start { due } else { cause }));
+            self.due = Some(self.due.filter(|due| *due == Cause::Start).unwrap_or(cause));
         }
     }
 
     /// The next piece of work, if one is due and none is under way.
     pub(super) fn poll(&mut self, now: Instant) -> Option<Work> {
-        if !matches!(self.step, Step::Idle) {
+        if !self.is_idle() {
             return None;
         }
-        if self.due.is_none() && self.backoff.next().is_some_and(|next| next <= now) {
-            self.due = Some(Cause::Repair);
+        if self.observe_at <= now || !self.picture_is_complete() {
+            self.seen = scope(&self.desired, &self.owned);
+            self.step = Step::Observing { since: now };
+            return Some(Work::Observe(self.seen.clone()));
         }
-        if let Some(work) = self.due.take().and_then(|cause| self.plan(cause, now)) {
-            return Some(work);
+        if self.retry_at.is_some_and(|retry_at| retry_at <= now) {
+            self.due.get_or_insert(Cause::Repair);
         }
-        if self.observe_at > now {
-            return None;
-        }
-        self.step = Step::Observing;
-        Some(Work::Observe(scope(&self.desired, &self.owned)))
+        self.due.take().and_then(|cause| self.plan(cause, now))
+    }
+
+    /// Whether the picture covers everything that is desired now: a setting of a new device was never looked at.
+    fn picture_is_complete(&self) -> bool {
+        let sysctls = self.desired.sysctls.keys().all(|sysctl| self.seen.sysctls.contains(sysctl));
+        sysctls && self.desired.addresses.is_subset(&self.seen.addresses)
     }
 
     /// When [`Self::poll`] may have work without another input.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match self.step {
-            Step::Idle => Some(self.backoff.next().map_or(self.observe_at, |next| next.min(self.observe_at))),
-            Step::Observing | Step::Applying { .. } => None,
-        }
+        let at = self.retry_at.map_or(self.observe_at, |retry_at| retry_at.min(self.observe_at));
+        self.is_idle().then_some(at)
     }
 
     fn plan(&mut self, cause: Cause, now: Instant) -> Option<Work> {
         let planned = plan(&self.desired, &self.observed, &self.owned);
         self.backoff.keep_only(&planned);
         self.counts.pending = planned.len();
+        self.retry_at = self.backoff.next().map(|next| next.max(now + RETRY_EVERY));
         if planned.is_empty() {
             self.reached_level(now);
             return None;
         }
-        self.note_drift(&planned);
-        let changes: Vec<Change> =
-            planned.into_iter().filter(|change| self.backoff.allows(change, now)).collect();
+        self.level = false;
+        let exists = |service: &ServiceKey| self.observed.services.contains_key(service);
+        let allowed = |change: &Change| self.backoff.allows(change, now, exists);
+        let changes: Vec<Change> = planned.into_iter().filter(allowed).collect();
         if changes.is_empty() {
             return None;
         }
         self.owned = self.owned.before(&self.desired, &changes);
-        self.step = Step::Applying { cause, changes: changes.clone() };
+        self.step = Step::Applying { since: now, cause, changes: changes.clone() };
         Some(Work::Apply { record: self.owned.clone(), changes })
     }
 
     fn reached_level(&mut self, now: Instant) {
-        if !self.level {
+        if !std::mem::replace(&mut self.level, true) {
             self.counts.passes_ok += 1;
         }
-        self.level = true;
         self.counts.last_success = Some(now);
     }
 
-    /// What differs from a table that was already level is somebody else's doing.
-    fn note_drift(&mut self, planned: &[Change]) {
-        if !std::mem::replace(&mut self.level, false) {
-            return;
-        }
-        for change in planned {
-            *self.counts.drift.entry(change.table()).or_default() += 1;
-        }
-        self.events.push(Event::Drift { changes: planned.to_vec() });
-    }
-
-    /// Takes an observation; the record if it must be written anew.
-    pub(super) fn observe(
-        &mut self,
-        result: Result<Observed, KernelError>,
-        now: Instant,
-    ) -> Option<Ownership> {
+    /// Takes an observation.
+    pub(super) fn observe(&mut self, result: Result<Observed, KernelError>, now: Instant) {
         self.step = Step::Idle;
         self.observe_at = now + OBSERVE_EVERY;
         match result {
-            Ok(observed) => self.take_picture(observed),
-            Err(error) => {
-                self.counts.passes_failed += 1;
-                if self.unreadable.as_ref() != Some(&error.message) {
-                    self.events.push(Event::Unreadable { message: error.message.clone() });
-                }
-                self.unreadable = Some(error.message);
-                None
+            Ok(observed) => {
+                self.note_unreadable(observed.unreadable.iter().map(|(_, why)| why.clone()).collect());
+                self.take_picture(observed);
             }
+            Err(error) => self.note_unreadable([error.message].into()),
         }
     }
 
-    fn take_picture(&mut self, observed: Observed) -> Option<Ownership> {
-        self.unreadable = None;
+    /// Tells what cannot be read, once, and when all can be read again.
+    fn note_unreadable(&mut self, unreadable: BTreeSet<String>) {
+        let news = unreadable.difference(&self.unreadable);
+        self.events.extend(news.map(|message| Event::Unreadable { message: message.clone() }));
+        if unreadable.is_empty() && !self.unreadable.is_empty() {
+            self.events.push(Event::Readable);
+        }
+        self.counts.passes_failed += u64::from(!unreadable.is_empty());
+        self.unreadable = unreadable;
+    }
+
+    fn take_picture(&mut self, mut observed: Observed) {
+        observed.fill_in(&self.observed);
+        let expected = plan(&self.desired, &self.observed, &self.owned);
         self.observed = observed;
+        self.settle_record();
         self.due.get_or_insert(Cause::Repair);
-        let owned = self.owned.after(&self.desired, &self.observed);
-        (owned != self.owned).then(|| {
-            self.owned = owned.clone();
-            owned
-        })
+        self.note_drift(&expected);
+    }
+
+    fn note_drift(&mut self, expected: &[Change]) {
+        let expected: BTreeSet<Object> = expected.iter().map(Change::object).collect();
+        let mut changes = plan(&self.desired, &self.observed, &self.owned);
+        changes.retain(|change| !expected.contains(&change.object()));
+        for change in &changes {
+            *self.counts.drift.entry(change.table()).or_default() += 1;
+        }
+        if !changes.is_empty() {
+            self.events.push(Event::Drift { changes });
+        }
     }
 
     /// Takes the results of the changes under way, one for each.
     pub(super) fn applied(&mut self, results: Vec<Result<(), KernelError>>, now: Instant) {
         let step = std::mem::replace(&mut self.step, Step::Idle);
-        let Step::Applying { cause, changes } = step else { return };
+        let Step::Applying { cause, changes, .. } = step else { return };
         let mut accepted = Vec::new();
         let mut refused_services = BTreeSet::new();
         let planned = changes.len();
         for (change, result) in changes.into_iter().zip(results) {
+            self.owned.answered(&change, result.is_ok());
             match result {
                 Ok(()) => {
                     self.accepted(&change);
@@ -231,6 +269,7 @@ impl Reconciler {
             self.counts.passes_failed += 1;
             self.observe_at = self.observe_at.min(now + OBSERVE_AFTER_REFUSAL);
         }
+        // Only a listing right behind it tells how nft says what we said.
         if accepted.iter().any(|change| matches!(change, Change::ReplaceRuleset { .. })) {
             self.observe_at = now;
         }
@@ -248,7 +287,7 @@ impl Reconciler {
         }
     }
 
-    /// A service that is refused takes its destinations with it: one message is enough.
+    /// A service that cannot go in takes its destinations with it: one message is enough.
     fn refused(
         &mut self,
         change: &Change,
@@ -257,11 +296,11 @@ impl Reconciler {
         now: Instant,
     ) {
         let object = change.object();
-        match &object {
-            Object::Service(service) => {
+        match (change, &object) {
+            (Change::AddService { service, .. }, _) => {
                 refused_services.insert(*service);
             }
-            Object::Destination(service, _) if refused_services.contains(service) => return,
+            (_, Object::Destination(service, _)) if refused_services.contains(service) => return,
             _ => {}
         }
         if self.backoff.refused(object.clone(), &error.message, now) {

@@ -6,28 +6,30 @@
 use super::clock::Clock;
 use super::core::{Beginning, Core, Input, Output};
 use super::error::RunError;
+use super::host_look::{AskHost, HostLook};
 use super::kernel_thread::{Answer, Job, KernelThread};
 use super::log;
 use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::state_directory::StateDirectory;
 use super::targets::TargetId;
 use crate::health::ProbeId;
-use crate::kernel::Kernel;
-use crate::model::{CheckName, Policy};
+use crate::kernel::{Kernel, KernelError, complete};
+use crate::model::{CheckName, HostFacts, Policy};
 use crate::probe::{MOST_IN_FLIGHT, Pool, PrepareError, Prober, Report, StartRequest, TlsProfiles};
 use crate::reconcile::Epoch;
 use crate::time::Instant;
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-/// How often the routes to the policy's addresses are looked up anew: at boot they may not exist yet.
-const LOOK_AT_HOST_EVERY: Duration = Duration::from_secs(10);
+/// The loop wakes at least this often.
+const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// A stop that has to take things back ends after this, done or not.
 const LONGEST_STOP: Duration = Duration::from_secs(10);
+/// The last record is written within this, or not at all.
+const LONGEST_FINISH: Duration = Duration::from_secs(2);
 /// Reports that are handed to the core together, at most.
 const REPORTS_AT_ONCE: usize = 1024;
 
@@ -37,6 +39,8 @@ pub struct Parts<K> {
     pub policy: Policy,
     pub kernel: K,
     pub state: StateDirectory,
+    /// How this host reaches addresses.
+    pub ask_host: AskHost,
     /// This boot and this network namespace.
     pub epoch: Epoch,
     /// Spreads the probes.
@@ -52,10 +56,8 @@ struct Loop {
     probes: Pool<ProbeKey>,
     reports: mpsc::Receiver<Report<ProbeKey>>,
     probers: BTreeMap<CheckName, Arc<Prober>>,
-    addresses: BTreeSet<IpAddr>,
+    host: HostLook,
     published: Publisher,
-    /// Whether a look at the host is under way.
-    looking: bool,
     stop_by: Option<tokio::time::Instant>,
     ready_told: bool,
 }
@@ -70,19 +72,17 @@ pub async fn run<K: Kernel + 'static>(
 ) -> Result<(), RunError> {
     let mut running = Loop::begin(parts).await?;
     let mut stop = std::pin::pin!(stop);
-    let mut look = interval(LOOK_AT_HOST_EVERY);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut publish = interval(PUBLISH_EVERY);
     publish.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let Some(deadline) = running.drain()? else { return Ok(()) };
+    while let Some(deadline) = running.drain()? {
         tokio::select! {
             () = &mut stop, if running.stop_by.is_none() => running.stop(),
             answer = running.kernel.answers.recv() => {
                 running.answered(answer.ok_or(RunError::KernelThreadEnded)?);
             }
             Some(report) = running.reports.recv() => running.reported(report),
-            _ = look.tick() => running.look_at_host()?,
+            () = sleep_until(running.host.due) => running.host.begin(),
+            Some(facts) = running.host.results.recv() => running.looked(facts),
             _ = publish.tick() => running.published.publish(&running.core, running.clock),
             () = sleep_until(deadline) => {
                 let at = running.clock.now();
@@ -90,21 +90,25 @@ pub async fn run<K: Kernel + 'static>(
             }
         }
     }
+    running.kernel.finish(LONGEST_FINISH).await;
+    Ok(())
 }
 
 impl Loop {
     /// Makes ready what can be wrong first, then looks at the kernel and adopts what is there.
     async fn begin<K: Kernel + 'static>(parts: Parts<K>) -> Result<Self, RunError> {
-        let Parts { policy, kernel, state, epoch, seed } = parts;
+        let Parts { policy, kernel, state, ask_host, epoch, seed } = parts;
         let probers = probers(&policy)?;
         let clock = Clock::start();
         let published = Publisher::serve(policy.metrics.listen, clock).await?;
-        let addresses = addresses(&policy);
+        let mut host = HostLook::new(ask_host, &policy);
+        host.begin();
+        let facts = host.results.recv().await.ok_or(RunError::KernelThreadEnded)??;
+        host.looked(false);
         let owned = state.load(&epoch, &mut |warning| tracing::warn!("{warning}"));
         let mut kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
-        let host = kernel.host(addresses.clone()).await?;
-        let observed = kernel.observe(Core::first_scope(&policy, &host, &owned)).await?;
-        let core = Core::new(Beginning { policy, host, observed, owned, seed, now: clock.now() });
+        let observed = complete(kernel.observe(Core::first_scope(&policy, &facts, &owned)).await?)?;
+        let core = Core::new(Beginning { policy, host: facts, observed, owned, seed, now: clock.now() });
         let (probes, reports) = Pool::new(MOST_IN_FLIGHT);
         Ok(Self {
             core,
@@ -113,9 +117,8 @@ impl Loop {
             probes,
             reports,
             probers,
-            addresses,
+            host,
             published,
-            looking: false,
             stop_by: None,
             ready_told: false,
         })
@@ -147,7 +150,7 @@ impl Loop {
                 None
             }
             Some(stop_by) => Some(deadline.map_or(stop_by, |deadline| deadline.min(stop_by))),
-            None => Some(deadline.unwrap_or_else(|| tokio::time::Instant::now() + LOOK_AT_HOST_EVERY)),
+            None => Some(deadline.unwrap_or_else(|| tokio::time::Instant::now() + LONGEST_SLEEP)),
         }
     }
 
@@ -169,13 +172,6 @@ impl Loop {
         match answer {
             Answer::Observed(result) => self.core.handle(Input::Observed { at, result }),
             Answer::Applied { results, took } => self.core.handle(Input::Applied { at, took, results }),
-            Answer::Host(result) => {
-                self.looking = false;
-                match result {
-                    Ok(facts) => self.core.handle(Input::Host { at, facts }),
-                    Err(error) => tracing::warn!("cannot look up routes: {error}"),
-                }
-            }
         }
     }
 
@@ -193,11 +189,13 @@ impl Loop {
         self.core.handle(Input::ProbeFinished { at, target, probe, outcome: report.outcome, lateness });
     }
 
-    fn look_at_host(&mut self) -> Result<(), RunError> {
-        if !std::mem::replace(&mut self.looking, true) {
-            self.send(Job::Host(self.addresses.clone()))?;
+    fn looked(&mut self, facts: Result<HostFacts, KernelError>) {
+        let at = self.clock.now();
+        match facts {
+            Ok(facts) => self.core.handle(Input::Host { at, facts }),
+            Err(error) => tracing::warn!("cannot look up routes: {error}"),
         }
-        Ok(())
+        self.host.looked(self.core.has_obstacles());
     }
 
     fn stop(&mut self) {
@@ -227,12 +225,4 @@ fn probers(policy: &Policy) -> Result<BTreeMap<CheckName, Arc<Prober>>, PrepareE
         Ok((name.clone(), Arc::new(prober)))
     });
     prepared.collect()
-}
-
-/// Every address whose reach matters: RIPs, and the addresses that shall be held.
-#[must_use]
-pub fn addresses(policy: &Policy) -> BTreeSet<IpAddr> {
-    let servers = policy.pools.values().flat_map(|pool| &pool.servers);
-    let held = policy.virtual_addresses.iter().map(|held| held.address.addr());
-    servers.map(|server| server.address).chain(held).collect()
 }

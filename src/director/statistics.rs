@@ -19,13 +19,14 @@ pub(super) struct ServerCounts {
 pub(super) struct PoolCounts {
     pub(super) up: bool,
     pub(super) transitions: BTreeMap<(Direction, &'static str), u64>,
-    /// The reason of the last verdict on one of its servers: what a transition is put down to.
-    last_reason: &'static str,
+    /// The reasons of the last verdicts each way on one of its servers: what a transition is put down to.
+    last_pass: &'static str,
+    last_failure: &'static str,
 }
 
 impl Default for PoolCounts {
     fn default() -> Self {
-        Self { up: false, transitions: BTreeMap::new(), last_reason: "started" }
+        Self { up: false, transitions: BTreeMap::new(), last_pass: "started", last_failure: "started" }
     }
 }
 
@@ -63,18 +64,23 @@ impl Statistics {
                 true => counts.went_up += 1,
                 false => counts.went_down += 1,
             }
-            if let Some(pool) = self.pools.get_mut(&server.0) {
-                pool.last_reason = reason;
+            match (self.pools.get_mut(&server.0), up) {
+                (Some(pool), true) => pool.last_pass = reason,
+                (Some(pool), false) => pool.last_failure = reason,
+                (None, _) => {}
             }
         }
     }
 
-    pub(super) fn pool(&mut self, name: &PoolName, up: bool) {
-        let Some(pool) = self.pools.get_mut(name) else { return };
-        if pool.up != up {
-            pool.up = up;
-            let direction = if up { Direction::Up } else { Direction::Down };
-            *pool.transitions.entry((direction, pool.last_reason)).or_default() += 1;
-        }
+    /// Takes whether a pool can serve; true if that is news.
+    pub(super) fn pool(&mut self, name: &PoolName, up: bool) -> bool {
+        let Some(pool) = self.pools.get_mut(name).filter(|pool| pool.up != up) else { return false };
+        pool.up = up;
+        let (direction, reason) = match up {
+            true => (Direction::Up, pool.last_pass),
+            false => (Direction::Down, pool.last_failure),
+        };
+        *pool.transitions.entry((direction, reason)).or_default() += 1;
+        true
     }
 }

@@ -41,7 +41,8 @@ impl Targets {
         for key in keys {
             let Some(check) = policy.checks.get(&key.check) else { continue };
             let first = now + schedule::first_probe_after(seed, &key, check.interval);
-            let machine = Machine::new(Params::from(check), start(&key), first);
+            let gap = schedule::second_probe_after(seed, &key, check.interval);
+            let machine = Machine::new(Params::from(check), start(&key), first).with_first_gap(gap);
             let id = TargetId(all.targets.len());
             all.ids.insert(key.clone(), id);
             all.targets.push(Target { key, machine, deadline: None });

@@ -145,6 +145,8 @@ impl Run {
 #[derive(Clone, Debug)]
 pub struct Machine {
     params: Params,
+    /// From the first probe to the second, where that differs from the interval.
+    first_gap: Option<Duration>,
     state: State,
     /// 0..=rise + fall - 1; up from `rise` on.
     counter: u32,
@@ -174,6 +176,7 @@ impl Machine {
         };
         Self {
             params,
+            first_gap: None,
             state: State::Waiting { due: first_probe },
             counter,
             run: Run::Successes(0),
@@ -183,6 +186,14 @@ impl Machine {
             changed_at: None,
             last: None,
         }
+    }
+
+    /// Lets the second probe follow the first after `gap` (at most an interval): from there on the cadence is kept, so that
+    /// targets whose first probes were close together are spread over the whole interval.
+    #[must_use]
+    pub fn with_first_gap(mut self, gap: Duration) -> Self {
+        self.first_gap = Some(gap.min(self.params.interval));
+        self
     }
 
     /// Takes in what happened; call [`Machine::poll`] afterwards.
@@ -225,11 +236,9 @@ impl Machine {
     fn time_passed(&mut self, at: Instant) {
         match self.state {
             State::Waiting { due } if at >= due => {
-                self.state = State::Starting {
-                    probe: ProbeId(at),
-                    give_up_at: at + self.params.timeout,
-                    next_due: self.next_due(due, at),
-                };
+                let next_due = self.next_due(due, at);
+                let give_up_at = at + self.params.timeout;
+                self.state = State::Starting { probe: ProbeId(at), give_up_at, next_due };
             }
             State::Probing { probe, lost_at, .. } if at >= lost_at => {
                 let duration = at.saturating_since(probe.0);
@@ -242,9 +251,10 @@ impl Machine {
 
     /// A start that is late by less than half an interval keeps the grid, so that lateness never adds up; a later one begins
     /// a new grid, so that starts never crowd.
-    fn next_due(&self, due: Instant, at: Instant) -> Instant {
+    fn next_due(&mut self, due: Instant, at: Instant) -> Instant {
+        let gap = self.first_gap.take().unwrap_or(self.params.interval);
         let anchor = if at.saturating_since(due) < self.params.interval / 2 { due } else { at };
-        anchor + self.params.interval
+        anchor + gap
     }
 
     fn judge(&mut self, at: Instant, outcome: Outcome) {

@@ -1,7 +1,8 @@
 //! When the first probe of each target falls: spread by a seed, so that ten thousand targets don't start at once.
 //!
 //! The offset is a function of the seed and the target alone: adding a server moves no other, and a simulation repeats.
-//! Later probes keep their distance because every machine keeps its cadence.
+//! The second probe follows after a part of the interval that is spread likewise, and from then on every machine keeps its
+//! cadence: so ten thousand targets with an interval of 10 s are a thousand probes a second, and not ten thousand in one.
 
 use crate::model::TargetKey;
 use std::net::IpAddr;
@@ -15,8 +16,19 @@ pub const SPREAD: Duration = Duration::from_secs(1);
 /// excluded.
 #[must_use]
 pub fn first_probe_after(seed: u64, target: &TargetKey, interval: Duration) -> Duration {
-    let window = u64::try_from(interval.min(SPREAD).as_micros()).unwrap_or(u64::MAX);
-    let share = (u128::from(mix(seed ^ digest(target))) * u128::from(window)) >> 64;
+    part_of(interval.min(SPREAD), mix(seed ^ digest(target)))
+}
+
+/// How long after its first probe the second of `target` falls: 0 to `interval`, that excluded.
+#[must_use]
+pub fn second_probe_after(seed: u64, target: &TargetKey, interval: Duration) -> Duration {
+    part_of(interval, mix(mix(seed ^ digest(target))))
+}
+
+/// The share of `window` that `hash` has in all 64-bit numbers.
+fn part_of(window: Duration, hash: u64) -> Duration {
+    let window = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
+    let share = (u128::from(hash) * u128::from(window)) >> 64;
     Duration::from_micros(u64::try_from(share).unwrap_or(0))
 }
 
@@ -59,6 +71,19 @@ mod tests {
             }
             assert!(tenths.iter().all(|count| (850..1_150).contains(count)), "{tenths:?}");
         }
+    }
+
+    #[test]
+    fn second_probes_spread_over_the_whole_interval() {
+        let interval = Duration::from_secs(10);
+        let mut tenths = [0_u32; 10];
+        for number in 0..10_000 {
+            let first = first_probe_after(7, &target(number), interval);
+            let second = first + second_probe_after(7, &target(number), interval);
+            let tenth = second.as_secs() % 10;
+            tenths[usize::try_from(tenth).expect("a tenth")] += 1;
+        }
+        assert!(tenths.iter().all(|count| (850..1_150).contains(count)), "{tenths:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use super::KernelError;
 use super::routing::Routing;
-use crate::model::{Observed, VirtualAddress};
+use crate::model::VirtualAddress;
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, CacheInfo};
@@ -24,19 +24,16 @@ struct Listed {
     message: AddressMessage,
 }
 
-/// Puts those of the addresses asked for that are there into `observed`.
+/// Those of the addresses asked for that are there.
 ///
 /// # Errors
 /// When the kernel cannot be asked.
 pub(crate) fn observe(
     routing: &Routing,
     asked: &BTreeSet<VirtualAddress>,
-    observed: &mut Observed,
-) -> Result<(), KernelError> {
+) -> Result<BTreeSet<VirtualAddress>, KernelError> {
     let listed = list(routing, &routing.interfaces()?)?;
-    observed.addresses =
-        listed.into_iter().map(|listed| listed.address).filter(|a| asked.contains(a)).collect();
-    Ok(())
+    Ok(listed.into_iter().map(|listed| listed.address).filter(|found| asked.contains(found)).collect())
 }
 
 /// Adds an address to its interface.

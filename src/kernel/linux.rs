@@ -1,16 +1,14 @@
 //! The running kernel: hands each part of an observation, and each change, to the table that it belongs to.
 
 use super::addresses;
-use super::host::host_facts;
 use super::ipvs::{Ipvs, IpvsInfo};
 use super::nftables::{self, Nftables};
 use super::routing::Routing;
 use super::sysctl::Sysctls;
 use super::{Kernel, KernelError};
-use crate::model::{HostFacts, Observed, Scope};
+use crate::model::{Observed, Scope, SideTable, VirtualAddress};
 use crate::reconcile::Change;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// The kernel's tables in the network namespace of the thread that opened it; that thread must go on using it.
 #[derive(Debug)]
@@ -66,6 +64,18 @@ impl LinuxKernel {
         }
     }
 
+    /// After trouble the conversation is begun anew: its connection may have ended for good.
+    fn observe_addresses(
+        &mut self,
+        asked: &BTreeSet<VirtualAddress>,
+    ) -> Result<BTreeSet<VirtualAddress>, KernelError> {
+        let found = self.routing().and_then(|routing| addresses::observe(routing, asked));
+        if found.is_err() {
+            self.routing = None;
+        }
+        found
+    }
+
     fn routing(&mut self) -> Result<&Routing, KernelError> {
         let routing = match self.routing.take() {
             Some(routing) => routing,
@@ -79,14 +89,23 @@ impl Kernel for LinuxKernel {
     fn observe(&mut self, scope: &Scope) -> Result<Observed, KernelError> {
         let mut observed = Observed::default();
         self.ipvs.observe(&mut observed)?;
-        self.sysctls.observe(&scope.sysctls, &mut observed)?;
+        let (mut sysctls, mut ruleset, mut addresses) = Default::default();
+        let mut note = |table, result: Result<(), KernelError>| {
+            if let Err(error) = result {
+                observed.unreadable.push((table, error.message));
+            }
+        };
+        note(SideTable::Sysctls, self.sysctls.observe(&scope.sysctls, &mut sysctls));
         if scope.ruleset {
-            observed.ruleset = self.nftables.observe()?;
+            note(SideTable::Nftables, self.nftables.observe().map(|found| ruleset = found));
         }
         if !scope.addresses.is_empty() {
-            addresses::observe(self.routing()?, &scope.addresses, &mut observed)?;
+            note(
+                SideTable::Addresses,
+                self.observe_addresses(&scope.addresses).map(|found| addresses = found),
+            );
         }
-        Ok(observed)
+        Ok(Observed { sysctls, ruleset, addresses, ..observed })
     }
 
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<(), KernelError>> {
@@ -99,10 +118,6 @@ impl Kernel for LinuxKernel {
             }
         }
         results
-    }
-
-    fn host(&mut self, addresses: &BTreeSet<IpAddr>) -> Result<HostFacts, KernelError> {
-        host_facts(addresses)
     }
 }
 

@@ -17,27 +17,31 @@ pub use host::host_facts;
 pub use ipvs::IpvsInfo;
 pub use linux::LinuxKernel;
 
-use crate::model::{HostFacts, Observed, Scope};
+use crate::model::{Observed, Scope};
 use crate::reconcile::Change;
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// A kernel, real or simulated. One thread owns it: calls block and never overlap.
 pub trait Kernel: Send {
-    /// Reads everything: the IPVS table of this network namespace, and what `scope` names.
+    /// Reads everything: the IPVS table of this network namespace, and what `scope` names. A table beside IPVS that cannot be
+    /// read is named in [`Observed::unreadable`].
     ///
     /// # Errors
-    /// When a table cannot be read at all; nothing was changed.
+    /// When the IPVS table cannot be read; nothing was changed.
     fn observe(&mut self, scope: &Scope) -> Result<Observed, KernelError>;
 
     /// Applies `changes` in their order, one result for each: a change that fails does not stop those behind it.
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<(), KernelError>>;
+}
 
-    /// How this host reaches each of `addresses` now.
-    ///
-    /// # Errors
-    /// When the routes cannot be asked at all.
-    fn host(&mut self, addresses: &BTreeSet<IpAddr>) -> Result<HostFacts, KernelError>;
+/// The first observation of a run or a plan: there, what cannot be read is an error, since nothing is known from before.
+///
+/// # Errors
+/// When any table cannot be read.
+pub fn complete(observed: Observed) -> Result<Observed, KernelError> {
+    match observed.unreadable.first() {
+        Some((_, message)) => Err(KernelError { errno: None, message: message.clone() }),
+        None => Ok(observed),
+    }
 }
 
 /// Why the kernel refused or could not be asked: the sentence names the object, says the errno in words and what to do.

@@ -5,8 +5,8 @@
 
 use super::KernelError;
 use super::error::words_of;
-use crate::model::{Observed, Sysctl};
-use std::collections::BTreeSet;
+use crate::model::Sysctl;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,19 +23,19 @@ impl Sysctls {
         Self { root: PathBuf::from("/proc/sys") }
     }
 
-    /// Reads the settings asked for into `observed`.
+    /// Reads the settings asked for into `found`.
     ///
     /// # Errors
     /// When one exists and cannot be read.
     pub(crate) fn observe(
         &self,
         asked: &BTreeSet<Sysctl>,
-        observed: &mut Observed,
+        found: &mut BTreeMap<Sysctl, String>,
     ) -> Result<(), KernelError> {
         for sysctl in asked {
             match fs::read_to_string(self.path_of(sysctl)?) {
                 Ok(text) => {
-                    observed.sysctls.insert(sysctl.clone(), words(&text));
+                    found.insert(sysctl.clone(), words(&text));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
@@ -104,10 +104,10 @@ mod tests {
         let sysctls = below(folder.path());
         let range = Sysctl::from_path("net/ipv4/range");
         let missing = Sysctl::from_path("net/ipv4/missing");
-        let mut observed = Observed::default();
+        let mut observed = BTreeMap::new();
         let asked = BTreeSet::from([range.clone(), missing.clone()]);
         sysctls.observe(&asked, &mut observed).expect("readable");
-        assert_eq!(observed.sysctls.into_iter().collect::<Vec<_>>(), [(range.clone(), "32768 60999".into())]);
+        assert_eq!(observed.into_iter().collect::<Vec<_>>(), [(range.clone(), "32768 60999".into())]);
         sysctls.set(&range, "1 2").expect("writable");
         assert_eq!(fs::read_to_string(folder.path().join("net/ipv4/range")).expect("a file"), "1 2\n");
         let error = sysctls.set(&missing, "1").expect_err("missing");

@@ -75,6 +75,29 @@ pub struct Observed {
     pub sysctls: BTreeMap<Sysctl, String>,
     /// Those of the addresses asked for that are there.
     pub addresses: BTreeSet<VirtualAddress>,
+    /// Tables beside IPVS that could not be read, and why: nothing is known of them.
+    pub unreadable: Vec<(SideTable, String)>,
+}
+
+/// A table that an observation reads beside IPVS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SideTable {
+    Nftables,
+    Sysctls,
+    Addresses,
+}
+
+impl Observed {
+    /// Takes over from `earlier` what could not be read this time: one bad table holds up no other.
+    pub fn fill_in(&mut self, earlier: &Self) {
+        for (table, _) in &self.unreadable {
+            match table {
+                SideTable::Nftables => self.ruleset = earlier.ruleset.clone(),
+                SideTable::Sysctls => self.sysctls = earlier.sysctls.clone(),
+                SideTable::Addresses => self.addresses = earlier.addresses.clone(),
+            }
+        }
+    }
 }
 
 /// What an observation shall look at beside IPVS itself.

@@ -8,7 +8,7 @@ use crate::director::snapshot::Snapshot;
 use crate::time::Instant;
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
@@ -77,8 +77,15 @@ impl View {
 #[derive(Clone)]
 struct Shared {
     view: View,
-    /// One exposition is made at a time: its text can be tens of megabytes.
-    pen: Arc<Semaphore>,
+    /// The last text. One is written at a time: it can be tens of megabytes.
+    written: Arc<Mutex<Option<Written>>>,
+}
+
+/// A text, and what it was written of.
+struct Written {
+    taken_at: Instant,
+    format: Format,
+    text: Bytes,
 }
 
 impl Listener {
@@ -154,18 +161,30 @@ fn router(view: View) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .with_state(Shared { view, pen: Arc::new(Semaphore::new(1)) })
+        .with_state(Shared { view, written: Arc::default() })
 }
 
 async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let format = Format::of_accept(accept);
-    let _pen = shared.pen.acquire().await;
-    let snapshot = shared.view.snapshot.load_full();
-    match spawn_blocking(move || render(&snapshot, format)).await {
-        Ok(Ok(text)) => ([(header::CONTENT_TYPE, format.content_type())], Body::from(text)).into_response(),
-        Ok(Err(_)) | Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    match text(&shared, format).await {
+        Some(text) => ([(header::CONTENT_TYPE, format.content_type())], Body::from(text)).into_response(),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+/// The text of the last snapshot. It is written once, however many ask for it at a time, and slow readers share it.
+async fn text(shared: &Shared, format: Format) -> Option<Bytes> {
+    let mut written = shared.written.lock().await;
+    let snapshot = shared.view.snapshot.load_full();
+    let taken_at = snapshot.taken_at;
+    let same = |written: &&Written| (written.taken_at, written.format) == (taken_at, format);
+    if let Some(written) = written.as_ref().filter(same) {
+        return Some(written.text.clone());
+    }
+    let text = Bytes::from(spawn_blocking(move || render(&snapshot, format)).await.ok()?.ok()?);
+    *written = Some(Written { taken_at, format, text: text.clone() });
+    Some(text)
 }
 
 async fn healthz(State(shared): State<Shared>) -> Response {

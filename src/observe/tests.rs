@@ -189,21 +189,6 @@ fn the_families_are_those_of_the_contract() {
     assert_eq!(families(&text), contract.iter().map(String::as_str).collect());
 }
 
-/// `promtool check metrics` on everything there is: clean, also in its advice on names.
-#[test]
-#[ignore = "needs promtool (package prometheus)"]
-fn promtool_has_nothing_to_say() {
-    use std::io::Write;
-    use std::process::{Command, Stdio};
-    let mut promtool = Command::new("promtool");
-    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut promtool = promtool.spawn().expect("promtool");
-    promtool.stdin.take().expect("piped").write_all(text(snapshot()).as_bytes()).expect("it reads");
-    let output = promtool.wait_with_output().expect("it ends");
-    let words = [output.stdout, output.stderr].concat();
-    assert_eq!((output.status.success(), String::from_utf8_lossy(&words).as_ref()), (true, ""));
-}
-
 #[test]
 fn without_per_server_no_family_has_a_server_label() {
     let all = text(snapshot());
@@ -227,30 +212,6 @@ fn open_metrics_names_families_without_suffix_and_ends_with_eof() {
     assert!(text.contains("# TYPE tandem_server_transitions counter\n"));
     assert!(text.contains("# TYPE tandem_build info\n"));
     assert!(text.ends_with("# EOF\n"));
-}
-
-/// Ten thousand servers in a hundred pools.
-fn large() -> Snapshot {
-    let servers =
-        |pool: usize| (0..100).map(|number| server(&format!("10.{pool}.{number}.1:8080"))).collect();
-    let pools = (0..100).map(|number| pool(&format!("pool-{number:03}"), servers(number))).collect();
-    Snapshot { pools, ..snapshot() }
-}
-
-/// `cargo test --release measure -- --ignored --nocapture` prints how long an exposition takes.
-#[test]
-#[ignore = "a measurement, to be run in release"]
-fn measure_ten_thousand_servers() {
-    let large = Arc::new(large());
-    for format in [Format::Text, Format::OpenMetrics, Format::Text] {
-        let started = tokio::time::Instant::now();
-        let text = render(&large, format).expect("a string takes everything");
-        let (took, lines) = (started.elapsed(), text.lines().count());
-        #[expect(clippy::print_stderr, reason = "the figures are the point")]
-        {
-            eprintln!("{format:?}: {took:?}, {lines} lines, {} bytes", text.len());
-        }
-    }
 }
 
 async fn listening(snapshot: Snapshot) -> SocketAddr {

@@ -1,6 +1,7 @@
 //! An object that the kernel refuses is tried again later and later, while the rest of the table goes on.
 
 use super::{Change, Object};
+use crate::model::ServiceKey;
 use crate::time::Instant;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,16 +26,17 @@ struct Refusal {
 }
 
 impl Backoff {
-    /// Whether `change` may be tried now: neither its object nor the service that it belongs to is waiting.
+    /// Whether `change` may be tried now: its object is not waiting, and neither is the service that it needs. A service that
+    /// is in the kernel (`exists`) holds up no destination, even if an edit of it is refused.
     #[must_use]
-    pub fn allows(&self, change: &Change, now: Instant) -> bool {
+    pub fn allows(&self, change: &Change, now: Instant, exists: impl Fn(&ServiceKey) -> bool) -> bool {
         let waits = |object: &Object| self.refused.get(object).is_some_and(|refusal| refusal.until > now);
         let object = change.object();
-        let service = match &object {
-            Object::Destination(service, _) => Some(Object::Service(*service)),
+        let needs = match &object {
+            Object::Destination(service, _) if !exists(service) => Some(Object::Service(*service)),
             _ => None,
         };
-        !waits(&object) && !service.as_ref().is_some_and(waits)
+        !waits(&object) && !needs.as_ref().is_some_and(waits)
     }
 
     /// Takes a refusal; true if it is news: the object's first, or in other words than before.
@@ -79,9 +81,9 @@ mod tests {
         let mut now = Instant::ZERO;
         let mut waits = Vec::new();
         for round in 0..8 {
-            assert!(backoff.allows(&change, now));
+            assert!(backoff.allows(&change, now, |_| true));
             assert_eq!(backoff.refused(change.object(), "no", now), round == 0);
-            assert!(!backoff.allows(&change, now));
+            assert!(!backoff.allows(&change, now, |_| true));
             let next = backoff.next().expect("a refusal waits");
             waits.push(next.saturating_since(now).as_millis());
             now = next;
@@ -90,6 +92,24 @@ mod tests {
         assert!(backoff.refused(change.object(), "another no", now), "other words are news");
         assert!(backoff.accepted(&change.object()));
         assert!(!backoff.accepted(&change.object()));
+    }
+
+    #[test]
+    fn a_refused_edit_of_a_service_holds_up_none_of_its_destinations() {
+        use crate::desired::fixtures::{ip, tcp};
+        let service = tcp("192.0.2.1", 80);
+        let key = crate::model::DestinationKey { address: ip("10.0.0.1"), port: 80 };
+        let change = Change::RemoveDestination { service, key };
+        let mut backoff = Backoff::default();
+        backoff.refused(Object::Service(service), "no scheduler", Instant::ZERO);
+        assert!(
+            backoff.allows(&change, Instant::ZERO, |_| true),
+            "the service is there: a dead server leaves it"
+        );
+        assert!(
+            !backoff.allows(&change, Instant::ZERO, |_| false),
+            "it is not: the destination cannot go in"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! The record is written before the first change that it speaks of, and belongs to one boot and one network namespace:
 //! in another [`Epoch`] the kernel's tables are others, and the record is void.
 
-use crate::model::{Ruleset, ServiceKey, Sysctl, Tables, VirtualAddress};
+use crate::model::{Observed, ObservedRuleset, Ruleset, ServiceKey, Sysctl, Tables, VirtualAddress};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,14 +26,16 @@ pub struct FoundValue {
     pub set: String,
 }
 
-/// Our nftables table, as we made it.
+/// Our nftables table, as far as we know it. nft prints rules in its own words, and in other words with each version: so
+/// what it said of our rules right after they were applied is the measure, and not what we said to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RulesetRecord {
-    /// Fingerprint of the [`Ruleset`] that was applied.
-    pub fingerprint: String,
-    /// Digest of what the kernel listed right after; `None` until it was listed. nft prints rules in its own words, and in
-    /// other words with each version: so what it said of our rules is the measure, and not what we said to it.
-    pub listing: Option<String>,
+pub enum RulesetRecord {
+    /// We are about to make it, or were refused, or died over it: what is there, if anything, is not known.
+    Pending,
+    /// The kernel has accepted the ruleset of this fingerprint, and has not listed it yet. Holds in one process only.
+    Applied { fingerprint: String },
+    /// The ruleset of this fingerprint was listed with this digest.
+    Listed { fingerprint: String, listing: String },
 }
 
 /// Everything that we made and may remove.
@@ -51,7 +53,14 @@ impl Ownership {
     /// The record of `epoch`: `self` if it was written in it, else an empty one.
     #[must_use]
     pub fn valid_in(self, epoch: Epoch) -> Self {
-        if self.epoch == epoch { self } else { Self { epoch, ..Self::default() } }
+        if self.epoch != epoch {
+            return Self { epoch, ..Self::default() };
+        }
+        let ruleset = self.ruleset.map(|record| match record {
+            RulesetRecord::Applied { .. } | RulesetRecord::Pending => RulesetRecord::Pending,
+            listed @ RulesetRecord::Listed { .. } => listed,
+        });
+        Self { ruleset, ..self }
     }
 
     /// The record as it must stand before `changes` are applied: everything that they will make is in it.
@@ -73,9 +82,7 @@ impl Ownership {
             Change::AddAddress { address } => {
                 self.addresses.insert(address.clone());
             }
-            Change::ReplaceRuleset { to } => {
-                self.ruleset = Some(RulesetRecord { fingerprint: fingerprint(to), listing: None });
-            }
+            Change::ReplaceRuleset { .. } => self.ruleset = Some(RulesetRecord::Pending),
             Change::AddService { .. }
             | Change::EditService { .. }
             | Change::RemoveService { .. }
@@ -88,32 +95,67 @@ impl Ownership {
         }
     }
 
-    /// The first value found is the one to restore, however often somebody flips the setting afterwards.
+    /// The first value found is the one to restore, however often somebody flips the setting afterwards. Restoring it changes
+    /// nothing in the record: only the next observation says whether that came true.
     fn note_sysctl(&mut self, sysctl: &Sysctl, from: &str, to: &str) {
-        let record = self
-            .sysctls
-            .entry(sysctl.clone())
-            .or_insert_with(|| FoundValue { found: from.to_owned(), set: to.to_owned() });
-        record.set = to.to_owned();
+        match self.sysctls.get_mut(sysctl) {
+            Some(record) if record.found == to => {}
+            Some(record) => to.clone_into(&mut record.set),
+            // It did not exist: there is nothing to give back.
+            None if from.is_empty() => {}
+            None => {
+                let record = FoundValue { found: from.to_owned(), set: to.to_owned() };
+                self.sysctls.insert(sysctl.clone(), record);
+            }
+        }
     }
 
-    /// Forgets what is neither wanted nor there any more, and learns how nft lists our table.
+    /// Takes the kernel's answer to a change into the record.
+    pub fn answered(&mut self, change: &super::Change, accepted: bool) {
+        use super::Change;
+        match (change, accepted) {
+            (Change::ReplaceRuleset { to }, true) => {
+                self.ruleset = Some(RulesetRecord::Applied { fingerprint: fingerprint(to) });
+            }
+            // What was there before us, or comes later by another hand, is not ours to remove.
+            (Change::AddAddress { address }, false) => {
+                self.addresses.remove(address);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes in what the policy names: its services are ours from now on, and its settings have the values that were found
+    /// before anybody changes them.
+    fn claim(&mut self, desired: &Tables, observed: &Observed) {
+        self.services.extend(desired.services.keys());
+        for (sysctl, set) in &desired.sysctls {
+            if let Some(found) = observed.sysctls.get(sysctl).filter(|_| !self.sysctls.contains_key(sysctl)) {
+                let record = FoundValue { found: found.clone(), set: set.clone() };
+                self.sysctls.insert(sysctl.clone(), record);
+            }
+        }
+    }
+
+    /// The record after an observation: what the policy names is claimed, what is neither wanted nor there any more is
+    /// forgotten, and a listing of the table that we applied is learned.
     #[must_use]
-    pub fn after(&self, desired: &Tables, observed: &crate::model::Observed) -> Self {
-        use crate::model::ObservedRuleset;
+    pub fn after(&self, desired: &Tables, observed: &Observed) -> Self {
         let mut next = self.clone();
+        next.claim(desired, observed);
         next.services.retain(|key| desired.services.contains_key(key) || observed.services.contains_key(key));
         next.addresses.retain(|held| desired.addresses.contains(held) || observed.addresses.contains(held));
         next.sysctls.retain(|sysctl, record| {
-            desired.sysctls.contains_key(sysctl) || observed.sysctls.get(sysctl) == Some(&record.set)
+            let to_restore = record.found != record.set && observed.sysctls.get(sysctl) == Some(&record.set);
+            desired.sysctls.contains_key(sysctl) || to_restore
         });
-        match (&mut next.ruleset, &observed.ruleset) {
-            (Some(record), ObservedRuleset::Present(digest)) if record.listing.is_none() => {
-                record.listing = Some(digest.clone());
+        next.ruleset = match (next.ruleset, &observed.ruleset) {
+            (Some(RulesetRecord::Applied { fingerprint }), ObservedRuleset::Present(digest)) => {
+                Some(RulesetRecord::Listed { fingerprint, listing: digest.clone() })
             }
-            (Some(_), ObservedRuleset::Absent) if desired.ruleset.is_empty() => next.ruleset = None,
-            _ => {}
-        }
+            (Some(_), ObservedRuleset::Absent) if desired.ruleset.is_empty() => None,
+            (record, _) => record,
+        };
         next
     }
 }

@@ -5,7 +5,7 @@
 //! away goes in the opposite sense: addresses first, so that no client meets a half-taken table.
 
 use super::ownership::fingerprint;
-use super::{Change, Ownership};
+use super::{Change, Ownership, RulesetRecord};
 use crate::model::{
     Destination, DestinationKey, Observed, ObservedRuleset, Scope, Service, ServiceKey, Tables, Timeouts,
 };
@@ -74,19 +74,13 @@ fn add_destinations(
     wanted: &Service,
     found: impl Fn(&DestinationKey) -> Option<Destination>,
 ) {
-    let new = || wanted.destinations.iter().filter(|(key, _)| found(key).is_none());
-    let at_entry = |key: DestinationKey, destination: Destination| {
-        let weight = desired.entry_weights.get(&(service, key)).copied();
-        Destination { weight: weight.unwrap_or(destination.weight), ..destination }
-    };
-    for (key, destination) in new() {
-        let destination = at_entry(*key, *destination);
-        changes.push(Change::AddDestination { service, key: *key, destination });
-    }
-    for (key, destination) in new() {
-        let from = at_entry(*key, *destination);
-        if from != *destination {
-            changes.push(Change::EditDestination { service, key: *key, from, to: *destination });
+    for (key, to) in wanted.destinations.iter().filter(|(key, _)| found(key).is_none()) {
+        let (key, to) = (*key, *to);
+        let weight = desired.entry_weights.get(&(service, key)).copied().unwrap_or(to.weight);
+        let entry = Destination { weight, ..to };
+        changes.push(Change::AddDestination { service, key, destination: entry });
+        if entry != to {
+            changes.push(Change::EditDestination { service, key, from: entry, to });
         }
     }
 }
@@ -128,14 +122,14 @@ fn replace_ruleset(changes: &mut Vec<Change>, desired: &Tables, observed: &Obser
     if desired.ruleset.is_empty() {
         return;
     }
-    let current = owned.ruleset.as_ref().is_some_and(|record| {
-        let listed = match (&observed.ruleset, &record.listing) {
-            (ObservedRuleset::Absent, _) => false,
-            (ObservedRuleset::Present(_), None) => true,
-            (ObservedRuleset::Present(digest), Some(listing)) => digest == listing,
-        };
-        listed && record.fingerprint == fingerprint(&desired.ruleset)
-    });
+    let wanted = fingerprint(&desired.ruleset);
+    let current = match (&owned.ruleset, &observed.ruleset) {
+        (None | Some(RulesetRecord::Pending), _) | (_, ObservedRuleset::Absent) => false,
+        (Some(RulesetRecord::Applied { fingerprint }), ObservedRuleset::Present(_)) => *fingerprint == wanted,
+        (Some(RulesetRecord::Listed { fingerprint, listing }), ObservedRuleset::Present(digest)) => {
+            *fingerprint == wanted && listing == digest
+        }
+    };
     if !current {
         changes.push(Change::ReplaceRuleset { to: desired.ruleset.clone() });
     }
@@ -158,13 +152,11 @@ fn set_sysctls(changes: &mut Vec<Change>, desired: &Tables, observed: &Observed)
     }
 }
 
-/// A setting that is no longer needed gets the value that was found, unless somebody has set another one meanwhile, or
-/// there was none to restore.
+/// A setting that is no longer needed gets the value that was found, unless somebody has set another one meanwhile.
 fn restore_sysctls(changes: &mut Vec<Change>, desired: &Tables, observed: &Observed, owned: &Ownership) {
     for (sysctl, record) in &owned.sysctls {
         let ours = observed.sysctls.get(sysctl) == Some(&record.set);
-        let restorable = record.found != record.set && !record.found.is_empty();
-        if !desired.sysctls.contains_key(sysctl) && ours && restorable {
+        if !desired.sysctls.contains_key(sysctl) && ours && record.found != record.set {
             let (from, to) = (record.set.clone(), record.found.clone());
             changes.push(Change::SetSysctl { sysctl: sysctl.clone(), from, to });
         }

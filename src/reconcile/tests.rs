@@ -35,7 +35,8 @@ fn apply(observed: &mut Observed, changes: &[Change]) {
 fn settled(desired: &Tables) -> (Observed, Ownership) {
     let mut observed = Observed::default();
     let changes = plan(desired, &observed, &Ownership::default());
-    let owned = Ownership::default().before(desired, &changes);
+    let mut owned = Ownership::default().before(desired, &changes);
+    changes.iter().for_each(|change| owned.answered(change, true));
     apply(&mut observed, &changes);
     if observed.ruleset != ObservedRuleset::Absent {
         observed.ruleset = ObservedRuleset::Present("as listed".into());
@@ -164,6 +165,60 @@ fn a_setting_gets_its_found_value_back_unless_somebody_has_set_another() {
 }
 
 #[test]
+fn a_ruleset_that_was_refused_is_not_taken_for_done() {
+    let desired = desired(&full_nat());
+    let (mut observed, owned) = settled(&desired);
+    observed.ruleset = ObservedRuleset::Present("somebody flushed it".into());
+    let changes = plan(&desired, &observed, &owned);
+    let mut refused = owned.before(&desired, &changes);
+    refused.answered(&changes[0], false);
+    let refused = refused.after(&desired, &observed);
+    assert_eq!(plan(&desired, &observed, &refused), changes, "planned again, and its listing not learned");
+    let died = owned.before(&desired, &changes).valid_in(Epoch::default());
+    assert_eq!(plan(&desired, &observed, &died.after(&desired, &observed)), changes);
+}
+
+#[test]
+fn a_restored_setting_stays_in_the_record_until_it_is_seen_to_be_restored() {
+    let forward = Sysctl::from_path("net/ipv4/ip_forward");
+    let record = FoundValue { found: "0".into(), set: "1".into() };
+    let owned = Ownership { sysctls: [(forward.clone(), record)].into(), ..Ownership::default() };
+    let nothing = Tables::default();
+    let mut observed = Observed { sysctls: [(forward.clone(), "1".into())].into(), ..Observed::default() };
+    let changes = plan(&nothing, &observed, &owned);
+    let owned = owned.before(&nothing, &changes).after(&nothing, &observed);
+    assert_eq!(plan(&nothing, &observed, &owned), changes, "refused: it is tried again");
+    observed.sysctls.insert(forward.clone(), "0".into());
+    assert!(owned.after(&nothing, &observed).sysctls.is_empty());
+}
+
+#[test]
+fn a_setting_that_was_right_when_found_is_never_switched_off() {
+    let desired = desired(&policy([pool("web", VIP, &Forwarding::Nat)]));
+    let forward = Sysctl::from_path("net/ipv4/ip_forward");
+    let mut observed = Observed { sysctls: [(forward.clone(), "1".into())].into(), ..Observed::default() };
+    let owned = Ownership::default().after(&desired, &observed);
+    observed.sysctls.insert(forward.clone(), "0".into());
+    let repair = plan(&desired, &observed, &owned);
+    let owned = owned.before(&desired, &repair);
+    observed.sysctls.insert(forward.clone(), "1".into());
+    assert!(!plan(&Tables::default(), &observed, &owned).iter().any(|change| change.kind() == "set_sysctl"));
+}
+
+#[test]
+fn an_address_that_we_could_not_add_is_not_ours() {
+    let mut policy = dr();
+    let held =
+        VirtualAddress { address: "192.168.101.100/24".parse().expect("net"), interface: "eth0".into() };
+    policy.virtual_addresses = vec![held.clone()];
+    let changes = plan(&desired(&policy), &Observed::default(), &Ownership::default());
+    let mut owned = Ownership::default().before(&desired(&policy), &changes);
+    assert!(owned.addresses.contains(&held));
+    owned.answered(&Change::AddAddress { address: held.clone() }, false);
+    assert!(!owned.addresses.contains(&held));
+}
+
+#[test]
 fn a_server_that_starts_quiesced_enters_with_its_weight() {
     let mut pool = pool("web", VIP, &Forwarding::DirectRouting);
     pool.on_failure = OnFailure::Quiesce;
@@ -177,8 +232,8 @@ fn a_server_that_starts_quiesced_enters_with_its_weight() {
         of_destinations,
         [
             "+ destination 192.168.101.110:80 of tcp://192.168.101.100:80: direct route, weight 1",
-            "+ destination 192.168.101.210:80 of tcp://192.168.101.100:80: direct route, weight 1",
             "~ destination 192.168.101.110:80 of tcp://192.168.101.100:80: weight 1 -> 0",
+            "+ destination 192.168.101.210:80 of tcp://192.168.101.100:80: direct route, weight 1",
             "~ destination 192.168.101.210:80 of tcp://192.168.101.100:80: weight 1 -> 0",
         ]
     );
@@ -200,12 +255,14 @@ fn new_destinations_come_before_old_ones_go() {
 #[test]
 fn the_record_names_everything_before_it_is_made_and_belongs_to_one_boot() {
     let desired = desired(&full_nat());
-    let changes = plan(&desired, &Observed::default(), &Ownership::default());
+    let forward = Sysctl::from_path("net/ipv4/ip_forward");
+    let observed = Observed { sysctls: [(forward.clone(), "0".into())].into(), ..Observed::default() };
+    let changes = plan(&desired, &observed, &Ownership::default());
     let epoch = Epoch { boot_id: "one".into(), namespace: "net:[1]".into() };
     let owned = Ownership { epoch: epoch.clone(), ..Ownership::default() }.before(&desired, &changes);
     assert!(owned.services.contains(&tcp(VIP, 80)));
     assert!(owned.ruleset.is_some());
-    assert_eq!(owned.sysctls[&Sysctl::from_path("net/ipv4/ip_forward")].set, "1");
+    assert_eq!(owned.sysctls[&forward].set, "1");
     let text = serde_json::to_string(&owned).expect("a record is JSON");
     let read: Ownership = serde_json::from_str(&text).expect("and is read back");
     assert_eq!(read, owned);

@@ -20,11 +20,15 @@
 #![allow(clippy::print_stdout, reason = "libtest shows what a failed case prints")]
 #![allow(dead_code, reason = "the world is a library for cases, and more cases come")]
 
+mod attributes;
+mod drift;
 mod failure;
 mod kernel;
+mod lone;
 mod modes;
 mod policies;
 mod restart;
 mod services;
 mod topology;
+mod weather;
 mod world;

@@ -37,13 +37,16 @@ mapping! {
     later { backup, slow_start, weight_from, drain }
 }
 
+/// The kernel refuses a larger one: it counts connections in an `int`.
+const MAX_THRESHOLD: u32 = i32::MAX.unsigned_abs();
+
 mapping! {
     /// Connection limits: at `upper` a server gets no new connection until it is below `lower` again.
     ThresholdsText = "`thresholds`" {
         /// Connections at which no new one comes.
-        required upper: Number<1, { u32::MAX }>,
+        required upper: Number<1, MAX_THRESHOLD>,
         /// Connections below which new ones come again; by default the kernel takes three quarters of `upper`.
-        optional lower: Number<0, { u32::MAX }>,
+        optional lower: Number<0, MAX_THRESHOLD>,
     }
     later {}
 }

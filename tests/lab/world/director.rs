@@ -26,13 +26,18 @@ impl<'world> Director<'world> {
     /// Writes the policy, starts Tandem and waits until it says that it is ready.
     #[track_caller]
     pub(crate) fn start(namespace: &'world Namespace, folder: &Path, policy: &str) -> Self {
+        let mut director = Self::launch(namespace, folder, policy);
+        director.wait_until_ready();
+        director
+    }
+
+    /// The same without waiting.
+    pub(crate) fn launch(namespace: &'world Namespace, folder: &Path, policy: &str) -> Self {
         let folder = folder.join(format!("tandem-{}", namespace.name()));
         fs::create_dir_all(folder.join("state")).expect("a state directory");
         fs::write(folder.join("tandem.yaml"), policy).expect("the policy file");
         let process = spawn(namespace, &folder);
-        let mut director = Self { process, namespace, folder };
-        director.wait_until_ready();
-        director
+        Self { process, namespace, folder }
     }
 
     #[track_caller]
@@ -81,6 +86,17 @@ impl<'world> Director<'world> {
         self.tandem(&["plan", &path("tandem.yaml"), "--state-directory", &path("state")])
     }
 
+    pub(crate) fn state_directory(&self) -> PathBuf {
+        self.folder.join("state")
+    }
+
+    /// Memory that it holds now, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.pid())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
         self.process.signal(signal);
     }
@@ -127,6 +143,6 @@ fn spawn(namespace: &Namespace, folder: &Path) -> Process {
 }
 
 /// The program that cargo built beside this one; TANDEM_LAB_BINARY names another, say an older release.
-fn binary() -> String {
+pub(crate) fn binary() -> String {
     env::var("TANDEM_LAB_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tandem").to_owned())
 }

@@ -1,224 +1,28 @@
-//! A director in a small world: a kernel that keeps real tables and may refuse, servers that live and die, time that jumps
-//! from event to event. Everything is a function of the test's own inputs.
+//! What a director does, told by a small [`world`].
 
-use super::core::{Beginning, Core, Input, Output};
+mod world;
+
+use super::core::Input;
 use super::event::Event;
-use super::reconciler::{OBSERVE_EVERY, Work};
-use crate::desired::fixtures::{host, ip, policy, pool, tcp};
-use crate::health::ProbeId;
-use crate::kernel::KernelError;
+use super::reconciler::OBSERVE_EVERY;
+use crate::desired::fixtures::{ip, policy, pool, tcp};
 use crate::model::{
-    Destination, DestinationKey, Failure, Forwarding, HostFacts, Initial, Observed, ObservedRuleset,
-    OnFailure, OnStop, Outcome, Policy, Reach, SourceTranslation, Sysctl,
+    Forwarding, HostFacts, Initial, Observed, ObservedRuleset, OnFailure, OnStop, Reach, SideTable,
+    SourceTranslation, Sysctl,
 };
-use crate::reconcile::{Change, Ownership, assume};
-use crate::time::Instant;
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use crate::reconcile::{Change, Ownership};
 use std::time::Duration;
-
-const VIP: &str = "192.168.101.100";
-const ONE: &str = "192.168.101.110";
-const TWO: &str = "192.168.101.210";
-const PROBE_TAKES: Duration = Duration::from_millis(10);
-const KERNEL_TAKES: Duration = Duration::from_millis(5);
-
-enum Coming {
-    Probe(super::targets::TargetId, ProbeId, Option<Outcome>, IpAddr),
-    Work(Work),
-}
-
-struct World {
-    core: Core,
-    now: Instant,
-    kernel: Observed,
-    record: Ownership,
-    dead: BTreeSet<IpAddr>,
-    refuse: fn(&Change) -> bool,
-    no_sockets: bool,
-    coming: BTreeMap<(Instant, u64), Coming>,
-    sequence: u64,
-    events: Vec<Event>,
-    applied: Vec<(Instant, Vec<Change>)>,
-    stopped: bool,
-}
-
-impl World {
-    fn start(policy: Policy, kernel: Observed, owned: Ownership) -> Self {
-        let host = host(&policy);
-        let beginning = Beginning {
-            policy,
-            host,
-            observed: kernel.clone(),
-            owned: owned.clone(),
-            seed: 7,
-            now: Instant::ZERO,
-        };
-        Self {
-            core: Core::new(beginning),
-            now: Instant::ZERO,
-            kernel,
-            record: owned,
-            dead: BTreeSet::new(),
-            refuse: |_| false,
-            no_sockets: false,
-            coming: BTreeMap::new(),
-            sequence: 0,
-            events: Vec::new(),
-            applied: Vec::new(),
-            stopped: false,
-        }
-    }
-
-    fn fresh(policy: Policy) -> Self {
-        Self::start(policy, Observed::default(), Ownership::default())
-    }
-
-    fn schedule(&mut self, after: Duration, coming: Coming) {
-        self.sequence += 1;
-        self.coming.insert((self.now + after, self.sequence), coming);
-    }
-
-    /// Does what the core asks for, until it waits; the deadline of its wait.
-    fn drain(&mut self) -> Option<Instant> {
-        loop {
-            match self.core.poll() {
-                Output::StartProbe { target, probe, .. } => {
-                    let address = self.core.targets.get(target).expect("a target").key.address.ip();
-                    self.schedule(PROBE_TAKES, Coming::Probe(target, probe, None, address));
-                }
-                Output::Kernel(work) => self.schedule(KERNEL_TAKES, Coming::Work(work)),
-                Output::Record(record) => self.record = record,
-                Output::Tell(event) => self.events.push(event),
-                Output::Stopped => {
-                    self.stopped = true;
-                    return None;
-                }
-                Output::Wait { deadline } => return deadline,
-            }
-        }
-    }
-
-    fn run_until(&mut self, end: Instant) {
-        loop {
-            let deadline = self.drain();
-            let first = self.coming.keys().next().map(|(at, _)| *at);
-            let next = [deadline, first].into_iter().flatten().min();
-            let Some(next) = next.filter(|next| *next <= end) else { break };
-            assert!(next >= self.now, "time never goes back");
-            self.now = next;
-            match self.coming.first_entry().filter(|entry| entry.key().0 <= next) {
-                Some(entry) => {
-                    let coming = entry.remove();
-                    self.arrive(coming);
-                }
-                None => self.core.handle(Input::Timeout { at: next }),
-            }
-        }
-        self.now = end;
-    }
-
-    fn run_for(&mut self, duration: Duration) {
-        self.run_until(self.now + duration);
-    }
-
-    fn arrive(&mut self, coming: Coming) {
-        let at = self.now;
-        match coming {
-            Coming::Probe(target, probe, outcome, address) => {
-                let result = match (self.no_sockets, self.dead.contains(&address)) {
-                    (true, _) => Err(Failure::Local("too many open files".into())),
-                    (false, true) => Err(Failure::ConnectionRefused),
-                    (false, false) => Ok(()),
-                };
-                let outcome = outcome.unwrap_or(Outcome { duration: PROBE_TAKES, result });
-                let lateness = Duration::ZERO;
-                self.core.handle(Input::ProbeFinished { at, target, probe, outcome, lateness });
-            }
-            Coming::Work(Work::Observe(_)) => {
-                let result = Ok(self.kernel.clone());
-                self.core.handle(Input::Observed { at, result });
-            }
-            Coming::Work(Work::Apply { record, changes }) => {
-                self.record = record;
-                let results = changes.iter().map(|change| self.apply(change)).collect();
-                self.applied.push((at, changes));
-                self.core.handle(Input::Applied { at, took: KERNEL_TAKES, results });
-            }
-        }
-    }
-
-    fn apply(&mut self, change: &Change) -> Result<(), KernelError> {
-        if (self.refuse)(change) {
-            return Err(KernelError { errno: Some(22), message: format!("{}: refused", change.object()) });
-        }
-        assume(&mut self.kernel, change);
-        if let Change::ReplaceRuleset { .. } = change {
-            self.kernel.ruleset = ObservedRuleset::Present("as listed".into());
-        }
-        Ok(())
-    }
-
-    fn weights(&self) -> Vec<(String, u32)> {
-        let service = self.kernel.services.get(&tcp(VIP, 80));
-        let destinations = service.into_iter().flat_map(|service| &service.destinations);
-        destinations.map(|(key, found)| (key.address.to_string(), found.weight)).collect()
-    }
-
-    fn addresses(&self) -> Vec<String> {
-        self.weights().into_iter().map(|(address, _)| address).collect()
-    }
-
-    fn kinds(&self) -> Vec<&'static str> {
-        self.applied.iter().flat_map(|(_, changes)| changes.iter().map(Change::kind)).collect()
-    }
-
-    fn is_level(&self) -> bool {
-        let desired = self.core.tables();
-        crate::reconcile::plan(&desired, &self.kernel, &self.record).is_empty()
-    }
-
-    fn kernel_edit(&mut self, edit: impl FnOnce(&mut Destination)) {
-        let service = self.kernel.services.get_mut(&tcp(VIP, 80)).expect("the service");
-        let key = DestinationKey { address: ip(ONE), port: 80 };
-        edit(service.destinations.get_mut(&key).expect("the destination"));
-    }
-}
-
-fn dr() -> Policy {
-    policy([pool("web", VIP, &Forwarding::DirectRouting)])
-}
-
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-#[test]
-fn a_server_that_was_never_up_is_told_once_with_its_reason() {
-    let mut world = World::fresh(dr());
-    world.dead.insert(ip(TWO));
-    world.run_for(seconds(20));
-    let told: Vec<_> = world
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Verdict { target, up, .. } => Some((target.address.ip(), *up)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(told.iter().filter(|verdict| **verdict == (ip(TWO), false)).count(), 1, "{told:?}");
-    assert_eq!(told.iter().filter(|verdict| **verdict == (ip(ONE), true)).count(), 1, "{told:?}");
-}
+use world::{KERNEL_TAKES, ONE, PROBE_TAKES, TWO, VIP, World, dr, seconds};
 
 #[test]
 fn servers_join_after_their_first_success_and_only_those_that_answer() {
     let mut world = World::fresh(dr());
     world.dead.insert(ip(TWO));
     world.run_for(Duration::from_millis(4));
-    assert!(world.core.readiness().is_err(), "not ready before the first pass");
+    assert!(world.core.readiness(world.now).is_err(), "not ready before the first pass");
     world.run_for(seconds(2));
     assert_eq!(world.addresses(), [ONE]);
-    assert_eq!(world.core.readiness(), Ok(()));
+    assert_eq!(world.core.readiness(world.now), Ok(()));
 }
 
 #[test]
@@ -283,6 +87,23 @@ fn drift_is_counted_and_repaired_within_one_observation() {
     assert_eq!(world.applied.len(), before + 1);
     assert_eq!(world.core.reconciler.counts.drift.values().sum::<u64>(), 1);
     assert!(world.events.iter().any(|event| matches!(event, Event::Drift { changes } if changes.len() == 1)));
+}
+
+/// One entry that the kernel never takes must not make the director blind to what others do.
+#[test]
+fn drift_is_counted_beside_a_refused_change_too() {
+    let mut world = World::fresh(dr());
+    world.refuse = |change| matches!(change, Change::AddDestination { key, .. } if key.address == ip(TWO));
+    world.run_for(seconds(10));
+    assert!(
+        world.core.reconciler.counts.drift.is_empty(),
+        "a refused change is no drift, however often tried"
+    );
+    world.kernel_edit(|found| found.weight = 7);
+    world.run_for(OBSERVE_EVERY + KERNEL_TAKES * 4);
+    assert_eq!(world.core.reconciler.counts.drift.values().sum::<u64>(), 1);
+    let drift = |event: &&Event| matches!(event, Event::Drift { changes } if changes.len() == 1);
+    assert_eq!(world.events.iter().filter(drift).count(), 1);
 }
 
 #[test]
@@ -377,6 +198,101 @@ fn a_stop_keeps_the_table_or_takes_back_everything_that_is_ours() {
     assert!(removing.kernel.services.is_empty());
     assert_eq!(removing.kernel.ruleset, ObservedRuleset::Absent);
     assert_eq!(removing.kernel.sysctls[&forward], "0", "the value that was found");
+    assert_eq!(removing.record, Ownership::default(), "and the record says that nothing is ours");
+}
+
+#[test]
+fn a_stop_that_is_refused_tries_again() {
+    let mut policy = dr();
+    policy.on_stop = OnStop::Remove;
+    let mut world = World::fresh(policy);
+    world.run_for(seconds(5));
+    world.refuse = |change| change.kind() == "remove_service";
+    world.core.handle(Input::Stop { at: world.now });
+    world.run_for(seconds(2));
+    assert!(!world.stopped);
+    world.refuse = |_| false;
+    world.run_for(seconds(5));
+    assert!(world.stopped && world.kernel.services.is_empty());
+}
+
+#[test]
+fn a_table_that_was_right_when_found_is_taken_back_too() {
+    let mut policy = dr();
+    policy.on_stop = OnStop::Remove;
+    let mut first = World::fresh(policy.clone());
+    first.run_for(seconds(5));
+    let mut second = World::start(policy, first.kernel.clone(), Ownership::default());
+    second.run_for(seconds(5));
+    assert_eq!(second.applied, [], "nothing to change");
+    second.core.handle(Input::Stop { at: second.now });
+    second.run_for(seconds(1));
+    assert!(second.kernel.services.is_empty());
+}
+
+#[test]
+fn drift_is_told_while_something_else_is_refused() {
+    let mut world = World::fresh(dr());
+    world.refuse = |change| change.kind() == "set_sysctl";
+    world.run_for(seconds(5));
+    world.kernel_edit(|found| found.weight = 7);
+    world.run_for(OBSERVE_EVERY + KERNEL_TAKES * 4);
+    assert_eq!(world.weights()[0].1, 1, "repaired");
+    let drift = &world.core.reconciler.counts.drift;
+    assert_eq!(drift.values().sum::<u64>(), 1, "{drift:?}");
+}
+
+#[test]
+fn initial_up_does_not_bring_back_the_dead_at_a_restart() {
+    let mut pool = pool("web", VIP, &Forwarding::DirectRouting);
+    pool.initial = Initial::Up;
+    let policy = policy([pool]);
+    let mut first = World::fresh(policy.clone());
+    first.dead.insert(ip(ONE));
+    first.run_for(seconds(6));
+    assert_eq!(first.addresses(), [TWO]);
+    let mut second = World::start(policy, first.kernel.clone(), first.record.clone());
+    second.dead.insert(ip(ONE));
+    second.run_for(seconds(6));
+    assert_eq!(second.applied, []);
+}
+
+#[test]
+fn a_pool_that_loses_its_last_server_is_told_with_the_right_reason() {
+    let mut world = World::fresh(dr());
+    world.run_for(seconds(5));
+    world.dead = [ip(ONE), ip(TWO)].into();
+    world.run_for(seconds(6));
+    let told: Vec<_> = world
+        .events
+        .iter()
+        .filter_map(|event| if let Event::Pool { up, .. } = event { Some(*up) } else { None })
+        .collect();
+    assert_eq!(told, [true, false]);
+    let snapshot = world.core.snapshot(world.now, Duration::ZERO);
+    let transitions: Vec<_> = snapshot.pools[0].transitions.keys().copied().collect();
+    let down = (super::snapshot::Direction::Down, "connection_refused");
+    assert!(transitions.contains(&down), "{transitions:?}");
+}
+
+#[test]
+fn a_table_that_cannot_be_read_holds_up_no_other_and_is_no_drift() {
+    let full_nat = Forwarding::FullNat(SourceTranslation::Masquerade);
+    let mut world = World::fresh(policy([pool("web", VIP, &full_nat)]));
+    world.run_for(seconds(5));
+    let before = world.applied.len();
+    world.kernel.ruleset = ObservedRuleset::Absent;
+    world.kernel.unreadable = vec![(SideTable::Nftables, "nft is gone".into())];
+    world.kernel_edit(|found| found.weight = 7);
+    world.run_for(seconds(5));
+    assert_eq!(world.weights()[0].1, 1, "the rest is repaired");
+    assert_eq!(world.applied.len(), before + 1, "and of the ruleset nothing is assumed");
+    world.kernel.ruleset = ObservedRuleset::Present("as listed".into());
+    world.kernel.unreadable.clear();
+    world.run_for(seconds(5));
+    let count = |wanted: fn(&Event) -> bool| world.events.iter().filter(|event| wanted(event)).count();
+    assert_eq!(count(|event| matches!(event, Event::Unreadable { .. })), 1, "told once");
+    assert_eq!(count(|event| matches!(event, Event::Readable)), 1);
 }
 
 #[test]

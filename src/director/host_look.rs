@@ -1,0 +1,66 @@
+//! Looks at the host's routes (shell), beside the kernel thread: ten thousand look-ups must hold up no verdict.
+
+use crate::kernel::KernelError;
+use crate::model::{HostFacts, Policy};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// How often the routes to the policy's addresses are looked up anew: at boot they may not exist yet.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// The same while the last look kept a server out of the table.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// A look that is not back by then is given up.
+const LONGEST_LOOK: Duration = Duration::from_secs(60);
+
+/// Asks the kernel how this host reaches addresses; [`crate::kernel::host_facts`], or a test's.
+pub type AskHost = fn(&BTreeSet<IpAddr>) -> Result<HostFacts, KernelError>;
+
+/// When to look, and where what was seen comes out.
+#[derive(Debug)]
+pub(super) struct HostLook {
+    ask: AskHost,
+    addresses: Arc<BTreeSet<IpAddr>>,
+    /// When the next look is due; put off while one is under way.
+    pub(super) due: Instant,
+    sender: mpsc::Sender<Result<HostFacts, KernelError>>,
+    pub(super) results: mpsc::Receiver<Result<HostFacts, KernelError>>,
+}
+
+impl HostLook {
+    pub(super) fn new(ask: AskHost, policy: &Policy) -> Self {
+        let (sender, results) = mpsc::channel(1);
+        Self {
+            ask,
+            addresses: Arc::new(addresses(policy)),
+            due: Instant::now() + LOOK_EVERY,
+            sender,
+            results,
+        }
+    }
+
+    /// Begins a look; its result comes out of `results`.
+    pub(super) fn begin(&mut self) {
+        let (ask, addresses, sender) = (self.ask, Arc::clone(&self.addresses), self.sender.clone());
+        self.due = Instant::now() + LONGEST_LOOK;
+        // Nobody listens any more when the director stops.
+        tokio::task::spawn_blocking(move || sender.blocking_send(ask(&addresses)).ok());
+    }
+
+    /// Sets the next look, by whether the last one kept a server out.
+    pub(super) fn looked(&mut self, kept_out: bool) {
+        self.due = Instant::now() + if kept_out { LOOK_AGAIN } else { LOOK_EVERY };
+    }
+}
+
+/// Every address whose reach matters: RIPs, and the addresses that shall be held.
+#[must_use]
+pub fn addresses(policy: &Policy) -> BTreeSet<IpAddr> {
+    let servers = policy.pools.values().flat_map(|pool| &pool.servers);
+    let held = policy.virtual_addresses.iter().map(|held| held.address.addr());
+    servers.map(|server| server.address).chain(held).collect()
+}
