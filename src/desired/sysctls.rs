@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 /// The settings, by name, with the value that each must have.
 pub(super) fn sysctls(policy: &Policy, host: &HostFacts) -> BTreeMap<Sysctl, String> {
     let mut wanted = BTreeMap::new();
-    if let Some(expire) = policy.kernel.expire_nodest_conn {
-        wanted.insert(Sysctl::from_path("net/ipv4/vs/expire_nodest_conn"), u8::from(expire).to_string());
+    if !policy.pools.is_empty() {
+        let expire = u8::from(policy.kernel.expire_nodest_conn);
+        wanted.insert(Sysctl::from_path("net/ipv4/vs/expire_nodest_conn"), expire.to_string());
     }
     for server in policy.pools.values().flat_map(|pool| &pool.servers) {
         add_forwarding(&mut wanted, server);

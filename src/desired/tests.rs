@@ -111,6 +111,7 @@ fn settings_follow_the_forwarding_method_and_the_device() {
     assert_eq!(value(Forwarding::DirectRouting, "net/ipv4/ip_forward"), None);
     assert_eq!(value(full_nat(), "net/ipv4/vs/conntrack").as_deref(), Some("1"));
     assert_eq!(value(Forwarding::Nat, "net/ipv4/vs/conntrack"), None);
+    assert_eq!(value(Forwarding::Nat, "net/ipv4/vs/expire_nodest_conn").as_deref(), Some("1"));
     let redirects = "net/ipv4/conf/eth0/send_redirects";
     assert_eq!(value(Forwarding::DirectRouting, redirects).as_deref(), Some("0"));
     let reuse = "net/ipv4/vs/conn_reuse_mode";

@@ -27,12 +27,20 @@ pub struct VirtualAddress {
     pub interface: String,
 }
 
-/// Settings of IPVS as a whole; `None` leaves what the kernel has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+/// Settings of IPVS as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KernelSettings {
     pub timeouts: Timeouts,
-    /// `net.ipv4.vs.expire_nodest_conn`.
-    pub expire_nodest_conn: Option<bool>,
+    /// `net.ipv4.vs.expire_nodest_conn`: whether a connection ends at once when its real server has left the table. Without
+    /// it a client that uses a port again meets the server that is gone until the old entry times out.
+    pub expire_nodest_conn: bool,
+}
+
+/// What a policy means that says nothing of the kernel.
+impl Default for KernelSettings {
+    fn default() -> Self {
+        Self { timeouts: Timeouts::default(), expire_nodest_conn: true }
+    }
 }
 
 /// Idle time of connections (`IPVS_CMD_SET_CONFIG`), whole seconds, 1..; `None` leaves what the kernel has.

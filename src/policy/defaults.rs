@@ -30,6 +30,7 @@ pub(super) const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Add
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::KernelSettings;
     use crate::policy::scalar::duration_text;
 
     /// What an editor shows for a key of a definition.
@@ -55,6 +56,7 @@ mod tests {
             ("PoolText", "scheduler", SCHEDULER.to_owned()),
             ("ServerMapping", "weight", WEIGHT.to_string()),
             ("PersistenceText", "timeout", duration(Duration::from_secs(PERSISTENCE_TIMEOUT_S.into()))),
+            ("KernelText", "expire_nodest_conn", KernelSettings::default().expire_nodest_conn.to_string()),
             ("MetricsText", "listen", METRICS_LISTEN.to_string()),
         ];
         for (definition, key, default) in said {

@@ -62,7 +62,7 @@ fn kernel(policy: &Policy) -> Yaml {
     let said = [("tcp", timeouts.tcp_s), ("tcp_fin", timeouts.tcp_fin_s), ("udp", timeouts.udp_s)];
     let timeouts = said.into_iter().filter_map(|(name, seconds)| Some((name, time(seconds_of(seconds?)))));
     let mut kernel = vec![("timeouts", mapping(timeouts))];
-    kernel.extend(policy.kernel.expire_nodest_conn.map(|flag| ("expire_nodest_conn", text(flag))));
+    kernel.push(("expire_nodest_conn", text(policy.kernel.expire_nodest_conn)));
     mapping(kernel)
 }
 

@@ -109,7 +109,10 @@ fn kernel(field: &Field<KernelText>) -> KernelSettings {
     });
     KernelSettings {
         timeouts: timeouts.unwrap_or_default(),
-        expire_nodest_conn: kernel.expire_nodest_conn.value().map(|flag| flag.0),
+        expire_nodest_conn: kernel
+            .expire_nodest_conn
+            .value()
+            .map_or(KernelSettings::default().expire_nodest_conn, |flag| flag.0),
     }
 }
 
