@@ -20,7 +20,7 @@ const LARGEST_RECORD: u64 = 64 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     #[error(
-        "state directory {path}: {source}; create it for this user, or name another with --state-directory"
+        "state directory {path}: {source}; it must be a directory that this user can write; or name another with --state-directory"
     )]
     Unusable { path: PathBuf, source: io::Error },
     #[error("state directory {path}: another tandem holds it; stop that one first (one director a host)")]
