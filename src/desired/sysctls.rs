@@ -8,13 +8,10 @@ use std::collections::BTreeMap;
 /// The settings, by name, with the value that each must have.
 pub(super) fn sysctls(policy: &Policy, host: &HostFacts) -> BTreeMap<Sysctl, String> {
     let mut wanted = BTreeMap::new();
-    if let Some(expire) = policy.kernel.expire_nodest_conn {
-        wanted.insert(Sysctl::from_path("net/ipv4/vs/expire_nodest_conn"), u8::from(expire).to_string());
-    }
+    add_expiry(&mut wanted, policy);
     for server in policy.pools.values().flat_map(|pool| &pool.servers) {
         add_forwarding(&mut wanted, server);
         add_no_redirects(&mut wanted, server, host);
-        add_port_reuse(&mut wanted, server);
     }
     wanted
 }
@@ -46,11 +43,12 @@ fn add_no_redirects(wanted: &mut BTreeMap<Sysctl, String>, server: &RealServer, 
     }
 }
 
-/// In DR and TUN the kernel sees no answer, so a finished connection stays in `FIN_WAIT` for two minutes. A client that uses
-/// its port again within them (a busy proxy does) shall be balanced anew, and not sent to a server that has left the table,
-/// where its SYN is dropped. Bit 0 is the kernel's default; bit 1 adds `FIN_WAIT`.
-fn add_port_reuse(wanted: &mut BTreeMap<Sysctl, String>, server: &RealServer) {
-    if matches!(server.forwarding, Forwarding::DirectRouting | Forwarding::Tunnelling(_)) {
-        wanted.insert(Sysctl::from_path("net/ipv4/vs/conn_reuse_mode"), "3".to_owned());
+/// What the kernel remembers of a client's port must not lead to a server that is out: a busy client (a proxy) soon uses
+/// the port again, and its SYN would be dropped for as long as the entry lives. So entries of a server that has left end
+/// with their next packet, and a SYN is never sent to one of weight 0. Unless the policy says otherwise.
+fn add_expiry(wanted: &mut BTreeMap<Sysctl, String>, policy: &Policy) {
+    let by_default = (!policy.pools.is_empty()).then_some(true);
+    if let Some(expire) = policy.kernel.expire_nodest_conn.or(by_default) {
+        wanted.insert(Sysctl::from_path("net/ipv4/vs/expire_nodest_conn"), u8::from(expire).to_string());
     }
 }

@@ -113,10 +113,19 @@ fn settings_follow_the_forwarding_method_and_the_device() {
     assert_eq!(value(Forwarding::Nat, "net/ipv4/vs/conntrack"), None);
     let redirects = "net/ipv4/conf/eth0/send_redirects";
     assert_eq!(value(Forwarding::DirectRouting, redirects).as_deref(), Some("0"));
-    let reuse = "net/ipv4/vs/conn_reuse_mode";
-    assert_eq!(value(Forwarding::DirectRouting, reuse).as_deref(), Some("3"));
-    assert_eq!(value(Forwarding::Tunnelling(Encapsulation::IpIp), reuse).as_deref(), Some("3"));
-    assert_eq!(value(Forwarding::Nat, reuse), None);
+}
+
+#[test]
+fn connections_of_a_server_that_left_end_unless_the_policy_says_otherwise() {
+    let value = |policy: &crate::model::Policy| {
+        let tables = tables(policy, &host(policy), |_, _| Standing::Up);
+        tables.sysctls.get(&Sysctl::from_path("net/ipv4/vs/expire_nodest_conn")).cloned()
+    };
+    let mut said = policy([pool("web", VIP, &Forwarding::Nat)]);
+    assert_eq!(value(&said).as_deref(), Some("1"));
+    said.kernel.expire_nodest_conn = Some(false);
+    assert_eq!(value(&said).as_deref(), Some("0"));
+    assert_eq!(value(&policy([])), None, "no pool, nothing to set");
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub struct VirtualAddress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct KernelSettings {
     pub timeouts: Timeouts,
-    /// `net.ipv4.vs.expire_nodest_conn`.
+    /// `net.ipv4.vs.expire_nodest_conn`; `None` switches it on where there are pools.
     pub expire_nodest_conn: Option<bool>,
 }
 

@@ -63,6 +63,7 @@ fn an_empty_kernel_gets_settings_rules_services_destinations_then_addresses() {
             "~ sysctl net.ipv4.conf.eth0.send_redirects: (missing) -> 0",
             "~ sysctl net.ipv4.ip_forward: (missing) -> 1",
             "~ sysctl net.ipv4.vs.conntrack: (missing) -> 1",
+            "~ sysctl net.ipv4.vs.expire_nodest_conn: (missing) -> 1",
             "~ nftables table inet tandem: replace in one transaction",
             "+ service tcp://192.168.101.100:80: scheduler rr",
             "+ destination 192.168.101.110:80 of tcp://192.168.101.100:80: masquerade, weight 1",

@@ -27,6 +27,7 @@ mod kernel;
 mod lone;
 mod modes;
 mod policies;
+mod ports;
 mod restart;
 mod services;
 mod topology;

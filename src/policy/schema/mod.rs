@@ -68,7 +68,8 @@ mapping! {
     KernelText = "`kernel`" {
         /// Idle times of connections.
         optional timeouts: TimeoutsText,
-        /// Whether a connection ends at once when its real server has left the table (`net.ipv4.vs.expire_nodest_conn`).
+        /// Whether a connection ends at once when its real server has left the table, by default true
+        /// (`net.ipv4.vs.expire_nodest_conn`).
         optional expire_nodest_conn: Flag,
     }
     later {}
