@@ -160,11 +160,12 @@ impl Ownership {
     }
 }
 
-/// A short text that differs when the rulesets do (FNV-1a, 64 bits, over the debug form: it only has to notice an edit of
-/// the policy, and a false difference after an upgrade costs one transaction).
+/// A short text that differs when the rulesets do, or the version that renders them (FNV-1a, 64 bits, over the debug form: it
+/// only has to notice an edit of the policy, and a difference after an upgrade costs one transaction).
 #[must_use]
 pub(super) fn fingerprint(ruleset: &Ruleset) -> String {
-    let hash = format!("{ruleset:?}").bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+    let text = format!("{} {ruleset:?}", env!("CARGO_PKG_VERSION"));
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     format!("{hash:016x}")

@@ -15,10 +15,11 @@ use crate::policies::{Mode, wait_for_destinations};
 use crate::world::World;
 use crate::world::addresses::{Family, near};
 use crate::world::director::Director;
+use crate::world::http;
 use crate::world::load::{Load, Report};
 use crate::world::namespace::Namespace;
-use crate::world::real_server::Encapsulation;
-use crate::world::wait::until_true;
+use crate::world::real_server::{Encapsulation, RealServer};
+use crate::world::wait::{until, until_true};
 
 const PER_SECOND: u32 = 200;
 /// Software emulation is slow.
@@ -91,16 +92,31 @@ fn lose(
     Loss { kind, begun, acted, out, returned, back }
 }
 
+/// Waits until the server's own address is reached by a machine that is not the director: the kernel takes up to a second to
+/// notice that a cable is back.
+fn wait_until_reached(world: &World, server: &RealServer, family: Family) {
+    let address = SocketAddr::new(server.addresses.of(family), 80);
+    until("server on the network", PATIENCE, || {
+        world.near_client.inside(|| http::connect(address, Duration::from_millis(100))).map(drop)
+    });
+}
+
 /// One server is stopped and started, then the other's cable is pulled and put back.
-fn lose_both(world: &World, load: &Load) -> [Loss; 2] {
+fn lose_both(world: &World, load: &Load, family: Family) -> [Loss; 2] {
     let [first, second] = &world.real_servers[..] else { panic!("two real servers") };
     let start = || {
         first.start();
         first.wait_until_serving();
     };
     let refused = lose(world.director(), load, "refused", || first.stop(), start);
+    // From now on the client knows the server's hardware address, so that later attempts wait for no resolution.
+    wait_until_reached(world, second, family);
     let cable = |plugged| second.namespace.set_cable(&world.near_switch, plugged);
-    let cut_off = lose(world.director(), load, "cut off", || cable(false), || cable(true));
+    let plug = || {
+        cable(true);
+        wait_until_reached(world, second, family);
+    };
+    let cut_off = lose(world.director(), load, "cut off", || cable(false), plug);
     calm(load);
     [refused, cut_off]
 }
@@ -167,7 +183,7 @@ fn assert_survives(name: &str, mode: Mode, family: Family) {
     let _director = Director::start(world.director(), world.folder(), &mode.policy(family));
     wait_for_destinations(world.director(), 2);
     let load = Load::start(mode.client(&world), SocketAddr::new(vip, 80), "/?load", PER_SECOND);
-    let losses = lose_both(&world, &load);
+    let losses = lose_both(&world, &load, family);
     let report = load.finish();
     tell(name, &losses, &report);
     assert_figures(&losses, &report);
