@@ -5,6 +5,7 @@
 //! | module | pure | what it is |
 //! |---|---|---|
 //! | [`time`] | yes | `Instant`: microseconds since start |
+//! | `hash` | yes | FNV-1a, for what must hash the same after a restart |
 //! | [`model`] | yes | the nouns: policy, pool, virtual service, destination, check, tables; the glossary |
 //! | [`policy`] | yes | YAML files to a policy, with every problem at once |
 //! | [`health`] | yes | outcomes of probes to verdicts; when the next probe is due |
@@ -19,6 +20,7 @@
 pub mod cli;
 pub mod desired;
 pub mod director;
+mod hash;
 pub mod health;
 pub mod kernel;
 pub mod model;

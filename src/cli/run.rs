@@ -3,6 +3,7 @@
 use super::ExitStatus;
 use crate::director::run::{Parts, run as run_director};
 use crate::director::state_directory::StateDirectory;
+use crate::hash::fnv1a;
 use crate::kernel::{LinuxKernel, epoch, host_facts};
 use crate::model::Policy;
 use crate::probe::MOST_IN_FLIGHT;
@@ -60,8 +61,7 @@ fn make_room_for_sockets() {
 
 /// Two directors that boot together must not probe in step: the boot id differs.
 fn seed(epoch: &crate::reconcile::Epoch) -> u64 {
-    let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    epoch.boot_id.bytes().chain(epoch.namespace.bytes()).fold(0xcbf2_9ce4_8422_2325, fold)
+    fnv1a(epoch.boot_id.bytes().chain(epoch.namespace.bytes()))
 }
 
 /// Resolves at SIGTERM or SIGINT. SIGHUP must not end a director whose operator is used to reloading by it.

@@ -38,7 +38,7 @@ struct Record {
 #[derive(Debug)]
 pub struct StateDirectory {
     path: PathBuf,
-    _lock: Option<File>,
+    lock: Option<File>,
     written: Option<Ownership>,
 }
 
@@ -58,7 +58,7 @@ impl StateDirectory {
             .open(path.join("lock"))
             .map_err(unusable)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: Some(lock), written: None }),
+            Ok(()) => Ok(Self { path: path.to_owned(), lock: Some(lock), written: None }),
             Err(TryLockError::WouldBlock) => Err(StateError::Locked { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => Err(unusable(source)),
         }
@@ -67,7 +67,7 @@ impl StateDirectory {
     /// For reading only: `plan` looks at the record of a director that may be running.
     #[must_use]
     pub fn peek(path: &Path) -> Self {
-        Self { path: path.to_owned(), _lock: None, written: None }
+        Self { path: path.to_owned(), lock: None, written: None }
     }
 
     /// The record of this epoch; empty where there is none. A file that cannot be understood is set aside, never
@@ -133,7 +133,7 @@ impl StateDirectory {
     fn set_aside(&self) {
         let path = self.path.join(RECORD);
         // Only a director that holds the lock moves files; a failure here changes nothing for the better.
-        if self._lock.is_some() {
+        if self.lock.is_some() {
             fs::rename(&path, self.path.join(format!("{RECORD}.unreadable"))).ok();
         }
     }

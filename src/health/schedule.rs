@@ -4,6 +4,7 @@
 //! The second probe follows after a part of the interval that is spread likewise, and from then on every machine keeps its
 //! cadence: so ten thousand targets with an interval of 10 s are a thousand probes a second, and not ten thousand in one.
 
+use crate::hash::fnv1a;
 use crate::model::TargetKey;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -32,7 +33,7 @@ fn part_of(window: Duration, hash: u64) -> Duration {
     Duration::from_micros(u64::try_from(share).unwrap_or(0))
 }
 
-/// FNV-1a over everything that tells one target from another.
+/// A hash of everything that tells one target from another.
 fn digest(target: &TargetKey) -> u64 {
     let address = match target.address.ip() {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
@@ -40,7 +41,7 @@ fn digest(target: &TargetKey) -> u64 {
     };
     let port = target.address.port().to_be_bytes();
     let bytes = target.check.bytes().chain(address.octets()).chain(port);
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    fnv1a(bytes)
 }
 
 /// The finalizer of splitmix64: neighbours (10.0.0.1, 10.0.0.2) end far apart.

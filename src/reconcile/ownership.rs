@@ -4,6 +4,7 @@
 //! The record is written before the first change that it speaks of, and belongs to one boot and one network namespace:
 //! in another [`Epoch`] the kernel's tables are others, and the record is void.
 
+use crate::hash::fnv1a;
 use crate::model::{Observed, ObservedRuleset, Ruleset, ServiceKey, Sysctl, Tables, VirtualAddress};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -165,10 +166,7 @@ impl Ownership {
 #[must_use]
 pub(super) fn fingerprint(ruleset: &Ruleset) -> String {
     let text = format!("{} {ruleset:?}", env!("CARGO_PKG_VERSION"));
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
+    format!("{:016x}", fnv1a(text.bytes()))
 }
 
 /// A map whose keys are no JSON strings, as a list of pairs.
