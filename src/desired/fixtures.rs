@@ -70,6 +70,7 @@ pub(crate) fn policy(pools: impl IntoIterator<Item = Pool>) -> Policy {
         checks: [("alive".into(), check())].into(),
         pools: pools.into_iter().map(|pool| (pool.name.clone(), pool)).collect(),
         virtual_addresses: Vec::new(),
+        pair: crate::model::Pair::default(),
         kernel: KernelSettings::default(),
         metrics: MetricsSettings { listen: SocketAddr::from(([127, 0, 0, 1], 9752)), per_server: true },
         on_stop: OnStop::Keep,

@@ -13,6 +13,8 @@
 //! | forwarding method | NAT, DR (direct routing), TUN (tunnelling) or full-NAT |
 //! | scheduler | the kernel's rule for choosing a destination |
 //! | quiesce | set a destination's weight to 0: no new connection, the old ones live on |
+//! | virtual router | a VRID on an interface and the addresses that its Master holds; VRRP elects the Master |
+//! | Master, Backup, Fault | the states of a virtual router on one director; RFC 9568 says Active, Backup and Initialize |
 //! | check | what a probe asks and how often; one answer is an outcome, the decision is a verdict |
 //!
 //! Nothing here decides: [`crate::health`], [`crate::desired`] and [`crate::reconcile`] do.
@@ -23,6 +25,7 @@ mod host;
 mod outcome;
 mod policy;
 mod pool;
+mod router;
 mod ruleset;
 mod service;
 mod sysctl;
@@ -34,6 +37,7 @@ pub use host::*;
 pub use outcome::*;
 pub use policy::*;
 pub use pool::*;
+pub use router::*;
 pub use ruleset::*;
 pub use service::*;
 pub use sysctl::*;

@@ -1,6 +1,6 @@
 //! The policy: one value that says everything a director shall do.
 
-use super::{Check, CheckName, Pool, PoolName};
+use super::{Check, CheckName, Pair, Pool, PoolName};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,6 +14,8 @@ pub struct Policy {
     pub pools: BTreeMap<PoolName, Pool>,
     /// Addresses that this host holds alone, sorted.
     pub virtual_addresses: Vec<VirtualAddress>,
+    /// The directors, and the addresses that float between them.
+    pub pair: Pair,
     pub kernel: KernelSettings,
     pub metrics: MetricsSettings,
     pub on_stop: OnStop,

@@ -90,6 +90,7 @@ pub(super) fn policy(
         checks: used,
         pools: finish::finish(drafts, &mut places),
         virtual_addresses: addresses.into_iter().map(|address| address.value).collect(),
+        pair: crate::model::Pair::default(),
         kernel: kernel(&text.kernel),
         metrics: metrics(&text.metrics, problems),
         on_stop: match text.on_stop.value() {
