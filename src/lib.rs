@@ -11,15 +11,20 @@
 //! | [`health`] | yes | outcomes of probes to verdicts; when the next probe is due |
 //! | [`desired`] | yes | (policy, verdicts, host) to the tables that the kernel should hold |
 //! | [`reconcile`] | yes | (desired, observed) to an ordered list of changes |
+//! | [`vrrp`] | yes | packets, timers, the election over the floating addresses |
+//! | [`floating`] | keeper yes, thread no | holds, renews, announces and releases the floating addresses |
+//! | [`advert`] | no | the thread that sends and receives advertisements |
 //! | [`director`] | core yes, run no | all of them composed; the event loop |
 //! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
 //! | [`kernel`] | no | observes and changes the kernel's tables |
 //! | [`observe`] | metrics yes, listener no | the director's view as metrics, and the listener that serves it |
 //! | [`cli`] | no | the command line |
 
+pub mod advert;
 pub mod cli;
 pub mod desired;
 pub mod director;
+pub mod floating;
 mod hash;
 pub mod health;
 pub mod kernel;
@@ -29,3 +34,4 @@ pub mod policy;
 pub mod probe;
 pub mod reconcile;
 pub mod time;
+pub mod vrrp;

@@ -1,0 +1,15 @@
+//! VRRP, versions 2 and 3 (RFC 3768, RFC 9568), as pure machines: bytes, reports and time go in; bytes to send, wishes for
+//! the addresses and roles come out. No socket, no clock: [`crate::advert`] is the shell.
+
+use crate::model::Family;
+
+/// Identity of a virtual router: its place in [`crate::model::Pair::routers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RouterId(pub usize);
+
+/// Identity of a VRRP session: one family of a virtual router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    pub router: RouterId,
+    pub family: Family,
+}
