@@ -1,0 +1,439 @@
+//! All units of a director: advertisements, trackers, links, beats of the others and the operator's word go in;
+//! advertisements to send, orders for the addresses and roles come out. Bytes are [`super::station`]'s.
+
+mod build;
+mod peers;
+
+use super::RouterId;
+use super::SessionId;
+use super::fitness::Reach;
+use super::machine::Heard;
+use super::role::{Cause, Role};
+use super::tracking::Trackers;
+use super::transfer::{RESIGN_BOUND, Transfer};
+use super::unit::{Input as UnitInput, Output as UnitOutput, Unit};
+use crate::floating::{Order, Report};
+use crate::model::{DirectorName, RouterName, Tracked};
+use crate::time::Instant;
+use peers::Peers;
+pub use peers::{Beat, UnitBeat};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A director counts as ready to preempt after this, whatever its pools say.
+const READY_BOUND: Duration = Duration::from_secs(60);
+/// A director that stops waits at most so long for another to take over.
+pub const STOP_BOUND: Duration = Duration::from_secs(8);
+
+/// What happened. Instants never go back.
+#[derive(Clone, Debug)]
+pub enum Input {
+    Advertisement {
+        at: Instant,
+        session: SessionId,
+        heard: Heard,
+    },
+    /// The address that a session's advertisements come from; `None` while its interface is down or has none.
+    Link {
+        at: Instant,
+        session: SessionId,
+        source: Option<IpAddr>,
+    },
+    Tracked {
+        at: Instant,
+        what: Tracked,
+        good: bool,
+    },
+    /// The director's tables are applied and its pools have verdicts.
+    Ready {
+        at: Instant,
+    },
+    /// Another director's beat; `apart`: on a path that the routers' own links are not.
+    Beat {
+        at: Instant,
+        beat: Beat,
+        apart: bool,
+    },
+    Keeper {
+        at: Instant,
+        report: Report,
+    },
+    /// The answer to [`Output::PassState`].
+    StatePassed {
+        at: Instant,
+    },
+    HookDone {
+        at: Instant,
+        unit: usize,
+    },
+    /// `None`: every router.
+    Release {
+        at: Instant,
+        router: Option<RouterName>,
+        until: Option<Instant>,
+    },
+    Clear {
+        at: Instant,
+        router: Option<RouterName>,
+    },
+    Stop {
+        at: Instant,
+    },
+    Timeout {
+        at: Instant,
+    },
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    Advertise {
+        session: SessionId,
+        priority: u8,
+    },
+    Order(Order),
+    Role {
+        router: RouterId,
+        role: Role,
+        cause: Cause,
+    },
+    Contested {
+        session: SessionId,
+        by: Heard,
+    },
+    /// Send a beat to the other directors.
+    Beat(Beat),
+    /// Have the connection table sent.
+    PassState,
+    RunHook {
+        unit: usize,
+    },
+    /// Everything is handed over or given up. `lengthen`: addresses are left that nobody took.
+    Stopped {
+        lengthen: bool,
+    },
+    /// Nothing until an input comes, at the latest [`Input::Timeout`] at the deadline.
+    Wait {
+        deadline: Option<Instant>,
+    },
+}
+
+/// One unit with what belongs to it.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) name: Arc<str>,
+    pub(super) unit: Unit,
+    pub(super) trackers: Trackers,
+    /// When an operator's release ends.
+    released_until: Option<Instant>,
+    /// A release that waits until the state has been passed.
+    leaving: Option<Leaving>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Leaving {
+    by: Instant,
+    stop: bool,
+}
+
+/// The election.
+#[derive(Debug)]
+pub struct Election {
+    pub(super) seats: Vec<Seat>,
+    by_session: BTreeMap<SessionId, usize>,
+    names: Vec<RouterName>,
+    transfer: Transfer,
+    pub(super) peers: Peers,
+    ready: bool,
+    ready_by: Instant,
+    beat_at: Option<Instant>,
+    beat_every: Duration,
+    stop_by: Option<Instant>,
+    stopped: bool,
+    outputs: VecDeque<Output>,
+    now: Instant,
+}
+
+impl Election {
+    /// Takes in what happened; call [`Election::poll`] afterwards until it says [`Output::Wait`].
+    pub fn handle(&mut self, input: Input) {
+        match input {
+            Input::Advertisement { at, session, heard } => {
+                self.pass_on(at, session, UnitInput::Advertisement { at, session, heard });
+            }
+            Input::Link { at, session, source } => {
+                self.pass_on(at, session, UnitInput::Link { at, session, source });
+            }
+            Input::Tracked { at, what, good } => self.tracked(at, &what, good),
+            Input::Ready { at } => {
+                self.now = at;
+                self.ready = true;
+            }
+            Input::Beat { at, beat, apart } => self.beat(at, &beat, apart),
+            Input::Keeper { at, report } => self.report(at, &report),
+            Input::StatePassed { at } => {
+                self.now = at;
+                self.transfer.passed();
+                self.leave_now(at);
+            }
+            Input::HookDone { at, unit } => {
+                self.now = at;
+                let seat = self.seats.get_mut(unit);
+                seat.into_iter().for_each(|seat| seat.unit.handle(UnitInput::HookDone { at }));
+            }
+            Input::Release { at, router, until } => self.release(at, router.as_ref(), until),
+            Input::Clear { at, router } => self.clear(at, router.as_ref()),
+            Input::Stop { at } => self.stop(at),
+            Input::Timeout { at } => self.time_passed(at),
+        }
+    }
+
+    /// What to do next.
+    pub fn poll(&mut self) -> Output {
+        self.allow_preemption();
+        self.judge();
+        for index in 0..self.seats.len() {
+            self.collect(index);
+        }
+        self.send_beat();
+        if let Some(output) = self.outputs.pop_front() {
+            return output;
+        }
+        if let Some(stopped) = self.stopped() {
+            return stopped;
+        }
+        Output::Wait { deadline: self.deadline() }
+    }
+
+    /// Role of a router.
+    #[must_use]
+    pub fn role(&self, router: RouterId) -> Role {
+        self.seat_of(router).map_or(Role::Initialize, |seat| seat.unit.role())
+    }
+
+    pub(super) fn seat_of(&self, router: RouterId) -> Option<&Seat> {
+        self.seats.iter().find(|seat| seat.unit.routers().contains(&router))
+    }
+
+    pub(super) fn name_of(&self, router: RouterId) -> Option<&RouterName> {
+        self.names.get(router.0)
+    }
+
+    fn pass_on(&mut self, at: Instant, session: SessionId, input: UnitInput) {
+        self.now = at;
+        let seat = self.by_session.get(&session).and_then(|index| self.seats.get_mut(*index));
+        seat.into_iter().for_each(|seat| seat.unit.handle(input.clone()));
+    }
+
+    fn tracked(&mut self, at: Instant, what: &Tracked, good: bool) {
+        self.now = at;
+        for seat in &mut self.seats {
+            seat.trackers.report(what, good, at);
+        }
+    }
+
+    /// Gives each unit the fitness that its trackers make.
+    fn judge(&mut self) {
+        for seat in &mut self.seats {
+            let fitness = seat.trackers.fitness(seat.unit.role() == Role::Master, self.now);
+            if fitness != *seat.unit.fitness() {
+                seat.unit.handle(UnitInput::Fitness { at: self.now, fitness });
+            }
+        }
+    }
+
+    fn allow_preemption(&mut self) {
+        let (at, ready) = (self.now, self.ready || self.ready_by <= self.now);
+        let wanted = ready && self.seats.iter().any(|seat| seat.unit.would_preempt(at));
+        let has_state = !self.peers.any_up(at) || self.transfer.has_state(wanted, at);
+        for seat in &mut self.seats {
+            seat.unit.handle(UnitInput::MayPreempt { at, ready, has_state });
+        }
+    }
+
+    fn beat(&mut self, at: Instant, beat: &Beat, apart: bool) {
+        self.now = at;
+        if !self.peers.heard(beat, at) {
+            return;
+        }
+        let is_master = self.seats.iter().any(|seat| seat.unit.role() == Role::Master);
+        if self.transfer.heard(beat.said, is_master, at) {
+            self.outputs.push_back(Output::PassState);
+        }
+        for unit in beat.units.iter().filter(|_| apart) {
+            let elsewhere = unit.elsewhere(at + self.peers.fresh_for());
+            let seat = self.seats.iter_mut().find(|seat| unit.is_of(&seat.name));
+            seat.into_iter().for_each(|seat| seat.unit.handle(UnitInput::Elsewhere { at, elsewhere }));
+        }
+    }
+
+    fn report(&mut self, at: Instant, report: &Report) {
+        self.now = at;
+        if let Report::Released { router } = report {
+            let seat = self.seats.iter_mut().find(|seat| seat.unit.routers().contains(router));
+            seat.into_iter().for_each(|seat| seat.unit.released_by_keeper(*router));
+        }
+    }
+
+    fn chosen<'a>(
+        seats: &'a mut [Seat],
+        names: &'a [RouterName],
+        router: Option<&'a RouterName>,
+    ) -> impl Iterator<Item = &'a mut Seat> {
+        seats.iter_mut().filter(move |seat| {
+            router.is_none_or(|wanted| seat.unit.routers().iter().any(|id| names.get(id.0) == Some(wanted)))
+        })
+    }
+
+    fn release(&mut self, at: Instant, router: Option<&RouterName>, until: Option<Instant>) {
+        self.now = at;
+        let by = at + RESIGN_BOUND;
+        for seat in Self::chosen(&mut self.seats, &self.names, router) {
+            (seat.released_until, seat.leaving) = (until, Some(Leaving { by, stop: false }));
+        }
+        self.begin_leaving(at);
+    }
+
+    fn stop(&mut self, at: Instant) {
+        self.now = at;
+        self.stop_by = Some(at + STOP_BOUND);
+        let by = at + RESIGN_BOUND;
+        for seat in &mut self.seats {
+            seat.leaving = Some(Leaving { by, stop: true });
+        }
+        self.begin_leaving(at);
+    }
+
+    /// Has the state sent before the Master resigns, where there is somebody to send it to.
+    fn begin_leaving(&mut self, at: Instant) {
+        let leaves = |seat: &Seat| seat.leaving.is_some() && seat.unit.role() == Role::Master;
+        let receiver = self.transfer.is_enabled() && self.peers.any_up(at);
+        if receiver && self.seats.iter().any(leaves) {
+            self.outputs.push_back(Output::PassState);
+        } else {
+            self.leave_now(at);
+        }
+    }
+
+    fn leave_now(&mut self, at: Instant) {
+        for seat in &mut self.seats {
+            match seat.leaving.take() {
+                None => {}
+                Some(Leaving { stop: true, .. }) => seat.unit.handle(UnitInput::Stop { at }),
+                Some(Leaving { stop: false, .. }) => seat.unit.handle(UnitInput::Release { at }),
+            }
+        }
+    }
+
+    fn clear(&mut self, at: Instant, router: Option<&RouterName>) {
+        self.now = at;
+        for seat in Self::chosen(&mut self.seats, &self.names, router) {
+            (seat.released_until, seat.leaving) = (None, None);
+            seat.unit.handle(UnitInput::Clear { at });
+        }
+    }
+
+    fn time_passed(&mut self, at: Instant) {
+        self.now = at;
+        if self.seats.iter().filter_map(|seat| seat.leaving).any(|leaving| leaving.by <= at) {
+            self.leave_now(at);
+        }
+        for seat in &mut self.seats {
+            if seat.released_until.is_some_and(|until| until <= at) {
+                seat.released_until = None;
+                seat.unit.handle(UnitInput::Clear { at });
+            }
+            seat.unit.handle(UnitInput::Timeout { at });
+        }
+    }
+
+    /// Takes what a unit says.
+    fn collect(&mut self, index: usize) {
+        let Some(seat) = self.seats.get_mut(index) else { return };
+        loop {
+            let output = match seat.unit.poll(self.now) {
+                UnitOutput::Wait { .. } => return,
+                UnitOutput::Advertise { session, priority } => Output::Advertise { session, priority },
+                UnitOutput::Order(order) => Output::Order(order),
+                UnitOutput::Contested { session, by } => Output::Contested { session, by },
+                UnitOutput::RunHook => Output::RunHook { unit: index },
+                UnitOutput::Role { role, cause } => {
+                    let told = |router| Output::Role { router, role, cause: cause.clone() };
+                    self.outputs.extend(seat.unit.routers().into_iter().map(told));
+                    // The others hear of it at once: a Master elsewhere, a director that left.
+                    self.beat_at = self.beat_at.map(|_| self.now);
+                    continue;
+                }
+            };
+            self.outputs.push_back(output);
+        }
+    }
+
+    fn send_beat(&mut self) {
+        let Some(due) = self.beat_at.filter(|due| *due <= self.now) else { return };
+        let next = due + self.beat_every;
+        self.beat_at = Some(if next > self.now { next } else { self.now + self.beat_every });
+        let units = self.seats.iter().map(|seat| UnitBeat::of(&seat.name, &seat.unit)).collect();
+        let beat = self.peers.next_beat(self.beat_every, self.transfer.said(), units);
+        self.outputs.push_back(Output::Beat(beat));
+    }
+
+    fn stopped(&mut self) -> Option<Output> {
+        let stop_by = self.stop_by?;
+        let through = self.seats.iter().all(|seat| seat.leaving.is_none() && seat.unit.has_stopped(self.now));
+        if self.stopped || !(through || stop_by <= self.now) {
+            return None;
+        }
+        self.stopped = true;
+        Some(Output::Stopped { lengthen: self.seats.iter().any(|seat| seat.unit.leaves_addresses()) })
+    }
+
+    fn deadline(&mut self) -> Option<Instant> {
+        let now = self.now;
+        let seats = self.seats.iter_mut().flat_map(|seat| {
+            let is_master = seat.unit.role() == Role::Master;
+            let unit = seat.unit.deadline(now);
+            [
+                unit,
+                seat.trackers.deadline(is_master),
+                seat.released_until,
+                seat.leaving.map(|leaving| leaving.by),
+            ]
+        });
+        let stop = self.stop_by.filter(|_| !self.stopped);
+        seats.chain([self.beat_at, stop]).flatten().min()
+    }
+
+    /// What everything tracked says, for metrics: name, and whether it is good.
+    pub fn trackers(&self, router: RouterId) -> impl Iterator<Item = (&Arc<str>, bool)> {
+        self.seat_of(router).into_iter().flat_map(|seat| seat.trackers.each())
+    }
+
+    /// The effective priority of a router's first session, the current one.
+    #[must_use]
+    pub fn priority(&self, router: RouterId) -> u8 {
+        let seat = self.seat_of(router);
+        let member =
+            seat.and_then(|seat| seat.unit.members().iter().find(|member| member.id.router == router));
+        member.map_or(0, |member| member.machine.priority())
+    }
+
+    /// The other directors and when each was last heard.
+    pub fn peers_heard(&self) -> impl Iterator<Item = (&DirectorName, Option<Instant>)> {
+        self.peers.heard_at()
+    }
+
+    /// Whether the tracked gateways are reached.
+    #[must_use]
+    pub fn reach(&self, router: RouterId) -> Reach {
+        self.seat_of(router).map_or(Reach::Untracked, |seat| seat.unit.fitness().reach)
+    }
+
+    /// Routers whose sessions are served here.
+    #[must_use]
+    pub fn routers(&self) -> BTreeSet<RouterId> {
+        (0..self.names.len()).map(RouterId).collect()
+    }
+}

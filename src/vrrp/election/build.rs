@@ -1,0 +1,110 @@
+//! An election from a policy.
+
+use super::peers::Peers;
+use super::{Election, READY_BOUND, Seat};
+use crate::model::{BothUnfit, Pair, Policy, Preempt, RouterName, VirtualRouter};
+use crate::time::Instant;
+use crate::vrrp::machine::OWNER;
+use crate::vrrp::timing::Pace;
+use crate::vrrp::tracking::Trackers;
+use crate::vrrp::transfer::Transfer;
+use crate::vrrp::unit::{Member, Settings, Unit};
+use crate::vrrp::{RouterId, SessionId};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bounds of the interval of beats.
+const BEAT_LEAST: Duration = Duration::from_millis(50);
+const BEAT_MOST: Duration = Duration::from_secs(1);
+
+impl Election {
+    /// The election of the director that the policy was read for. `epoch` is higher in each run of this director.
+    #[must_use]
+    pub fn new(policy: &Policy, epoch: u64, now: Instant) -> Self {
+        let pair = &policy.pair;
+        let seats: Vec<Seat> = units_of(pair).into_iter().map(|unit| seat(unit, policy, now)).collect();
+        let mut by_session = BTreeMap::new();
+        for (index, seat) in seats.iter().enumerate() {
+            by_session.extend(seat.unit.members().iter().map(|member| (member.id, index)));
+        }
+        let own = pair.own.clone().unwrap_or_else(|| "".into());
+        let peers = Peers::new(own, epoch, pair.others().map(|(name, _)| name.clone()));
+        let beats = !peers.is_empty() && !pair.routers.is_empty();
+        let fastest = pair.routers.values().map(|router| router.interval).min().unwrap_or(BEAT_MOST);
+        let first_request = u32::try_from(epoch & 0x7fff_ffff).unwrap_or(1);
+        Self {
+            seats,
+            by_session,
+            names: pair.routers.keys().cloned().collect(),
+            transfer: Transfer::new(pair.connection_sync.is_some(), first_request),
+            peers,
+            ready: false,
+            ready_by: now + READY_BOUND,
+            beat_at: beats.then_some(now),
+            beat_every: fastest.clamp(BEAT_LEAST, BEAT_MOST),
+            stop_by: None,
+            stopped: false,
+            outputs: VecDeque::new(),
+            now,
+        }
+    }
+}
+
+/// Routers that move together, by the name of their group or their own.
+struct UnitOf<'a> {
+    name: Arc<str>,
+    both_unfit: BothUnfit,
+    routers: Vec<(RouterId, &'a VirtualRouter)>,
+}
+
+fn units_of(pair: &Pair) -> Vec<UnitOf<'_>> {
+    let id = |name: &RouterName| pair.routers.keys().position(|known| known == name).map(RouterId);
+    let found = |name: &RouterName| Some((id(name)?, pair.routers.get(name)?));
+    let grouped = pair.groups.values().map(|group| UnitOf {
+        name: Arc::clone(&group.name),
+        both_unfit: group.both_unfit,
+        routers: group.routers.iter().filter_map(found).collect(),
+    });
+    let alone =
+        pair.routers.keys().filter(|name| !pair.groups.values().any(|group| group.routers.contains(name)));
+    let alone = alone.map(|name| UnitOf {
+        name: Arc::clone(name),
+        both_unfit: BothUnfit::default(),
+        routers: found(name).into_iter().collect(),
+    });
+    grouped.chain(alone).collect()
+}
+
+fn seat(of: UnitOf<'_>, policy: &Policy, now: Instant) -> Seat {
+    let routers = || of.routers.iter().map(|(_, router)| *router);
+    let settings = Settings {
+        preempt: routers().map(|router| router.preempt).fold(Preempt::After(Duration::ZERO), slower),
+        both_unfit: of.both_unfit,
+        start_delay: routers().map(|router| router.start_delay).max().unwrap_or_default(),
+        tandem_peers: policy.pair.directors.len() > 1,
+        hook: None,
+    };
+    let members = of.routers.iter().flat_map(|(id, router)| members(*id, router, &policy.pair)).collect();
+    let trackers = Trackers::new(routers().flat_map(|router| &router.track), policy);
+    let unit = Unit::new(settings, members, now);
+    Seat { name: of.name, unit, trackers, released_until: None, leaving: None }
+}
+
+/// The one that waits longer.
+fn slower(one: Preempt, other: Preempt) -> Preempt {
+    match (one, other) {
+        (Preempt::Never, _) | (_, Preempt::Never) => Preempt::Never,
+        (Preempt::After(one), Preempt::After(other)) => Preempt::After(one.max(other)),
+    }
+}
+
+fn members(id: RouterId, router: &VirtualRouter, pair: &Pair) -> Vec<Member> {
+    let pace = Pace { version: router.version, interval: router.interval };
+    let own = pair.own_priority(router).unwrap_or(1);
+    let others = router.priorities.iter().filter(|(name, _)| Some(*name) != pair.own.as_ref());
+    // Directors that the policy does not know may be there as well: they are quick at most.
+    let highest_other = others.map(|(_, priority)| *priority).max().unwrap_or(OWNER - 1);
+    let member = |family| Member::new(SessionId { router: id, family }, own, highest_other, pace);
+    router.families().into_iter().map(member).collect()
+}

@@ -1,0 +1,127 @@
+//! The other directors, as their beats tell of them: who is there, in which roles, and what is wanted.
+//!
+//! A beat is a datagram that each director sends to the others beside VRRP: on their own addresses, and on the interfaces that
+//! `heartbeat` names. It never makes anybody Master; it can postpone a takeover for a bounded time, and it asks for state.
+
+use crate::hash::fnv1a;
+use crate::model::DirectorName;
+use crate::time::Instant;
+use crate::vrrp::fitness::Reach;
+use crate::vrrp::role::Role;
+use crate::vrrp::transfer::Said;
+use crate::vrrp::unit::{Elsewhere, Unit};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Beats that may be missed before a director counts as gone.
+const MISSED_BEATS: u32 = 3;
+/// The longest interval of beats that is believed.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
+
+/// One beat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    pub director: DirectorName,
+    /// Higher in each run of a director.
+    pub epoch: u64,
+    /// Higher in each beat of a run.
+    pub sequence: u64,
+    /// From this beat to the next.
+    pub interval: Duration,
+    pub said: Said,
+    pub units: Vec<UnitBeat>,
+}
+
+/// What a beat says of one unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnitBeat {
+    /// FNV-1a of the unit's name.
+    pub name: u64,
+    pub role: Role,
+    pub is_fit: bool,
+    pub reach: Reach,
+    /// Effective priority of its first session.
+    pub priority: u8,
+}
+
+impl UnitBeat {
+    pub(super) fn of(name: &str, unit: &Unit) -> Self {
+        Self {
+            name: fnv1a(name.bytes()),
+            role: unit.role(),
+            is_fit: unit.is_fit(),
+            reach: unit.fitness().reach,
+            priority: unit.members().first().map_or(0, |member| member.machine.priority()),
+        }
+    }
+
+    pub(super) fn is_of(&self, name: &str) -> bool {
+        self.name == fnv1a(name.bytes())
+    }
+
+    pub(super) fn elsewhere(&self, until: Instant) -> Elsewhere {
+        Elsewhere { is_master: self.role == Role::Master, is_fit: self.is_fit, reach: self.reach, until }
+    }
+}
+
+/// What is known of one other director.
+#[derive(Clone, Debug, Default)]
+struct Peer {
+    last: Option<(u64, u64)>,
+    heard_at: Option<Instant>,
+    interval: Duration,
+}
+
+/// All other directors.
+#[derive(Debug)]
+pub(in crate::vrrp) struct Peers {
+    own: DirectorName,
+    epoch: u64,
+    sequence: u64,
+    others: BTreeMap<DirectorName, Peer>,
+}
+
+impl Peers {
+    pub(super) fn new(own: DirectorName, epoch: u64, others: impl Iterator<Item = DirectorName>) -> Self {
+        let others = others.map(|name| (name, Peer::default())).collect();
+        Self { own, epoch, sequence: 0, others }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.others.is_empty()
+    }
+
+    pub(super) fn next_beat(&mut self, interval: Duration, said: Said, units: Vec<UnitBeat>) -> Beat {
+        self.sequence += 1;
+        let (director, epoch, sequence) = (self.own.clone(), self.epoch, self.sequence);
+        Beat { director, epoch, sequence, interval, said, units }
+    }
+
+    /// Whether the beat comes from a director of this policy and is newer than what was heard, or as new: the same one comes
+    /// on several paths.
+    pub(super) fn heard(&mut self, beat: &Beat, at: Instant) -> bool {
+        let Some(peer) = self.others.get_mut(&beat.director) else { return false };
+        let mark = (beat.epoch, beat.sequence);
+        if peer.last.is_some_and(|last| mark < last) {
+            return false;
+        }
+        peer.last = Some(mark);
+        (peer.heard_at, peer.interval) = (Some(at), beat.interval.min(LONGEST_INTERVAL));
+        true
+    }
+
+    /// For how long a beat is believed.
+    pub(super) fn fresh_for(&self) -> Duration {
+        let longest = self.others.values().map(|peer| peer.interval).max().unwrap_or_default();
+        longest * (MISSED_BEATS + 1)
+    }
+
+    pub(super) fn any_up(&self, now: Instant) -> bool {
+        let fresh = self.fresh_for();
+        self.others.values().any(|peer| peer.heard_at.is_some_and(|heard| heard + fresh > now))
+    }
+
+    pub(super) fn heard_at(&self) -> impl Iterator<Item = (&DirectorName, Option<Instant>)> {
+        self.others.iter().map(|(name, peer)| (name, peer.heard_at))
+    }
+}

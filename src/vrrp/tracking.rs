@@ -1,0 +1,145 @@
+//! Trackers to fitness: what is bad, since when, and from when on it counts.
+//!
+//! A pool that fails is usually seen by both directors, a little apart. So it counts against a Backup at once (a Backup that
+//! sees it fail does not take over for its sake), and against a Master only after a hold-down that is longer than the two can
+//! be apart: by then the other knows too, and nobody moves in vain. Everything else counts at once, and what is good again
+//! counts at once.
+
+use super::fitness::{Fitness, Reach};
+use crate::model::{Pair, Policy, Pool, PoolName, Tracked, Tracker};
+use crate::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is known of something tracked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Good,
+    Bad {
+        since: Instant,
+        /// Whether it counts.
+        counts: bool,
+    },
+}
+
+/// The trackers of one unit.
+#[derive(Clone, Debug, Default)]
+pub struct Trackers {
+    trackers: Vec<Tracker>,
+    /// Unknown counts as good: a director that has just started does not preempt anyway.
+    statuses: BTreeMap<Tracked, Status>,
+    hold_downs: BTreeMap<PoolName, Duration>,
+}
+
+impl Trackers {
+    /// The trackers of these routers, each thing once for each priority change.
+    #[must_use]
+    pub fn new<'a>(trackers: impl Iterator<Item = &'a Tracker>, policy: &Policy) -> Self {
+        let mut all: Vec<Tracker> = Vec::new();
+        for tracker in trackers {
+            if !all.contains(tracker) {
+                all.push(tracker.clone());
+            }
+        }
+        let hold_downs =
+            policy.pools.values().map(|pool| (pool.name.clone(), hold_down(pool, policy))).collect();
+        Self { trackers: all, statuses: BTreeMap::new(), hold_downs }
+    }
+
+    /// Everything that somebody has to look at.
+    pub fn tracked(&self) -> impl Iterator<Item = &Tracked> {
+        self.trackers.iter().map(|tracker| &tracker.what)
+    }
+
+    /// Name of each tracker, and whether it is good.
+    pub fn each(&self) -> impl Iterator<Item = (&Arc<str>, bool)> {
+        self.trackers.iter().map(|tracker| (&tracker.name, !self.is_bad(&tracker.what)))
+    }
+
+    /// Takes in what something tracked is now; whether that is news.
+    pub fn report(&mut self, what: &Tracked, good: bool, at: Instant) -> bool {
+        let known = self.statuses.get(what).copied();
+        let news = match (known, good) {
+            (None | Some(Status::Bad { .. }), true) => Status::Good,
+            (None | Some(Status::Good), false) => Status::Bad { since: at, counts: false },
+            (Some(Status::Good), true) | (Some(Status::Bad { .. }), false) => return false,
+        };
+        self.statuses.insert(what.clone(), news);
+        known.is_some() || !good
+    }
+
+    /// What counts now, for a unit that is Master or not.
+    pub fn fitness(&mut self, is_master: bool, now: Instant) -> Fitness {
+        for (what, status) in &mut self.statuses {
+            let wait = Self::wait(&self.hold_downs, what, is_master);
+            if let Status::Bad { since, counts } = status {
+                *counts |= *since + wait <= now;
+            }
+        }
+        let mut fitness = Fitness { reach: self.reach(), ..Fitness::default() };
+        for tracker in &self.trackers {
+            match (self.counts(&tracker.what), tracker.priority_change) {
+                (false, _) => {}
+                (true, Some(change)) => fitness.change += i32::from(change),
+                (true, None) => fitness.faults.push(Arc::clone(&tracker.name)),
+            }
+        }
+        fitness
+    }
+
+    /// When a hold-down of a Master ends.
+    #[must_use]
+    pub fn deadline(&self, is_master: bool) -> Option<Instant> {
+        let ends = self.statuses.iter().filter_map(|(what, status)| match status {
+            Status::Bad { since, counts: false } => {
+                Some(*since + Self::wait(&self.hold_downs, what, is_master))
+            }
+            Status::Bad { counts: true, .. } | Status::Good => None,
+        });
+        ends.min()
+    }
+
+    fn wait(hold_downs: &BTreeMap<PoolName, Duration>, what: &Tracked, is_master: bool) -> Duration {
+        match what {
+            Tracked::Pool(pool) if is_master => hold_downs.get(pool).copied().unwrap_or_default(),
+            Tracked::Pool(_)
+            | Tracked::Interface(_)
+            | Tracked::Check(_)
+            | Tracked::Process(_)
+            | Tracked::File(_) => Duration::ZERO,
+        }
+    }
+
+    fn is_bad(&self, what: &Tracked) -> bool {
+        matches!(self.statuses.get(what), Some(Status::Bad { .. }))
+    }
+
+    fn counts(&self, what: &Tracked) -> bool {
+        matches!(self.statuses.get(what), Some(Status::Bad { counts: true, .. }))
+    }
+
+    /// The tracked checks are the way to the gateway.
+    fn reach(&self) -> Reach {
+        let is_check = |tracker: &&Tracker| matches!(tracker.what, Tracked::Check(_));
+        let checks: Vec<&Tracker> = self.trackers.iter().filter(is_check).collect();
+        match checks.iter().any(|tracker| self.is_bad(&tracker.what)) {
+            _ if checks.is_empty() => Reach::Untracked,
+            true => Reach::Lost,
+            false => Reach::Reached,
+        }
+    }
+}
+
+/// How far apart two directors can be in seeing a pool fail: the fall window of its slowest check, and one interval more.
+fn hold_down(pool: &Pool, policy: &Policy) -> Duration {
+    let names = pool.servers.iter().filter_map(|server| server.check.as_ref());
+    let checks = names.filter_map(|target| policy.checks.get(&target.check));
+    checks.map(|check| check.interval * (check.fall + 1) + check.timeout).max().unwrap_or_default()
+}
+
+/// Everything that a policy tracks.
+#[must_use]
+pub fn tracked(pair: &Pair) -> std::collections::BTreeSet<Tracked> {
+    pair.routers.values().flat_map(|router| &router.track).map(|tracker| tracker.what.clone()).collect()
+}

@@ -1,0 +1,168 @@
+//! How a unit takes part in the election: what it hears, and when it becomes Master.
+
+use super::{
+    Cause, Elsewhere, Heard, Holding, MachineInput, MachineOutput, Member, Output, QUEUED_MEANS_STALLED,
+    Role, SessionId, Unit, Wish,
+};
+use crate::model::Preempt;
+use crate::time::Instant;
+use crate::vrrp::fitness::{Reach, UNFIT_BELOW};
+use crate::vrrp::machine::{OWNER, RESIGNS};
+
+impl Unit {
+    pub(super) fn start(&mut self, at: Instant) {
+        self.start_at = None;
+        for member in self.members.iter_mut().filter(|member| member.is_live()) {
+            member.machine.handle(MachineInput::Startup { at });
+        }
+        self.change_role(Role::Backup, Cause::Started);
+        self.judge(at);
+    }
+
+    pub(super) fn heard(&mut self, at: Instant, session: SessionId, heard: Heard) {
+        let Some(index) = self.members.iter().position(|member| member.id == session) else { return };
+        let own = self.members[index].machine.priority();
+        if heard.priority >= own {
+            self.lower_since = None;
+        } else if heard.priority != RESIGNS && self.role == Role::Backup {
+            self.lower_since.get_or_insert(at);
+        }
+        let unfit = heard.priority < UNFIT_BELOW && self.settings.tandem_peers;
+        let wishes = unfit || (self.has_state && self.policy_preempts(at));
+        let preempts = wishes && self.ready && !self.released && !self.stopping;
+        let member = &mut self.members[index];
+        let was_backup = !member.machine.is_master();
+        let owner = self.fitness.priority(member.configured, 0, false) == OWNER;
+        member.machine.set_preempts(preempts || owner);
+        member.last_heard = Some(heard);
+        member.machine.handle(MachineInput::Advertisement { at, heard });
+        if was_backup && heard.priority != RESIGNS {
+            self.heard_as_backup(at, heard, own);
+        }
+    }
+
+    /// A session that is Backup heard a Master.
+    pub(super) fn heard_as_backup(&mut self, at: Instant, heard: Heard, own: u8) {
+        match self.role {
+            // A session that has just come back hears the Master that took over meanwhile.
+            Role::Master if heard.priority >= own => self.demote(at, Cause::followed(heard)),
+            Role::Backup | Role::Initialize if self.holding == Holding::Offered => self.hand_over(at),
+            // What an earlier run has left is another's.
+            Role::Backup if self.adopts() => self.let_go(Wish::Drop),
+            Role::Initialize | Role::Backup | Role::Master | Role::Fault => {}
+        }
+    }
+
+    pub(super) fn elsewhere(&mut self, at: Instant, elsewhere: Elsewhere) {
+        let beaten = elsewhere.is_master
+            && elsewhere.reach == Reach::Reached
+            && self.fitness.reach == Reach::Lost
+            && self.role == Role::Master;
+        self.gate.elsewhere(elsewhere);
+        if beaten {
+            self.demote(at, Cause::OtherReachesGateway);
+        }
+    }
+
+    pub(super) fn policy_preempts(&self, at: Instant) -> bool {
+        match (self.settings.preempt, self.lower_since) {
+            (Preempt::Never, _) | (Preempt::After(_), None) => false,
+            (Preempt::After(delay), Some(since)) => since + delay <= at,
+        }
+    }
+
+    /// Takes what the sessions say.
+    pub(super) fn collect(&mut self, now: Instant) {
+        let contests: usize = self.members.iter().map(|member| member.machine.contests()).sum();
+        if contests >= QUEUED_MEANS_STALLED {
+            self.members.iter_mut().for_each(|member| member.machine.withdraw(now));
+            self.let_go(Wish::Drop);
+            self.change_role(Role::Backup, Cause::Stalled);
+        }
+        for index in 0..self.members.len() {
+            loop {
+                let member = &mut self.members[index];
+                let session = member.id;
+                match member.machine.poll() {
+                    MachineOutput::Advertise { priority } => {
+                        self.outputs.push_back(Output::Advertise { session, priority });
+                    }
+                    MachineOutput::BecameMaster => member.has_been_master = true,
+                    MachineOutput::BecameBackup { to: Some(heard) } => {
+                        if self.role == Role::Master {
+                            self.demote(now, Cause::followed(heard));
+                        }
+                    }
+                    MachineOutput::Contested { by } => {
+                        self.outputs.push_back(Output::Contested { session, by });
+                    }
+                    MachineOutput::BecameBackup { to: None } | MachineOutput::BecameInitialize => {}
+                    MachineOutput::Wait { .. } => break,
+                }
+            }
+        }
+    }
+
+    /// Becomes Master when every live session is due and nothing speaks against it.
+    pub(super) fn try_takeover(&mut self, now: Instant) {
+        let takes_part = matches!(self.role, Role::Backup | Role::Master) && !self.stopping;
+        let all_due = self.live().all(|member| member.machine.is_due(now) || member.machine.is_master());
+        let one_due = self.live().any(|member| member.machine.is_due(now));
+        if !takes_part || !all_due || !one_due {
+            self.gate.not_due();
+            return;
+        }
+        if self.role == Role::Backup && !self.gate_opens(now) {
+            return;
+        }
+        self.take_over(now);
+    }
+
+    pub(super) fn gate_opens(&mut self, now: Instant) -> bool {
+        let interval = self.live().map(Member::interval).max().unwrap_or_default();
+        if !self.gate.postponement_over(now, interval, self.fitness.reach) {
+            return false;
+        }
+        let Some(limit) = self.settings.hook.filter(|_| self.holding != Holding::Offered) else {
+            return true;
+        };
+        let (opens, run) = self.gate.hook_over(now, limit);
+        if run {
+            self.outputs.push_back(Output::RunHook);
+        }
+        opens
+    }
+
+    pub(super) fn take_over(&mut self, now: Instant) {
+        let cause = self.takeover_cause(now);
+        for member in self.members.iter_mut().filter(|member| member.is_live()) {
+            member.machine.handle(MachineInput::Permit { at: now });
+        }
+        // The old Master goes on until it sees the announcement, so the addresses come before anything else.
+        self.holding = Holding::Held;
+        self.wish(self.live_routers(), Wish::Hold);
+        self.change_role(Role::Master, cause);
+        self.lower_since = None;
+        self.gate.reset();
+    }
+
+    pub(super) fn takeover_cause(&self, now: Instant) -> Cause {
+        if self.holding == Holding::Offered {
+            return Cause::NobodyTookOver;
+        }
+        if self.live().all(|member| member.machine.priority() == OWNER) {
+            return Cause::Owner;
+        }
+        let heard = self.live().filter_map(|member| member.last_heard).last();
+        match heard {
+            Some(Heard { source, priority: RESIGNS, .. }) => Cause::MasterResigned { source },
+            Some(Heard { source, priority, .. }) if self.lower_since.is_some_and(|since| since <= now) => {
+                match priority < UNFIT_BELOW && self.settings.tandem_peers {
+                    true => Cause::MasterUnfit { source, priority },
+                    false => Cause::Preempts { source, priority },
+                }
+            }
+            Some(_) | None => Cause::Silence,
+        }
+    }
+}

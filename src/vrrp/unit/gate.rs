@@ -1,0 +1,104 @@
+//! What stands between a down timer that has ended and the takeover: a fit Master that is heard on another path, and the
+//! `before_master` hook. Each for a bounded time.
+
+use crate::time::Instant;
+use crate::vrrp::fitness::Reach;
+use std::time::Duration;
+
+/// A Backup that hears a Master on another path waits for so many advertisement intervals.
+const POSTPONED_INTERVALS: u32 = 10;
+
+/// What another director says of the unit on another path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    pub is_master: bool,
+    pub is_fit: bool,
+    pub reach: Reach,
+    /// Until when the word is fresh.
+    pub until: Instant,
+}
+
+/// The gate of one unit.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    elsewhere: Option<Elsewhere>,
+    /// Since when every session is due.
+    due_since: Option<Instant>,
+    /// When the postponement is looked at again.
+    again_at: Option<Instant>,
+    hook: Hook,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Hook {
+    #[default]
+    NotRun,
+    Runs {
+        until: Instant,
+    },
+    Done,
+}
+
+impl Gate {
+    pub(super) fn elsewhere(&mut self, elsewhere: Elsewhere) {
+        self.elsewhere = Some(elsewhere);
+    }
+
+    pub(super) fn hook_done(&mut self) {
+        if matches!(self.hook, Hook::Runs { .. }) {
+            self.hook = Hook::Done;
+        }
+    }
+
+    /// A Master was heard again, or the takeover is through.
+    pub(super) fn reset(&mut self) {
+        (self.due_since, self.again_at, self.hook) = (None, None, Hook::NotRun);
+    }
+
+    pub(super) fn not_due(&mut self) {
+        if self.due_since.is_some() {
+            self.reset();
+        }
+    }
+
+    /// Whether no fit Master elsewhere speaks against the takeover (any more): it is waited for a bounded time; then who
+    /// reaches the tracked gateway wins.
+    pub(super) fn postponement_over(&mut self, now: Instant, interval: Duration, own: Reach) -> bool {
+        let since = *self.due_since.get_or_insert(now);
+        self.again_at = None;
+        let Some(other) = self.elsewhere.filter(|other| other.is_master && other.is_fit && other.until > now)
+        else {
+            return true;
+        };
+        let bound = since + interval * POSTPONED_INTERVALS;
+        if bound > now {
+            self.again_at = Some(bound.min(other.until));
+            return false;
+        }
+        let other_wins = other.reach == Reach::Reached || (other.reach == Reach::Lost && own == Reach::Lost);
+        if other_wins {
+            self.again_at = Some(other.until);
+        }
+        !other_wins
+    }
+
+    /// Whether the hook is through; and whether it is to be started now.
+    pub(super) fn hook_over(&mut self, now: Instant, limit: Duration) -> (bool, bool) {
+        match self.hook {
+            Hook::NotRun => {
+                self.hook = Hook::Runs { until: now + limit };
+                (false, true)
+            }
+            Hook::Runs { until } => (until <= now, false),
+            Hook::Done => (true, false),
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let hook = match self.hook {
+            Hook::Runs { until } => Some(until),
+            Hook::NotRun | Hook::Done => None,
+        };
+        hook.into_iter().chain(self.again_at).min()
+    }
+}

@@ -1,0 +1,310 @@
+//! Sessions that move together: those of a sync group, or the one or two of a router on its own.
+//!
+//! The standard's machines decide; this one lets them become Master only as one, and says what the addresses do. A unit
+//! that leaves Master keeps the addresses until the new Master was seen to announce them (make before break): only a stall
+//! gives them up at once, because then another has held them for some time.
+//!
+//! Invariants: either every live session is Master or none is; the wish for the addresses is `Hold` while they are.
+
+mod election;
+mod gate;
+mod leaving;
+mod member;
+mod standing;
+#[cfg(test)]
+mod tests;
+
+use super::RouterId;
+use super::SessionId;
+use super::fitness::Fitness;
+use super::machine::{Heard, Input as MachineInput, Output as MachineOutput};
+use super::role::{Cause, Role};
+use crate::floating::{Order, Wish};
+use crate::model::{BothUnfit, Preempt};
+use crate::time::Instant;
+pub use gate::Elsewhere;
+use gate::Gate;
+pub use member::Member;
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// The old Master keeps the addresses at most so long after a new one was heard.
+pub const RELEASE_BOUND: Duration = Duration::from_secs(1);
+/// How long a unit waits at its start for links and source addresses that are not there yet.
+const START_GRACE: Duration = Duration::from_secs(3);
+/// So many advertisements of a lower-priority Master in one look at the sockets were queued while this machine stood still.
+const QUEUED_MEANS_STALLED: usize = 3;
+
+/// What the policy says of a unit.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub preempt: Preempt,
+    pub both_unfit: BothUnfit,
+    /// From the director's start to the unit's.
+    pub start_delay: Duration,
+    /// Whether the other directors are Tandem's: then a low priority says "unfit".
+    pub tandem_peers: bool,
+    /// How long a `before_master` hook may take; `None`: there is none.
+    pub hook: Option<Duration>,
+}
+
+/// What happened. Instants never go back.
+#[derive(Clone, Debug)]
+pub enum Input {
+    Advertisement {
+        at: Instant,
+        session: SessionId,
+        heard: Heard,
+    },
+    /// The interface of a session came up or went down, or got or lost the address that advertisements come from.
+    Link {
+        at: Instant,
+        session: SessionId,
+        source: Option<std::net::IpAddr>,
+    },
+    Fitness {
+        at: Instant,
+        fitness: Fitness,
+    },
+    /// Whether this director may preempt: `ready`, its tables are applied and its pools have verdicts; `has_state`, it has the
+    /// connections of the Master, too (one that is unfit is not waited for).
+    MayPreempt {
+        at: Instant,
+        ready: bool,
+        has_state: bool,
+    },
+    /// What a director says of this unit on another path.
+    Elsewhere {
+        at: Instant,
+        elsewhere: Elsewhere,
+    },
+    HookDone {
+        at: Instant,
+    },
+    Release {
+        at: Instant,
+    },
+    Clear {
+        at: Instant,
+    },
+    Stop {
+        at: Instant,
+    },
+    Timeout {
+        at: Instant,
+    },
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    Advertise {
+        session: SessionId,
+        priority: u8,
+    },
+    Order(Order),
+    Role {
+        role: Role,
+        cause: Cause,
+    },
+    /// As Master, a Master was heard that has to give way.
+    Contested {
+        session: SessionId,
+        by: Heard,
+    },
+    RunHook,
+    Wait {
+        deadline: Option<Instant>,
+    },
+}
+
+/// What the addresses are doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holding {
+    None,
+    Held,
+    /// Held, though another is asked to take over: nobody has been heard yet.
+    Offered,
+    Releasing {
+        by: Instant,
+    },
+}
+
+/// The unit.
+#[derive(Debug)]
+pub struct Unit {
+    settings: Settings,
+    members: Vec<Member>,
+    role: Role,
+    holding: Holding,
+    /// Routers whose addresses the keeper has not let go of, while they are being released.
+    kept: BTreeSet<RouterId>,
+    fitness: Fitness,
+    gate: Gate,
+    /// When the sessions start; `None`: they have.
+    start_at: Option<Instant>,
+    /// The last instant at which the start may still wait for links.
+    start_by: Instant,
+    ready: bool,
+    has_state: bool,
+    /// Since when a Master of lower priority is heard.
+    lower_since: Option<Instant>,
+    released: bool,
+    stopping: bool,
+    outputs: VecDeque<Output>,
+}
+
+impl Unit {
+    /// A unit that starts `settings.start_delay` after `now`. The addresses that an earlier run has left are kept until it is
+    /// known whose they are.
+    #[must_use]
+    pub fn new(settings: Settings, members: Vec<Member>, now: Instant) -> Self {
+        let start_at = now + settings.start_delay;
+        let mut unit = Self {
+            settings,
+            members,
+            role: Role::Initialize,
+            holding: Holding::None,
+            kept: BTreeSet::new(),
+            fitness: Fitness::default(),
+            gate: Gate::default(),
+            start_at: Some(start_at),
+            start_by: start_at + START_GRACE,
+            ready: false,
+            has_state: false,
+            lower_since: None,
+            released: false,
+            stopping: false,
+            outputs: VecDeque::new(),
+        };
+        unit.apply_priorities();
+        unit.adopt(start_at);
+        unit
+    }
+
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    #[must_use]
+    pub fn fitness(&self) -> &Fitness {
+        &self.fitness
+    }
+
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Whether an operator's release is in force.
+    #[must_use]
+    pub fn is_released(&self) -> bool {
+        self.released
+    }
+
+    /// Whether trackers, links and operator leave it fit to be Master.
+    #[must_use]
+    pub fn is_fit(&self) -> bool {
+        !self.released && !self.stopping && self.fitness.is_fit() && self.dead_links() == 0
+    }
+
+    /// Whether only the connection state is missing for it to preempt.
+    #[must_use]
+    pub fn would_preempt(&self, now: Instant) -> bool {
+        self.role == Role::Backup && self.ready && self.policy_preempts(now)
+    }
+
+    /// After [`Input::Stop`]: whether nothing is held any more, or nobody is there to take it.
+    #[must_use]
+    pub fn has_stopped(&self, now: Instant) -> bool {
+        let nobody = self.holding == Holding::Offered && self.live().all(|member| member.machine.is_due(now));
+        self.stopping && (self.holding == Holding::None || nobody)
+    }
+
+    /// Whether addresses are left to nobody in particular: it has stopped and no other Master was heard.
+    #[must_use]
+    pub fn leaves_addresses(&self) -> bool {
+        self.stopping && self.holding == Holding::Offered
+    }
+
+    /// Takes in what happened; call [`Unit::poll`] afterwards until it says [`Output::Wait`].
+    pub fn handle(&mut self, input: Input) {
+        match input {
+            Input::Advertisement { at, session, heard } => {
+                if !self.check_stall(at) {
+                    self.heard(at, session, heard);
+                }
+            }
+            Input::Link { at, session, source } => self.link(at, session, source),
+            Input::Fitness { at, fitness } => {
+                self.fitness = fitness;
+                self.judge(at);
+            }
+            Input::MayPreempt { ready, has_state, .. } => (self.ready, self.has_state) = (ready, has_state),
+            Input::Elsewhere { at, elsewhere } => self.elsewhere(at, elsewhere),
+            Input::HookDone { .. } => self.gate.hook_done(),
+            Input::Release { at } => self.release(at),
+            Input::Clear { at } => {
+                self.released = false;
+                self.judge(at);
+            }
+            Input::Stop { at } => self.stop(at),
+            Input::Timeout { at } => self.time_passed(at),
+        }
+    }
+
+    /// The keeper has let go of the addresses of a router.
+    pub fn released_by_keeper(&mut self, router: RouterId) {
+        self.kept.remove(&router);
+        if self.kept.is_empty() && matches!(self.holding, Holding::Releasing { .. }) {
+            self.holding = Holding::None;
+        }
+    }
+
+    /// What to do next; `now` is the instant of the last input.
+    pub fn poll(&mut self, now: Instant) -> Output {
+        self.collect(now);
+        self.try_takeover(now);
+        self.collect(now);
+        self.outputs.pop_front().unwrap_or(Output::Wait { deadline: self.deadline(now) })
+    }
+
+    fn wish(&mut self, routers: BTreeSet<RouterId>, wish: Wish) {
+        self.outputs.extend(routers.into_iter().map(|router| Output::Order(Order::Wish { router, wish })));
+    }
+
+    fn change_role(&mut self, role: Role, cause: Cause) {
+        if self.role != role {
+            self.role = role;
+            self.outputs.push_back(Output::Role { role, cause });
+        }
+    }
+
+    fn time_passed(&mut self, at: Instant) {
+        if self.start_at.is_some_and(|start| start <= at) && (self.dead_links() == 0 || self.start_by <= at) {
+            self.start(at);
+        }
+        if self.check_stall(at) {
+            return;
+        }
+        for member in &mut self.members {
+            member.machine.handle(MachineInput::Timeout { at });
+        }
+        if matches!(self.holding, Holding::Releasing { by } if by <= at) {
+            self.holding = Holding::None;
+        }
+    }
+
+    /// When it wants to be called next.
+    #[must_use]
+    pub fn deadline(&self, now: Instant) -> Option<Instant> {
+        let start = self.start_at.map(|start| if start <= now { self.start_by } else { start });
+        let sessions = self.live().filter_map(|member| member.deadline(now));
+        let releasing = match self.holding {
+            Holding::Releasing { by } => Some(by),
+            Holding::None | Holding::Held | Holding::Offered => None,
+        };
+        sessions.chain(start).chain(releasing).chain(self.gate.deadline()).min()
+    }
+}
