@@ -1,6 +1,9 @@
 //! VRRP, versions 2 and 3 (RFC 3768, RFC 9568), as pure machines: bytes, reports and time go in; bytes to send, wishes for
 //! the addresses and roles come out. No socket, no clock: [`crate::advert`] is the shell.
 
+pub mod authentication;
+pub mod packet;
+
 use crate::model::Family;
 
 /// Identity of a virtual router: its place in [`crate::model::Pair::routers`].
