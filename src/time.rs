@@ -4,6 +4,7 @@
 //! literals and every deadline is comparable. The shells convert from `tokio::time::Instant` at the edge.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
@@ -65,6 +66,49 @@ impl fmt::Display for Instant {
     }
 }
 
+/// The unit of VRRP version 3's advertisement interval (RFC 9568, section 5.2.7): 1..=4095 centiseconds, so 10 ms to 40.95 s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Centiseconds(NonZeroU16);
+
+impl Centiseconds {
+    /// The field on the wire has 12 bits.
+    pub const MOST: u16 = 0x0fff;
+
+    /// So many centiseconds, 1..=4095; `None` outside.
+    #[must_use]
+    pub const fn new(count: u16) -> Option<Self> {
+        match NonZeroU16::new(count) {
+            Some(count) if count.get() <= Self::MOST => Some(Self(count)),
+            _ => None,
+        }
+    }
+
+    /// Exactly this duration; `None` where it is no multiple of 10 ms or out of range: rounding would make the two ends
+    /// disagree.
+    #[must_use]
+    pub fn exactly(duration: Duration) -> Option<Self> {
+        let count = Self::new(u16::try_from(duration.as_millis() / 10).ok()?)?;
+        (count.duration() == duration).then_some(count)
+    }
+
+    /// The number on the wire, 1..=4095.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0.get()
+    }
+
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(self.0.get() as u64 * 10)
+    }
+}
+
+impl fmt::Display for Centiseconds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{:02}s", self.get() / 100, self.get() % 100)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +120,24 @@ mod tests {
         assert_eq!(start - Duration::from_secs(9), Instant::ZERO);
         assert_eq!(Instant::ZERO.saturating_since(start), Duration::ZERO);
         assert_eq!(start.to_string(), "1.500000s");
+    }
+
+    #[test]
+    fn centiseconds_are_twelve_bits_without_zero_and_never_rounded() {
+        assert_eq!(Centiseconds::new(0), None);
+        assert_eq!(Centiseconds::new(4_096), None);
+        let longest = Centiseconds::new(4_095).expect("the longest");
+        assert_eq!(longest.duration(), Duration::from_millis(40_950));
+        assert_eq!(longest.to_string(), "40.95s");
+        assert_eq!(Centiseconds::exactly(Duration::from_millis(40_950)), Some(longest));
+        for wrong in [
+            Duration::ZERO,
+            Duration::from_millis(9),
+            Duration::from_micros(10_001),
+            Duration::from_secs(41),
+            Duration::MAX,
+        ] {
+            assert_eq!(Centiseconds::exactly(wrong), None, "{wrong:?}");
+        }
     }
 }

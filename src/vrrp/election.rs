@@ -86,6 +86,27 @@ pub enum Input {
     },
 }
 
+impl Input {
+    /// When it happened.
+    #[must_use]
+    pub fn at(&self) -> Instant {
+        match self {
+            Self::Advertisement { at, .. }
+            | Self::Link { at, .. }
+            | Self::Tracked { at, .. }
+            | Self::Ready { at }
+            | Self::Beat { at, .. }
+            | Self::Keeper { at, .. }
+            | Self::StatePassed { at }
+            | Self::HookDone { at, .. }
+            | Self::Release { at, .. }
+            | Self::Clear { at, .. }
+            | Self::Stop { at }
+            | Self::Timeout { at } => *at,
+        }
+    }
+}
+
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
@@ -215,10 +236,6 @@ impl Election {
 
     pub(super) fn seat_of(&self, router: RouterId) -> Option<&Seat> {
         self.seats.iter().find(|seat| seat.unit.routers().contains(&router))
-    }
-
-    pub(super) fn name_of(&self, router: RouterId) -> Option<&RouterName> {
-        self.names.get(router.0)
     }
 
     fn pass_on(&mut self, at: Instant, session: SessionId, input: UnitInput) {
@@ -423,6 +440,23 @@ impl Election {
     /// The other directors and when each was last heard.
     pub fn peers_heard(&self) -> impl Iterator<Item = (&DirectorName, Option<Instant>)> {
         self.peers.heard_at()
+    }
+
+    /// The other directors and whether their beats are fresh.
+    pub fn peers_up(&self, now: Instant) -> impl Iterator<Item = (&DirectorName, bool)> {
+        self.peers.up(now)
+    }
+
+    /// Whether an operator's release of a router is in force.
+    #[must_use]
+    pub fn is_released(&self, router: RouterId) -> bool {
+        self.seat_of(router).is_some_and(|seat| seat.unit.is_released())
+    }
+
+    /// The routers that move with this one, itself among them.
+    #[must_use]
+    pub fn together(&self, router: RouterId) -> BTreeSet<RouterId> {
+        self.seat_of(router).map(|seat| seat.unit.routers()).unwrap_or_default()
     }
 
     /// Whether the tracked gateways are reached.

@@ -117,8 +117,14 @@ impl Peers {
     }
 
     pub(super) fn any_up(&self, now: Instant) -> bool {
+        self.up(now).any(|(_, up)| up)
+    }
+
+    pub(super) fn up(&self, now: Instant) -> impl Iterator<Item = (&DirectorName, bool)> {
         let fresh = self.fresh_for();
-        self.others.values().any(|peer| peer.heard_at.is_some_and(|heard| heard + fresh > now))
+        self.others
+            .iter()
+            .map(move |(name, peer)| (name, peer.heard_at.is_some_and(|heard| heard + fresh > now)))
     }
 
     pub(super) fn heard_at(&self) -> impl Iterator<Item = (&DirectorName, Option<Instant>)> {

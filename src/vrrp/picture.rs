@@ -1,0 +1,57 @@
+//! The election as numbers, for metrics and `status`.
+
+use super::role::{Cause, Role};
+use crate::model::{DirectorName, RouterName};
+use crate::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// All routers and the other directors.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Picture {
+    pub routers: Vec<RouterPicture>,
+    pub peers: Vec<PeerPicture>,
+    /// Beats that were not believed, by kind.
+    pub bad_beats: BTreeMap<&'static str, u64>,
+}
+
+/// One virtual router.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RouterPicture {
+    pub name: RouterName,
+    pub role: Role,
+    /// Since when it has this role, and why.
+    pub since: Instant,
+    pub cause: Option<Cause>,
+    /// Effective priority.
+    pub priority: u8,
+    pub released: bool,
+    pub addresses_wanted: usize,
+    pub addresses_held: usize,
+    pub trackers: Vec<(Arc<str>, bool)>,
+    pub counts: Counts,
+}
+
+/// What was counted for one router since the start.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
+    pub sent: u64,
+    pub received: u64,
+    pub last_received: Option<Instant>,
+    /// By kind.
+    pub errors: BTreeMap<&'static str, u64>,
+    pub transitions: BTreeMap<(Role, &'static str), u64>,
+    pub master_conflicts: u64,
+    pub address_conflicts: u64,
+    /// From the decision to become Master until every address was held.
+    pub last_takeover: Option<Duration>,
+}
+
+/// Another director.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerPicture {
+    pub name: DirectorName,
+    pub up: bool,
+    pub last_heard: Option<Instant>,
+}

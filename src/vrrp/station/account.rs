@@ -1,0 +1,209 @@
+//! What a station counts, and which of it is worth a line in the log.
+
+use crate::floating::{Order, Report, Wish};
+use crate::model::{Pair, RouterName, VirtualRouter};
+use crate::time::Instant;
+use crate::vrrp::election::Election;
+use crate::vrrp::event::Event;
+use crate::vrrp::machine::Heard;
+use crate::vrrp::picture::{Counts, PeerPicture, Picture, RouterPicture};
+use crate::vrrp::role::{Cause, Role};
+use crate::vrrp::{RouterId, SessionId};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The same error of the same router is told at most so often.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+/// A Master that was contested and hears nothing for so long is not contested any more.
+const CONTEST_ENDS: Duration = Duration::from_secs(5);
+
+/// One router's book.
+#[derive(Debug)]
+struct Entry {
+    name: RouterName,
+    role: Role,
+    since: Instant,
+    cause: Option<Cause>,
+    wanted: usize,
+    held: usize,
+    /// When it decided to become Master, until all its addresses are held.
+    takes_over_since: Option<Instant>,
+    contested_at: Option<Instant>,
+    /// For each kind of error: when it was last told, and how often it came since.
+    told: BTreeMap<&'static str, (Instant, u64)>,
+    trackers: BTreeMap<Arc<str>, bool>,
+    counts: Counts,
+}
+
+/// The books of all routers.
+#[derive(Debug)]
+pub(super) struct Account {
+    entries: Vec<Entry>,
+    peers: BTreeMap<Arc<str>, bool>,
+    bad_beats: BTreeMap<&'static str, u64>,
+}
+
+impl Account {
+    pub(super) fn new(routers: &[VirtualRouter], pair: &Pair, now: Instant) -> Self {
+        let entry = |router: &VirtualRouter| Entry {
+            name: Arc::clone(&router.name),
+            role: Role::Initialize,
+            since: now,
+            cause: None,
+            wanted: 0,
+            held: 0,
+            takes_over_since: None,
+            contested_at: None,
+            told: BTreeMap::new(),
+            trackers: BTreeMap::new(),
+            counts: Counts::default(),
+        };
+        Self {
+            entries: routers.iter().map(entry).collect(),
+            peers: pair.others().map(|(name, _)| (Arc::clone(name), false)).collect(),
+            bad_beats: BTreeMap::new(),
+        }
+    }
+
+    fn entry(&mut self, router: RouterId) -> Option<&mut Entry> {
+        self.entries.get_mut(router.0)
+    }
+
+    pub(super) fn sent(&mut self, router: RouterId) {
+        self.entry(router).into_iter().for_each(|entry| entry.counts.sent += 1);
+    }
+
+    pub(super) fn received(&mut self, router: RouterId, at: Instant) {
+        if let Some(entry) = self.entry(router) {
+            entry.counts.received += 1;
+            entry.counts.last_received = Some(at);
+        }
+    }
+
+    pub(super) fn count_error(&mut self, router: RouterId, kind: &'static str) {
+        self.entry(router).into_iter().for_each(|entry| *entry.counts.errors.entry(kind).or_default() += 1);
+    }
+
+    pub(super) fn bad_beat(&mut self, kind: &'static str) {
+        *self.bad_beats.entry(kind).or_default() += 1;
+    }
+
+    /// Counts what was not believed, and tells it now and then. A VRID that is nobody's is other people's business.
+    pub(super) fn dropped(
+        &mut self,
+        session: Option<SessionId>,
+        source: IpAddr,
+        kind: &'static str,
+        at: Instant,
+    ) -> Option<Event> {
+        let SessionId { router, family } = session?;
+        self.count_error(router, kind);
+        let entry = self.entry(router)?;
+        let (last, times) =
+            entry.told.get(kind).copied().map_or((None, 0), |(last, times)| (Some(last), times));
+        let times = times + 1;
+        if last.is_some_and(|last| last + TELL_EVERY > at) {
+            entry.told.insert(kind, (last.unwrap_or(at), times));
+            return None;
+        }
+        entry.told.insert(kind, (at, 0));
+        Some(Event::Dropped { router: Arc::clone(&entry.name), family, source, kind, times })
+    }
+
+    pub(super) fn role(&mut self, router: RouterId, role: Role, cause: &Cause, at: Instant) -> Option<Event> {
+        let entry = self.entry(router)?;
+        (entry.role, entry.since, entry.cause) = (role, at, Some(cause.clone()));
+        entry.takes_over_since = (role == Role::Master).then_some(at);
+        *entry.counts.transitions.entry((role, cause.name())).or_default() += 1;
+        Some(Event::Role { router: Arc::clone(&entry.name), role, cause: cause.clone() })
+    }
+
+    pub(super) fn contested(&mut self, router: RouterId, by: Heard, at: Instant) -> Option<Event> {
+        let entry = self.entry(router)?;
+        entry.counts.master_conflicts += 1;
+        let before = entry.contested_at.replace(at);
+        let known = before.is_some_and(|before| before + CONTEST_ENDS > at);
+        let Heard { source, priority, .. } = by;
+        (!known).then(|| Event::Contested { router: Arc::clone(&entry.name), source, priority })
+    }
+
+    pub(super) fn order(&mut self, order: &Order) {
+        if let Order::Wish { router, wish: Wish::Drop } = order {
+            self.entry(*router).into_iter().for_each(|entry| entry.takes_over_since = None);
+        }
+    }
+
+    pub(super) fn keeper(&mut self, report: &Report, at: Instant) {
+        match report {
+            Report::Held { router, held, wanted } => {
+                let Some(entry) = self.entry(*router) else { return };
+                (entry.held, entry.wanted) = (*held, *wanted);
+                if held == wanted
+                    && *wanted > 0
+                    && let Some(since) = entry.takes_over_since.take()
+                {
+                    entry.counts.last_takeover = Some(at.saturating_since(since));
+                }
+            }
+            Report::Released { .. } => {}
+            Report::Conflict { router, .. } => {
+                self.entry(*router).into_iter().for_each(|entry| entry.counts.address_conflicts += 1);
+            }
+        }
+    }
+
+    /// What changed of trackers and other directors since it was last looked at.
+    pub(super) fn changes(&mut self, election: &Election, now: Instant) -> Vec<Event> {
+        let mut events = Vec::new();
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            for (tracker, good) in election.trackers(RouterId(index)) {
+                let known = entry.trackers.get(tracker).copied();
+                if known.unwrap_or(true) != good {
+                    let (router, tracker) = (Arc::clone(&entry.name), Arc::clone(tracker));
+                    events.push(Event::Tracker { router, tracker, good });
+                }
+                if known != Some(good) {
+                    entry.trackers.insert(Arc::clone(tracker), good);
+                }
+            }
+        }
+        for (director, up) in election.peers_up(now) {
+            if self.peers.get(director).copied().unwrap_or_default() != up {
+                self.peers.insert(Arc::clone(director), up);
+                events.push(Event::Peer { director: Arc::clone(director), up });
+            }
+        }
+        events
+    }
+
+    pub(super) fn picture(&self, election: &Election, now: Instant) -> Picture {
+        let router = |(index, entry): (usize, &Entry)| RouterPicture {
+            name: Arc::clone(&entry.name),
+            role: entry.role,
+            since: entry.since,
+            cause: entry.cause.clone(),
+            priority: election.priority(RouterId(index)),
+            released: election.is_released(RouterId(index)),
+            addresses_wanted: entry.wanted,
+            addresses_held: entry.held,
+            trackers: election
+                .trackers(RouterId(index))
+                .map(|(name, good)| (Arc::clone(name), good))
+                .collect(),
+            counts: entry.counts.clone(),
+        };
+        let heard: BTreeMap<_, _> = election.peers_heard().collect();
+        let peer = |(name, up): (&Arc<str>, bool)| PeerPicture {
+            name: Arc::clone(name),
+            up,
+            last_heard: heard.get(name).copied().flatten(),
+        };
+        Picture {
+            routers: self.entries.iter().enumerate().map(router).collect(),
+            peers: election.peers_up(now).map(peer).collect(),
+            bad_beats: self.bad_beats.clone(),
+        }
+    }
+}
