@@ -130,8 +130,13 @@ mod tests {
         assert_eq!(longest.duration(), Duration::from_millis(40_950));
         assert_eq!(longest.to_string(), "40.95s");
         assert_eq!(Centiseconds::exactly(Duration::from_millis(40_950)), Some(longest));
-        for wrong in [Duration::ZERO, Duration::from_millis(9), Duration::from_micros(10_001), Duration::from_secs(41), Duration::MAX]
-        {
+        for wrong in [
+            Duration::ZERO,
+            Duration::from_millis(9),
+            Duration::from_micros(10_001),
+            Duration::from_secs(41),
+            Duration::MAX,
+        ] {
             assert_eq!(Centiseconds::exactly(wrong), None, "{wrong:?}");
         }
     }

@@ -85,7 +85,9 @@ impl Keys {
 /// What is wrong with keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    #[error("key {id} has {length} bytes: give it {SHORTEST_KEY} to {LONGEST_KEY}, for example 32 random ones")]
+    #[error(
+        "key {id} has {length} bytes: give it {SHORTEST_KEY} to {LONGEST_KEY}, for example 32 random ones"
+    )]
     Length { id: u8, length: usize },
     #[error("two keys have the id {id}: a receiver could not tell them apart, number them differently")]
     DuplicateId { id: u8 },

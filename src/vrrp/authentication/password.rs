@@ -56,7 +56,8 @@ impl Password {
 impl PartialEq for Password {
     fn eq(&self, other: &Self) -> bool {
         // Every byte is looked at, and the compiler is kept from leaving early.
-        let differing = self.0.iter().zip(&other.0).fold(0, |seen, (own, other)| black_box(seen | (own ^ other)));
+        let differing =
+            self.0.iter().zip(&other.0).fold(0, |seen, (own, other)| black_box(seen | (own ^ other)));
         differing == 0
     }
 }
@@ -74,6 +75,8 @@ impl fmt::Debug for Password {
 pub enum PasswordError {
     #[error("the password of version 2 is empty: give it 1 to 8 bytes")]
     Empty,
-    #[error("the password of version 2 has {length} bytes, and room for 8: shorten it, at every director alike")]
+    #[error(
+        "the password of version 2 has {length} bytes, and room for 8: shorten it, at every director alike"
+    )]
     TooLong { length: usize },
 }

@@ -68,7 +68,8 @@ impl Verifier {
     /// The newest mark of every sender, to keep over a restart.
     #[must_use]
     pub fn marks(&self) -> BTreeMap<Sender, Mark> {
-        let sender = |session: &Session, source: &IpAddr| Sender { session: session.clone(), source: *source };
+        let sender =
+            |session: &Session, source: &IpAddr| Sender { session: session.clone(), source: *source };
         let of_session = |(session, marks): (&Session, &Marks<IpAddr>)| -> Vec<(Sender, Mark)> {
             marks.iter().map(|(source, mark)| (sender(session, source), mark)).collect()
         };

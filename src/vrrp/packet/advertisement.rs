@@ -136,7 +136,9 @@ impl Advertisement {
 pub enum Illegal {
     #[error("an advertisement names at least one address: give the virtual router one of this family")]
     NoAddress,
-    #[error("{count} addresses in one advertisement, which counts to {MOST_ADDRESSES}: spread them over more virtual routers")]
+    #[error(
+        "{count} addresses in one advertisement, which counts to {MOST_ADDRESSES}: spread them over more virtual routers"
+    )]
     TooManyAddresses { count: usize },
     #[error("{first} and {other} in one advertisement: each family is a session of its own")]
     MixedFamilies { first: IpAddr, other: IpAddr },

@@ -46,7 +46,12 @@ fn has_pseudo_header(version: VrrpVersion, family: Family, reading: ChecksumRead
 }
 
 /// Writes the checksum into a message whose field is still zero.
-pub(super) fn write(message: &mut [u8], version: VrrpVersion, endpoints: &Endpoints, reading: ChecksumReading) {
+pub(super) fn write(
+    message: &mut [u8],
+    version: VrrpVersion,
+    endpoints: &Endpoints,
+    reading: ChecksumReading,
+) {
     let mut total = sum(message);
     if has_pseudo_header(version, endpoints.family(), reading) {
         total += pseudo_header(endpoints, message.len());

@@ -1,7 +1,7 @@
 //! Any bytes to an advertisement, or to the name of what is wrong with them. The order of the tests is RFC 9568's
 //! (section 7.1): version, type, completeness, checksum; then the fields, which can be believed from there on.
 
-use super::{ADVERTISEMENT, Advertisement, AUTHENTICATION_DATA, Endpoints, HEADER, Interval, Malformed};
+use super::{ADVERTISEMENT, AUTHENTICATION_DATA, Advertisement, Endpoints, HEADER, Interval, Malformed};
 use super::{NO_AUTHENTICATION, SIMPLE_PASSWORD, address_length, checksum, message_length};
 use crate::model::{ChecksumReading, Family, VrrpVersion};
 use crate::time::Centiseconds;
@@ -43,8 +43,9 @@ pub fn decode<'a>(bytes: &'a [u8], endpoints: &Endpoints) -> Result<Decoded<'a>,
     let (interval, password) = interval_and_password(version, interval, message)?;
     let list = &message[HEADER..HEADER + usize::from(count) * address_length(endpoints.family())];
     // Every reason of the constructor was told apart above; the kind is the nearest one.
-    let advertisement = Advertisement::new(vrid, priority, interval, addresses(list, endpoints.family()), password)
-        .map_err(|_| Malformed::AddressListLength)?;
+    let advertisement =
+        Advertisement::new(vrid, priority, interval, addresses(list, endpoints.family()), password)
+            .map_err(|_| Malformed::AddressListLength)?;
     let two_readings = version == VrrpVersion::V3 && endpoints.family() == Family::Ipv4;
     Ok(Decoded { advertisement, checksum: two_readings.then_some(fits), message, trailing })
 }

@@ -1,6 +1,9 @@
 //! An advertisement to bytes. It cannot fail: [`Advertisement`] holds only what can be sent.
 
-use super::{ADVERTISEMENT, Advertisement, AUTHENTICATION_DATA, Endpoints, Interval, NO_AUTHENTICATION, SIMPLE_PASSWORD};
+use super::{
+    ADVERTISEMENT, AUTHENTICATION_DATA, Advertisement, Endpoints, Interval, NO_AUTHENTICATION,
+    SIMPLE_PASSWORD,
+};
 use super::{checksum, message_length};
 use crate::model::{ChecksumReading, VrrpVersion};
 use std::net::IpAddr;

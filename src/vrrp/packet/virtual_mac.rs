@@ -39,7 +39,10 @@ mod tests {
     #[test]
     fn the_link_local_address_is_the_modified_eui_64_of_the_virtual_mac() {
         // FRR's vrrpd with VRID 5 sends from the first; the kernel makes it of the macvlan's address.
-        assert_eq!(virtual_link_local(NonZeroU8::new(5).expect("a VRID")).to_string(), "fe80::200:5eff:fe00:205");
+        assert_eq!(
+            virtual_link_local(NonZeroU8::new(5).expect("a VRID")).to_string(),
+            "fe80::200:5eff:fe00:205"
+        );
         assert_eq!(virtual_link_local(NonZeroU8::MAX).to_string(), "fe80::200:5eff:fe00:2ff");
     }
 }
