@@ -23,7 +23,7 @@ pub(super) fn plan(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitStatus> {
-    let mut kernel = LinuxKernel::open()?;
+    let mut kernel = LinuxKernel::new();
     let (changes, waiting) = changes(policy, state, &mut kernel, err)?;
     match as_json {
         true => print_json(&changes, out)?,

@@ -28,7 +28,7 @@ pub(super) fn run(policy: Policy, state: &Path) -> anyhow::Result<ExitStatus> {
         .build()
         .context("cannot start the threads of the director")?;
     let epoch = epoch()?;
-    let kernel = LinuxKernel::open()?;
+    let kernel = LinuxKernel::new();
     let seed = seed(&epoch);
     let result = runtime.block_on(async {
         let stop = stop_requested()?;

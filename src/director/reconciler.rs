@@ -7,7 +7,7 @@
 
 use super::event::{Cause, Event};
 use crate::kernel::KernelError;
-use crate::model::{Observed, Scope, ServiceKey, Tables};
+use crate::model::{IpvsScope, Observed, Scope, ServiceKey, Tables};
 use crate::reconcile::{Backoff, Change, Object, Ownership, Table, assume, plan, scope};
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -166,7 +166,8 @@ impl Reconciler {
     /// Whether the picture covers everything that is desired now: a setting of a new device was never looked at.
     fn picture_is_complete(&self) -> bool {
         let sysctls = self.desired.sysctls.keys().all(|sysctl| self.seen.sysctls.contains(sysctl));
-        sysctls && self.desired.addresses.is_subset(&self.seen.addresses)
+        let ipvs = !self.desired.needs_ipvs() || self.seen.ipvs != IpvsScope::Ignored;
+        ipvs && sysctls && self.desired.addresses.is_subset(&self.seen.addresses)
     }
 
     /// When [`Self::poll`] may have work without another input.

@@ -1,19 +1,20 @@
 //! The running kernel: hands each part of an observation, and each change, to the table that it belongs to.
 
 use super::addresses;
-use super::ipvs::{Ipvs, IpvsInfo};
+use super::ipvs::{Ipvs, IpvsInfo, is_missing};
 use super::nftables::{self, Nftables};
 use super::routing::Routing;
 use super::sysctl::Sysctls;
 use super::{Kernel, KernelError};
-use crate::model::{Observed, Scope, SideTable, VirtualAddress};
+use crate::model::{IpvsScope, Observed, Scope, SideTable, VirtualAddress};
 use crate::reconcile::Change;
 use std::collections::BTreeSet;
 
 /// The kernel's tables in the network namespace of the thread that opened it; that thread must go on using it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct LinuxKernel {
-    ipvs: Ipvs,
+    /// Found when it is first needed: a director without pools runs on a kernel that has none.
+    ipvs: Option<Ipvs>,
     nftables: Nftables,
     sysctls: Sysctls,
     /// Opened when an address is first asked for.
@@ -21,17 +22,10 @@ pub struct LinuxKernel {
 }
 
 impl LinuxKernel {
-    /// Finds IPVS in the running kernel; the other tables are opened when they are first asked for.
-    ///
-    /// # Errors
-    /// When the kernel has no IPVS, or no netlink socket can be had.
-    pub fn open() -> Result<Self, KernelError> {
-        Ok(Self {
-            ipvs: Ipvs::open()?,
-            nftables: Nftables::default(),
-            sysctls: Sysctls::of_the_kernel(),
-            routing: None,
-        })
+    /// The running kernel. Each table is opened when it is first asked for, in the namespace of the thread that asks.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// What IPVS says of itself.
@@ -39,7 +33,33 @@ impl LinuxKernel {
     /// # Errors
     /// When it cannot be asked.
     pub fn ipvs_info(&mut self) -> Result<IpvsInfo, KernelError> {
-        self.ipvs.info()
+        self.ipvs()?.info()
+    }
+
+    /// After trouble it is looked for anew: its module may have been loaded meanwhile.
+    fn ipvs(&mut self) -> Result<&mut Ipvs, KernelError> {
+        let ipvs = match self.ipvs.take() {
+            Some(ipvs) => ipvs,
+            None => Ipvs::open()?,
+        };
+        Ok(self.ipvs.insert(ipvs))
+    }
+
+    fn observe_ipvs(&mut self, scope: IpvsScope, observed: &mut Observed) -> Result<(), KernelError> {
+        if scope == IpvsScope::Ignored {
+            return Ok(());
+        }
+        match self.ipvs().and_then(|ipvs| ipvs.observe(observed)) {
+            Err(error) if scope == IpvsScope::IfThere && is_missing(&error) => Ok(()),
+            result => result,
+        }
+    }
+
+    fn apply_to_ipvs(&mut self, changes: &[Change]) -> Vec<Result<(), KernelError>> {
+        match self.ipvs() {
+            Ok(ipvs) => ipvs.apply(changes),
+            Err(error) => vec![Err(error); changes.len()],
+        }
     }
 
     /// Makes a change that is none of IPVS; `None` for one that is.
@@ -88,7 +108,7 @@ impl LinuxKernel {
 impl Kernel for LinuxKernel {
     fn observe(&mut self, scope: &Scope) -> Result<Observed, KernelError> {
         let mut observed = Observed::default();
-        self.ipvs.observe(&mut observed)?;
+        self.observe_ipvs(scope.ipvs, &mut observed)?;
         let (mut sysctls, mut ruleset, mut addresses) = Default::default();
         let mut note = |table, result: Result<(), KernelError>| {
             if let Err(error) = result {
@@ -114,7 +134,7 @@ impl Kernel for LinuxKernel {
         for run in changes.chunk_by(|one, next| Ipvs::concerns(one) && Ipvs::concerns(next)) {
             match run.first().and_then(|change| self.apply_beside_ipvs(change)) {
                 Some(result) => results.push(result),
-                None => results.extend(self.ipvs.apply(run)),
+                None => results.extend(self.apply_to_ipvs(run)),
             }
         }
         results
@@ -126,10 +146,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kernel_without_ipvs_says_what_to_load() {
-        match LinuxKernel::open() {
+    fn a_kernel_without_ipvs_says_what_to_load_where_a_policy_needs_it() {
+        match LinuxKernel::new().observe(&Scope::default()) {
             Ok(_) => {}
-            Err(error) => assert!(error.message.contains("`modprobe ip_vs`"), "{error}"),
+            Err(error) if is_missing(&error) => {
+                assert!(error.message.contains("`modprobe ip_vs`"), "{error}");
+            }
+            Err(error) => assert_eq!(error.errno, Some(libc::EPERM), "{error}"),
         }
+    }
+
+    #[test]
+    fn a_kernel_without_ipvs_serves_a_director_without_pools() {
+        let scope = Scope { ipvs: IpvsScope::Ignored, ..Scope::default() };
+        let mut kernel = LinuxKernel::new();
+        assert_eq!(kernel.observe(&scope), Ok(Observed::default()));
+        assert!(kernel.ipvs.is_none(), "it was not even asked for");
     }
 }

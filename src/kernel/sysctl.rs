@@ -17,12 +17,14 @@ pub(crate) struct Sysctls {
     root: PathBuf,
 }
 
-impl Sysctls {
-    /// The kernel's.
-    pub(crate) fn of_the_kernel() -> Self {
+/// The kernel's.
+impl Default for Sysctls {
+    fn default() -> Self {
         Self { root: PathBuf::from("/proc/sys") }
     }
+}
 
+impl Sysctls {
     /// Reads the settings asked for into `found`.
     ///
     /// # Errors
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_path_that_leaves_proc_sys_is_refused() {
-        let sysctls = Sysctls::of_the_kernel();
+        let sysctls = Sysctls::default();
         for path in ["", "/etc/passwd", "net/../../../etc/passwd", "net/./x", "net//x", "net/x/"] {
             assert!(sysctls.set(&Sysctl::from_path(path), "1").is_err(), "{path:?}");
         }

@@ -27,6 +27,14 @@ pub struct Tables {
     pub addresses: BTreeSet<VirtualAddress>,
 }
 
+impl Tables {
+    /// Whether anything here is a part of IPVS: a director that only moves addresses works on a kernel without it.
+    #[must_use]
+    pub fn needs_ipvs(&self) -> bool {
+        !self.services.is_empty() || self.timeouts != Timeouts::default()
+    }
+}
+
 /// Counters since the entry was made (`IPVS_STATS_ATTR_*`, 64 bits wide where the kernel gives them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Counters {
@@ -100,9 +108,22 @@ impl Observed {
     }
 }
 
-/// What an observation shall look at beside IPVS itself.
+/// How an observation treats IPVS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum IpvsScope {
+    /// Nothing of it is wanted or ours: it is not even asked for, since asking makes the kernel look for the module.
+    Ignored,
+    /// Something of ours may be left in it: read where the kernel has it, empty where not.
+    IfThere,
+    /// The policy needs it: its absence is an error.
+    #[default]
+    Needed,
+}
+
+/// What an observation shall look at.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Scope {
+    pub ipvs: IpvsScope,
     pub sysctls: BTreeSet<Sysctl>,
     pub addresses: BTreeSet<VirtualAddress>,
     /// Whether our nftables table matters (it is wanted, or we once made it).

@@ -7,7 +7,8 @@
 use super::ownership::fingerprint;
 use super::{Change, Ownership, RulesetRecord};
 use crate::model::{
-    Destination, DestinationKey, Observed, ObservedRuleset, Scope, Service, ServiceKey, Tables, Timeouts,
+    Destination, DestinationKey, IpvsScope, Observed, ObservedRuleset, Scope, Service, ServiceKey, Tables,
+    Timeouts,
 };
 
 /// The changes that turn `observed` into `desired`, in the order in which they must be applied. Empty when nothing
@@ -32,7 +33,13 @@ pub fn plan(desired: &Tables, observed: &Observed, owned: &Ownership) -> Vec<Cha
 /// What an observation must look at for [`plan`] to be complete.
 #[must_use]
 pub fn scope(desired: &Tables, owned: &Ownership) -> Scope {
+    let ipvs = match (desired.needs_ipvs(), owned.services.is_empty()) {
+        (true, _) => IpvsScope::Needed,
+        (false, false) => IpvsScope::IfThere,
+        (false, true) => IpvsScope::Ignored,
+    };
     Scope {
+        ipvs,
         sysctls: desired.sysctls.keys().chain(owned.sysctls.keys()).cloned().collect(),
         addresses: desired.addresses.union(&owned.addresses).cloned().collect(),
         ruleset: !desired.ruleset.is_empty() || owned.ruleset.is_some(),

@@ -41,6 +41,11 @@ pub(super) fn ipvs_is_missing() -> KernelError {
     }
 }
 
+/// Whether it is that error. Every other `ENOENT` is about an entry, and names it.
+pub(crate) fn is_missing(error: &KernelError) -> bool {
+    *error == ipvs_is_missing()
+}
+
 fn advice_for_any(errno: i32) -> Option<String> {
     let advice = match errno {
         libc::EPERM | libc::EACCES => {

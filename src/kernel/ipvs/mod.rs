@@ -26,6 +26,7 @@ use crate::model::{DestinationKey, Observed, Service, ServiceKey, Timeouts};
 use crate::reconcile::{Change, Table};
 use constants::*;
 use destination::DestinationEntry;
+pub(crate) use explain::is_missing;
 use explain::{explain, explain_reading, ipvs_is_missing};
 use netlink_sys::protocols::NETLINK_GENERIC;
 use service::ServiceEntry;
