@@ -12,8 +12,10 @@ use super::authentication::{Keys, Mark, Password, Sender, Signer, Verifier};
 use super::beat::{BadBeat, Beats};
 use super::election::{self, Election};
 use super::event::Event;
+use super::machine::OWNER;
 use super::packet::{Advertisement, Endpoints};
 use super::picture::Picture;
+use super::timing::Pace;
 use super::{RouterId, authentication};
 use crate::floating::{Order, Report};
 use crate::model::{ChecksumReading, Pair, RouterName, Tracked, Transport, VirtualRouter};
@@ -21,6 +23,7 @@ use crate::time::Instant;
 use account::Account;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// Secrets of a policy, read by the shell.
 #[derive(Debug, Default)]
@@ -270,6 +273,18 @@ impl Station {
     #[must_use]
     pub fn election(&self) -> &Election {
         &self.election
+    }
+
+    /// Interval and skew time of the router that allows the least lateness.
+    #[must_use]
+    pub fn margin(&self) -> (Duration, Duration) {
+        let margin = |router: &VirtualRouter| {
+            let pace = Pace { version: router.version, interval: router.interval };
+            let others = router.priorities.iter().filter(|(name, _)| Some(*name) != self.pair.own.as_ref());
+            let highest = others.map(|(_, priority)| *priority).max().unwrap_or(OWNER - 1);
+            (router.interval, pace.skew_time(highest))
+        };
+        self.routers.iter().map(margin).min_by_key(|(interval, skew)| *interval + *skew).unwrap_or_default()
     }
 
     /// Everything for metrics and status.
