@@ -1,9 +1,9 @@
 //! Authentication of advertisements: a trailer of HMAC-SHA256 behind the VRRP message, replay protection, and version 2's
 //! simple password. Pure: keys, epochs and remembered marks come in as values.
 //!
-//! Big endian, [`TRAILER_LENGTH`] bytes behind the message, which neither its checksum nor its count of addresses covers, so
-//! that a receiver without authentication can skip it (RFC 9568, section 7.1, asks for a complete message, not for an exact
-//! length):
+//! Big endian, [`TRAILER_LENGTH`] bytes behind the message, which neither its checksum nor its count of addresses covers:
+//! RFC 9568, section 7.1, asks for a complete message, not for an exact length, so that a receiver without authentication may
+//! skip it. Tandem does; keepalived 2.2.7 does not (`vrrp packet too long`), so signing is for pairs of Tandem.
 //!
 //! | bytes | field |
 //! |---|---|

@@ -33,6 +33,8 @@ impl<S: Ord + Clone> Marks<S> {
     /// An empty table of at most `limit` senders, at least one.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
+        // A table of none would accept everything again.
+        let limit = if limit == 0 { 1 } else { limit };
         Self { newest: BTreeMap::new(), limit, accepted: 0 }
     }
 
@@ -67,10 +69,11 @@ impl<S: Ord + Clone> Marks<S> {
 
     fn insert(&mut self, sender: S, mark: Mark) {
         self.accepted = self.accepted.saturating_add(1);
-        self.newest.insert(sender.clone(), Heard { mark, accepted: self.accepted });
+        self.newest.insert(sender, Heard { mark, accepted: self.accepted });
         if self.newest.len() > self.limit {
-            let others = self.newest.iter().filter(|(other, _)| **other != sender);
-            let oldest = others.min_by_key(|(_, heard)| heard.accepted).map(|(other, _)| other.clone());
+            // Never the one that was just heard: it has the most.
+            let oldest = self.newest.iter().min_by_key(|(_, heard)| heard.accepted);
+            let oldest = oldest.map(|(sender, _)| sender.clone());
             oldest.and_then(|oldest| self.newest.remove(&oldest));
         }
     }
