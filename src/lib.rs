@@ -15,6 +15,7 @@
 //! | [`floating`] | keeper yes, thread no | holds, renews, announces and releases the floating addresses |
 //! | [`advert`] | no | the thread that sends and receives advertisements |
 //! | [`director`] | core yes, run no | all of them composed; the event loop |
+//! | [`track`] | no | watches the processes and files that routers follow |
 //! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
 //! | [`kernel`] | no | observes and changes the kernel's tables |
 //! | [`observe`] | metrics yes, listener no | the director's view as metrics, and the listener that serves it |
@@ -34,4 +35,5 @@ pub mod policy;
 pub mod probe;
 pub mod reconcile;
 pub mod time;
+pub mod track;
 pub mod vrrp;

@@ -6,10 +6,11 @@ mod error;
 mod host;
 mod ipvs;
 mod linux;
-mod netlink;
+pub(crate) mod netlink;
 mod nftables;
 mod program;
 mod routing;
+pub(crate) mod sys;
 mod sysctl;
 
 pub use epoch::epoch;

@@ -119,16 +119,16 @@ pub(crate) fn attributes_of(message: &Message, skip: usize) -> Vec<u8> {
 
 /// One received message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Received<'bytes> {
-    pub(super) message_type: u16,
-    pub(super) flags: u16,
-    pub(super) sequence: u32,
+pub(crate) struct Received<'bytes> {
+    pub(crate) message_type: u16,
+    pub(crate) flags: u16,
+    pub(crate) sequence: u32,
     /// What follows the header, padding excluded.
-    pub(super) payload: &'bytes [u8],
+    pub(crate) payload: &'bytes [u8],
 }
 
 /// The messages of one datagram, in order; ends at the first that does not fit.
-pub(super) struct Datagram<'bytes>(pub(super) &'bytes [u8]);
+pub(crate) struct Datagram<'bytes>(pub(crate) &'bytes [u8]);
 
 impl<'bytes> Iterator for Datagram<'bytes> {
     type Item = Received<'bytes>;

@@ -7,7 +7,7 @@ mod codec;
 mod generic;
 mod socket;
 
-pub(crate) use codec::{Attribute, Attributes, ByKind, Message};
+pub(crate) use codec::{Attribute, Attributes, ByKind, Datagram, Message};
 pub(crate) use generic::{GENERIC_HEADER_BYTES, GenericFamily, resolve_family};
 pub(crate) use socket::{Netlink, NetlinkError};
 

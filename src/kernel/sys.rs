@@ -1,0 +1,63 @@
+//! System calls that no crate of ours wraps: the only `unsafe` code of this project, one call a function.
+//!
+//! Source: sched_setscheduler(2), pidfd_open(2).
+#![allow(unsafe_code, reason = "this is the one place for it: tests/tidy.rs")]
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+use tokio::io::unix::AsyncFd;
+
+/// `SCHED_FIFO` with this priority (1..=99) for the calling thread alone; threads and processes that it starts don't
+/// inherit it.
+///
+/// # Errors
+/// `EPERM` without `CAP_SYS_NICE` and above `RLIMIT_RTPRIO`; `EINVAL` for a priority out of range.
+pub(crate) fn set_realtime(priority: u8) -> io::Result<()> {
+    let parameters = libc::sched_param { sched_priority: i32::from(priority) };
+    // SAFETY: the pointer is to a live, initialised structure that the kernel only reads; 0 names the calling thread.
+    let result = unsafe {
+        libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const parameters)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A descriptor of a process that becomes readable when the process ends (Linux 5.3).
+///
+/// # Errors
+/// `ESRCH` where there is no such process, `EMFILE`, `ENOSYS`.
+pub(crate) fn pidfd_open(process: u32) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes two integers and no pointer.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::c_long::from(process), 0) };
+    let descriptor = i32::try_from(result).map_err(io::Error::other)?;
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Puts a descriptor of ours under tokio's watch.
+///
+/// # Errors
+/// When the runtime's poller takes no more, or does not know such descriptors.
+pub(crate) fn watched(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` names one open descriptor until it is dropped, always the same; tokio's owns it from here on.
+    unsafe { AsyncFd::register(descriptor) }.map_err(io::Error::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_there_has_a_descriptor_and_one_that_is_not_has_none() {
+        assert!(pidfd_open(std::process::id()).is_ok());
+        let error = pidfd_open(0x7fff_ffff).expect_err("no such process");
+        assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
+    }
+
+    #[test]
+    fn a_priority_out_of_range_is_refused() {
+        assert_eq!(set_realtime(200).expect_err("out of range").raw_os_error(), Some(libc::EINVAL));
+    }
+}
