@@ -16,6 +16,7 @@
 //! | [`advert`] | no | the thread that sends and receives advertisements |
 //! | [`director`] | core yes, run no | all of them composed; the event loop |
 //! | [`track`] | no | watches the processes and files that routers follow |
+//! | [`connections`] | pass and count no, rest yes | the connection table: read, told to the other directors, counted |
 //! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
 //! | [`kernel`] | no | observes and changes the kernel's tables |
 //! | [`observe`] | metrics yes, listener no | the director's view as metrics, and the listener that serves it |
@@ -23,6 +24,7 @@
 
 pub mod advert;
 pub mod cli;
+pub mod connections;
 pub mod desired;
 pub mod director;
 pub mod floating;

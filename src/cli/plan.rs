@@ -5,7 +5,7 @@ use crate::director::core::{Beginning, Core};
 use crate::director::host_look::addresses;
 use crate::director::state_directory::StateDirectory;
 use crate::kernel::{Kernel, LinuxKernel, complete, epoch, host_facts};
-use crate::model::Policy;
+use crate::model::{Policy, Roles};
 use crate::reconcile::{self, Change, Verb};
 use crate::time::Instant;
 use serde_json::json;
@@ -48,6 +48,7 @@ fn changes(
     let beginning = Beginning {
         policy,
         host,
+        roles: Roles::default(),
         observed: observed.clone(),
         owned: owned.clone(),
         seed: 0,

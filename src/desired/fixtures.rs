@@ -1,9 +1,10 @@
 //! Small policies for the tests of the pure modules.
 
+use super::{Situation, Standing};
 use crate::model::{
     Check, Family, Forwarding, HostFacts, Initial, KernelSettings, MetricsSettings, OnFailure, OnStop,
-    Policy, Pool, ProbeSpec, Protocol, Reach, RealServer, SchedulerName, ServiceConfig, ServiceFlags,
-    ServiceKey, TargetKey, Thresholds, VirtualService,
+    Policy, Pool, ProbeSpec, Protocol, Reach, RealServer, Roles, SchedulerName, ServiceConfig, ServiceFlags,
+    ServiceKey, Tables, TargetKey, Thresholds, VirtualService,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -86,4 +87,13 @@ pub(crate) fn host(policy: &Policy) -> HostFacts {
 
 pub(crate) fn mark(mark: u32) -> ServiceKey {
     ServiceKey::FirewallMark { family: Family::Ipv4, mark }
+}
+
+/// The tables of a director on this host that is nobody's Master.
+pub(crate) fn tables_on(
+    policy: &Policy,
+    host: &HostFacts,
+    standing: impl Fn(&Pool, &RealServer) -> Standing,
+) -> Tables {
+    super::tables(policy, Situation { host, roles: &Roles::default() }, standing)
 }

@@ -1,15 +1,17 @@
-//! What the kernel's tables should be, recomputed whole from (policy, verdicts, host). Pure.
+//! What the kernel's tables should be, recomputed whole from (policy, verdicts, host, roles). Pure.
 //!
 //! It does not know what the kernel holds, and changes nothing: [`crate::reconcile`] compares. One file a kernel table:
-//! [`ipvs`], [`ruleset`], [`sysctls`].
+//! [`ipvs`], [`ruleset`], [`sysctls`] (those of connection synchronisation in [`synchronisation`]).
 
 mod ipvs;
 mod ruleset;
+mod synchronisation;
 mod sysctls;
 
 pub use ipvs::destination_key;
 
-use crate::model::{HostFacts, Policy, Pool, Reach, RealServer, Tables};
+use crate::model::{HostFacts, Pair, Policy, Pool, Reach, RealServer, Roles, SyncDaemon, Tables};
+use std::collections::BTreeSet;
 
 /// Whether a real server takes part in its pool now, as its health sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,16 +27,27 @@ pub enum Obstacle {
     BehindGateway,
 }
 
+/// What the tables depend on beside policy and verdicts.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// How this host reaches addresses.
+    pub host: &'a HostFacts,
+    /// Where this director is Master.
+    pub roles: &'a Roles,
+}
+
 /// The desired tables. `standing` answers for a server of a pool.
 pub fn tables(
     policy: &Policy,
-    host: &HostFacts,
+    situation: Situation<'_>,
     standing: impl Fn(&Pool, &RealServer) -> Standing,
 ) -> Tables {
+    let host = situation.host;
     let mut tables = Tables {
+        sync_daemons: sync_daemons(&policy.pair, situation.roles),
         timeouts: policy.kernel.timeouts,
         ruleset: ruleset::ruleset(policy),
-        sysctls: sysctls::sysctls(policy, host),
+        sysctls: sysctls::sysctls(policy, situation),
         addresses: policy.virtual_addresses.iter().cloned().collect(),
         ..Tables::default()
     };
@@ -42,6 +55,11 @@ pub fn tables(
         ipvs::add_pool(&mut tables, pool, host, &standing);
     }
     tables
+}
+
+/// The synchronisation daemons that the policy asks for where this director has these roles.
+fn sync_daemons(pair: &Pair, roles: &Roles) -> BTreeSet<SyncDaemon> {
+    pair.connection_sync.as_ref().map(|sync| sync.daemons(&pair.groups, roles)).unwrap_or_default()
 }
 
 /// What keeps a server of `pool` out of the table whatever its health says.

@@ -1,8 +1,9 @@
-use super::fixtures::{host, ip, mark, policy, pool, server, service, tcp};
-use super::{Obstacle, Standing, obstacle, tables};
+use super::fixtures::{host, ip, mark, policy, pool, server, service, tables_on, tcp};
+use super::{Obstacle, Situation, Standing, obstacle, tables};
 use crate::model::{
-    DestinationKey, Encapsulation, Family, Forwarding, ForwardingMethod, HostFacts, OnFailure, Reach,
-    SourceTranslation, Sysctl,
+    ConnectionSync, DestinationKey, Director, Encapsulation, Family, Forwarding, ForwardingMethod, HostFacts,
+    OnFailure, Policy, Reach, Roles, SourceTranslation, SyncDaemon, SyncDaemonRole, SyncGroup, SyncRole,
+    Sysctl, Tables,
 };
 
 const VIP: &str = "192.168.101.100";
@@ -20,7 +21,7 @@ fn every_server_that_is_up_is_a_destination_with_its_weight_and_method() {
         (Forwarding::FullNat(SourceTranslation::Masquerade), ForwardingMethod::Masquerade),
     ] {
         let policy = policy([pool("web", VIP, &forwarding)]);
-        let tables = tables(&policy, &host(&policy), |_, _| Standing::Up);
+        let tables = tables_on(&policy, &host(&policy), |_, _| Standing::Up);
         let service = &tables.services[&tcp(VIP, 80)];
         let keys: Vec<_> = service.destinations.keys().copied().collect();
         assert_eq!(keys, [key("192.168.101.110", 80), key("192.168.101.210", 80)]);
@@ -36,15 +37,18 @@ fn a_server_that_is_down_leaves_the_table_or_stays_with_weight_zero() {
         false => Standing::Up,
     };
     let removed = policy([pool.clone()]);
-    let tables_removed = tables(&removed, &host(&removed), down);
+    let tables_removed = tables_on(&removed, &host(&removed), down);
     assert_eq!(tables_removed.services[&tcp(VIP, 80)].destinations.len(), 1);
 
     pool.on_failure = OnFailure::Quiesce;
     let rr = policy([pool.clone()]);
-    assert!(tables(&rr, &host(&rr), down).entry_weights.is_empty(), "only mh looks at the weight at entry");
+    assert!(
+        tables_on(&rr, &host(&rr), down).entry_weights.is_empty(),
+        "only mh looks at the weight at entry"
+    );
     pool.services = vec![service(tcp(VIP, 80), "mh")];
     let quiesced = policy([pool]);
-    let tables_quiesced = tables(&quiesced, &host(&quiesced), down);
+    let tables_quiesced = tables_on(&quiesced, &host(&quiesced), down);
     let found = &tables_quiesced.services[&tcp(VIP, 80)].destinations[&key("192.168.101.110", 80)];
     assert_eq!(found.weight, 0);
     let entry = (tcp(VIP, 80), key("192.168.101.110", 80));
@@ -56,7 +60,7 @@ fn a_mark_keeps_the_clients_port() {
     let mut pool = pool("web", VIP, &Forwarding::Nat);
     pool.services = vec![service(mark(7), "rr")];
     let policy = policy([pool]);
-    let tables = tables(&policy, &host(&policy), |_, _| Standing::Up);
+    let tables = tables_on(&policy, &host(&policy), |_, _| Standing::Up);
     assert!(tables.services[&mark(7)].destinations.contains_key(&key("192.168.101.110", 0)));
 }
 
@@ -67,7 +71,7 @@ fn full_nat_translates_each_family_with_its_own_addresses() {
     let mut six = pool("six", "2001:db8::100", &forwarding);
     six.servers = vec![server("2001:db8::110", &forwarding)];
     let policy = policy([pool("four", VIP, &forwarding), six]);
-    let ruleset = tables(&policy, &host(&policy), |_, _| Standing::Up).ruleset;
+    let ruleset = tables_on(&policy, &host(&policy), |_, _| Standing::Up).ruleset;
     let four = (Family::Ipv4, SourceTranslation::LocalAddresses(vec![ip("10.20.0.20")]));
     let six = (Family::Ipv6, SourceTranslation::LocalAddresses(vec![ip("2001:db8::20")]));
     assert!(ruleset.source_translations[&four].contains(&tcp(VIP, 80)));
@@ -80,7 +84,7 @@ fn only_the_pools_that_need_it_have_rules() {
         [Forwarding::Nat, Forwarding::DirectRouting, Forwarding::Tunnelling(Encapsulation::IpIp)]
     {
         let policy = policy([pool("web", VIP, &forwarding)]);
-        assert!(tables(&policy, &host(&policy), |_, _| Standing::Up).ruleset.is_empty());
+        assert!(tables_on(&policy, &host(&policy), |_, _| Standing::Up).ruleset.is_empty());
     }
 }
 
@@ -92,7 +96,7 @@ fn joined_ports_are_marked_and_untracked_nat_bypasses_tracking_both_ways() {
     pool.services = vec![joined];
     pool.untracked = true;
     let policy = policy([pool]);
-    let ruleset = tables(&policy, &host(&policy), |_, _| Standing::Up).ruleset;
+    let ruleset = tables_on(&policy, &host(&policy), |_, _| Standing::Up).ruleset;
     assert_eq!(ruleset.marks.get(&tcp(VIP, 443)), Some(&9));
     assert!(ruleset.untracked.contains(&tcp(VIP, 80)));
     let reply = (crate::model::Protocol::Tcp, ip("192.168.101.110"), 443);
@@ -103,7 +107,7 @@ fn joined_ports_are_marked_and_untracked_nat_bypasses_tracking_both_ways() {
 fn settings_follow_the_forwarding_method_and_the_device() {
     let value = |forwarding: Forwarding, path: &str| {
         let policy = policy([pool("web", VIP, &forwarding)]);
-        let tables = tables(&policy, &host(&policy), |_, _| Standing::Up);
+        let tables = tables_on(&policy, &host(&policy), |_, _| Standing::Up);
         tables.sysctls.get(&Sysctl::from_path(path)).cloned()
     };
     let full_nat = || Forwarding::FullNat(SourceTranslation::Masquerade);
@@ -117,8 +121,8 @@ fn settings_follow_the_forwarding_method_and_the_device() {
 
 #[test]
 fn connections_of_a_server_that_left_end_unless_the_policy_says_otherwise() {
-    let value = |policy: &crate::model::Policy| {
-        let tables = tables(policy, &host(policy), |_, _| Standing::Up);
+    let value = |policy: &Policy| {
+        let tables = tables_on(policy, &host(policy), |_, _| Standing::Up);
         tables.sysctls.get(&Sysctl::from_path("net/ipv4/vs/expire_nodest_conn")).cloned()
     };
     let mut said = policy([pool("web", VIP, &Forwarding::Nat)]);
@@ -133,11 +137,98 @@ fn a_direct_routing_server_behind_a_gateway_is_kept_out_until_it_is_on_the_link(
     let policy = policy([pool("web", VIP, &Forwarding::DirectRouting)]);
     let behind = Reach::Gateway { interface: "eth0".into() };
     let host = HostFacts { reach: [(ip("192.168.101.110"), behind)].into() };
-    let tables = tables(&policy, &host, |_, _| Standing::Up);
+    let tables = tables_on(&policy, &host, |_, _| Standing::Up);
     let destinations = &tables.services[&tcp(VIP, 80)].destinations;
     assert_eq!(destinations.keys().copied().collect::<Vec<_>>(), [key("192.168.101.210", 80)]);
     let nat = server("192.168.101.110", &Forwarding::Nat);
     assert_eq!(obstacle(&nat, &host), None);
     let direct = server("192.168.101.110", &Forwarding::DirectRouting);
     assert_eq!(obstacle(&direct, &host), Some(Obstacle::BehindGateway));
+}
+
+/// Follows the router `outside`, beside the two directors .200 and .201.
+fn with_sync(mut policy: Policy, role: SyncRole) -> Policy {
+    let director = |host: u8| Director { ipv4: Some([192, 168, 101, host].into()), ipv6: None };
+    policy.pair.directors = [("lb-a".into(), director(200)), ("lb-b".into(), director(201))].into();
+    let sync_id = 61.try_into().expect("not zero");
+    policy.pair.connection_sync = Some(ConnectionSync { interface: "eth1".into(), sync_id, role });
+    policy
+}
+
+fn follow() -> SyncRole {
+    SyncRole::FollowRouter("outside".into())
+}
+
+fn as_master(policy: &Policy) -> Tables {
+    let roles = Roles { master_of: ["outside".into(), "inside".into()].into() };
+    tables(policy, Situation { host: &host(policy), roles: &roles }, |_, _| Standing::Up)
+}
+
+fn as_backup(policy: &Policy) -> Tables {
+    tables_on(policy, &host(policy), |_, _| Standing::Up)
+}
+
+fn daemon_roles(tables: &Tables) -> Vec<SyncDaemonRole> {
+    tables.sync_daemons.iter().map(|daemon| daemon.role).collect()
+}
+
+#[test]
+fn the_synchronisation_daemon_follows_the_role() {
+    use SyncDaemonRole::{Backup, Master};
+    let pools = || policy([pool("web", VIP, &Forwarding::Nat)]);
+    let mut followed = with_sync(pools(), follow());
+    assert_eq!(daemon_roles(&as_backup(&followed)), [Backup]);
+    assert_eq!(daemon_roles(&as_master(&followed)), [Master]);
+    let both = with_sync(pools(), SyncRole::Both);
+    assert_eq!(daemon_roles(&as_backup(&both)), [Master, Backup]);
+    assert_eq!(daemon_roles(&as_backup(&pools())), []);
+    let daemon = SyncDaemon { role: Backup, interface: "eth1".into(), sync_id: 61 };
+    assert!(as_backup(&followed).sync_daemons.contains(&daemon));
+
+    let routers = vec!["outside".into(), "inside".into()];
+    let group = SyncGroup { name: "site".into(), routers, both_unfit: Default::default() };
+    followed = with_sync(pools(), SyncRole::FollowGroup("site".into()));
+    assert_eq!(daemon_roles(&as_master(&followed)), [Backup], "a group that is not there");
+    followed.pair.groups = [("site".into(), group.clone())].into();
+    assert_eq!(daemon_roles(&as_master(&followed)), [Master]);
+    let more = SyncGroup { routers: vec!["outside".into(), "third".into()], ..group };
+    followed.pair.groups = [("site".into(), more)].into();
+    assert_eq!(daemon_roles(&as_master(&followed)), [Backup], "Master of every router, or Backup");
+}
+
+#[test]
+fn settings_of_synchronisation_come_with_it_only() {
+    let value = |tables: &Tables, name: &str| {
+        tables.sysctls.get(&Sysctl::from_path(format!("net/ipv4/vs/{name}"))).cloned()
+    };
+    let plain = policy([pool("web", VIP, &Forwarding::DirectRouting)]);
+    assert_eq!(value(&as_backup(&plain), "sync_threshold"), None);
+    let mut synchronised = with_sync(plain, follow());
+    let backup = as_backup(&synchronised);
+    assert_eq!(value(&backup, "sync_threshold").as_deref(), Some("0 0"));
+    assert_eq!(value(&backup, "sync_refresh_period").as_deref(), Some("10"));
+    assert_eq!(value(&backup, "backup_only").as_deref(), Some("0"));
+    assert_eq!(value(&backup, "sloppy_tcp"), None, "round robin would choose anew");
+    for pool in synchronised.pools.values_mut() {
+        pool.services[0].config.scheduler.0 = "mh".to_owned();
+    }
+    assert_eq!(value(&as_backup(&synchronised), "sloppy_tcp").as_deref(), Some("1"));
+    assert_eq!(value(&as_backup(&synchronised), "sloppy_sctp"), None);
+    let mut nat = with_sync(policy([pool("web", VIP, &Forwarding::Nat)]), follow());
+    for pool in nat.pools.values_mut() {
+        pool.services[0].config.scheduler.0 = "mh".to_owned();
+    }
+    assert_eq!(value(&as_backup(&nat), "sloppy_tcp"), None, "a NAT connection needs its entry");
+}
+
+#[test]
+fn a_backup_that_is_a_real_server_too_does_not_balance() {
+    let value = |tables: &Tables| tables.sysctls[&Sysctl::from_path("net/ipv4/vs/backup_only")].clone();
+    let mut pool = pool("web", VIP, &Forwarding::DirectRouting);
+    pool.servers = vec![server("192.168.101.200", &Forwarding::DirectRouting)];
+    let followed = with_sync(policy([pool.clone()]), follow());
+    assert_eq!(value(&as_backup(&followed)), "1");
+    assert_eq!(value(&as_master(&followed)), "0");
+    let both = with_sync(policy([pool]), SyncRole::Both);
+    assert_eq!(value(&as_backup(&both)), "0", "there each balances for its own routers");
 }

@@ -12,11 +12,11 @@ use super::reconciler::{Reconciler, Work};
 use super::server_id::{ServerId, id, users};
 use super::statistics::Statistics;
 use super::targets::{Target, TargetId, Targets, Wish};
-use crate::desired::{self, Standing};
+use crate::desired::{self, Situation, Standing};
 use crate::health::{Input as HealthInput, ProbeId, Start};
 use crate::kernel::KernelError;
 use crate::model::{
-    Failure, HostFacts, Observed, OnStop, Outcome, Policy, Pool, RealServer, Scope, Tables, TargetKey,
+    Failure, HostFacts, Observed, OnStop, Outcome, Policy, Pool, RealServer, Roles, Scope, Tables, TargetKey,
 };
 use crate::reconcile::{self, Ownership};
 use crate::time::Instant;
@@ -41,6 +41,8 @@ pub enum Input {
     Applied { at: Instant, took: Duration, results: Vec<Result<(), KernelError>> },
     /// The host's routes were looked up anew.
     Host { at: Instant, facts: HostFacts },
+    /// This director became Master of a virtual router, or is it no longer.
+    Roles { at: Instant, roles: Roles },
     /// Time has passed.
     Timeout { at: Instant },
     /// The director shall stop, leaving behind what its policy says.
@@ -73,6 +75,7 @@ pub enum Output {
 pub struct Core {
     pub(super) policy: Policy,
     pub(super) host: HostFacts,
+    roles: Roles,
     pub(super) targets: Targets,
     /// The servers that each target decides on.
     users: BTreeMap<TargetId, Vec<ServerId>>,
@@ -95,6 +98,8 @@ pub struct Core {
 pub struct Beginning {
     pub policy: Policy,
     pub host: HostFacts,
+    /// Where this director is Master already: with addresses that were adopted, say.
+    pub roles: Roles,
     /// The kernel as it was found, observed with [`Core::first_scope`].
     pub observed: Observed,
     /// What an earlier run left in the state directory, valid in this boot and namespace.
@@ -108,13 +113,14 @@ impl Core {
     /// What the first observation must look at.
     #[must_use]
     pub fn first_scope(policy: &Policy, host: &HostFacts, owned: &Ownership) -> Scope {
-        reconcile::scope(&desired::tables(policy, host, |_, _| Standing::Down), owned)
+        let situation = Situation { host, roles: &Roles::default() };
+        reconcile::scope(&desired::tables(policy, situation, |_, _| Standing::Down), owned)
     }
 
     /// A director that adopts what it finds.
     #[must_use]
     pub fn new(beginning: Beginning) -> Self {
-        let Beginning { policy, host, observed, owned, seed, now } = beginning;
+        let Beginning { policy, host, roles, observed, owned, seed, now } = beginning;
         let Adoption { servers: adopted, starts } = Adoption::new(&policy, &observed);
         let start = |key: &TargetKey| starts.get(key).copied().unwrap_or(Start::Down);
         let targets = Targets::new(&policy, seed, now, start);
@@ -129,6 +135,7 @@ impl Core {
             stopping: false,
             policy,
             host,
+            roles,
             targets,
             users,
             adopted,
@@ -144,7 +151,8 @@ impl Core {
     /// The tables that policy, host and verdicts ask for now.
     #[must_use]
     pub fn tables(&self) -> Tables {
-        desired::tables(&self.policy, &self.host, |pool, server| self.standing(pool, server))
+        let situation = Situation { host: &self.host, roles: &self.roles };
+        desired::tables(&self.policy, situation, |pool, server| self.standing(pool, server))
     }
 
     /// Takes in what happened; call [`Core::poll`] afterwards until it says [`Output::Wait`].
@@ -169,6 +177,11 @@ impl Core {
                 self.undecided |= facts != self.host;
                 self.host = facts;
                 self.note_obstacles();
+            }
+            Input::Roles { at, roles } => {
+                self.now = at;
+                self.undecided |= roles != self.roles;
+                self.roles = roles;
             }
             Input::Timeout { at } => self.time_passed(at),
             Input::Stop { at } => self.stop(at),

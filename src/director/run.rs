@@ -14,7 +14,7 @@ use super::state_directory::StateDirectory;
 use super::targets::TargetId;
 use crate::health::ProbeId;
 use crate::kernel::{Kernel, KernelError, complete};
-use crate::model::{CheckName, HostFacts, Policy};
+use crate::model::{CheckName, HostFacts, Policy, Roles};
 use crate::probe::{MOST_IN_FLIGHT, Pool, PrepareError, Prober, Report, StartRequest, TlsProfiles};
 use crate::reconcile::Epoch;
 use crate::time::Instant;
@@ -108,7 +108,9 @@ impl Loop {
         let owned = state.load(&epoch, &mut |warning| tracing::warn!("{warning}"));
         let mut kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
         let observed = complete(kernel.observe(Core::first_scope(&policy, &facts, &owned)).await?)?;
-        let core = Core::new(Beginning { policy, host: facts, observed, owned, seed, now: clock.now() });
+        let roles = Roles::default();
+        let core =
+            Core::new(Beginning { policy, host: facts, roles, observed, owned, seed, now: clock.now() });
         let (probes, reports) = Pool::new(MOST_IN_FLIGHT);
         Ok(Self {
             core,

@@ -80,6 +80,8 @@ impl LinuxKernel {
             | Change::AddDestination { .. }
             | Change::EditDestination { .. }
             | Change::RemoveDestination { .. }
+            | Change::StartSyncDaemon { .. }
+            | Change::StopSyncDaemon { .. }
             | Change::SetTimeouts { .. } => None,
         }
     }

@@ -2,7 +2,8 @@
 
 use super::Family;
 use ipnet::IpNet;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU8;
 use std::path::PathBuf;
@@ -244,6 +245,72 @@ pub enum SyncRole {
     FollowGroup(GroupName),
     /// Both at once, where routers are spread over the directors.
     Both,
+}
+
+impl ConnectionSync {
+    /// The daemons that shall run where this director has these roles.
+    #[must_use]
+    pub fn daemons(&self, groups: &BTreeMap<GroupName, SyncGroup>, roles: &Roles) -> BTreeSet<SyncDaemon> {
+        let daemon =
+            |role| SyncDaemon { role, interface: self.interface.clone(), sync_id: self.sync_id.get() };
+        match &self.role {
+            SyncRole::Both => [SyncDaemonRole::Master, SyncDaemonRole::Backup].map(daemon).into(),
+            SyncRole::FollowRouter(router) => [daemon(SyncDaemonRole::of(roles.is_master_of(router)))].into(),
+            SyncRole::FollowGroup(group) => {
+                let routers = groups.get(group).map(|group| group.routers.as_slice()).unwrap_or_default();
+                let master = !routers.is_empty() && routers.iter().all(|router| roles.is_master_of(router));
+                [daemon(SyncDaemonRole::of(master))].into()
+            }
+        }
+    }
+}
+
+/// One of the kernel's two synchronisation daemons, as it runs or shall run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SyncDaemon {
+    pub role: SyncDaemonRole,
+    /// The interface of its multicast.
+    pub interface: String,
+    /// 1..=255; one that somebody else started may have 0, which hears every id.
+    pub sync_id: u8,
+}
+
+/// What a synchronisation daemon does. The kernel runs at most one of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SyncDaemonRole {
+    /// Sends this host's connections.
+    Master,
+    /// Takes in what others send.
+    Backup,
+}
+
+impl SyncDaemonRole {
+    const fn of(master: bool) -> Self {
+        if master { Self::Master } else { Self::Backup }
+    }
+
+    /// The word of `ipvsadm`: `master`, `backup`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Backup => "backup",
+        }
+    }
+}
+
+/// The virtual routers whose Master this director is; [`Default`]: none.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Roles {
+    pub master_of: BTreeSet<RouterName>,
+}
+
+impl Roles {
+    /// Whether this director is Master of a router.
+    #[must_use]
+    pub fn is_master_of(&self, router: &RouterName) -> bool {
+        self.master_of.contains(router)
+    }
 }
 
 /// The channel between the directors.

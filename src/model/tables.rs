@@ -1,7 +1,8 @@
 //! The kernel's tables as values: what they should be ([`Tables`]) and what they are ([`Observed`]).
 
 use super::{
-    Destination, DestinationKey, Ruleset, ServiceConfig, ServiceKey, Sysctl, Timeouts, VirtualAddress,
+    Destination, DestinationKey, Ruleset, ServiceConfig, ServiceKey, SyncDaemon, Sysctl, Timeouts,
+    VirtualAddress,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,8 @@ pub struct Tables {
     /// The weight with which a destination first enters the kernel where it differs from its desired one: under `mh` a
     /// server that starts at weight 0 must enter with its configured weight, or it owns no slots.
     pub entry_weights: BTreeMap<(ServiceKey, DestinationKey), u32>,
+    /// Empty: those that others started are left alone. Else these and no others run: the kernel has one place a role.
+    pub sync_daemons: BTreeSet<SyncDaemon>,
     /// `None` parts are left alone.
     pub timeouts: Timeouts,
     /// Empty: our table shall not exist.
@@ -31,7 +34,7 @@ impl Tables {
     /// Whether anything here is a part of IPVS: a director that only moves addresses works on a kernel without it.
     #[must_use]
     pub fn needs_ipvs(&self) -> bool {
-        !self.services.is_empty() || self.timeouts != Timeouts::default()
+        !self.services.is_empty() || !self.sync_daemons.is_empty() || self.timeouts != Timeouts::default()
     }
 }
 
@@ -77,6 +80,7 @@ pub struct Observed {
     pub services: BTreeMap<ServiceKey, Service>,
     pub service_counters: BTreeMap<ServiceKey, Counters>,
     pub destination_counts: BTreeMap<(ServiceKey, DestinationKey), DestinationCounts>,
+    pub sync_daemons: BTreeSet<SyncDaemon>,
     pub timeouts: Timeouts,
     pub ruleset: ObservedRuleset,
     /// The settings asked for; a missing one does not exist in this kernel.

@@ -30,6 +30,12 @@ pub fn assume(observed: &mut Observed, change: &Change) {
                 entry.destinations.remove(key);
             }
         }
+        Change::StartSyncDaemon { daemon } => {
+            observed.sync_daemons.insert(daemon.clone());
+        }
+        Change::StopSyncDaemon { daemon } => {
+            observed.sync_daemons.remove(daemon);
+        }
         Change::SetTimeouts { to } => assume_timeouts(&mut observed.timeouts, *to),
         // How nft lists it is known only after the next observation; until then any listing will do.
         Change::ReplaceRuleset { .. } => observed.ruleset = ObservedRuleset::Present(String::new()),

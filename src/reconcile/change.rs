@@ -1,7 +1,8 @@
 //! One change of a kernel table: printable before it is applied, and the unit of success and failure.
 
 use crate::model::{
-    Destination, DestinationKey, Ruleset, ServiceConfig, ServiceKey, Sysctl, Timeouts, VirtualAddress,
+    Destination, DestinationKey, Ruleset, ServiceConfig, ServiceKey, SyncDaemon, Sysctl, Timeouts,
+    VirtualAddress,
 };
 use std::fmt;
 
@@ -35,6 +36,13 @@ pub enum Change {
         service: ServiceKey,
         key: DestinationKey,
     },
+    /// Takes the kernel about 170 ms, as does stopping one: it waits for threads of its own.
+    StartSyncDaemon {
+        daemon: SyncDaemon,
+    },
+    StopSyncDaemon {
+        daemon: SyncDaemon,
+    },
     /// Only the parts that differ are set.
     SetTimeouts {
         to: Timeouts,
@@ -62,6 +70,7 @@ pub enum Change {
 pub enum Object {
     Service(ServiceKey),
     Destination(ServiceKey, DestinationKey),
+    SyncDaemon(SyncDaemon),
     Timeouts,
     Ruleset,
     Sysctl(Sysctl),
@@ -73,6 +82,7 @@ pub enum Object {
 pub enum Table {
     Services,
     Destinations,
+    SyncDaemons,
     Timeouts,
     Nftables,
     Sysctls,
@@ -81,8 +91,15 @@ pub enum Table {
 
 impl Table {
     /// Every table, in the order of the metrics.
-    pub const ALL: [Self; 6] =
-        [Self::Services, Self::Destinations, Self::Timeouts, Self::Nftables, Self::Sysctls, Self::Addresses];
+    pub const ALL: [Self; 7] = [
+        Self::Services,
+        Self::Destinations,
+        Self::SyncDaemons,
+        Self::Timeouts,
+        Self::Nftables,
+        Self::Sysctls,
+        Self::Addresses,
+    ];
 
     /// The closed list of the `table` label.
     #[must_use]
@@ -90,6 +107,7 @@ impl Table {
         match self {
             Self::Services => "services",
             Self::Destinations => "destinations",
+            Self::SyncDaemons => "sync_daemons",
             Self::Timeouts => "timeouts",
             Self::Nftables => "nftables",
             Self::Sysctls => "sysctls",
@@ -117,6 +135,9 @@ impl Change {
             Self::AddDestination { service, key, .. }
             | Self::EditDestination { service, key, .. }
             | Self::RemoveDestination { service, key } => Object::Destination(*service, *key),
+            Self::StartSyncDaemon { daemon } | Self::StopSyncDaemon { daemon } => {
+                Object::SyncDaemon(daemon.clone())
+            }
             Self::SetTimeouts { .. } => Object::Timeouts,
             Self::ReplaceRuleset { .. } | Self::RemoveRuleset => Object::Ruleset,
             Self::SetSysctl { sysctl, .. } => Object::Sysctl(sysctl.clone()),
@@ -130,7 +151,10 @@ impl Change {
     #[must_use]
     pub const fn verb(&self) -> Verb {
         match self {
-            Self::AddService { .. } | Self::AddDestination { .. } | Self::AddAddress { .. } => Verb::Add,
+            Self::AddService { .. }
+            | Self::AddDestination { .. }
+            | Self::StartSyncDaemon { .. }
+            | Self::AddAddress { .. } => Verb::Add,
             Self::EditService { .. }
             | Self::EditDestination { .. }
             | Self::SetTimeouts { .. }
@@ -138,6 +162,7 @@ impl Change {
             | Self::SetSysctl { .. } => Verb::Edit,
             Self::RemoveService { .. }
             | Self::RemoveDestination { .. }
+            | Self::StopSyncDaemon { .. }
             | Self::RemoveRuleset
             | Self::RemoveAddress { .. } => Verb::Remove,
         }
@@ -153,6 +178,8 @@ impl Change {
             Self::AddDestination { .. } => "add_destination",
             Self::EditDestination { .. } => "edit_destination",
             Self::RemoveDestination { .. } => "remove_destination",
+            Self::StartSyncDaemon { .. } => "start_sync_daemon",
+            Self::StopSyncDaemon { .. } => "stop_sync_daemon",
             Self::SetTimeouts { .. } => "set_timeouts",
             Self::ReplaceRuleset { .. } => "replace_ruleset",
             Self::RemoveRuleset => "remove_ruleset",
@@ -168,6 +195,7 @@ impl Change {
         match self.object() {
             Object::Service(_) => Table::Services,
             Object::Destination(..) => Table::Destinations,
+            Object::SyncDaemon(_) => Table::SyncDaemons,
             Object::Timeouts => Table::Timeouts,
             Object::Ruleset => Table::Nftables,
             Object::Sysctl(_) => Table::Sysctls,
@@ -181,6 +209,9 @@ impl fmt::Display for Object {
         match self {
             Self::Service(service) => write!(formatter, "service {service}"),
             Self::Destination(service, key) => write!(formatter, "destination {key} of {service}"),
+            Self::SyncDaemon(SyncDaemon { role, interface, sync_id }) => {
+                write!(formatter, "sync daemon {} on {interface} (sync id {sync_id})", role.name())
+            }
             Self::Timeouts => formatter.write_str("IPVS timeouts"),
             Self::Ruleset => formatter.write_str("nftables table inet tandem"),
             Self::Sysctl(sysctl) => write!(formatter, "sysctl {sysctl}"),

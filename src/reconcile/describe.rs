@@ -24,9 +24,10 @@ impl fmt::Display for Change {
                 write!(formatter, "~ {object}: (missing) -> {to}")
             }
             Self::SetSysctl { from, to, .. } => write!(formatter, "~ {object}: {from} -> {to}"),
-            Self::AddAddress { .. } => write!(formatter, "+ {object}"),
+            Self::StartSyncDaemon { .. } | Self::AddAddress { .. } => write!(formatter, "+ {object}"),
             Self::RemoveService { .. }
             | Self::RemoveDestination { .. }
+            | Self::StopSyncDaemon { .. }
             | Self::RemoveRuleset
             | Self::RemoveAddress { .. } => write!(formatter, "- {object}"),
         }

@@ -5,7 +5,9 @@
 //! in another [`Epoch`] the kernel's tables are others, and the record is void.
 
 use crate::hash::fnv1a;
-use crate::model::{Observed, ObservedRuleset, Ruleset, ServiceKey, Sysctl, Tables, VirtualAddress};
+use crate::model::{
+    Observed, ObservedRuleset, Ruleset, ServiceKey, SyncDaemon, Sysctl, Tables, VirtualAddress,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,6 +50,9 @@ pub struct Ownership {
     pub sysctls: BTreeMap<Sysctl, FoundValue>,
     pub addresses: BTreeSet<VirtualAddress>,
     pub ruleset: Option<RulesetRecord>,
+    /// Records of earlier versions have none.
+    #[serde(default)]
+    pub sync_daemons: BTreeSet<SyncDaemon>,
 }
 
 impl Ownership {
@@ -69,6 +74,7 @@ impl Ownership {
     pub fn before(&self, desired: &Tables, changes: &[super::Change]) -> Self {
         let mut next = self.clone();
         next.services.extend(desired.services.keys());
+        next.sync_daemons.extend(desired.sync_daemons.iter().cloned());
         for change in changes {
             next.note(change);
         }
@@ -90,6 +96,8 @@ impl Ownership {
             | Change::AddDestination { .. }
             | Change::EditDestination { .. }
             | Change::RemoveDestination { .. }
+            | Change::StartSyncDaemon { .. }
+            | Change::StopSyncDaemon { .. }
             | Change::SetTimeouts { .. }
             | Change::RemoveRuleset
             | Change::RemoveAddress { .. } => {}
@@ -130,6 +138,7 @@ impl Ownership {
     /// before anybody changes them.
     fn claim(&mut self, desired: &Tables, observed: &Observed) {
         self.services.extend(desired.services.keys());
+        self.sync_daemons.extend(desired.sync_daemons.iter().cloned());
         for (sysctl, set) in &desired.sysctls {
             if let Some(found) = observed.sysctls.get(sysctl).filter(|_| !self.sysctls.contains_key(sysctl)) {
                 let record = FoundValue { found: found.clone(), set: set.clone() };
@@ -145,6 +154,8 @@ impl Ownership {
         let mut next = self.clone();
         next.claim(desired, observed);
         next.services.retain(|key| desired.services.contains_key(key) || observed.services.contains_key(key));
+        next.sync_daemons
+            .retain(|daemon| desired.sync_daemons.contains(daemon) || observed.sync_daemons.contains(daemon));
         next.addresses.retain(|held| desired.addresses.contains(held) || observed.addresses.contains(held));
         next.sysctls.retain(|sysctl, record| {
             let to_restore = record.found != record.set && observed.sysctls.get(sysctl) == Some(&record.set);

@@ -1,14 +1,15 @@
 //! The comparison, and the one order of changes.
 //!
 //! Order is policy, written once: what packets need before they are balanced (settings, rules), then timeouts, then
-//! services with their destinations (in each: add, edit, remove), then the addresses that bring clients here; what goes
+//! services with their destinations (in each: add, edit, remove), then the synchronisation daemons (a connection that
+//! comes in is bound to its destination only if that is there), then the addresses that bring clients here; what goes
 //! away goes in the opposite sense: addresses first, so that no client meets a half-taken table.
 
 use super::ownership::fingerprint;
 use super::{Change, Ownership, RulesetRecord};
 use crate::model::{
-    Destination, DestinationKey, IpvsScope, Observed, ObservedRuleset, Scope, Service, ServiceKey, Tables,
-    Timeouts,
+    Destination, DestinationKey, IpvsScope, Observed, ObservedRuleset, Scope, Service, ServiceKey,
+    SyncDaemon, Tables, Timeouts,
 };
 
 /// The changes that turn `observed` into `desired`, in the order in which they must be applied. Empty when nothing
@@ -23,6 +24,7 @@ pub fn plan(desired: &Tables, observed: &Observed, owned: &Ownership) -> Vec<Cha
     for (key, service) in &desired.services {
         plan_service(&mut changes, desired, *key, service, observed.services.get(key));
     }
+    change_sync_daemons(&mut changes, desired, observed, owned);
     add_addresses(&mut changes, desired, observed);
     remove_services(&mut changes, desired, observed, owned);
     remove_ruleset(&mut changes, desired, observed, owned);
@@ -33,7 +35,7 @@ pub fn plan(desired: &Tables, observed: &Observed, owned: &Ownership) -> Vec<Cha
 /// What an observation must look at for [`plan`] to be complete.
 #[must_use]
 pub fn scope(desired: &Tables, owned: &Ownership) -> Scope {
-    let ipvs = match (desired.needs_ipvs(), owned.services.is_empty()) {
+    let ipvs = match (desired.needs_ipvs(), owned.services.is_empty() && owned.sync_daemons.is_empty()) {
         (true, _) => IpvsScope::Needed,
         (false, false) => IpvsScope::IfThere,
         (false, true) => IpvsScope::Ignored,
@@ -109,6 +111,22 @@ fn remove_services(changes: &mut Vec<Change>, desired: &Tables, observed: &Obser
     let gone = owned.services.iter().filter(|key| !desired.services.contains_key(key));
     let gone = gone.filter(|key| observed.services.contains_key(key));
     changes.extend(gone.map(|service| Change::RemoveService { service: *service }));
+}
+
+/// The new role starts before the old one stops: both may run at once, and so a director that becomes Backup hears the new
+/// Master's connections while its own last ones still go out. Only a daemon of the same role has to make room first.
+///
+/// Where daemons are desired, one of somebody else's is in the way and goes; else only our own are taken back.
+fn change_sync_daemons(changes: &mut Vec<Change>, desired: &Tables, observed: &Observed, owned: &Ownership) {
+    let ours = |daemon: &&SyncDaemon| !desired.sync_daemons.is_empty() || owned.sync_daemons.contains(daemon);
+    let unwanted = observed.sync_daemons.difference(&desired.sync_daemons).filter(ours).cloned();
+    let missing: Vec<SyncDaemon> = desired.sync_daemons.difference(&observed.sync_daemons).cloned().collect();
+    let (in_the_way, left_over): (Vec<_>, Vec<_>) =
+        unwanted.partition(|daemon| missing.iter().any(|missing| missing.role == daemon.role));
+    let stop = |daemon| Change::StopSyncDaemon { daemon };
+    changes.extend(in_the_way.into_iter().map(stop));
+    changes.extend(missing.into_iter().map(|daemon| Change::StartSyncDaemon { daemon }));
+    changes.extend(left_over.into_iter().map(stop));
 }
 
 fn set_timeouts(changes: &mut Vec<Change>, desired: &Tables, observed: &Observed) {

@@ -1,16 +1,17 @@
 use super::{Change, Epoch, FoundValue, Ownership, assume, plan, scope};
-use crate::desired::fixtures::{host, ip, mark, policy, pool, service, tcp};
-use crate::desired::{Standing, tables};
+use crate::desired::Standing;
+use crate::desired::fixtures::{host, ip, mark, policy, pool, service, tables_on, tcp};
 use crate::model::{
-    Destination, DestinationKey, Encapsulation, Forwarding, ForwardingMethod, Observed, ObservedRuleset,
-    OnFailure, Policy, Service, SourceTranslation, Sysctl, Tables, Thresholds, VirtualAddress,
+    Destination, DestinationKey, Encapsulation, Forwarding, ForwardingMethod, IpvsScope, Observed,
+    ObservedRuleset, OnFailure, Policy, Scope, Service, SourceTranslation, SyncDaemon, SyncDaemonRole,
+    Sysctl, Tables, Thresholds, VirtualAddress,
 };
 use proptest::prelude::*;
 
 const VIP: &str = "192.168.101.100";
 
 fn desired(policy: &Policy) -> Tables {
-    tables(policy, &host(policy), |_, _| Standing::Up)
+    tables_on(policy, &host(policy), |_, _| Standing::Up)
 }
 
 fn dr() -> Policy {
@@ -225,7 +226,7 @@ fn a_server_that_starts_quiesced_enters_with_its_weight() {
     pool.on_failure = OnFailure::Quiesce;
     pool.services = vec![service(tcp(VIP, 80), "mh")];
     let policy = policy([pool]);
-    let down = tables(&policy, &host(&policy), |_, _| Standing::Down);
+    let down = tables_on(&policy, &host(&policy), |_, _| Standing::Down);
     let changes = plan(&down, &Observed::default(), &Ownership::default());
     let of_destinations: Vec<_> =
         lines(&changes).into_iter().filter(|line| line.contains("destination")).collect();
@@ -278,7 +279,8 @@ fn an_observation_looks_at_all_that_is_wanted_or_ours() {
     let (_, owned) = settled(&desired);
     let seen = scope(&Tables::default(), &owned);
     assert!(seen.ruleset && seen.sysctls.contains(&Sysctl::from_path("net/ipv4/vs/conntrack")));
-    assert_eq!(scope(&Tables::default(), &Ownership::default()), Default::default());
+    let nothing = Scope { ipvs: IpvsScope::Ignored, ..Scope::default() };
+    assert_eq!(scope(&Tables::default(), &Ownership::default()), nothing);
 }
 
 /// A small universe of tables: few keys, so that generated ones collide.
@@ -337,4 +339,61 @@ proptest! {
             prop_assert!(served.iter().all(|key| populated(&observed, key)), "after {}", change);
         }
     }
+}
+
+fn daemon(role: SyncDaemonRole) -> SyncDaemon {
+    SyncDaemon { role, interface: "eth1".into(), sync_id: 61 }
+}
+
+fn wanting(daemons: impl IntoIterator<Item = SyncDaemon>) -> Tables {
+    Tables { sync_daemons: daemons.into_iter().collect(), ..desired(&dr()) }
+}
+
+#[test]
+fn the_new_role_of_synchronisation_starts_before_the_old_one_stops() {
+    use SyncDaemonRole::{Backup, Master};
+    let (observed, owned) = settled(&wanting([daemon(Master)]));
+    assert_eq!(
+        lines(&plan(&wanting([daemon(Backup)]), &observed, &owned)),
+        ["+ sync daemon backup on eth1 (sync id 61)", "- sync daemon master on eth1 (sync id 61)"]
+    );
+}
+
+#[test]
+fn a_daemon_of_another_interface_makes_room_first() {
+    use SyncDaemonRole::Backup;
+    let foreign = SyncDaemon { interface: "eth0".into(), sync_id: 0, ..daemon(Backup) };
+    let (mut observed, owned) = settled(&wanting([]));
+    observed.sync_daemons.insert(foreign);
+    assert_eq!(plan(&wanting([]), &observed, &owned), [], "somebody else's is left alone");
+    assert_eq!(
+        lines(&plan(&wanting([daemon(Backup)]), &observed, &owned)),
+        ["- sync daemon backup on eth0 (sync id 0)", "+ sync daemon backup on eth1 (sync id 61)"]
+    );
+}
+
+#[test]
+fn our_daemons_are_taken_back_and_their_drift_is_repaired() {
+    use SyncDaemonRole::{Backup, Master};
+    let both = wanting([daemon(Master), daemon(Backup)]);
+    let (mut observed, owned) = settled(&both);
+    assert_eq!(plan(&both, &observed, &owned), []);
+    observed.sync_daemons.remove(&daemon(Master));
+    assert_eq!(plan(&both, &observed, &owned), [Change::StartSyncDaemon { daemon: daemon(Master) }]);
+    let left = [Change::StopSyncDaemon { daemon: daemon(Backup) }];
+    assert_eq!(plan(&wanting([]), &observed, &owned), left);
+    observed.sync_daemons.clear();
+    assert!(owned.after(&wanting([]), &observed).sync_daemons.is_empty(), "forgotten when it is gone");
+}
+
+#[test]
+fn ipvs_is_asked_for_where_something_of_it_is_wanted_or_ours() {
+    let none = || desired(&policy([]));
+    let owned = Ownership::default();
+    assert_eq!(scope(&none(), &owned).ipvs, IpvsScope::Ignored);
+    assert_eq!(scope(&desired(&dr()), &owned).ipvs, IpvsScope::Needed);
+    let synchronised = Tables { sync_daemons: [daemon(SyncDaemonRole::Backup)].into(), ..none() };
+    assert_eq!(scope(&synchronised, &owned).ipvs, IpvsScope::Needed);
+    let left = Ownership { sync_daemons: synchronised.sync_daemons, ..Ownership::default() };
+    assert_eq!(scope(&none(), &left).ipvs, IpvsScope::IfThere);
 }

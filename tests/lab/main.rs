@@ -21,6 +21,7 @@
 #![allow(dead_code, reason = "the world is a library for cases, and more cases come")]
 
 mod attributes;
+mod connections;
 mod drift;
 mod failure;
 mod kernel;

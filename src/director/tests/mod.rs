@@ -379,3 +379,22 @@ fn after_any_history_the_table_is_level_again() {
         assert_eq!(world.kernel.services.get(&foreign), untouched.as_ref(), "seed {seed}");
     }
 }
+
+#[test]
+fn a_role_moves_the_synchronisation_daemon() {
+    use crate::model::{ConnectionSync, Roles, SyncDaemonRole, SyncRole};
+    let mut policy = dr();
+    let role = SyncRole::FollowRouter("outside".into());
+    let sync_id = 61.try_into().expect("not zero");
+    policy.pair.connection_sync = Some(ConnectionSync { interface: "eth1".into(), sync_id, role });
+    let mut world = World::fresh(policy);
+    world.run_for(seconds(5));
+    let roles =
+        |world: &World| -> Vec<_> { world.kernel.sync_daemons.iter().map(|found| found.role).collect() };
+    assert_eq!(roles(&world), [SyncDaemonRole::Backup]);
+    let roles_now = Roles { master_of: ["outside".into()].into() };
+    world.core.handle(Input::Roles { at: world.now, roles: roles_now });
+    world.run_for(Duration::from_millis(100));
+    assert_eq!(roles(&world), [SyncDaemonRole::Master]);
+    assert!(world.is_level());
+}

@@ -9,7 +9,7 @@ use crate::director::targets::TargetId;
 use crate::health::ProbeId;
 use crate::kernel::KernelError;
 use crate::model::{
-    Destination, DestinationKey, Failure, Forwarding, Observed, ObservedRuleset, Outcome, Policy,
+    Destination, DestinationKey, Failure, Forwarding, Observed, ObservedRuleset, Outcome, Policy, Roles,
 };
 use crate::reconcile::{Change, Ownership, assume};
 use crate::time::Instant;
@@ -49,6 +49,7 @@ impl World {
         let beginning = Beginning {
             policy,
             host,
+            roles: Roles::default(),
             observed: kernel.clone(),
             owned: owned.clone(),
             seed: 7,

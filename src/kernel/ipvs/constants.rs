@@ -12,12 +12,16 @@ pub(super) const IPVS_CMD_NEW_DEST: u8 = 5;
 pub(super) const IPVS_CMD_SET_DEST: u8 = 6;
 pub(super) const IPVS_CMD_DEL_DEST: u8 = 7;
 pub(super) const IPVS_CMD_GET_DEST: u8 = 8;
+pub(super) const IPVS_CMD_NEW_DAEMON: u8 = 9;
+pub(super) const IPVS_CMD_DEL_DAEMON: u8 = 10;
+pub(super) const IPVS_CMD_GET_DAEMON: u8 = 11;
 pub(super) const IPVS_CMD_SET_CONFIG: u8 = 12;
 pub(super) const IPVS_CMD_GET_CONFIG: u8 = 13;
 pub(super) const IPVS_CMD_GET_INFO: u8 = 15;
 
 pub(super) const IPVS_CMD_ATTR_SERVICE: u16 = 1;
 pub(super) const IPVS_CMD_ATTR_DEST: u16 = 2;
+pub(super) const IPVS_CMD_ATTR_DAEMON: u16 = 3;
 pub(super) const IPVS_CMD_ATTR_TIMEOUT_TCP: u16 = 4;
 pub(super) const IPVS_CMD_ATTR_TIMEOUT_TCP_FIN: u16 = 5;
 pub(super) const IPVS_CMD_ATTR_TIMEOUT_UDP: u16 = 6;
@@ -50,6 +54,13 @@ pub(super) const IPVS_DEST_ATTR_STATS64: u16 = 12;
 pub(super) const IPVS_DEST_ATTR_TUN_TYPE: u16 = 13;
 pub(super) const IPVS_DEST_ATTR_TUN_PORT: u16 = 14;
 pub(super) const IPVS_DEST_ATTR_TUN_FLAGS: u16 = 15;
+
+pub(super) const IPVS_DAEMON_ATTR_STATE: u16 = 1;
+pub(super) const IPVS_DAEMON_ATTR_MCAST_IFN: u16 = 2;
+pub(super) const IPVS_DAEMON_ATTR_SYNC_ID: u16 = 3;
+
+pub(super) const IP_VS_STATE_MASTER: u32 = 1;
+pub(super) const IP_VS_STATE_BACKUP: u32 = 2;
 
 /// One more than the last attribute of a service, of a destination and of the statistics that we read.
 pub(super) const SERVICE_KINDS: usize = IPVS_SVC_ATTR_STATS64 as usize + 1;

@@ -5,7 +5,7 @@
 
 use crate::kernel::KernelError;
 use crate::kernel::netlink::NetlinkError;
-use crate::model::{Destination, DestinationKey, Family, ServiceConfig, ServiceKey};
+use crate::model::{Destination, DestinationKey, Family, ServiceConfig, ServiceKey, SyncDaemon};
 use crate::reconcile::{Change, Verb};
 
 /// The error of a change: what could not be done, the errno in words, and the advice.
@@ -73,6 +73,10 @@ fn advice(change: &Change, errno: i32) -> Option<String> {
             libc::ENOENT | libc::ESRCH => Some("it is gone already: another program removed it".to_owned()),
             _ => None,
         },
+        Change::StartSyncDaemon { daemon } => advice_for_daemon(daemon, errno),
+        Change::StopSyncDaemon { .. } => {
+            (errno == libc::ESRCH).then(|| "it has ended already: another program stopped it".to_owned())
+        }
         Change::SetTimeouts { .. } => (errno == libc::EINVAL).then(|| {
             "a timeout is longer than the kernel can count (2147483 s on a kernel of 1000 Hz)".to_owned()
         }),
@@ -101,6 +105,21 @@ fn advice_for_service(service: &ServiceKey, config: &ServiceConfig, errno: i32) 
         }
         _ => None,
     }
+}
+
+fn advice_for_daemon(daemon: &SyncDaemon, errno: i32) -> Option<String> {
+    let interface = &daemon.interface;
+    let advice = match errno {
+        libc::ENODEV => format!("there is no interface {interface} in this network namespace"),
+        libc::ENETUNREACH | libc::EADDRNOTAVAIL | libc::ENETDOWN => {
+            format!("{interface} has no address, or is down: it is tried again")
+        }
+        libc::EEXIST => "another program started one of the same role meanwhile".to_owned(),
+        libc::EINVAL => "no destination may be of another address family than its service while connections are synchronised"
+            .to_owned(),
+        _ => return None,
+    };
+    Some(advice)
 }
 
 fn advice_for_destination(

@@ -4,13 +4,14 @@
 //! goes in batches, and each change gets its own result. It decides nothing and repeats nothing; another program may change
 //! the table at any time, and the next observation tells.
 //!
-//! It leaves out what nothing here uses: the synchronisation daemon, zeroing counters, flushing.
+//! It leaves out what nothing here uses: zeroing counters, flushing.
 
 mod address;
 #[cfg(test)]
 mod captured;
 mod config;
 mod constants;
+mod daemon;
 mod destination;
 mod explain;
 mod service;
@@ -22,7 +23,7 @@ use crate::kernel::KernelError;
 use crate::kernel::netlink::{
     Attributes, GENERIC_HEADER_BYTES, GenericFamily, Message, Netlink, NetlinkError, resolve_family,
 };
-use crate::model::{DestinationKey, Observed, Service, ServiceKey, Timeouts};
+use crate::model::{DestinationKey, Observed, Service, ServiceKey, SyncDaemon, Timeouts};
 use crate::reconcile::{Change, Table};
 use constants::*;
 use destination::DestinationEntry;
@@ -30,6 +31,7 @@ pub(crate) use explain::is_missing;
 use explain::{explain, explain_reading, ipvs_is_missing};
 use netlink_sys::protocols::NETLINK_GENERIC;
 use service::ServiceEntry;
+use std::collections::BTreeSet;
 
 /// The IPVS table of one network namespace: that of the thread that opened it.
 #[derive(Debug)]
@@ -54,10 +56,10 @@ impl Ipvs {
 
     /// Whether a change is one of this table.
     pub(crate) fn concerns(change: &Change) -> bool {
-        matches!(change.table(), Table::Services | Table::Destinations | Table::Timeouts)
+        matches!(change.table(), Table::Services | Table::Destinations | Table::SyncDaemons | Table::Timeouts)
     }
 
-    /// Reads services, destinations, counters and timeouts into `observed`.
+    /// Reads services, destinations, counters, synchronisation daemons and timeouts into `observed`.
     ///
     /// # Errors
     /// When a table cannot be read.
@@ -75,6 +77,7 @@ impl Ipvs {
         observed.services = services.into_iter().collect();
         observed.service_counters = counters.into_iter().collect();
         observed.destination_counts = counts.into_iter().collect();
+        observed.sync_daemons = self.sync_daemons()?;
         observed.timeouts = self.timeouts()?;
         Ok(())
     }
@@ -129,6 +132,13 @@ impl Ipvs {
             .map_err(|error| explain_reading(&format!("the destinations of {key}"), &error))
     }
 
+    fn sync_daemons(&mut self) -> Result<BTreeSet<SyncDaemon>, KernelError> {
+        let message = self.family()?.message(IPVS_CMD_GET_DAEMON, 0);
+        let daemons = self.netlink.dump(&message, |payload| daemon::read_daemon(attributes_of(payload)));
+        let daemons = daemons.map_err(|error| explain_reading("the synchronisation daemons", &error))?;
+        Ok(daemons.into_iter().collect())
+    }
+
     fn timeouts(&mut self) -> Result<Timeouts, KernelError> {
         let message = self.family()?.message(IPVS_CMD_GET_CONFIG, 0);
         let reply = self.netlink.request(&message);
@@ -176,6 +186,11 @@ fn message_of(family: GenericFamily, change: &Change) -> Option<Message> {
         destination::put_destination(&mut message, key, destination);
         message
     };
+    let with_daemon = |command, daemon: &SyncDaemon| {
+        let mut message = family.message(command, 0);
+        daemon::put_daemon(&mut message, daemon);
+        message
+    };
     let message = match change {
         Change::AddService { service, config } => with_config(IPVS_CMD_NEW_SERVICE, service, config),
         Change::EditService { service, to, .. } => with_config(IPVS_CMD_SET_SERVICE, service, to),
@@ -187,6 +202,8 @@ fn message_of(family: GenericFamily, change: &Change) -> Option<Message> {
             with_destination(IPVS_CMD_SET_DEST, service, key, to)
         }
         Change::RemoveDestination { service, key } => with_key(IPVS_CMD_DEL_DEST, service, key),
+        Change::StartSyncDaemon { daemon } => with_daemon(IPVS_CMD_NEW_DAEMON, daemon),
+        Change::StopSyncDaemon { daemon } => with_daemon(IPVS_CMD_DEL_DAEMON, daemon),
         Change::SetTimeouts { to } => {
             let mut message = family.message(IPVS_CMD_SET_CONFIG, 0);
             config::put_timeouts(&mut message, to);
