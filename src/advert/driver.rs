@@ -133,7 +133,10 @@ impl Driver {
             self.ports.errands.as_fd(),
         ];
         if wait(self.clock, &descriptors, Some(until)).is_err() {
-            #[expect(clippy::disallowed_methods, reason = "the wait itself failed: this only keeps the loop from spinning")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the wait itself failed: this only keeps the loop from spinning"
+            )]
             std::thread::sleep(AFTER_FAILED_WAIT);
         }
     }
@@ -326,7 +329,8 @@ impl Driver {
 
     /// Paths that are bound to an interface, and those of unicast sessions whose router lives on it.
     fn paths_of(&self, name: &str) -> impl Iterator<Item = PathId> + use<> {
-        let of_routers = self.paths.sessions.iter().filter(|(session, _)| self.interface_of(**session) == Some(name));
+        let of_routers =
+            self.paths.sessions.iter().filter(|(session, _)| self.interface_of(**session) == Some(name));
         let own = self.paths.on_interface(name);
         own.chain(of_routers.map(|(_, path)| *path)).collect::<BTreeSet<_>>().into_iter()
     }

@@ -4,12 +4,14 @@
 //! thread, whose results come back as data.
 
 pub mod datagram;
+mod driver;
 pub mod errands;
 pub mod lateness;
 pub mod links;
 pub mod path;
 pub mod realtime;
 pub mod socket;
+pub mod thread;
 pub mod transport;
 
 mod control;

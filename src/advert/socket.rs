@@ -113,8 +113,7 @@ pub fn look_up_source(paths: &Paths, id: PathId) -> Option<IpAddr> {
         Kind::Unicast { own, .. } => Some(*own),
         Kind::Multicast { interface } => {
             let index = nix::net::if_::if_nametoindex(interface.as_str()).ok()?;
-            let wanted =
-                Wanted { index, family: path.family, floating: &paths.floating, own: &paths.own };
+            let wanted = Wanted { index, family: path.family, floating: &paths.floating, own: &paths.own };
             source::choose(&list_addresses(path.family), wanted)
         }
     }
@@ -128,7 +127,8 @@ fn list_addresses(family: Family) -> Vec<Listed> {
         Family::Ipv6 => 10,
     };
     let question = Message::new(RTM_GETADDR, 0).header(&header);
-    let answer = Netlink::open(libc::NETLINK_ROUTE as isize).and_then(|mut netlink| netlink.dump(&question, Listed::read));
+    let answer = Netlink::open(libc::NETLINK_ROUTE as isize)
+        .and_then(|mut netlink| netlink.dump(&question, Listed::read));
     answer.unwrap_or_default()
 }
 

@@ -34,31 +34,48 @@ const WAITING_MAX: usize = 1024;
 /// What the thread is told.
 #[derive(Debug)]
 pub enum Command {
-    Tracked { what: Tracked, good: bool },
+    Tracked {
+        what: Tracked,
+        good: bool,
+    },
     /// The tables are applied and the pools have verdicts.
     Ready,
     Keeper(Report),
     StatePassed,
-    HookDone { unit: usize },
-    Release { router: Option<RouterName>, until: Option<Instant> },
-    Clear { router: Option<RouterName> },
+    HookDone {
+        unit: usize,
+    },
+    Release {
+        router: Option<RouterName>,
+        until: Option<Instant>,
+    },
+    Clear {
+        router: Option<RouterName>,
+    },
     Stop,
 }
 
 /// What the thread tells.
 #[derive(Debug)]
 pub enum Notice {
-    Role { router: RouterId, is_master: bool },
+    Role {
+        router: RouterId,
+        is_master: bool,
+    },
     Tell(Event),
     /// Have the connection table sent, then say [`Command::StatePassed`].
     PassState,
-    RunHook { unit: usize },
+    RunHook {
+        unit: usize,
+    },
     /// To be kept over a restart, against replays.
     Marks(BTreeMap<Sender_, Mark>),
     /// Something could not be done, and what to do.
     Trouble(String),
     /// Everything is handed over or given up. `lengthen`: addresses are left that nobody took.
-    Stopped { lengthen: bool },
+    Stopped {
+        lengthen: bool,
+    },
 }
 
 /// What the thread publishes a few times a second.

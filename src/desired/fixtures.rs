@@ -60,6 +60,8 @@ pub(crate) fn check() -> Check {
         timeout: Duration::from_millis(500),
         rise: 2,
         fall: 3,
+        port: None,
+        address: None,
         source: None,
         interface: None,
         mark: None,

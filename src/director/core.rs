@@ -16,7 +16,8 @@ use crate::desired::{self, Situation, Standing};
 use crate::health::{Input as HealthInput, ProbeId, Start};
 use crate::kernel::KernelError;
 use crate::model::{
-    Failure, HostFacts, Observed, OnStop, Outcome, Policy, Pool, RealServer, Roles, Scope, Tables, TargetKey,
+    CheckName, Failure, HostFacts, Observed, OnStop, Outcome, Policy, Pool, RealServer, Roles, Scope, Tables,
+    TargetKey,
 };
 use crate::reconcile::{self, Ownership};
 use crate::time::Instant;
@@ -123,7 +124,7 @@ impl Core {
         let Beginning { policy, host, roles, observed, owned, seed, now } = beginning;
         let Adoption { servers: adopted, starts } = Adoption::new(&policy, &observed);
         let start = |key: &TargetKey| starts.get(key).copied().unwrap_or(Start::Down);
-        let targets = Targets::new(&policy, seed, now, start);
+        let targets = Targets::new(&policy, policy.tracked_targets(), seed, now, start);
         let users = users(&policy, &targets);
         let mut core = Self {
             reconciler: Reconciler::new(Tables::default(), Observed::default(), Ownership::default(), now),
@@ -259,6 +260,13 @@ impl Core {
     #[must_use]
     pub fn target(&self, id: TargetId) -> Option<&TargetKey> {
         self.targets.get(id).map(|target| &target.key)
+    }
+
+    /// Whether a check that a virtual router tracks is good; `None` before its first verdict, and for one that does not run.
+    #[must_use]
+    pub fn check_verdict(&self, check: &CheckName) -> Option<bool> {
+        let target = self.targets.by_key(&self.policy.own_target(check)?)?;
+        target.machine.is_settled().then(|| target.machine.is_up())
     }
 
     /// Whether a server takes part in its pool. Two pools may share a target and differ in what they knew at the start: so

@@ -33,11 +33,19 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    /// One check for each target that a server of `policy` names; `start` says what is known of it.
-    pub(super) fn new(policy: &Policy, seed: u64, now: Instant, start: impl Fn(&TargetKey) -> Start) -> Self {
+    /// One check for each target that a server of `policy` names, and for each of `further`; `start` says what is known of
+    /// it. A target whose check is not in the policy is left out.
+    pub(super) fn new(
+        policy: &Policy,
+        further: impl IntoIterator<Item = TargetKey>,
+        seed: u64,
+        now: Instant,
+        start: impl Fn(&TargetKey) -> Start,
+    ) -> Self {
         let mut all = Self::default();
         let servers = policy.pools.values().flat_map(|pool| &pool.servers);
-        let keys: BTreeSet<TargetKey> = servers.filter_map(|server| server.check.clone()).collect();
+        let keys: BTreeSet<TargetKey> =
+            servers.filter_map(|server| server.check.clone()).chain(further).collect();
         for key in keys {
             let Some(check) = policy.checks.get(&key.check) else { continue };
             let first = now + schedule::first_probe_after(seed, &key, check.interval);

@@ -4,7 +4,7 @@
 //! The second probe follows after a part of the interval that is spread likewise, and from then on every machine keeps its
 //! cadence: so ten thousand targets with an interval of 10 s are a thousand probes a second, and not ten thousand in one.
 
-use crate::hash::fnv1a;
+use crate::hash::{fnv1a, mix};
 use crate::model::TargetKey;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -42,14 +42,6 @@ fn digest(target: &TargetKey) -> u64 {
     let port = target.address.port().to_be_bytes();
     let bytes = target.check.bytes().chain(address.octets()).chain(port);
     fnv1a(bytes)
-}
-
-/// The finalizer of splitmix64: neighbours (10.0.0.1, 10.0.0.2) end far apart.
-const fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 #[cfg(test)]

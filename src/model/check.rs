@@ -1,6 +1,6 @@
 //! Checks: what a probe asks, how often, and how many answers make a verdict.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,12 +22,33 @@ pub struct Check {
     pub rise: u32,
     /// Failures in a row that take a server out (1..).
     pub fall: u32,
+    /// Port to probe (1..); `None`: the real server's. A ping has none.
+    pub port: Option<u16>,
+    /// Address to probe; `None`: the real server's.
+    pub address: Option<IpAddr>,
     /// Where the probe comes from; `None`: the kernel chooses.
     pub source: Option<IpAddr>,
     /// Device that the probe's socket is bound to (`SO_BINDTODEVICE`).
     pub interface: Option<String>,
     /// Firewall mark of the probe's packets (`SO_MARK`).
     pub mark: Option<u32>,
+}
+
+impl Check {
+    /// Whom the check probes when no real server says it, as where a virtual router tracks it: its own address, with its
+    /// own port where the kind has one. `None` for a check that needs a real server. A program that is told no address has
+    /// the unspecified one.
+    #[must_use]
+    pub fn own_target(&self) -> Option<SocketAddr> {
+        match &self.probe {
+            ProbeSpec::Tcp | ProbeSpec::Http(_) => Some(SocketAddr::new(self.address?, self.port?)),
+            ProbeSpec::Ping(_) => Some(SocketAddr::new(self.address?, 0)),
+            ProbeSpec::Exec(_) => {
+                let address = self.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+                Some(SocketAddr::new(address, self.port.unwrap_or(0)))
+            }
+        }
+    }
 }
 
 /// What a probe asks.
@@ -37,16 +58,22 @@ pub enum ProbeSpec {
     Tcp,
     /// An HTTP request is answered as expected; over TLS where `tls` is given.
     Http(HttpSpec),
+    /// An ICMP echo request is answered.
+    Ping(PingSpec),
+    /// A program ends with 0.
+    Exec(ExecSpec),
 }
 
 impl ProbeSpec {
-    /// The policy's word for the kind: `tcp`, `http`, `https`.
+    /// The policy's word for the kind: `tcp`, `http`, `https`, `ping`, `exec`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Http(HttpSpec { tls: None, .. }) => "http",
             Self::Http(HttpSpec { tls: Some(_), .. }) => "https",
+            Self::Ping(_) => "ping",
+            Self::Exec(_) => "exec",
         }
     }
 }
@@ -74,6 +101,29 @@ impl HttpSpec {
     pub const BODY_LIMIT: usize = 64 * 1024;
 }
 
+/// An ICMP echo request (RFC 792; RFC 4443, section 4.1), whose reply must repeat it byte for byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PingSpec {
+    /// Bytes of data after the ICMP header: [`PingSpec::LEAST`] to [`PingSpec::MOST`].
+    pub size: u16,
+}
+
+impl PingSpec {
+    /// Room for a number that nobody guesses.
+    pub const LEAST: u16 = 8;
+    /// What one IPv4 packet holds: 65535 without 20 bytes of IP header and 8 of ICMP header.
+    pub const MOST: u16 = 65_507;
+}
+
+/// A program that is run, without a shell. Its exit code 0 is success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecSpec {
+    /// The program's absolute path and its arguments, never empty.
+    pub command: Vec<String>,
+    /// The user it runs as; `None`: `nobody` where the director is root, else the director's own.
+    pub user: Option<String>,
+}
+
 /// How a probe's TLS session is made and verified.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct TlsSpec {
@@ -98,6 +148,6 @@ pub enum Verify {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetKey {
     pub check: CheckName,
-    /// The RIP and its port, or what the check says instead.
+    /// The RIP and its port, or what the check says instead. Port 0: a ping, or a program that is told no port.
     pub address: SocketAddr,
 }

@@ -19,6 +19,10 @@ pub enum Phase {
     Request,
     ResponseHeaders,
     ResponseBody,
+    /// An ICMP echo reply.
+    EchoReply,
+    /// A program that has not ended.
+    Program,
 }
 
 impl fmt::Display for Phase {
@@ -29,6 +33,8 @@ impl fmt::Display for Phase {
             Self::Request => "sending the request",
             Self::ResponseHeaders => "waiting for the response",
             Self::ResponseBody => "reading the response body",
+            Self::EchoReply => "waiting for the echo reply",
+            Self::Program => "running the program",
         })
     }
 }
@@ -51,6 +57,8 @@ pub enum Failure {
     Body,
     /// What came back is not HTTP, or breaks its bounds (header bytes and count).
     Malformed(String),
+    /// The program of an exec check failed: its exit code or signal, and the last line that it wrote.
+    Program(String),
     /// The probe could not be made on this host: no socket, no source address, no such device.
     Local(String),
     /// A bug in the probe, caught at the task's edge.
@@ -70,6 +78,7 @@ impl Failure {
             Self::Status(_) => "status",
             Self::Body => "body",
             Self::Malformed(_) => "malformed",
+            Self::Program(_) => "program",
             Self::Local(_) => "local",
             Self::Panicked => "panicked",
         }
@@ -87,6 +96,7 @@ impl fmt::Display for Failure {
             Self::Status(status) => write!(formatter, "status {status}"),
             Self::Body => formatter.write_str("the body does not contain the expected text"),
             Self::Malformed(detail) => write!(formatter, "malformed response: {detail}"),
+            Self::Program(detail) => write!(formatter, "the program {detail}"),
             Self::Local(detail) => write!(formatter, "the probe could not be made here: {detail}"),
             Self::Panicked => formatter.write_str("the probe panicked (a bug of Tandem: please report it)"),
         }

@@ -1,15 +1,15 @@
 //! The policy: one value that says everything a director shall do.
 
-use super::{Check, CheckName, Pair, Pool, PoolName};
+use super::{Check, CheckName, Pair, Pool, PoolName, TargetKey, Tracked};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// A validated policy: every reference resolves, every default is written out. Made by [`crate::policy`] only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Checks that a pool uses.
+    /// Checks that a pool uses or a virtual router tracks.
     pub checks: BTreeMap<CheckName, Check>,
     pub pools: BTreeMap<PoolName, Pool>,
     /// Addresses that this host holds alone, sorted.
@@ -19,6 +19,27 @@ pub struct Policy {
     pub kernel: KernelSettings,
     pub metrics: MetricsSettings,
     pub on_stop: OnStop,
+}
+
+impl Policy {
+    /// Whom a check probes that a virtual router tracks; `None` where it is not among the checks, or has no target of its
+    /// own.
+    #[must_use]
+    pub fn own_target(&self, check: &CheckName) -> Option<TargetKey> {
+        let address = self.checks.get(check)?.own_target()?;
+        Some(TargetKey { check: check.clone(), address })
+    }
+
+    /// The targets of the checks that virtual routers track.
+    #[must_use]
+    pub fn tracked_targets(&self) -> BTreeSet<TargetKey> {
+        let trackers = self.pair.routers.values().flat_map(|router| &router.track);
+        let target = |tracked: &Tracked| match tracked {
+            Tracked::Check(check) => self.own_target(check),
+            Tracked::Interface(_) | Tracked::Pool(_) | Tracked::Process(_) | Tracked::File(_) => None,
+        };
+        trackers.filter_map(|tracker| target(&tracker.what)).collect()
+    }
 }
 
 /// An address that this host holds while the director runs.

@@ -200,6 +200,7 @@ pub(super) fn missing_key(name: &str, mapping: &str, span: Span) -> Diagnostic {
         "ports" => "[80, 443]",
         "upper" => "1000",
         "file" => "ca.pem",
+        "command" => "[/usr/local/bin/check-shop, --fast]",
         _ => "…",
     };
     let diagnostic = Diagnostic::new(Code::MissingKey, span, format!("{mapping} does not say `{name}`"));

@@ -18,6 +18,8 @@ pub(super) const METHOD: &str = "GET";
 pub(super) const PATH: &str = "/";
 /// Statuses that count as success.
 pub(super) const STATUS: RangeInclusive<u16> = 200..=299;
+/// Bytes of data in an echo request, as `ping` sends them.
+pub(super) const PING_SIZE: u16 = 56;
 /// The scheduler that fits most services: fewest connections, by weight.
 pub(super) const SCHEDULER: &str = "wlc";
 /// Of a real server.
@@ -53,6 +55,7 @@ mod tests {
             ("HttpText", "method", METHOD.to_owned()),
             ("HttpText", "path", format!("`{PATH}`")),
             ("HttpText", "status", format!("{}-{}", STATUS.start(), STATUS.end())),
+            ("PingText", "size", PING_SIZE.to_string()),
             ("PoolText", "scheduler", SCHEDULER.to_owned()),
             ("ServerMapping", "weight", WEIGHT.to_string()),
             ("PersistenceText", "timeout", duration(Duration::from_secs(PERSISTENCE_TIMEOUT_S.into()))),

@@ -3,8 +3,8 @@
 use super::validate::{ServicePorts, automatic_name};
 use super::yaml_text::{Yaml, mapping, text, time};
 use crate::model::{
-    Check, Encapsulation, Forwarding, HttpSpec, Initial, OnFailure, OnStop, Policy, Pool, ProbeSpec,
-    RealServer, ServiceConfig, ServiceKey, SourceTranslation, TlsSpec, TunnelChecksum, Verify,
+    Check, Encapsulation, ExecSpec, Forwarding, HttpSpec, Initial, OnFailure, OnStop, Policy, Pool,
+    ProbeSpec, RealServer, ServiceConfig, ServiceKey, SourceTranslation, TlsSpec, TunnelChecksum, Verify,
 };
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -17,7 +17,7 @@ pub fn resolved(policy: &Policy, base: &Path) -> String {
     let policy = &below(policy, base);
     let mut sections = vec![("policy_version", text("1"))];
     let named = policy.checks.values().filter(|check| !check.name.contains('/'));
-    let checks: Vec<_> = named.map(|check| (check.name.to_string(), check_of(check, policy))).collect();
+    let checks: Vec<_> = named.map(|check| (check.name.to_string(), check_of(check))).collect();
     if !checks.is_empty() {
         sections.push(("checks", Yaml::Mapping(checks)));
     }
@@ -66,40 +66,29 @@ fn kernel(policy: &Policy) -> Yaml {
     mapping(kernel)
 }
 
-fn check_of(check: &Check, policy: &Policy) -> Yaml {
+fn check_of(check: &Check) -> Yaml {
     let mut keys = vec![match &check.probe {
         ProbeSpec::Tcp => ("tcp", mapping([])),
         ProbeSpec::Http(spec) => (check.probe.kind(), http(spec)),
+        ProbeSpec::Ping(spec) => ("ping", mapping([("size", text(spec.size))])),
+        ProbeSpec::Exec(spec) => ("exec", exec(spec)),
     }];
     keys.push(("interval", time(check.interval)));
     keys.push(("timeout", time(check.timeout)));
     keys.push(("rise", text(check.rise)));
     keys.push(("fall", text(check.fall)));
-    keys.extend(target_of(check, policy));
+    keys.extend(check.port.map(|port| ("port", text(port))));
+    keys.extend(check.address.map(|address| ("address", text(address))));
     keys.extend(check.source.map(|source| ("source", text(source))));
     keys.extend(check.interface.as_ref().map(|interface| ("interface", text(interface))));
     keys.extend(check.mark.map(|mark| ("mark", text(mark))));
     mapping(keys)
 }
 
-/// Port and address of the check itself, told by its targets: they differ from the real server's own.
-fn target_of(check: &Check, policy: &Policy) -> Vec<(&'static str, Yaml)> {
-    let mut keys = Vec::new();
-    for (pool, server) in
-        policy.pools.values().flat_map(|pool| pool.servers.iter().map(move |server| (pool, server)))
-    {
-        let Some(target) = server.check.as_ref().filter(|target| target.check == check.name) else {
-            continue;
-        };
-        let own = server.port.or(ports_of(pool).single());
-        if own != Some(target.address.port()) && !keys.iter().any(|(key, _)| *key == "port") {
-            keys.push(("port", text(target.address.port())));
-        }
-        if server.address != target.address.ip() && !keys.iter().any(|(key, _)| *key == "address") {
-            keys.push(("address", text(target.address.ip())));
-        }
-    }
-    keys
+fn exec(spec: &ExecSpec) -> Yaml {
+    let mut keys = vec![("command", Yaml::List(spec.command.iter().map(text).collect()))];
+    keys.extend(spec.user.as_ref().map(|user| ("user", text(user))));
+    mapping(keys)
 }
 
 fn http(spec: &HttpSpec) -> Yaml {
@@ -195,7 +184,7 @@ fn pool_check(pool: &Pool) -> Option<&str> {
 fn check_use(name: Option<&str>, policy: &Policy) -> Yaml {
     let Some(name) = name else { return text("none") };
     match policy.checks.get(name) {
-        Some(check) if name.contains('/') => check_of(check, policy),
+        Some(check) if name.contains('/') => check_of(check),
         _ => text(name),
     }
 }

@@ -159,7 +159,7 @@ fn spaced(camel: &str) -> String {
 }
 
 /// Cut to [`LONGEST_DETAIL`] characters, without control characters: it may hold bytes from outside.
-fn bounded(text: String) -> String {
+pub(super) fn bounded(text: String) -> String {
     let clean = text.chars().filter(|letter| !letter.is_control());
     let mut cut: String = clean.take(LONGEST_DETAIL + 1).collect();
     if cut.chars().count() > LONGEST_DETAIL {

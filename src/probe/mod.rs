@@ -3,16 +3,20 @@
 //!
 //! A [`Prober`] is made once from a [`Check`]: what can be prepared is (TLS configuration, request, text to look for), and
 //! what is wrong with it is said then. Every probe is a connection of its own, on a socket of our own, closed by a reset,
-//! so that ten thousand a second leave nothing in TIME_WAIT. A [`Pool`] runs many of them, bounded.
+//! so that ten thousand a second leave nothing in TIME_WAIT; or an ICMP echo request (`ping`), or a program (`exec`). A [`Pool`] runs many of them, bounded.
 //!
 //! What it deliberately does not do: follow redirects, resume TLS sessions (a resumed one verifies no certificate), keep
 //! connections, retry. A probe's memory is bounded whatever the server sends: see `http`.
 
+mod echo;
+mod exec;
 mod failure;
 mod http;
+mod ping;
 mod pool;
 mod progress;
 mod search;
+mod secure_path;
 mod socket;
 mod tls;
 
@@ -51,6 +55,9 @@ pub enum PrepareError {
     /// The request cannot be written as HTTP.
     #[error("check {check}: {what} {value:?} cannot be sent: {detail}")]
     Request { check: String, what: &'static str, value: String, detail: String },
+    /// The user of an exec check cannot be taken.
+    #[error("check {check}: cannot run a program as {user}: {detail}")]
+    User { check: String, user: String, detail: String },
     /// rustls refused its own configuration.
     #[error("check {check}: TLS cannot be set up: {detail}")]
     Tls { check: String, detail: String },
@@ -68,6 +75,8 @@ pub struct Prober {
 enum Kind {
     Tcp,
     Http(Box<http::Exchange>),
+    Ping(ping::Ping),
+    Exec(exec::Program),
 }
 
 impl Prober {
@@ -75,20 +84,27 @@ impl Prober {
     /// one, so that a renewed CA file is read again.
     ///
     /// # Errors
-    /// When a CA file is missing or holds no certificate, or the request cannot be written as HTTP.
+    /// When a CA file is missing or holds no certificate, the request cannot be written as HTTP, or the user of a program is
+    /// unknown.
     pub fn new(check: &Check, profiles: &mut TlsProfiles) -> Result<Self, PrepareError> {
         let kind = match &check.probe {
             ProbeSpec::Tcp => Kind::Tcp,
             ProbeSpec::Http(spec) => Kind::Http(Box::new(http::Exchange::new(&check.name, spec, profiles)?)),
+            ProbeSpec::Ping(spec) => Kind::Ping(ping::Ping::new(*spec)),
+            ProbeSpec::Exec(spec) => Kind::Exec(exec::Program::new(&check.name, spec, check.timeout)?),
         };
         Ok(Self { timeout: check.timeout, socket: SocketOptions::of(check), kind })
     }
 
     async fn attempt(&self, target: SocketAddr, progress: &Progress) -> Result<(), Failure> {
-        let stream = self.socket.connect(target).await?;
         match &self.kind {
-            Kind::Tcp => Ok(()),
-            Kind::Http(exchange) => exchange.run(stream, target, progress).await,
+            Kind::Tcp => self.socket.connect(target).await.map(drop),
+            Kind::Http(exchange) => {
+                let stream = self.socket.connect(target).await?;
+                exchange.run(stream, target, progress).await
+            }
+            Kind::Ping(ping) => ping.run(&self.socket, target, progress).await,
+            Kind::Exec(program) => program.run(target, progress).await,
         }
     }
 }

@@ -12,8 +12,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[derive(Debug, Default)]
 pub(super) struct Progress(AtomicU8);
 
-const PHASES: [Phase; 5] =
-    [Phase::Connect, Phase::TlsHandshake, Phase::Request, Phase::ResponseHeaders, Phase::ResponseBody];
+const PHASES: [Phase; 7] = [
+    Phase::Connect,
+    Phase::TlsHandshake,
+    Phase::Request,
+    Phase::ResponseHeaders,
+    Phase::ResponseBody,
+    Phase::EchoReply,
+    Phase::Program,
+];
 
 impl Progress {
     /// The phase it is in.

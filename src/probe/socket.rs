@@ -34,6 +34,12 @@ impl SocketOptions {
             .map_err(|error| local("no socket", &error))?;
         socket.set_linger(Some(Duration::ZERO)).map_err(|error| local("SO_LINGER", &error))?;
         socket.set_tcp_nodelay(true).map_err(|error| local("TCP_NODELAY", &error))?;
+        self.apply(&socket, target)?;
+        Ok(socket)
+    }
+
+    /// Makes a socket that is to reach `target` come from where the check says.
+    pub(super) fn apply(&self, socket: &Socket, target: SocketAddr) -> Result<(), Failure> {
         if let Some(mark) = self.mark {
             socket.set_mark(mark).map_err(|error| local(&format!("mark {mark}"), &error))?;
         }
@@ -43,9 +49,9 @@ impl SocketOptions {
                 .map_err(|error| local(&format!("interface {interface}"), &error))?;
         }
         if let Some(source) = self.source {
-            bind(&socket, source, target)?;
+            bind(socket, source, target)?;
         }
-        Ok(socket)
+        Ok(())
     }
 }
 
@@ -60,6 +66,7 @@ fn bind(socket: &Socket, source: IpAddr, target: SocketAddr) -> Result<(), Failu
         .map_err(|error| local(&format!("source address {source}"), &error))
 }
 
-fn local(what: &str, error: &io::Error) -> Failure {
+/// A failure of this host, with what was being done.
+pub(super) fn local(what: &str, error: &io::Error) -> Failure {
     Failure::Local(format!("{what}: {}", failure::words(error)))
 }

@@ -99,7 +99,9 @@ fn open(host: &File, paths: &Arc<Paths>) -> Transport {
     let (mut transport, errors) = Transport::open(paths).expect("a transport");
     assert_eq!(errors, []);
     let clock = Clock::start();
-    while paths.ids().any(|id| transport.source_of(id).is_none()) && clock.now() < crate::time::Instant::ZERO + PATIENCE {
+    while paths.ids().any(|id| transport.source_of(id).is_none())
+        && clock.now() < crate::time::Instant::ZERO + PATIENCE
+    {
         for id in paths.ids() {
             transport.set_source(id, look_up_source(paths, id));
         }
@@ -143,8 +145,12 @@ fn multicast_crosses_the_cable_and_never_comes_back() {
     World::run(|world| {
         World::with(world, &["192.0.2.1/24"], &["192.0.2.2/24"]);
         world.each(|| ip("address add fe80::aa/64 dev eth0"));
-        let list = [(ADVERT, Family::Ipv4), (ADVERT, Family::Ipv6), (BEAT, Family::Ipv4), (BEAT, Family::Ipv6)];
-        let paths = paths(list.iter().map(|(protocol, family)| multicast(*protocol, *family)).collect(), &["fe80::aa"]);
+        let list =
+            [(ADVERT, Family::Ipv4), (ADVERT, Family::Ipv6), (BEAT, Family::Ipv4), (BEAT, Family::Ipv6)];
+        let paths = paths(
+            list.iter().map(|(protocol, family)| multicast(*protocol, *family)).collect(),
+            &["fe80::aa"],
+        );
         let mut far = open(&world.far, &paths);
         let mut near = open(&world.near, &paths);
         let link_local = near.source_of(PathId(1)).expect("a link-local address").to_string();
@@ -165,8 +171,9 @@ fn unicast_crosses_the_cable_in_both_families() {
         World::with(world, &["192.0.2.1/24", "2001:db8::1/64"], &["192.0.2.2/24", "2001:db8::2/64"]);
         let ends = |here: &str, there: &str| {
             let both = |protocol| {
-                [("192.0.2", "."), ("2001:db8", "::")]
-                    .map(|(net, dot)| unicast(protocol, &format!("{net}{dot}{here}"), &format!("{net}{dot}{there}")))
+                [("192.0.2", "."), ("2001:db8", "::")].map(|(net, dot)| {
+                    unicast(protocol, &format!("{net}{dot}{here}"), &format!("{net}{dot}{there}"))
+                })
             };
             paths([both(ADVERT), both(BEAT)].concat(), &[])
         };
@@ -197,20 +204,24 @@ fn a_strangers_unicast_is_dropped_and_counted() {
 fn the_ttl_is_told_as_it_arrived_and_a_routed_beat_is_dropped() {
     World::run(|world| {
         World::with(world, &["192.0.2.1/24"], &["192.0.2.2/24"]);
-        let list = [(ADVERT, Family::Ipv4), (ADVERT, Family::Ipv6), (BEAT, Family::Ipv4), (BEAT, Family::Ipv6)];
+        let list =
+            [(ADVERT, Family::Ipv4), (ADVERT, Family::Ipv6), (BEAT, Family::Ipv4), (BEAT, Family::Ipv6)];
         let paths = paths(list.iter().map(|(protocol, family)| multicast(*protocol, *family)).collect(), &[]);
         let mut far = open(&world.far, &paths);
         let near = open(&world.near, &paths);
         for socket in near.sockets.iter().flatten() {
             // One of the two fits the family.
-            let (four, six) = (socket.socket.set_multicast_ttl_v4(254), socket.socket.set_multicast_hops_v6(254));
+            let (four, six) =
+                (socket.socket.set_multicast_ttl_v4(254), socket.socket.set_multicast_hops_v6(254));
             assert!(four.is_ok() || six.is_ok());
         }
         for path in 0..4 {
             near.send(PathId(path), Destination::All, &[0x31; 12]).expect("sent");
         }
-        let ttls: Vec<(PathId, u8)> =
-            (0..2).filter_map(|_| hear(&mut far, PATIENCE)).map(|(datagram, _)| (datagram.path, datagram.ttl)).collect();
+        let ttls: Vec<(PathId, u8)> = (0..2)
+            .filter_map(|_| hear(&mut far, PATIENCE))
+            .map(|(datagram, _)| (datagram.path, datagram.ttl))
+            .collect();
         assert_eq!(ttls, [(PathId(0), 254), (PathId(1), 254)]);
         assert_eq!(hear(&mut far, SILENCE), None);
         assert_eq!(far.dropped(), Dropped { routed: 2, ..Dropped::default() });
@@ -256,13 +267,22 @@ fn a_beat_goes_over_ipv6_where_the_interface_has_no_ipv4() {
 fn a_missing_interface_is_an_error_of_its_path_alone_and_an_errand_opens_it_later() {
     World::run(|world| {
         World::with(world, &["192.0.2.1/24"], &["192.0.2.2/24"]);
-        let late = Path { kind: Kind::Multicast { interface: "late".to_owned() }, ..multicast(ADVERT, Family::Ipv4) };
+        let late = Path {
+            kind: Kind::Multicast { interface: "late".to_owned() },
+            ..multicast(ADVERT, Family::Ipv4)
+        };
         let paths = paths(vec![late, multicast(ADVERT, Family::Ipv4)], &[]);
         enter(&world.near);
         let (mut transport, errors) = Transport::open(&paths).expect("a transport");
-        assert_eq!(errors.iter().map(|error| (error.path, error.errno)).collect::<Vec<_>>(), [(PathId(0), Some(libc::ENODEV))]);
+        assert_eq!(
+            errors.iter().map(|error| (error.path, error.errno)).collect::<Vec<_>>(),
+            [(PathId(0), Some(libc::ENODEV))]
+        );
         assert!(errors[0].message.contains("late: No such device"), "{}", errors[0]);
-        assert_eq!(transport.send(PathId(0), Destination::All, &[0]).expect_err("closed").raw_os_error(), Some(libc::ENODEV));
+        assert_eq!(
+            transport.send(PathId(0), Destination::All, &[0]).expect_err("closed").raw_os_error(),
+            Some(libc::ENODEV)
+        );
         assert!(transport.is_open(PathId(1)) && !transport.is_open(PathId(0)));
 
         ip("link add late type dummy");
@@ -369,6 +389,11 @@ fn keepalived(folder: &std::path::Path) -> std::process::Child {
     );
     let file = |name: &str| folder.join(name).display().to_string();
     std::fs::write(file("conf"), text).expect("written");
-    let arguments = ["-n", "-P", "-f", &file("conf"), "-p", &file("pid"), "-r", &file("vrrp"), "-i", "tandem-test"];
-    Command::new("keepalived").args(arguments).stderr(std::process::Stdio::null()).spawn().expect("keepalived")
+    let arguments =
+        ["-n", "-P", "-f", &file("conf"), "-p", &file("pid"), "-r", &file("vrrp"), "-i", "tandem-test"];
+    Command::new("keepalived")
+        .args(arguments)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("keepalived")
 }

@@ -1,11 +1,12 @@
 //! Checks as they are written.
 
 use super::{InterfaceText, Texts};
+use crate::model::PingSpec;
 use crate::policy::codes::Code;
 use crate::policy::declare::{mapping, not_yet};
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::node::Node;
-use crate::policy::read::{OneOrMore, Read, wrong_type};
+use crate::policy::read::{List, OneOrMore, Read, wrong_type};
 use crate::policy::scalar::{Flag, Number, Port, Text, Time};
 use crate::policy::schema::{AddressText, MarkText};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -20,7 +21,7 @@ pub(in crate::policy) type Timeout = Time<10, 300_000>;
 pub(in crate::policy) type InARow = Number<1, 1000>;
 
 /// The kinds of probe that this version has, as keys of a check.
-pub(in crate::policy) const KINDS: [&str; 3] = ["tcp", "http", "https"];
+pub(in crate::policy) const KINDS: [&str; 5] = ["tcp", "http", "https", "ping", "exec"];
 
 /// A check, with `from` where a pool uses it: both have the same keys.
 macro_rules! check_mapping {
@@ -35,6 +36,10 @@ macro_rules! check_mapping {
                 optional http: OrNothing<HttpText>,
                 /// The same over TLS, with the certificate verified.
                 optional https: OrNothing<HttpsText>,
+                /// An ICMP echo request is answered; needs no port. Of the real server, unless it says an `address`.
+                optional ping: OrNothing<PingText>,
+                /// A program ends with 0.
+                optional exec: ExecText,
                 /// From the start of one probe to the start of the next, by default 2s.
                 optional interval: Interval,
                 /// Bounds the whole probe, by default 1s.
@@ -55,7 +60,7 @@ macro_rules! check_mapping {
                 optional mark: MarkText,
             }
             later {
-                tls, udp, dns, grpc, smtp, ping, exec, file, all, any, through, interval_down, interval_changing, jitter,
+                tls, udp, dns, grpc, smtp, file, all, any, through, interval_down, interval_changing, jitter,
                 fail_at_once,
             }
         }
@@ -63,7 +68,7 @@ macro_rules! check_mapping {
 }
 
 check_mapping! {
-    /// What a probe asks, how often, and how many answers make a verdict. One of `tcp`, `http`, `https`.
+    /// What a probe asks, how often, and how many answers make a verdict. One of `tcp`, `http`, `https`, `ping`, `exec`.
     CheckText = "a check" {}
 }
 
@@ -79,6 +84,32 @@ mapping! {
     /// A TCP connection is accepted.
     TcpText = "a tcp probe" {}
     later { send, expect }
+}
+
+/// Bytes of data in an echo request.
+pub(in crate::policy) type EchoSize = Number<{ PingSpec::LEAST as u32 }, { PingSpec::MOST as u32 }>;
+
+mapping! {
+    /// An ICMP echo request, whose reply must repeat its data.
+    PingText = "a ping probe" {
+        /// Address to ping instead of the real server's.
+        optional address: AddressText,
+        /// Bytes of data, by default 56.
+        optional size: EchoSize,
+    }
+    later {}
+}
+
+mapping! {
+    /// A program that is run without a shell, in `/`, and told its target in TANDEM_ADDRESS and TANDEM_PORT. Exit code 0 is
+    /// success.
+    ExecText = "an exec probe" {
+        /// Absolute path of the program, and its arguments.
+        required command: List<Text>,
+        /// The user it runs as, by default nobody where the director is root.
+        optional user: Text,
+    }
+    later {}
 }
 
 macro_rules! http_mapping {

@@ -1,7 +1,7 @@
 //! Checks: which one a pool or server means, with its defaults written out.
 
-use super::http;
-use crate::model::{Check, CheckName, ProbeSpec};
+use super::{check_target, http, programs};
+use crate::model::{Check, CheckName, PingSpec, ProbeSpec};
 use crate::policy::codes::Code;
 use crate::policy::defaults;
 use crate::policy::diagnostic::{Diagnostic, Problems, nearest, quoted};
@@ -11,16 +11,13 @@ use crate::policy::scalar::duration_text;
 use crate::policy::schema::{CheckUse, CheckUseText, KINDS, PolicyText};
 use crate::policy::source::{Sources, Span};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A check with what it says of its target.
+/// A check with what it needs of this host.
 #[derive(Clone, Debug)]
 pub(super) struct Built {
     pub(super) check: Check,
-    pub(super) port: Option<u16>,
-    pub(super) address: Option<IpAddr>,
     /// The file of certificate authorities, and where it was said.
     pub(super) authority: Option<(PathBuf, Span)>,
 }
@@ -130,6 +127,9 @@ impl<'a> Named<'a> {
         let known: Vec<&str> = self.nodes.keys().copied().collect();
         match nearest(name, known.iter().copied()) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None if name == "exec" => diagnostic.help(
+                "a check in place is a mapping: `check: {exec: {command: [/usr/local/bin/check-shop]}}`",
+            ),
             None if KINDS.contains(&name) => {
                 diagnostic.help(format!("a check in place is a mapping: `check: {{{name}: {{}}}}`"))
             }
@@ -153,27 +153,37 @@ struct Place<'a> {
 fn build(name: CheckName, text: &CheckUseText, place: Place<'_>, problems: &mut Problems) -> Option<Built> {
     let (probe, authority) = probe(text, &place, problems)?;
     timeout_within_interval(text, problems);
-    let check = Check {
+    let mut check = Check {
         name,
         probe,
         interval: text.interval.value().map_or(defaults::INTERVAL, |interval| interval.0),
         timeout: text.timeout.value().map_or(defaults::TIMEOUT, |timeout| timeout.0),
         rise: text.rise.value().map_or(defaults::RISE, |rise| rise.0),
         fall: text.fall.value().map_or(defaults::FALL, |fall| fall.0),
+        port: text.port.value().map(|port| port.port()),
+        address: check_target::address(text, problems),
         source: text.source.value().map(|source| source.0),
         interface: text.interface.value().map(|interface| interface.0.clone()),
         mark: text.mark.value().map(|mark| mark.0),
     };
-    let port = text.port.value().map(|port| port.port());
-    let address = text.address.value().map(|address| address.0);
-    Some(Built { check, port, address, authority })
+    check_target::leave_out_unused(&mut check, text, place.whole, problems);
+    if let Some(address) = check.address {
+        check_target::source_fits(&check, address, place.span, problems);
+    }
+    Some(Built { check, authority })
 }
 
 type Probe = (ProbeSpec, Option<(PathBuf, Span)>);
 
 /// What the check probes: exactly one kind must be said.
 fn probe(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Option<Probe> {
-    let said = [!text.tcp.is_absent(), !text.http.is_absent(), !text.https.is_absent()];
+    let said = [
+        !text.tcp.is_absent(),
+        !text.http.is_absent(),
+        !text.https.is_absent(),
+        !text.ping.is_absent(),
+        !text.exec.is_absent(),
+    ];
     let said: Vec<&str> =
         KINDS.into_iter().zip(said).filter(|(_, said)| *said).map(|(kind, _)| kind).collect();
     match said.as_slice() {
@@ -184,7 +194,7 @@ fn probe(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Opt
                     place.span,
                     "this check does not say what it probes",
                 );
-                problems.push(diagnostic.help("add one of `tcp: {}`, `http: {path: /}`, `https: {path: /}`"));
+                problems.push(diagnostic.help("add one of `tcp: {}`, `http: {path: /}`, `https: {path: /}`, `ping: {}`, `exec: {command: […]}`"));
             }
             return None;
         }
@@ -204,6 +214,13 @@ fn probe(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Opt
     if let Some(https) = text.https.given() {
         let (spec, authority) = http::secure(&https.value.0, https.span, place.sources, problems)?;
         return Some((ProbeSpec::Http(spec), authority));
+    }
+    if let Some(ping) = text.ping.given() {
+        let size = ping.value.0.size.value().map_or(defaults::PING_SIZE, |size| size.port());
+        return Some((ProbeSpec::Ping(PingSpec { size }), None));
+    }
+    if let Some(exec) = text.exec.given() {
+        return programs::exec(&exec.value, problems).map(|spec| (ProbeSpec::Exec(spec), None));
     }
     text.tcp.given().map(|_| (ProbeSpec::Tcp, None))
 }

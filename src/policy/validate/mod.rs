@@ -4,6 +4,7 @@
 //! interface.md ("What validation knows of the modes"), which come from how IPVS works.
 
 mod addresses;
+mod check_target;
 mod checks;
 mod config;
 mod endpoints;
@@ -16,6 +17,7 @@ mod names;
 mod pool;
 mod pool_rules;
 mod ports;
+mod programs;
 mod servers;
 mod services;
 mod whole;

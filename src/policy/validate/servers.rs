@@ -1,6 +1,7 @@
 //! Real servers: each entry of the file to the real servers that it means, with everything inherited written out.
 
 use super::addresses::{Role, usable};
+use super::check_target;
 use super::checks::Choice;
 use super::endpoints::endpoints;
 use super::forwarding;
@@ -187,8 +188,8 @@ fn check_of(
         }
     };
     let Choice::Checked(built) = choice else { return None };
-    let address = built.address.unwrap_or(entry.endpoint().address);
-    let Some(port) = built.port.or(port).or(facts.ports.single()) else {
+    let address = built.check.address.unwrap_or(entry.endpoint().address);
+    let Some(port) = check_target::port(&built.check, port.or(facts.ports.single())) else {
         if facts.services.is_empty() {
             return None;
         }
@@ -206,12 +207,8 @@ fn check_of(
         context.problems.push(diagnostic.help(help));
         return None;
     };
-    if let Some(source) = built.check.source.filter(|source| source.is_ipv4() != address.is_ipv4()) {
-        let message = format!("probes of {address} cannot come from {source}: it is of the other family");
-        context.problems.push(
-            Diagnostic::new(Code::CheckSourceFamily, span, message)
-                .help("write a source of the same family, or give the families a check each"),
-        );
+    if built.check.address.is_none() {
+        check_target::source_fits(&built.check, address, span, context.problems);
     }
     let check = built.check.name.clone();
     if let Some((path, span)) = built.authority {

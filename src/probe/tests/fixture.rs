@@ -23,6 +23,8 @@ pub(super) fn check(probe: ProbeSpec) -> Check {
         timeout: TIMEOUT,
         rise: 2,
         fall: 3,
+        port: None,
+        address: None,
         source: None,
         interface: None,
         mark: None,
