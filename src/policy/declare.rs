@@ -200,6 +200,16 @@ pub(super) fn missing_key(name: &str, mapping: &str, span: Span) -> Diagnostic {
         "ports" => "[80, 443]",
         "upper" => "1000",
         "file" => "ca.pem",
+        "vrid" => "51",
+        "virtual_addresses" => "[192.168.101.100/24]",
+        "routers" => "[outside, inside]",
+        "sync_id" => "61",
+        "role" => "both",
+        "follow" => "site",
+        "after" => "30s",
+        "id" => "1",
+        "mode" => "enforce",
+        "exec" => "[/usr/local/bin/notify]",
         _ => "…",
     };
     let diagnostic = Diagnostic::new(Code::MissingKey, span, format!("{mapping} does not say `{name}`"));

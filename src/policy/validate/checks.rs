@@ -74,9 +74,7 @@ impl<'a> Named<'a> {
     pub(super) fn choose(&self, said: &CheckUse, span: Span, place: &str, problems: &mut Problems) -> Choice {
         let built = match said {
             CheckUse::None => return Choice::Unchecked,
-            CheckUse::Name(name) => {
-                self.find(name, span, problems).and_then(|found| self.built.get(found)).cloned().flatten()
-            }
+            CheckUse::Name(name) => self.named(name, span, problems),
             CheckUse::InPlace { text, node } => match text.from.given() {
                 None if text.from.is_absent() => build(
                     place.into(),
@@ -89,6 +87,11 @@ impl<'a> Named<'a> {
             },
         };
         built.map_or(Choice::Bad, |built| Choice::Checked(Box::new(built)))
+    }
+
+    /// A check under `checks`; `None` after a problem.
+    pub(super) fn named(&self, name: &str, span: Span, problems: &mut Problems) -> Option<Built> {
+        self.find(name, span, problems).and_then(|found| self.built.get(found)).cloned().flatten()
     }
 
     /// A named check with what is said in place over it. Another kind replaces the kind.
@@ -139,6 +142,14 @@ impl<'a> Named<'a> {
             None => diagnostic.help(format!("known checks: {}", known.join(", "))),
         }
     }
+}
+
+/// Keeps a check that something uses, and where its authorities are.
+pub(super) fn remember(built: Built, used: &mut BTreeMap<CheckName, Check>, places: &mut super::Places) {
+    if let Some((path, span)) = built.authority {
+        places.authorities.entry(path).or_insert(span);
+    }
+    used.insert(built.check.name.clone(), built.check);
 }
 
 /// Where a check is said.
