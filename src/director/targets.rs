@@ -33,11 +33,12 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    /// One check for each target that a server of `policy` names; `start` says what is known of it.
+    /// One check for each target that a server of `policy` names or a router tracks; `start` says what is known of it.
     pub(super) fn new(policy: &Policy, seed: u64, now: Instant, start: impl Fn(&TargetKey) -> Start) -> Self {
         let mut all = Self::default();
         let servers = policy.pools.values().flat_map(|pool| &pool.servers);
-        let keys: BTreeSet<TargetKey> = servers.filter_map(|server| server.check.clone()).collect();
+        let mut keys: BTreeSet<TargetKey> = servers.filter_map(|server| server.check.clone()).collect();
+        keys.extend(policy.pair.tracked_checks.values().cloned());
         for key in keys {
             let Some(check) = policy.checks.get(&key.check) else { continue };
             let first = now + schedule::first_probe_after(seed, &key, check.interval);

@@ -114,6 +114,7 @@ codes! {
     Error UnicastWithoutPeers "unicast-without-peers" "Unicast where no other director is.",
     Error DuplicateVrid "duplicate-vrid" "Two routers with one VRID on one interface.",
     Error FloatingAddressTwice "floating-address-twice" "An address that floats with a router is there a second time.",
+    Warning HeldByEveryDirector "held-by-every-director" "An address of `virtual_addresses` that all directors would hold at once.",
     Error V2PasswordVersion "v2-password-version" "Version 2's password with version 3.",
     Warning V2Password "v2-password" "A password that everybody on the network can read.",
     Error AuthenticationKeys "authentication-keys" "Keys of advertisements that cannot be used.",

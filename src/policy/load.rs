@@ -52,16 +52,29 @@ pub fn load(path: &Path, files: &dyn Files, view: View<'_>) -> Loaded {
 /// only some of them have with their names.
 pub fn load_for_all(path: &Path, files: &dyn Files, view: View<'_>) -> Loaded {
     let text = Text::read(path, files);
-    let mut loaded = text.interpret(view);
-    let directors: Vec<&str> = view::directors(&text.root).into_iter().map(|key| key.name.as_str()).collect();
-    if directors.len() > 1 {
-        let views: Vec<(&str, Loaded)> =
-            directors.iter().map(|name| (*name, text.interpret(View::Director(name)))).collect();
-        loaded.diagnostics = across::merged(loaded.diagnostics, &views, text.root.get("virtual_routers"));
-        let good = loaded.diagnostics.iter().all(|found| found.severity() != Severity::Error);
-        loaded.policy = loaded.policy.filter(|_| good);
+    let names: Vec<&str> = view::directors(&text.root).into_iter().map(|key| key.name.as_str()).collect();
+    if names.len() < 2 {
+        return Loaded { sources: text.sources.clone(), ..text.interpret(view) };
     }
-    Loaded { sources: text.sources, ..loaded }
+    let interpreted = names.iter().map(|name| (*name, text.interpret(View::Director(name))));
+    let mut views: Vec<(&str, Loaded)> = interpreted.collect();
+    let mut diagnostics = across::merged(&views, &text.root);
+    let own = view::own(&text.root, view, &mut Problems::default());
+    let loaded = match views.iter().position(|(name, _)| Some(*name) == own) {
+        Some(index) => views.swap_remove(index).1,
+        None => {
+            // None of the directors: what the views cannot have said is that.
+            let loaded = text.interpret(view);
+            diagnostics.extend(
+                loaded.diagnostics.iter().filter(|found| found.code == Code::DirectorNotFound).cloned(),
+            );
+            diagnostics.sort();
+            loaded
+        }
+    };
+    let good = diagnostics.iter().all(|found| found.severity() != Severity::Error);
+    let policy = loaded.policy.filter(|_| good);
+    Loaded { policy, diagnostics, sources: text.sources, ..loaded }
 }
 
 /// The files of a policy, joined, before they are read for one director.

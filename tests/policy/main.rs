@@ -4,6 +4,7 @@
 mod any;
 mod cli;
 mod model;
+mod pair;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -6,7 +6,7 @@ use crate::policy::codes::Code;
 use crate::policy::defaults;
 use crate::policy::diagnostic::{Diagnostic, Problems, nearest, quoted};
 use crate::policy::node::{Key, Node, Value};
-use crate::policy::read::Read;
+use crate::policy::read::{Field, Read};
 use crate::policy::scalar::duration_text;
 use crate::policy::schema::{CheckUse, CheckUseText, KINDS, PolicyText};
 use crate::policy::source::{Sources, Span};
@@ -21,6 +21,8 @@ pub(super) struct Built {
     pub(super) check: Check,
     pub(super) port: Option<u16>,
     pub(super) address: Option<IpAddr>,
+    /// Whether port or address could not be read, which was reported.
+    pub(super) bad_target: bool,
     /// The file of certificate authorities, and where it was said.
     pub(super) authority: Option<(PathBuf, Span)>,
 }
@@ -177,7 +179,8 @@ fn build(name: CheckName, text: &CheckUseText, place: Place<'_>, problems: &mut 
     };
     let port = text.port.value().map(|port| port.port());
     let address = text.address.value().map(|address| address.0);
-    Some(Built { check, port, address, authority })
+    let bad_target = matches!(text.port, Field::Bad) || matches!(text.address, Field::Bad);
+    Some(Built { check, port, address, bad_target, authority })
 }
 
 type Probe = (ProbeSpec, Option<(PathBuf, Span)>);

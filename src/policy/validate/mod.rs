@@ -103,7 +103,7 @@ pub(super) fn policy(
     }
     whole::rules(&drafts, text, &addresses, &pairing, problems);
     let pools = finish::finish(drafts, &mut places);
-    pair_rules::rules(&pools, &pairing, &places, problems);
+    pair_rules::rules(&pools, &pairing, &places, &addresses, problems);
     let policy = Policy {
         checks: used,
         pools,

@@ -4,10 +4,11 @@ use super::Places;
 use super::pair::Pairing;
 use crate::model::{
     Family, Forwarding, Pair, Pool, PoolName, RealServer, ServiceKey, SourceTranslation, SyncRole,
-    VirtualRouter,
+    VirtualAddress, VirtualRouter,
 };
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
+use crate::policy::read::Spanned;
 use crate::policy::source::Span;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,8 +18,17 @@ pub(super) fn rules(
     pools: &BTreeMap<PoolName, Pool>,
     pairing: &Pairing,
     places: &Places,
+    alone: &[Spanned<VirtualAddress>],
     problems: &mut Problems,
 ) {
+    for held in alone.iter().filter(|_| pairing.directors.are_several()) {
+        let address = held.value.address;
+        let message = format!("every director would hold {} at once", address.addr());
+        problems.push(
+            Diagnostic::new(Code::HeldByEveryDirector, held.span, message)
+                .help("move it to the `virtual_addresses` of a router, so that one of them holds it"),
+        );
+    }
     for pool in pools.values() {
         if pairing.directors.are_several() {
             nat_gateway_floats(pool, &pairing.pair, places, problems);

@@ -112,13 +112,17 @@ fn known_pool(name: &Spanned<Text>, context: &mut Context<'_, '_>) -> Option<Poo
 fn known_check(name: &Spanned<Text>, context: &mut Context<'_, '_>) -> Option<CheckName> {
     let built = context.checks.named(&name.value.0, name.span, context.problems)?;
     let Some(address) = target(&built) else {
+        if built.bad_target {
+            return None;
+        }
         let message = format!(
             "the check {} does not say whom it asks, so that a router could track it",
             quoted(&name.value.0)
         );
         context.problems.push(
-            Diagnostic::new(Code::TrackedCheckTarget, name.span, message)
-                .help("add `address:` and `port:` to the check, or give the tracker one of its own"),
+            Diagnostic::new(Code::TrackedCheckTarget, name.span, message).help(
+                "add `address:` and `port:` to the check: a router has no real server that it could ask",
+            ),
         );
         return None;
     };
