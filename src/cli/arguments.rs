@@ -23,6 +23,9 @@ pub(super) enum Command {
         /// The policy
         #[arg(long, value_name = "FILE", default_value = POLICY)]
         config: PathBuf,
+        /// Which of the policy's directors this is; by default the one with this host's name, short or full
+        #[arg(long, value_name = "NAME")]
+        director: Option<String>,
         /// Where the director keeps what it must know after a restart
         #[arg(long, value_name = "DIRECTORY", default_value = STATE)]
         state_directory: PathBuf,
@@ -35,6 +38,9 @@ pub(super) enum Command {
         /// The policy
         #[arg(value_name = "FILE", default_value = POLICY)]
         file: PathBuf,
+        /// Whose view `--resolved` prints and this host is compared with; every director's is validated all the same
+        #[arg(long, value_name = "NAME")]
+        director: Option<String>,
         /// Warnings count as errors
         #[arg(long)]
         strict: bool,
@@ -50,6 +56,9 @@ pub(super) enum Command {
         /// The policy
         #[arg(value_name = "FILE", default_value = POLICY)]
         file: PathBuf,
+        /// Which of the policy's directors this is; by default the one with this host's name, short or full
+        #[arg(long, value_name = "NAME")]
+        director: Option<String>,
         /// As JSON on stdout
         #[arg(long)]
         json: bool,

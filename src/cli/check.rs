@@ -3,7 +3,7 @@
 use super::ExitStatus;
 use super::files::Disk;
 use crate::model::HostFacts;
-use crate::policy::{self, Colour, Loaded, Severity};
+use crate::policy::{self, Colour, Loaded, Severity, View};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::IpAddr;
@@ -14,6 +14,10 @@ use std::path::PathBuf;
 pub struct CheckOptions {
     /// The policy file.
     pub file: PathBuf,
+    /// The director whose policy is printed and compared with this host; `None`: the one of this host's name, if any.
+    pub director: Option<String>,
+    /// The name of this host.
+    pub host: String,
     /// Warnings count too.
     pub strict: bool,
     /// Print the policy with all defaults and merges, as YAML on standard output.
@@ -37,9 +41,16 @@ pub fn check(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitStatus> {
-    let mut loaded = policy::load(&options.file, &Disk);
-    if !options.offline {
-        ask_host(&mut loaded, host, err)?;
+    let view = options.director.as_deref().map_or(View::Anywhere(&options.host), View::Director);
+    let mut loaded = policy::load_for_all(&options.file, &Disk, view);
+    match &loaded.director {
+        _ if options.offline => {}
+        Some(name) if options.director.is_none() && !policy::is_host(name, &options.host) => writeln!(
+            err,
+            "this host, {}, is none of the directors: its routes and addresses were not looked at",
+            options.host
+        )?,
+        Some(_) | None => ask_host(&mut loaded, host, err)?,
     }
     for diagnostic in &loaded.diagnostics {
         write!(err, "{}", policy::render(diagnostic, &loaded.sources, options.colour))?;
@@ -75,7 +86,12 @@ fn summary(loaded: &Loaded, strict: bool) -> String {
     let Some(policy) = &loaded.policy else { return format!("{}: refused", problems.join(", ")) };
     let servers: BTreeSet<IpAddr> =
         policy.pools.values().flat_map(|pool| &pool.servers).map(|server| server.address).collect();
-    let size = format!("{}, {}", counted(policy.pools.len(), "pool"), counted(servers.len(), "real server"));
+    let mut size =
+        format!("{}, {}", counted(policy.pools.len(), "pool"), counted(servers.len(), "real server"));
+    if !policy.pair.directors.is_empty() {
+        let routers = counted(policy.pair.routers.len(), "virtual router");
+        size = format!("{size}, {routers} on {}", counted(policy.pair.directors.len(), "director"));
+    }
     match (problems.is_empty(), strict) {
         (true, _) => format!("{size}: ok"),
         (false, false) => format!("{size}: ok, with {}", problems.join(", ")),

@@ -14,7 +14,7 @@ pub use exit::ExitStatus;
 
 use crate::kernel;
 use crate::model::Policy;
-use crate::policy::{self, Colour};
+use crate::policy::{self, Colour, View};
 use arguments::{Arguments, Command};
 use check::CheckOptions;
 use clap::Parser as _;
@@ -45,26 +45,30 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     match command {
-        Command::Run { config, state_directory, log_format } => {
+        Command::Run { config, director, state_directory, log_format } => {
             logging::start(log_format)?;
-            let Some(policy) = load(&config, err)? else { return Ok(ExitStatus::Failed) };
+            let Some(policy) = load(&config, director.as_deref(), err)? else {
+                return Ok(ExitStatus::Failed);
+            };
             run::run(policy, &state_directory)
         }
-        Command::Check { file, strict, resolved, offline } => {
-            let options = CheckOptions { file, strict, resolved, offline, colour: colour() };
+        Command::Check { file, director, strict, resolved, offline } => {
+            let (host, colour) = (host_name(), colour());
+            let options = CheckOptions { file, director, host, strict, resolved, offline, colour };
             check::check(&options, &|addresses| Ok(kernel::host_facts(addresses)?), out, err)
         }
-        Command::Plan { file, json, state_directory } => {
-            let Some(policy) = load(&file, err)? else { return Ok(ExitStatus::Failed) };
+        Command::Plan { file, director, json, state_directory } => {
+            let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
             plan::plan(policy, &state_directory, json, out, err)
         }
         Command::Schema => schema::schema(out),
     }
 }
 
-/// The policy of `file`; every problem is printed, and what this host's routes say of it. `None` when it is refused.
-fn load(file: &Path, err: &mut dyn Write) -> anyhow::Result<Option<Policy>> {
-    let mut loaded = policy::load(file, &Disk);
+/// The policy of `file` as this director has it: the one that is named, else the one with this host's name. Every problem is printed, and what this host's routes say of it. `None` when it is refused.
+fn load(file: &Path, director: Option<&str>, err: &mut dyn Write) -> anyhow::Result<Option<Policy>> {
+    let host = host_name();
+    let mut loaded = policy::load(file, &Disk, director.map_or(View::Host(&host), View::Director));
     if let Some(policy) = &loaded.policy {
         let asked = policy::addresses_of_interest(policy, &loaded.places);
         // Advice is never in the way: a host that does not answer gives none.
@@ -79,6 +83,11 @@ fn load(file: &Path, err: &mut dyn Write) -> anyhow::Result<Option<Policy>> {
         writeln!(err, "{}: refused; nothing was changed", file.display())?;
     }
     Ok(loaded.policy)
+}
+
+/// The name of this host; empty where the kernel does not say one that can be read.
+fn host_name() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
 }
 
 fn colour() -> Colour {

@@ -1,6 +1,6 @@
 //! Virtual routers: the addresses that float between directors, and how the election over them is held.
 
-use super::Family;
+use super::{CheckName, Family};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,9 +69,33 @@ pub struct VirtualRouter {
     /// The reading of version 3's checksum over IPv4 in what is sent unasked.
     pub checksum: ChecksumReading,
     pub authentication: Option<Authentication>,
+    /// Runs when this director is about to become Master, before it holds the addresses.
+    pub before_master: Option<Hook>,
+}
+
+/// A program that is run at a decision.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hook {
+    /// The program, an absolute path, and its arguments; never empty.
+    pub argv: Vec<String>,
+    /// How long it may take, 10 ms..=10 s; then the decision goes on without it.
+    pub timeout: Duration,
 }
 
 impl VirtualRouter {
+    /// The address that an IPv6 session of this VRID has first where the policy names no link-local one: that of the virtual
+    /// MAC 00-00-5E-00-02-VRID (RFC 9568, section 7.3; EUI-64 by RFC 4291, appendix A).
+    #[must_use]
+    pub const fn automatic_link_local(vrid: NonZeroU8) -> Ipv6Addr {
+        Ipv6Addr::new(0xfe80, 0, 0, 0, 0x0200, 0x5eff, 0xfe00, 0x0200 | vrid.get() as u16)
+    }
+
+    /// Whether it holds an address on its Master: a virtual address, or one of full-NAT's local addresses.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr) -> bool {
+        self.addresses.iter().any(|held| held.addr() == address) || self.local_addresses.contains(&address)
+    }
+
     /// The families of its sessions, in order.
     #[must_use]
     pub fn families(&self) -> Vec<Family> {
@@ -157,7 +181,7 @@ pub enum Tracked {
     /// Good while the interface has carrier and is up.
     Interface(String),
     /// Good while the check has a good verdict. A check that is tracked has an address of its own.
-    Check(super::CheckName),
+    Check(CheckName),
     /// Good while the pool serves.
     Pool(super::PoolName),
     /// Good while a process of this name (`comm`, 15 bytes) runs.
@@ -341,6 +365,25 @@ pub struct Pair {
 }
 
 impl Pair {
+    /// The router that holds an address.
+    #[must_use]
+    pub fn router_of(&self, address: IpAddr) -> Option<&VirtualRouter> {
+        self.routers.values().find(|router| router.holds(address))
+    }
+
+    /// The sync group of a router.
+    #[must_use]
+    pub fn group_of(&self, router: &str) -> Option<&SyncGroup> {
+        self.groups.values().find(|group| group.routers.iter().any(|member| **member == *router))
+    }
+
+    /// Whether two routers have the same Master at all times: they are one, or in one sync group.
+    #[must_use]
+    pub fn move_together(&self, one: &str, other: &str) -> bool {
+        let shares = |group: &SyncGroup| group.routers.iter().any(|member| **member == *other);
+        one == other || self.group_of(one).is_some_and(shares)
+    }
+
     /// Configured priority of this director in a router; `None` for a policy without directors.
     #[must_use]
     pub fn own_priority(&self, router: &VirtualRouter) -> Option<u8> {

@@ -90,6 +90,51 @@ codes! {
     Error UnknownServerSet "unknown-server-set" "A set that is not under `server_sets`.",
     Error UnknownScheduler "unknown-scheduler" "A scheduler that the kernel does not have.",
 
+    Error UnknownDirector "unknown-director" "A director that is not under `directors`.",
+    Error UnknownRouter "unknown-router" "A router, or sync group, that the policy does not have.",
+    Error UnknownPool "unknown-pool" "A pool that is not under `pools`.",
+
+    // The pair: directors.
+    Error DirectorNotFound "director-not-found" "This host, or the name given, is none of the directors.",
+    Error DirectorAddress "director-address" "A director without an address of its own, or with one of another family.",
+    Error DirectorFamilyMissing "director-family-missing" "Unicast in a family of which a director has no address.",
+    Error DirectorsDisagree "directors-disagree" "The differences of a director change what both must have alike.",
+
+    // The pair: virtual routers.
+    Error RoutersWithoutDirectors "routers-without-directors" "Virtual routers, and no directors that could hold them.",
+    Error PriorityMissing "priority-missing" "A router does not give every director a priority.",
+    Error PriorityTwice "priority-twice" "A router says its priorities twice.",
+    Error PriorityReserved "priority-reserved" "A priority that is kept for directors in Fault.",
+    Error OwnerPriority "owner-priority" "A router has a director's own address, whose priority is not 255.",
+    Warning NotTheOwner "not-the-owner" "Priority 255 of a director that owns no address of the router.",
+    Error TwoOwners "two-owners" "Two directors with priority 255.",
+    Error AdvertisementInterval "advertisement-interval" "An interval that the version of VRRP cannot say.",
+    Error AcceptVersions "accept-versions" "A router that would not accept what it sends itself.",
+    Error Version2Ipv6 "version-2-ipv6" "Version 2 of VRRP with IPv6 addresses.",
+    Error UnicastWithoutPeers "unicast-without-peers" "Unicast where no other director is.",
+    Error DuplicateVrid "duplicate-vrid" "Two routers with one VRID on one interface.",
+    Error FloatingAddressTwice "floating-address-twice" "An address that floats with a router is there a second time.",
+    Warning HeldByEveryDirector "held-by-every-director" "An address of `virtual_addresses` that all directors would hold at once.",
+    Error V2PasswordVersion "v2-password-version" "Version 2's password with version 3.",
+    Warning V2Password "v2-password" "A password that everybody on the network can read.",
+    Error AuthenticationKeys "authentication-keys" "Keys of advertisements that cannot be used.",
+    Error HookProgram "hook-program" "A hook without the whole path of a program.",
+    Warning HeartbeatOwnInterface "heartbeat-own-interface" "A heartbeat on the router's own interface.",
+    Error TrackerKind "tracker-kind" "A tracker that says nothing, or several things.",
+    Error TrackerTwice "tracker-twice" "A router that tracks one thing twice.",
+    Error TrackedCheckTarget "tracked-check-target" "A tracked check that does not say whom it asks.",
+
+    // The pair: what moves together.
+    Error RouterInTwoGroups "router-in-two-groups" "A router is there twice in sync groups.",
+    Warning GroupOfOne "group-of-one" "A sync group without two routers.",
+    Warning GroupPreference "group-preference" "Routers of one sync group prefer different directors.",
+    Warning NatGatewayFixed "nat-gateway-fixed" "A NAT pool of a pair whose gateway does not move with its service.",
+    Warning MasqueradeInPair "masquerade-in-pair" "Full-NAT in a pair with addresses that don't move: connections die in a failover.",
+    Error LocalAddressesOfPair "local-addresses-of-pair" "Full-NAT's local addresses do not fit the directors.",
+    Warning LocalAddressesApart "local-addresses-apart" "Full-NAT's local addresses float with another router than the service, outside its sync group.",
+    Error SyncFamilyMix "sync-family-mix" "Connection synchronisation with a real server of another family than its service.",
+    Error ServerIsDirector "server-is-director" "A real server is a director, without synchronisation that follows the roles.",
+
     // Checks.
     Error CheckWithoutKind "check-without-kind" "A check does not say what it probes.",
     Error CheckWithSeveralKinds "check-with-several-kinds" "A check says more than one kind of probe.",
@@ -125,7 +170,7 @@ codes! {
     Error SipNotUdp "sip-not-udp" "The sip persistence engine with a service that is not UDP.",
     Warning QuiesceUdp "quiesce-udp" "Quiescing UDP servers: clients stay on a dead one.",
     Warning QuiesceWithoutFallback "quiesce-without-fallback" "Quiescing under a hash scheduler that has no fallback: clients of a dead server are refused.",
-    Warning VipNotHeld "vip-not-held" "No `virtual_addresses` holds the address of a service.",
+    Warning VipNotHeld "vip-not-held" "Neither `virtual_addresses` nor a virtual router holds the address of a service.",
     Error DuplicateVip "duplicate-vip" "An address is there twice in `virtual_addresses`.",
     Error BadLabel "bad-label" "A label that metrics cannot carry.",
 

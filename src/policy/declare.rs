@@ -201,6 +201,16 @@ pub(super) fn missing_key(name: &str, mapping: &str, span: Span) -> Diagnostic {
         "upper" => "1000",
         "file" => "ca.pem",
         "command" => "[/usr/local/bin/check-shop, --fast]",
+        "vrid" => "51",
+        "virtual_addresses" => "[192.168.101.100/24]",
+        "routers" => "[outside, inside]",
+        "sync_id" => "61",
+        "role" => "both",
+        "follow" => "site",
+        "after" => "30s",
+        "id" => "1",
+        "mode" => "enforce",
+        "exec" => "[/usr/local/bin/notify]",
         _ => "…",
     };
     let diagnostic = Diagnostic::new(Code::MissingKey, span, format!("{mapping} does not say `{name}`"));

@@ -29,10 +29,17 @@ pub(super) const PERSISTENCE_TIMEOUT_S: u32 = 300;
 /// Where metrics are served: to this host only, until the policy says more.
 pub(super) const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9752);
 
+/// Of advertisements of version 3.
+pub(super) const INTERVAL_V3: Duration = Duration::from_millis(100);
+/// Of advertisements of version 2, which counts whole seconds.
+pub(super) const INTERVAL_V2: Duration = Duration::from_secs(1);
+/// Of a hook at a takeover: the addresses wait for it.
+pub(super) const HOOK_TIMEOUT: Duration = Duration::from_millis(500);
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::KernelSettings;
+    use crate::model::{AnnouncementPolicy, KernelSettings, PeerSettings};
     use crate::policy::scalar::duration_text;
 
     /// What an editor shows for a key of a definition.
@@ -47,6 +54,7 @@ mod tests {
     fn the_schema_says_every_default() {
         let duration =
             |duration: Duration| duration_text(u64::try_from(duration.as_millis()).expect("a short time"));
+        let garp = AnnouncementPolicy::default();
         let said = [
             ("CheckText", "interval", duration(INTERVAL)),
             ("CheckText", "timeout", duration(TIMEOUT)),
@@ -61,6 +69,19 @@ mod tests {
             ("PersistenceText", "timeout", duration(Duration::from_secs(PERSISTENCE_TIMEOUT_S.into()))),
             ("KernelText", "expire_nodest_conn", KernelSettings::default().expire_nodest_conn.to_string()),
             ("MetricsText", "listen", METRICS_LISTEN.to_string()),
+            (
+                "VirtualRouterText",
+                "advertisement_interval",
+                format!("{} with version 3", duration(INTERVAL_V3)),
+            ),
+            ("HookText", "timeout", duration(HOOK_TIMEOUT)),
+            ("GarpText", "repeat", garp.repeat.to_string()),
+            ("GarpText", "delay", duration(garp.delay)),
+            ("GarpText", "lower_priority_repeat", garp.lower_priority_repeat.to_string()),
+            ("GarpText", "refresh", duration(garp.refresh)),
+            ("GarpText", "refresh_repeat", garp.refresh_repeat.to_string()),
+            ("GarpText", "interval", duration(garp.interval)),
+            ("PeerText", "port", PeerSettings::default().port.to_string()),
         ];
         for (definition, key, default) in said {
             let description = description(definition, key);

@@ -57,7 +57,7 @@ impl Diagnostic {
 
 /// Collects diagnostics. The same text may be read twice (an alias, a default that many pools share): equal diagnostics
 /// are kept once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Problems {
     diagnostics: BTreeSet<Diagnostic>,
     left_out: usize,

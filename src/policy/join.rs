@@ -15,7 +15,8 @@ use super::validate;
 use std::collections::BTreeMap;
 
 /// Sections whose names are joined over files.
-const NAMED_SECTIONS: [&str; 3] = ["checks", "server_sets", "pools"];
+const NAMED_SECTIONS: [&str; 6] =
+    ["directors", "virtual_routers", "sync_groups", "checks", "server_sets", "pools"];
 /// Sections that are lists, joined over files.
 const LIST_SECTIONS: [&str; 2] = ["virtual_addresses", "include"];
 

@@ -3,17 +3,19 @@
 //! Everything about includes is here: names and patterns relative to the file that says them, loops, and the bounds. How
 //! the files' sections become one is [`super::join`]'s.
 
-use super::codes::Code;
+use super::across;
+use super::codes::{Code, Severity};
 use super::diagnostic::{Diagnostic, Problems, quoted};
 use super::join::{join, with_defaults};
 use super::node::Node;
 use super::read::{List, Read, Spanned};
-use super::scalar::Text;
+use super::scalar;
 use super::schema::PolicyText;
 use super::source::{Files, Sources, Span};
 use super::validate::{self, Places};
+use super::view::{self, View};
 use super::yaml;
-use crate::model::Policy;
+use crate::model::{DirectorName, Policy};
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
@@ -35,30 +37,91 @@ pub struct Loaded {
     pub sources: Sources,
     /// Where the parts of the policy were said.
     pub places: Places,
+    /// The director that it was read for.
+    pub director: Option<DirectorName>,
 }
 
-/// Loads a policy from a file and what it includes.
-pub fn load(path: &Path, files: &dyn Files) -> Loaded {
-    let mut loader = Loader {
-        files,
-        sources: Sources::default(),
-        problems: Problems::default(),
-        documents: Vec::new(),
-        seen: BTreeSet::new(),
-        complete: true,
+/// Loads a policy from a file and what it includes, as one director has it.
+pub fn load(path: &Path, files: &dyn Files, view: View<'_>) -> Loaded {
+    let text = Text::read(path, files);
+    let loaded = text.interpret(view);
+    Loaded { sources: text.sources, ..loaded }
+}
+
+/// The same, validated for every director: the policy is that of `view`, and the problems are those of all, a problem that
+/// only some of them have with their names.
+pub fn load_for_all(path: &Path, files: &dyn Files, view: View<'_>) -> Loaded {
+    let text = Text::read(path, files);
+    let names: Vec<&str> = view::directors(&text.root).into_iter().map(|key| key.name.as_str()).collect();
+    if names.len() < 2 {
+        return Loaded { sources: text.sources.clone(), ..text.interpret(view) };
+    }
+    let interpreted = names.iter().map(|name| (*name, text.interpret(View::Director(name))));
+    let mut views: Vec<(&str, Loaded)> = interpreted.collect();
+    let mut diagnostics = across::merged(&views, &text.root);
+    let own = view::own(&text.root, view, &mut Problems::default());
+    let loaded = match views.iter().position(|(name, _)| Some(*name) == own) {
+        Some(index) => views.swap_remove(index).1,
+        None => {
+            // None of the directors: what the views cannot have said is that.
+            let loaded = text.interpret(view);
+            diagnostics.extend(
+                loaded.diagnostics.iter().filter(|found| found.code == Code::DirectorNotFound).cloned(),
+            );
+            diagnostics.sort();
+            loaded
+        }
     };
-    loader.file(path, None, &mut Vec::new());
-    let Loader { sources, mut problems, documents, complete, .. } = loader;
-    let readable = !documents.is_empty();
-    let root = with_defaults(&join(documents, &mut problems));
-    let text = if readable { PolicyText::read(&root, &mut problems) } else { None };
-    // With a file missing, names would seem unknown that are only unread: rules across sections wait until it is there.
-    let (policy, places) = match text {
-        Some(text) if complete => validate::policy(&text, &root, &sources, &mut problems),
-        _ => (None, Places::default()),
-    };
-    let policy = policy.filter(|_| !problems.has_errors());
-    Loaded { policy, diagnostics: problems.into_sorted(), sources, places }
+    let good = diagnostics.iter().all(|found| found.severity() != Severity::Error);
+    let policy = loaded.policy.filter(|_| good);
+    Loaded { policy, diagnostics, sources: text.sources, ..loaded }
+}
+
+/// The files of a policy, joined, before they are read for one director.
+struct Text {
+    root: Node,
+    sources: Sources,
+    problems: Problems,
+    readable: bool,
+    complete: bool,
+}
+
+impl Text {
+    fn read(path: &Path, files: &dyn Files) -> Self {
+        let mut loader = Loader {
+            files,
+            sources: Sources::default(),
+            problems: Problems::default(),
+            documents: Vec::new(),
+            seen: BTreeSet::new(),
+            complete: true,
+        };
+        loader.file(path, None, &mut Vec::new());
+        let Loader { sources, mut problems, documents, complete, .. } = loader;
+        let readable = !documents.is_empty();
+        Self { root: join(documents, &mut problems), sources, problems, readable, complete }
+    }
+
+    /// What it means for one director; without its sources.
+    fn interpret(&self, view: View<'_>) -> Loaded {
+        let mut problems = self.problems.clone();
+        let own = if self.complete { view::own(&self.root, view, &mut problems) } else { None };
+        let root = with_defaults(&view::merged(&self.root, own));
+        let text = if self.readable { PolicyText::read(&root, &mut problems) } else { None };
+        // With a file missing, names would seem unknown that are only unread: rules across sections wait until it is there.
+        let (policy, places) = match text {
+            Some(text) if self.complete => validate::policy(&text, own, &root, &self.sources, &mut problems),
+            _ => (None, Places::default()),
+        };
+        let policy = policy.filter(|_| !problems.has_errors());
+        Loaded {
+            policy,
+            diagnostics: problems.into_sorted(),
+            sources: Sources::default(),
+            places,
+            director: own.map(DirectorName::from),
+        }
+    }
 }
 
 struct Loader<'a> {
@@ -83,7 +146,8 @@ impl Loader<'_> {
             self.complete = false;
             return;
         };
-        let includes = document.get("include").and_then(|node| List::<Text>::read(node, &mut self.problems));
+        let includes =
+            document.get("include").and_then(|node| List::<scalar::Text>::read(node, &mut self.problems));
         self.documents.push(document);
         trail.push(plain_path(path));
         for include in includes.map(|list| list.0).unwrap_or_default() {
@@ -135,7 +199,7 @@ impl Loader<'_> {
         self.problems.push(diagnostic.help("save it as UTF-8"));
     }
 
-    fn include(&mut self, include: &Spanned<Text>, trail: &mut Vec<PathBuf>) {
+    fn include(&mut self, include: &Spanned<scalar::Text>, trail: &mut Vec<PathBuf>) {
         let pattern = self.sources.folder(include.span).join(&include.value.0);
         if trail.len() > MAX_INCLUDE_DEPTH {
             let message = format!("includes are nested more than {MAX_INCLUDE_DEPTH} deep");
@@ -156,7 +220,7 @@ impl Loader<'_> {
     }
 
     /// Files that match; those already read are passed over, so that a pattern may match the file that says it.
-    fn include_pattern(&mut self, pattern: &Path, include: &Spanned<Text>, trail: &mut Vec<PathBuf>) {
+    fn include_pattern(&mut self, pattern: &Path, include: &Spanned<scalar::Text>, trail: &mut Vec<PathBuf>) {
         let paths = match self.files.glob(pattern) {
             Ok(paths) => paths,
             Err(reason) => {
@@ -180,7 +244,7 @@ impl Loader<'_> {
         }
     }
 
-    fn include_one(&mut self, path: &Path, include: &Spanned<Text>, trail: &mut Vec<PathBuf>) {
+    fn include_one(&mut self, path: &Path, include: &Spanned<scalar::Text>, trail: &mut Vec<PathBuf>) {
         if self.seen.contains(&plain_path(path)) {
             return;
         }

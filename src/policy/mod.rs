@@ -8,6 +8,7 @@
 //! No IO, no clock, no environment: files come through [`Files`], what the host looks like through
 //! [`crate::model::HostFacts`]. Nothing is accepted that would not be acted on: a key of a later version is refused by name.
 
+mod across;
 mod address;
 mod advise;
 mod codes;
@@ -20,10 +21,12 @@ mod node;
 mod read;
 mod render;
 mod resolved;
+mod resolved_pair;
 mod scalar;
 mod schema;
 mod source;
 mod validate;
+mod view;
 mod yaml;
 mod yaml_error;
 mod yaml_text;
@@ -31,11 +34,12 @@ mod yaml_text;
 pub use advise::{addresses_of_interest, advise, unreadable_authorities};
 pub use codes::{Code, Severity};
 pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS};
-pub use load::{Loaded, MAX_FILE_BYTES, MAX_FILES, MAX_INCLUDE_DEPTH, load};
+pub use load::{Loaded, MAX_FILE_BYTES, MAX_FILES, MAX_INCLUDE_DEPTH, load, load_for_all};
 pub use render::{Colour, render};
 pub use resolved::resolved;
 pub use source::{Files, Place, SourceFile, Sources, Span};
 pub use validate::{MAX_DESTINATIONS, MAX_SERVICES, Places};
+pub use view::{View, is_host};
 pub use yaml::{MAX_DEPTH, MAX_NODES};
 
 /// The JSON Schema of a policy file, for editors. Made from the same declarations that the reader is made from.

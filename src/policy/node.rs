@@ -124,6 +124,20 @@ impl Node {
         merged.extend(others.iter().filter(|(key, _)| self.get(&key.name).is_none()).cloned());
         Self::new(self.span, Value::Mapping(merged))
     }
+
+    /// This mapping with another one laid over it, key by key and mapping by mapping; anything else is replaced. Unlike
+    /// [`Node::over`], the result keeps the places and the order of this one.
+    #[must_use]
+    pub(super) fn under(&self, above: &Self) -> Self {
+        let (Some(own), Some(others)) = (self.entries(), above.entries()) else { return above.clone() };
+        let mut merged: Vec<(Key, Self)> = Vec::with_capacity(own.len() + others.len());
+        for (key, node) in own {
+            let node = above.get(&key.name).map_or_else(|| node.clone(), |over| node.under(over));
+            merged.push((key.clone(), node));
+        }
+        merged.extend(others.iter().filter(|(key, _)| self.get(&key.name).is_none()).cloned());
+        Self::new(self.span, Value::Mapping(merged))
+    }
 }
 
 fn measure<'a>(children: impl Iterator<Item = &'a Node>) -> (usize, usize) {

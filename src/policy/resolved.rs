@@ -1,9 +1,10 @@
 //! A [`Policy`] written out as YAML, every default and merge in it. Loading that text gives the same policy again.
 
+use super::resolved_pair;
 use super::validate::{ServicePorts, automatic_name};
 use super::yaml_text::{Yaml, mapping, text, time};
 use crate::model::{
-    Check, Encapsulation, ExecSpec, Forwarding, HttpSpec, Initial, OnFailure, OnStop, Policy, Pool,
+    Check, Encapsulation, ExecSpec, Forwarding, HttpSpec, Initial, OnFailure, OnStop, Pair, Policy, Pool,
     ProbeSpec, RealServer, ServiceConfig, ServiceKey, SourceTranslation, TlsSpec, TunnelChecksum, Verify,
 };
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub fn resolved(policy: &Policy, base: &Path) -> String {
     let policy = &below(policy, base);
     let mut sections = vec![("policy_version", text("1"))];
+    sections.extend(resolved_pair::sections(&policy.pair));
     let named = policy.checks.values().filter(|check| !check.name.contains('/'));
     let checks: Vec<_> = named.map(|check| (check.name.to_string(), check_of(check))).collect();
     if !checks.is_empty() {
@@ -48,6 +50,7 @@ pub fn resolved(policy: &Policy, base: &Path) -> String {
 /// The policy with its relative paths below a folder, so that its text means the same wherever it is put.
 fn below(policy: &Policy, base: &Path) -> Policy {
     let mut policy = policy.clone();
+    resolved_pair::below(&mut policy.pair, base);
     for check in policy.checks.values_mut() {
         if let ProbeSpec::Http(HttpSpec { tls: Some(TlsSpec { ca: Some(path), .. }), .. }) = &mut check.probe
         {
@@ -138,7 +141,7 @@ fn pool_of(pool: &Pool, policy: &Policy) -> Yaml {
     let forwarding = pool.servers.first().map_or(Forwarding::Nat, |server| server.forwarding.clone());
     let mut keys = vec![
         ("virtual_services", Yaml::List(services.iter().map(text).collect())),
-        ("forwarding", forwarding_of(&forwarding)),
+        ("forwarding", forwarding_of(&forwarding, &policy.pair)),
     ];
     if let Some(service) = pool.services.first() {
         keys.push(("scheduler", scheduler(&service.config)));
@@ -212,7 +215,7 @@ fn server_of(
         keys.push(("check", check_use(check, policy)));
     }
     if server.forwarding != *forwarding {
-        keys.push(("forwarding", forwarding_of(&server.forwarding)));
+        keys.push(("forwarding", forwarding_of(&server.forwarding, &policy.pair)));
     }
     mapping(keys)
 }
@@ -246,14 +249,14 @@ fn persistence(pool: &Pool, config: &ServiceConfig) -> Option<Yaml> {
     Some(mapping(keys))
 }
 
-fn forwarding_of(forwarding: &Forwarding) -> Yaml {
+fn forwarding_of(forwarding: &Forwarding, pair: &Pair) -> Yaml {
     match forwarding {
         Forwarding::Nat => text("nat"),
         Forwarding::DirectRouting => text("dr"),
         Forwarding::Tunnelling(encapsulation) => mapping([("tun", tun(*encapsulation))]),
         Forwarding::FullNat(SourceTranslation::Masquerade) => text("full-nat"),
         Forwarding::FullNat(SourceTranslation::LocalAddresses(addresses)) => {
-            let addresses = Yaml::List(addresses.iter().map(text).collect());
+            let addresses = resolved_pair::local_addresses(addresses, pair);
             mapping([("full-nat", mapping([("local_addresses", addresses)]))])
         }
     }

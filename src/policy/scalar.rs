@@ -126,6 +126,42 @@ impl<const LEAST: u32, const MOST: u32> JsonSchema for Number<LEAST, MOST> {
     }
 }
 
+/// A whole number that may be negative, `LEAST..=MOST`, never 0: something that is added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Change<const LEAST: i16, const MOST: i16>(pub(super) i16);
+
+impl<const LEAST: i16, const MOST: i16> Read for Change<LEAST, MOST> {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let number = node.plain().and_then(|text| text.parse::<i64>().ok());
+        let Some(number) = number else {
+            problems.push(wrong_type(node, "a whole number"));
+            return None;
+        };
+        let fitting =
+            i16::try_from(number).ok().filter(|number| *number != 0 && (LEAST..=MOST).contains(number));
+        if fitting.is_none() {
+            let message = format!("{number} is not between {LEAST} and {MOST}, or is 0");
+            problems.push(
+                Diagnostic::new(Code::OutOfRange, node.span, message)
+                    .help(format!("write a whole number from {LEAST} to {MOST} that is not 0")),
+            );
+        }
+        fitting.map(Self)
+    }
+}
+
+impl<const LEAST: i16, const MOST: i16> JsonSchema for Change<LEAST, MOST> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("Change_{LEAST}_{MOST}").into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "integer", "minimum": LEAST, "maximum": MOST, "not": {"const": 0}})
+    }
+}
+
 /// A duration with its unit, `LEAST_MS..=MOST_MS` milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Time<const LEAST_MS: u64, const MOST_MS: u64>(pub(super) Duration);
@@ -200,6 +236,9 @@ const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_0
 
 /// A duration as the policy writes it, in its largest whole unit: `2s`, `1500ms`, `5m`.
 pub(super) fn duration_text(milliseconds: u64) -> String {
+    if milliseconds == 0 {
+        return "0s".to_owned();
+    }
     let whole = |(_, unit): &&(&str, u64)| milliseconds.is_multiple_of(*unit);
     UNITS.iter().find(whole).map_or_else(String::new, |(name, unit)| format!("{}{name}", milliseconds / unit))
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 /// A value to be written.
 pub(super) enum Yaml {
     Text(String),
+    /// Negative ones too, which as a word would get quotes.
+    Number(i64),
     List(Vec<Self>),
     Mapping(Vec<(String, Self)>),
 }
@@ -35,6 +37,9 @@ impl Yaml {
             Self::Text(word) => {
                 let _ = writeln!(written, " {}", scalar(word));
             }
+            Self::Number(number) => {
+                let _ = writeln!(written, " {number}");
+            }
             Self::List(items) if items.iter().all(|item| matches!(item, Self::Text(_))) => {
                 let words: Vec<String> = items.iter().filter_map(Self::word).collect();
                 let _ = writeln!(written, " [{}]", words.join(", "));
@@ -59,7 +64,7 @@ impl Yaml {
     fn word(&self) -> Option<String> {
         match self {
             Self::Text(word) => Some(scalar(word)),
-            Self::List(_) | Self::Mapping(_) => None,
+            Self::Number(_) | Self::List(_) | Self::Mapping(_) => None,
         }
     }
 

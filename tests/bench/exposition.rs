@@ -76,5 +76,5 @@ fn policy() -> Policy {
     }
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), text).expect("a file");
-    tandem::policy::load(file.path(), &Disk).policy.expect("a good policy")
+    tandem::policy::load(file.path(), &Disk, tandem::policy::View::First).policy.expect("a good policy")
 }

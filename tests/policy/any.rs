@@ -3,11 +3,11 @@
 use crate::Memory;
 use proptest::prelude::*;
 use std::path::Path;
-use tandem::policy::{self, Colour};
+use tandem::policy::{self, Colour, View};
 
 /// Loads, shows every problem, and loads again what was accepted.
 fn survives(bytes: &[u8]) {
-    let loaded = policy::load(Path::new("policy.yaml"), &Memory::of(bytes));
+    let loaded = policy::load_for_all(Path::new("policy.yaml"), &Memory::of(bytes), View::First);
     for diagnostic in &loaded.diagnostics {
         let text = policy::render(diagnostic, &loaded.sources, Colour::Plain);
         assert!(text.contains("policy.yaml:"), "no place: {text}");
@@ -21,11 +21,16 @@ fn survives(bytes: &[u8]) {
         return;
     };
     let written = policy::resolved(&policy, Path::new(""));
-    let again = policy::load(Path::new("policy.yaml"), &Memory::of(written.as_bytes()));
+    let own = policy.pair.own.clone();
+    let view = own.as_deref().map_or(View::First, View::Director);
+    let again = policy::load(Path::new("policy.yaml"), &Memory::of(written.as_bytes()), view);
     assert_eq!(again.policy, Some(policy), "{written}\n{:?}", again.diagnostics);
 }
 
-const SEEDS: [&str; 8] = [
+const SEEDS: [&str; 11] = [
+    include_str!("../../conf/pair.yaml"),
+    include_str!("good/pair.yaml"),
+    include_str!("bad/pair-routers.yaml"),
     include_str!("../../conf/tandem.yaml"),
     include_str!("../../conf/dr.yaml"),
     include_str!("../../conf/full-nat.yaml"),
@@ -37,7 +42,7 @@ const SEEDS: [&str; 8] = [
 ];
 
 /// Pieces that policies and YAML are made of, and some that they should not be.
-const PIECES: [&str; 48] = [
+const PIECES: [&str; 56] = [
     ":",
     ": ",
     "- ",
@@ -81,6 +86,14 @@ const PIECES: [&str; 48] = [
     "check",
     "real_servers",
     "pools",
+    "directors",
+    "virtual_routers",
+    "lb-a",
+    "priority",
+    "router",
+    "v2_password",
+    "255",
+    "{file: x}",
     "\t",
     "\u{0}",
     "\u{feff}",

@@ -11,6 +11,8 @@ use tandem::policy::Colour;
 fn options(file: &str) -> CheckOptions {
     CheckOptions {
         file: PathBuf::from(file),
+        director: None,
+        host: "elsewhere".to_owned(),
         strict: false,
         resolved: false,
         offline: true,
@@ -96,10 +98,51 @@ fn the_schema_knows_every_section_and_refuses_others() {
     let schema: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["required"], serde_json::json!(["policy_version"]));
-    for section in
-        ["checks", "server_sets", "defaults", "pools", "kernel", "metrics", "virtual_addresses", "on_stop"]
-    {
+    for section in [
+        "directors",
+        "virtual_routers",
+        "sync_groups",
+        "connection_sync",
+        "peer",
+        "checks",
+        "server_sets",
+        "defaults",
+        "pools",
+        "kernel",
+        "metrics",
+        "virtual_addresses",
+        "on_stop",
+    ] {
         assert!(schema["properties"][section]["description"].is_string(), "{section}");
     }
-    assert!(schema["properties"]["virtual_routers"].is_null());
+    assert!(schema["properties"]["on_event"].is_null());
+}
+
+#[test]
+fn a_pair_is_checked_anywhere_and_advised_only_at_home() {
+    let anywhere = CheckOptions { offline: false, ..options("conf/pair.yaml") };
+    let (status, _, err) = run(&anywhere);
+    assert_eq!(status, ExitStatus::Done);
+    assert!(err.starts_with("this host, elsewhere, is none of the directors: "), "{err}");
+    assert!(err.ends_with("2 virtual routers on 2 directors: ok\n"), "{err}");
+    let at_home = CheckOptions { host: "lb-b.example.com".to_owned(), ..anywhere };
+    let (status, _, err) = run(&at_home);
+    assert_eq!(status, ExitStatus::Done);
+    assert!(err.contains("warning[dr-server-behind-gateway]"), "{err}");
+}
+
+#[test]
+fn the_resolved_policy_is_that_of_the_director_that_was_named() {
+    let file = "tests/policy/good/pair.yaml";
+    let of = |name: &str| {
+        let director = Some(name.to_owned());
+        let (status, out, _) = run(&CheckOptions { resolved: true, director, ..options(file) });
+        assert_eq!(status, ExitStatus::Done);
+        out
+    };
+    assert!(of("lb-a").contains("listen: 192.168.101.200:9752"));
+    assert!(of("lb-b").contains("listen: 192.168.101.201:9752"));
+    let (status, _, err) = run(&CheckOptions { director: Some("lb-c".to_owned()), ..options(file) });
+    assert_eq!(status, ExitStatus::Failed);
+    assert!(err.contains("error[director-not-found]"), "{err}");
 }

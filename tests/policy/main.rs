@@ -4,6 +4,7 @@
 mod any;
 mod cli;
 mod model;
+mod pair;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +12,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use tandem::cli::files::Disk;
 use tandem::model::{HostFacts, Reach};
-use tandem::policy::{self, Code, Colour, Loaded};
+use tandem::policy::{self, Code, Colour, Loaded, View};
 
 /// Files of a folder that end in `.yaml`, sorted.
 fn yaml_files(folder: &str) -> Vec<PathBuf> {
@@ -31,7 +32,7 @@ fn shown(loaded: &Loaded) -> String {
 #[test]
 fn good_policies_are_taken_without_a_word() {
     for file in [yaml_files("conf"), yaml_files("tests/policy/good")].concat() {
-        let loaded = policy::load(&file, &Disk);
+        let loaded = policy::load_for_all(&file, &Disk, View::Anywhere("elsewhere"));
         assert!(
             loaded.policy.is_some() && loaded.diagnostics.is_empty(),
             "{}:\n{}",
@@ -53,7 +54,7 @@ fn compare(text: &str, expected: &Path) -> Option<String> {
 #[test]
 fn bad_policies_get_the_text_beside_them() {
     let compared = yaml_files("tests/policy/bad").into_iter().filter_map(|file| {
-        let loaded = policy::load(&file, &Disk);
+        let loaded = policy::load_for_all(&file, &Disk, View::First);
         assert!(!loaded.is_good(true), "{} is a good policy", file.display());
         compare(&shown(&loaded), &file.with_extension("stderr"))
     });
@@ -75,7 +76,7 @@ fn facts(addresses: BTreeSet<IpAddr>) -> HostFacts {
 
 /// Loads a policy and adds what a host says of it.
 fn advised(file: &Path) -> Loaded {
-    let mut loaded = policy::load(file, &Disk);
+    let mut loaded = policy::load(file, &Disk, View::First);
     let policy = loaded.policy.as_ref().expect("a policy that loads");
     let facts = facts(policy::addresses_of_interest(policy, &loaded.places));
     loaded.add_advice(&facts);
@@ -117,7 +118,7 @@ fn generated() -> Vec<(&'static str, Memory)> {
 #[test]
 fn generated_policies_get_the_text_in_their_folder() {
     for (name, files) in generated() {
-        let loaded = policy::load(Path::new("policy.yaml"), &files);
+        let loaded = policy::load(Path::new("policy.yaml"), &files, View::First);
         // The last problem tells most: it is the one that says what was left out.
         let last = loaded.diagnostics.last().expect("a problem");
         let text = policy::render(last, &loaded.sources, Colour::Plain);
@@ -129,18 +130,41 @@ fn generated_policies_get_the_text_in_their_folder() {
 #[test]
 fn a_resolved_policy_is_the_same_policy() {
     for file in [yaml_files("conf"), yaml_files("tests/policy/good")].concat() {
-        let first = policy::load(&file, &Disk).policy.expect("a good policy");
-        let written = policy::resolved(&first, Path::new(""));
-        let again = policy::load(Path::new("policy.yaml"), &Memory::of(written.as_bytes()));
-        assert!(
-            again.policy.as_ref() == Some(&first),
-            "{}:\n{written}\n{}\n{first:#?}\n{:#?}",
-            file.display(),
-            shown(&again),
-            again.policy
-        );
-        assert_eq!(policy::resolved(&first, Path::new("")), written);
+        let first = policy::load(&file, &Disk, View::First).policy.expect("a good policy");
+        let directors: Vec<String> = first.pair.directors.keys().map(ToString::to_string).collect();
+        let views = directors.iter().map(|name| View::Director(name));
+        for view in views.chain([View::First]) {
+            let first = policy::load(&file, &Disk, view).policy.expect("a good policy");
+            let written = policy::resolved(&first, Path::new(""));
+            let own = first.pair.own.as_deref().map_or(View::First, View::Director);
+            let again = policy::load(Path::new("policy.yaml"), &Memory::of(written.as_bytes()), own);
+            assert!(
+                again.policy.as_ref() == Some(&first),
+                "{}:\n{written}\n{}\n{first:#?}\n{:#?}",
+                file.display(),
+                shown(&again),
+                again.policy
+            );
+            assert_eq!(policy::resolved(&first, Path::new("")), written);
+        }
     }
+}
+
+/// Policies read for somebody whom they don't know.
+fn strangers() -> Vec<Loaded> {
+    let pair = Path::new("conf/pair.yaml");
+    vec![
+        policy::load(pair, &Disk, View::Host("elsewhere")),
+        policy::load(pair, &Disk, View::Director("lb-c")),
+        policy::load(Path::new("conf/dr.yaml"), &Disk, View::Director("lb-a")),
+    ]
+}
+
+#[test]
+fn a_policy_read_for_a_stranger_is_refused_with_the_names_of_the_directors() {
+    let text: String = strangers().iter().map(shown).collect();
+    assert_eq!(compare(&text, Path::new("tests/policy/generated/strangers.stderr")), None);
+    assert!(strangers().iter().all(|loaded| loaded.policy.is_none()));
 }
 
 /// Files in memory.
@@ -166,11 +190,14 @@ impl policy::Files for Memory {
 
 #[test]
 fn every_code_has_a_fixture_and_every_diagnostic_a_repair() {
-    let bad = yaml_files("tests/policy/bad").into_iter().map(|file| policy::load(&file, &Disk));
+    let bad = yaml_files("tests/policy/bad")
+        .into_iter()
+        .map(|file| policy::load_for_all(&file, &Disk, View::First));
     let advice = yaml_files("tests/policy/advice").into_iter().map(|file| advised(&file));
-    let generated = generated().into_iter().map(|(_, files)| policy::load(Path::new("policy.yaml"), &files));
+    let generated =
+        generated().into_iter().map(|(_, files)| policy::load(Path::new("policy.yaml"), &files, View::First));
     let found: Vec<policy::Diagnostic> =
-        bad.chain(advice).chain(generated).flat_map(|loaded| loaded.diagnostics).collect();
+        bad.chain(advice).chain(generated).chain(strangers()).flat_map(|loaded| loaded.diagnostics).collect();
     let codes: BTreeSet<Code> = found.iter().map(|found| found.code).collect();
     let missing: Vec<&str> =
         Code::ALL.iter().filter(|code| !codes.contains(code)).map(|code| code.name()).collect();

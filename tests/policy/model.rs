@@ -6,13 +6,16 @@ use std::time::Duration;
 use tandem::model::{
     Family, Forwarding, Initial, OnFailure, OnStop, Persistence, Policy, Pool, ProbeSpec, ServiceKey, Verify,
 };
-use tandem::policy::{self, Colour};
+use tandem::policy::{self, Colour, View};
 
 /// The policy of a text; warnings are allowed.
 #[track_caller]
 fn policy(text: &str) -> Policy {
-    let loaded =
-        policy::load(Path::new("policy.yaml"), &Memory::of(format!("policy_version: 1\n{text}").as_bytes()));
+    let loaded = policy::load(
+        Path::new("policy.yaml"),
+        &Memory::of(format!("policy_version: 1\n{text}").as_bytes()),
+        View::First,
+    );
     let shown: String = loaded
         .diagnostics
         .iter()

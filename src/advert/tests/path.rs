@@ -27,6 +27,7 @@ fn router(name: &str, interface: &str, addresses: &[&str], transport: Transport)
         heartbeat: Vec::new(),
         checksum: ChecksumReading::Rfc9568,
         authentication: None,
+        before_master: None,
     }
 }
 

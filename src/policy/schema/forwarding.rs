@@ -3,11 +3,11 @@
 use super::RangeText;
 use crate::model::SCHEDULERS;
 use crate::policy::codes::Code;
-use crate::policy::declare::{mapping, not_yet, words};
+use crate::policy::declare::{mapping, words};
 use crate::policy::diagnostic::{Diagnostic, Problems, nearest, quoted};
 use crate::policy::node::{Key, Node};
-use crate::policy::read::{OneOrMore, Read, wrong_type};
-use crate::policy::scalar::{Flag, Port};
+use crate::policy::read::{Named, OneOrMore, Read, wrong_type};
+use crate::policy::scalar::{Flag, Port, Text};
 use crate::policy::source::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -64,32 +64,55 @@ words! {
     later {}
 }
 
-/// Full-NAT's local addresses: a list. The forms of a pair are refused by name.
+mapping! {
+    /// Local addresses that float with a router.
+    RoutersAddresses = "`local_addresses`" {
+        /// Name under `virtual_routers`: its Master holds them.
+        required router: Text,
+        /// The addresses and ranges.
+        required addresses: OneOrMore<RangeText>,
+    }
+    later {}
+}
+
+/// Full-NAT's local addresses.
 #[derive(Clone, Debug)]
-pub(in crate::policy) struct LocalAddressesText(pub(in crate::policy) OneOrMore<RangeText>);
+pub(in crate::policy) enum LocalAddressesText {
+    /// Of a director that is alone.
+    List(OneOrMore<RangeText>),
+    /// They float with a router.
+    Router(Box<RoutersAddresses>),
+    /// Each director has its own.
+    Directors(Named<OneOrMore<RangeText>>),
+}
 
 impl Read for LocalAddressesText {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        if let Some((key, _)) = node.entries().and_then(<[_]>::first) {
-            problems.push(
-                not_yet("local addresses by router or director", key.span)
-                    .help("write a plain list, for this one director: [10.20.0.20-10.20.0.23]"),
-            );
-            return None;
+        if node.entries().is_none() {
+            return OneOrMore::read(node, problems).map(Self::List);
         }
-        OneOrMore::read(node, problems).map(Self)
+        // A director may be called `router`: its value is then a list.
+        let names_router = node.get("router").is_some_and(|name| name.scalar().is_some());
+        if names_router || node.get("addresses").is_some() {
+            return RoutersAddresses::read(node, problems).map(Box::new).map(Self::Router);
+        }
+        Named::read(node, problems).map(Self::Directors)
     }
 }
 
 impl JsonSchema for LocalAddressesText {
-    fn inline_schema() -> bool {
-        true
-    }
     fn schema_name() -> Cow<'static, str> {
         "LocalAddresses".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        generator.subschema_for::<OneOrMore<RangeText>>()
+        json_schema!({
+            "description": "A list of addresses and ranges; in a pair {router: NAME, addresses: […]}, or a list for each director.",
+            "anyOf": [
+                generator.subschema_for::<OneOrMore<RangeText>>(),
+                generator.subschema_for::<RoutersAddresses>(),
+                generator.subschema_for::<Named<OneOrMore<RangeText>>>(),
+            ],
+        })
     }
 }
 

@@ -5,13 +5,17 @@
 
 mod check;
 mod forwarding;
+mod pair;
 mod pool;
+mod router;
 mod server;
 mod service;
 
 pub(super) use check::*;
 pub(super) use forwarding::*;
+pub(super) use pair::*;
 pub(super) use pool::*;
+pub(super) use router::*;
 pub(super) use server::*;
 pub(super) use service::*;
 
@@ -34,6 +38,16 @@ mapping! {
         required policy_version: Number<0, 999_999>,
         /// More files with any of the sections, relative to this one; patterns such as `pools.d/*.yaml` are allowed.
         optional include: List<Text>,
+        /// The machines that run this policy, by their host names (short or full).
+        optional directors: Named<DirectorText>,
+        /// The addresses that float between the directors, by the name of the router that holds them.
+        optional virtual_routers: Named<VirtualRouterText>,
+        /// Routers that move together.
+        optional sync_groups: Named<SyncGroupText>,
+        /// The kernel's connection synchronisation, so that connections live on when a router moves.
+        optional connection_sync: ConnectionSyncText,
+        /// The channel between the directors, at each one's own address.
+        optional peer: PeerText,
         /// Checks by name, so that pools share them.
         optional checks: Named<CheckText>,
         /// Hosts by the name of their set, used by many pools.
@@ -51,7 +65,7 @@ mapping! {
         /// What a stopped director leaves: `keep` (default), the table goes on serving; `remove`, everything of ours goes.
         optional on_stop: OnStopWord,
     }
-    later { directors, virtual_routers, sync_groups, connection_sync, peer, api, on_event }
+    later { api, on_event }
 }
 
 mapping! {

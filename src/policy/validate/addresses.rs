@@ -16,6 +16,9 @@ pub(super) enum Role {
     Vip,
     RealServer,
     LocalAddress,
+    Director,
+    /// Of a virtual router: a VIP, or the real servers' gateway.
+    Floating,
 }
 
 impl Role {
@@ -24,6 +27,8 @@ impl Role {
             Self::Vip => "the address of a virtual service",
             Self::RealServer => "the address of a real server",
             Self::LocalAddress => "a local address",
+            Self::Director => "the address of a director",
+            Self::Floating => "an address of a virtual router",
         }
     }
 }
@@ -45,7 +50,7 @@ fn unusable(address: IpAddr) -> Option<(&'static str, &'static str)> {
         IpAddr::V4(Ipv4Addr::BROADCAST) => Some(("the broadcast address", unicast)),
         IpAddr::V6(address) if address.is_unicast_link_local() => Some((
             "a link-local address",
-            "IPVS knows no interface of an address: write a global or unique local one",
+            "an address stands here without its interface: write a global or unique local one",
         )),
         IpAddr::V6(address) if address.to_ipv4_mapped().is_some() => {
             Some(("an IPv4 address in IPv6 form", "write it as IPv4"))
@@ -84,7 +89,7 @@ pub(super) fn virtual_addresses(
 }
 
 /// Whether the address is that of a host: not the network itself, not its broadcast address.
-fn is_host(net: IpNet, span: Span, problems: &mut Problems) -> bool {
+pub(super) fn is_host(net: IpNet, span: Span, problems: &mut Problems) -> bool {
     let whole = net.prefix_len() + 1 < net.max_prefix_len() && net.addr().is_ipv4();
     let kind = match net.addr() {
         address if whole && address == net.network() => "the address of the network itself",

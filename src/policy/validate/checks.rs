@@ -6,7 +6,7 @@ use crate::policy::codes::Code;
 use crate::policy::defaults;
 use crate::policy::diagnostic::{Diagnostic, Problems, nearest, quoted};
 use crate::policy::node::{Key, Node, Value};
-use crate::policy::read::Read;
+use crate::policy::read::{Field, Read};
 use crate::policy::scalar::duration_text;
 use crate::policy::schema::{CheckUse, CheckUseText, KINDS, PolicyText};
 use crate::policy::source::{Sources, Span};
@@ -18,6 +18,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(super) struct Built {
     pub(super) check: Check,
+    /// Whether port or address could not be read, which was reported.
+    pub(super) bad_target: bool,
     /// The file of certificate authorities, and where it was said.
     pub(super) authority: Option<(PathBuf, Span)>,
 }
@@ -71,9 +73,7 @@ impl<'a> Named<'a> {
     pub(super) fn choose(&self, said: &CheckUse, span: Span, place: &str, problems: &mut Problems) -> Choice {
         let built = match said {
             CheckUse::None => return Choice::Unchecked,
-            CheckUse::Name(name) => {
-                self.find(name, span, problems).and_then(|found| self.built.get(found)).cloned().flatten()
-            }
+            CheckUse::Name(name) => self.named(name, span, problems),
             CheckUse::InPlace { text, node } => match text.from.given() {
                 None if text.from.is_absent() => build(
                     place.into(),
@@ -86,6 +86,11 @@ impl<'a> Named<'a> {
             },
         };
         built.map_or(Choice::Bad, |built| Choice::Checked(Box::new(built)))
+    }
+
+    /// A check under `checks`; `None` after a problem.
+    pub(super) fn named(&self, name: &str, span: Span, problems: &mut Problems) -> Option<Built> {
+        self.find(name, span, problems).and_then(|found| self.built.get(found)).cloned().flatten()
     }
 
     /// A named check with what is said in place over it. Another kind replaces the kind.
@@ -141,6 +146,14 @@ impl<'a> Named<'a> {
     }
 }
 
+/// Keeps a check that something uses, and where its authorities are.
+pub(super) fn remember(built: Built, used: &mut BTreeMap<CheckName, Check>, places: &mut super::Places) {
+    if let Some((path, span)) = built.authority {
+        places.authorities.entry(path).or_insert(span);
+    }
+    used.insert(built.check.name.clone(), built.check);
+}
+
 /// Where a check is said.
 struct Place<'a> {
     /// Its name, or all of it where it has none.
@@ -170,7 +183,8 @@ fn build(name: CheckName, text: &CheckUseText, place: Place<'_>, problems: &mut 
     if let Some(address) = check.address {
         check_target::source_fits(&check, address, place.span, problems);
     }
-    Some(Built { check, authority })
+    let bad_target = matches!(text.port, Field::Bad) || matches!(text.address, Field::Bad);
+    Some(Built { check, bad_target, authority })
 }
 
 type Probe = (ProbeSpec, Option<(PathBuf, Span)>);

@@ -1,33 +1,27 @@
 //! Forwarding methods with their options written out, and what they do not go together with.
 
-use super::addresses::{Role, usable};
 use super::config::says;
+use super::local_addresses;
+use super::pool::Context;
 use crate::model::{Encapsulation, Family, Forwarding, SourceTranslation, TunnelChecksum};
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems};
 use crate::policy::read::Spanned;
-use crate::policy::schema::{
-    ChecksumWord, EncapsulationWord, ForwardingText, FullNatText, PoolText, TunText,
-};
+use crate::policy::schema::{ChecksumWord, EncapsulationWord, ForwardingText, PoolText, TunText};
 use crate::policy::source::Span;
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
-
-/// Local addresses of one full-NAT method at most: 256 of them carry 16 million connections to each real server.
-const MAX_LOCAL_ADDRESSES: usize = 256;
+use std::collections::BTreeSet;
 
 /// The method with its options; `None` after a problem.
-pub(super) fn build(
-    text: &ForwardingText,
-    span: Span,
-    places: &mut BTreeMap<IpAddr, Span>,
-    problems: &mut Problems,
-) -> Option<Forwarding> {
+pub(super) fn build(text: &ForwardingText, span: Span, context: &mut Context<'_, '_>) -> Option<Forwarding> {
     match text {
         ForwardingText::Nat => Some(Forwarding::Nat),
         ForwardingText::DirectRouting => Some(Forwarding::DirectRouting),
-        ForwardingText::Tunnelling(tun) => encapsulation(tun, span, problems).map(Forwarding::Tunnelling),
-        ForwardingText::FullNat(full_nat) => translation(full_nat, places, problems).map(Forwarding::FullNat),
+        ForwardingText::Tunnelling(tun) => {
+            encapsulation(tun, span, context.problems).map(Forwarding::Tunnelling)
+        }
+        ForwardingText::FullNat(full_nat) => {
+            local_addresses::translation(full_nat, span, context).map(Forwarding::FullNat)
+        }
     }
 }
 
@@ -98,47 +92,6 @@ fn checksum_fits(
     };
     problems.push(Diagnostic::new(Code::TunnelChecksum, tun.checksum.span()?, message).help(help));
     None
-}
-
-fn translation(
-    text: &FullNatText,
-    places: &mut BTreeMap<IpAddr, Span>,
-    problems: &mut Problems,
-) -> Option<SourceTranslation> {
-    let Some(said) = text.local_addresses.given() else {
-        return text.local_addresses.is_absent().then_some(SourceTranslation::Masquerade);
-    };
-    let mut addresses = BTreeSet::new();
-    for range in &said.value.0.0 {
-        for address in range.value.0.addresses() {
-            if !usable(address, Role::LocalAddress, range.span, problems) {
-                return None;
-            }
-            places.entry(address).or_insert(range.span);
-            addresses.insert(address);
-        }
-        if addresses.len() > MAX_LOCAL_ADDRESSES {
-            let message = format!("these are more than {MAX_LOCAL_ADDRESSES} local addresses");
-            problems.push(
-                Diagnostic::new(Code::RangeTooLarge, said.span, message)
-                    .help("each carries 64,000 connections to each real server: write fewer"),
-            );
-            return None;
-        }
-    }
-    if addresses.is_empty() {
-        if !problems.any_within(said.span) {
-            let diagnostic =
-                Diagnostic::new(Code::WrongType, said.span, "the list of local addresses is empty");
-            problems.push(
-                diagnostic.help(
-                    "leave `local_addresses` out: connections then bear the outgoing interface's address",
-                ),
-            );
-        }
-        return None;
-    }
-    Some(SourceTranslation::LocalAddresses(addresses.into_iter().collect()))
 }
 
 /// What full-NAT does not go together with in its pool.

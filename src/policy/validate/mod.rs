@@ -4,22 +4,32 @@
 //! interface.md ("What validation knows of the modes"), which come from how IPVS works.
 
 mod addresses;
+mod authentication;
 mod check_target;
 mod checks;
 mod config;
+mod directors;
 mod endpoints;
 mod finish;
 mod forwarding;
 mod http;
 mod labels;
+mod local_addresses;
 mod marks;
 mod names;
+mod pair;
+mod pair_rules;
 mod pool;
 mod pool_rules;
 mod ports;
+mod priorities;
 mod programs;
+mod router_addresses;
+mod router_rules;
+mod routers;
 mod servers;
 mod services;
+mod trackers;
 mod whole;
 
 pub(super) use names::automatic_name;
@@ -74,25 +84,33 @@ fn version(field: &Field<Number<0, 999_999>>, problems: &mut Problems) {
     );
 }
 
-/// The policy, and where its parts were said. What is wrong is left out of it and reported.
+/// The policy as the director `own` has it, and where its parts were said. What is wrong is left out of it and reported.
 pub(super) fn policy(
     text: &PolicyText,
+    own: Option<&str>,
     root: &Node,
     sources: &Sources,
     problems: &mut Problems,
 ) -> (Option<Policy>, Places) {
     version(&text.policy_version, problems);
     let checks = checks::Named::new(text, root, sources, problems);
-    let mut context = pool::Context::new(checks, text.server_sets.value(), problems);
-    let drafts = pool::pools(text, &mut context);
-    let pool::Context { used, mut places, problems, .. } = context;
     let addresses = addresses::virtual_addresses(&text.virtual_addresses, problems);
-    whole::rules(&drafts, &text.virtual_addresses, &addresses, problems);
+    let mut pairing = pair::pairing(text, own, &checks, sources, &addresses, problems);
+    let mut context = pool::Context::new(checks, text.server_sets.value(), &pairing, problems);
+    let drafts = pool::pools(text, &mut context);
+    let pool::Context { mut used, mut places, local, problems, .. } = context;
+    local_addresses::float(local, &addresses, &mut pairing, problems);
+    for built in std::mem::take(&mut pairing.tracked).into_values() {
+        checks::remember(built, &mut used, &mut places);
+    }
+    whole::rules(&drafts, text, &addresses, &pairing, problems);
+    let pools = finish::finish(drafts, &mut places);
+    pair_rules::rules(&pools, &pairing, &places, &addresses, problems);
     let policy = Policy {
         checks: used,
-        pools: finish::finish(drafts, &mut places),
+        pools,
         virtual_addresses: addresses.into_iter().map(|address| address.value).collect(),
-        pair: crate::model::Pair::default(),
+        pair: pairing.pair,
         kernel: kernel(&text.kernel),
         metrics: metrics(&text.metrics, problems),
         on_stop: match text.on_stop.value() {

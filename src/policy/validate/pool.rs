@@ -1,6 +1,8 @@
 //! Pools: services, method and check of a pool first, since every real server's rules need them.
 
 use super::checks::{self, Choice};
+use super::local_addresses::Floating;
+use super::pair::Pairing;
 use super::services::ServicePorts;
 use super::{MAX_SERVICES, Places, config, forwarding, labels, pool_rules, servers, services};
 use crate::model::{
@@ -20,6 +22,9 @@ pub(super) struct Context<'a, 'p> {
     /// Checks that a real server uses.
     pub(super) used: BTreeMap<CheckName, Check>,
     pub(super) places: Places,
+    pub(super) pairing: &'a Pairing,
+    /// Local addresses that float with a router.
+    pub(super) local: Floating,
     pub(super) problems: &'p mut Problems,
 }
 
@@ -27,9 +32,11 @@ impl<'a, 'p> Context<'a, 'p> {
     pub(super) fn new(
         checks: checks::Named<'a>,
         sets: Option<&'a Named<List<ServerText>>>,
+        pairing: &'a Pairing,
         problems: &'p mut Problems,
     ) -> Self {
-        Self { checks, sets, used: BTreeMap::new(), places: Places::default(), problems }
+        let (used, places, local) = (BTreeMap::new(), Places::default(), Floating::default());
+        Self { checks, sets, used, places, pairing, local, problems }
     }
 }
 
@@ -128,11 +135,8 @@ fn facts<'a>(
     context: &mut Context<'_, '_>,
 ) -> Facts<'a> {
     let forwarding = match &pool.forwarding {
-        Field::Given(said) => {
-            let places = &mut context.places.local_addresses;
-            forwarding::build(&said.value, said.span, places, context.problems)
-                .map_or(Field::Bad, |value| Field::Given(Spanned { value, span: said.span }))
-        }
+        Field::Given(said) => forwarding::build(&said.value, said.span, context)
+            .map_or(Field::Bad, |value| Field::Given(Spanned { value, span: said.span })),
         Field::Bad => Field::Bad,
         Field::Absent => Field::Absent,
     };

@@ -2,7 +2,7 @@
 
 use super::addresses::{Role, usable};
 use super::check_target;
-use super::checks::Choice;
+use super::checks::{self, Choice};
 use super::endpoints::endpoints;
 use super::forwarding;
 use super::names::automatic_name;
@@ -151,8 +151,7 @@ fn forwarding_of(
         return facts.forwarding.given().cloned();
     };
     let own = field.given()?;
-    let value =
-        forwarding::build(&own.value, own.span, &mut context.places.local_addresses, context.problems)?;
+    let value = forwarding::build(&own.value, own.span, context)?;
     Some(Spanned { value, span: own.span })
 }
 
@@ -211,9 +210,6 @@ fn check_of(
         check_target::source_fits(&built.check, address, span, context.problems);
     }
     let check = built.check.name.clone();
-    if let Some((path, span)) = built.authority {
-        context.places.authorities.entry(path).or_insert(span);
-    }
-    context.used.insert(check.clone(), built.check);
+    checks::remember(*built, &mut context.used, &mut context.places);
     Some(TargetKey { check, address: SocketAddr::new(address, port) })
 }

@@ -1,26 +1,33 @@
 //! Rules that only the whole policy can tell: what two pools may not share, and who holds the addresses.
 
 use super::MAX_DESTINATIONS;
+use super::pair::Pairing;
 use super::pool::Draft;
 use crate::model::{ServiceKey, VirtualAddress};
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
-use crate::policy::read::{Field, List, Spanned};
-use crate::policy::schema::VirtualAddressText;
+use crate::policy::read::{Field, Spanned};
+use crate::policy::schema::PolicyText;
 use crate::policy::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub(super) fn rules(
     drafts: &[Draft],
-    said: &Field<List<VirtualAddressText>>,
+    text: &PolicyText,
     held: &[Spanned<VirtualAddress>],
+    pairing: &Pairing,
     problems: &mut Problems,
 ) {
     each_service_once(drafts, problems);
     few_destinations(drafts, problems);
-    if !matches!(said, Field::Bad) {
-        vips_are_held(drafts, held, problems);
+    // With a router that could not be read, its addresses would seem to be held by nobody.
+    let readable = pairing.routers.len() == pairing.pair.routers.len();
+    if readable
+        && !matches!(text.virtual_addresses, Field::Bad)
+        && !matches!(text.virtual_routers, Field::Bad)
+    {
+        vips_are_held(drafts, held, pairing, problems);
     }
 }
 
@@ -70,20 +77,35 @@ fn few_destinations(drafts: &[Draft], problems: &mut Problems) {
 }
 
 /// Warns of each VIP once, where it is first said.
-fn vips_are_held(drafts: &[Draft], held: &[Spanned<VirtualAddress>], problems: &mut Problems) {
+fn vips_are_held(
+    drafts: &[Draft],
+    held: &[Spanned<VirtualAddress>],
+    pairing: &Pairing,
+    problems: &mut Problems,
+) {
     let mut known: BTreeSet<IpAddr> = held.iter().map(|address| address.value.address.addr()).collect();
+    known.extend(pairing.floating.keys());
     let mut said: BTreeSet<Span> = BTreeSet::new();
     for service in drafts.iter().flat_map(|draft| &draft.services) {
         let Some(address) = service.value.address().filter(|address| known.insert(*address)) else {
             continue;
         };
         if said.insert(service.span) {
+            let holder = if pairing.routers.is_empty() { "`virtual_addresses`" } else { "virtual router" };
             let message = format!(
-                "no `virtual_addresses` holds {address}: clients reach it only if something else on this host does"
+                "no {holder} holds {address}: clients reach it only if something else on this host does"
             );
             let length = if address.is_ipv4() { 24 } else { 64 };
-            let help =
-                format!("add `virtual_addresses: [{{address: \"{address}/{length}\", interface: eth0}}]`");
+            let help = match pairing.routers.first() {
+                None => {
+                    format!("add `virtual_addresses: [{{address: \"{address}/{length}\", interface: eth0}}]`")
+                }
+                Some(router) => {
+                    format!(
+                        "add \"{address}/{length}\" to the `virtual_addresses` of a router, such as `{router}`"
+                    )
+                }
+            };
             problems.push(Diagnostic::new(Code::VipNotHeld, service.span, message).help(help));
         }
     }
