@@ -126,6 +126,14 @@ fn known_check(name: &Spanned<Text>, context: &mut Context<'_, '_>) -> Option<Ch
         );
         return None;
     };
+    if let Some(source) = built.check.source.filter(|source| source.is_ipv4() != address.is_ipv4()) {
+        let message =
+            format!("probes of {} cannot come from {source}: it is of the other family", address.ip());
+        context.problems.push(
+            Diagnostic::new(Code::CheckSourceFamily, name.span, message)
+                .help("write a source of the same family as the check's `address`"),
+        );
+    }
     let check = built.check.name.clone();
     let key = TargetKey { check: check.clone(), address };
     context.tracked.insert(check.clone(), (key, built));
