@@ -1,9 +1,11 @@
 //! The policy: YAML files to a [`crate::model::Policy`], with every problem at once.
 //!
 //! ```text
-//! files ─▶ source ─▶ yaml (tree with places) ─▶ schema (typed mirror) ─▶ validate (rules, defaults) ─▶ model::Policy
+//! files ─▶ source ─▶ yaml (tree with places) ─▶ view (one director's) ─▶ schema (typed mirror) ─▶ validate (rules, defaults) ─▶ model::Policy
 //!                                   └── diagnostics: code, file:line:column, one sentence, help ──┘
 //! ```
+//!
+//! One file serves every director of a pair: each has its own [`View`] of it, and [`load_for_all`] validates all of them.
 //!
 //! No IO, no clock, no environment: files come through [`Files`], what the host looks like through
 //! [`crate::model::HostFacts`]. Nothing is accepted that would not be acted on: a key of a later version is refused by name.

@@ -194,3 +194,19 @@ fn secrets_and_files_are_relative_to_the_policy() {
     assert_eq!(pair.peer.key, Some(Secret::File("/etc/peer.key".into())));
     assert_eq!(pair.connection_sync.map(|sync| sync.role), Some(SyncRole::FollowRouter("r".into())));
 }
+
+#[test]
+fn more_addresses_than_an_advertisement_holds_are_refused() {
+    let codes = |addresses: &dyn Fn(u16) -> String, number: u16| {
+        let list: Vec<String> = (1..=number).map(|index| format!("\"{}\"", addresses(index))).collect();
+        let text = format!(
+            "virtual_routers: {{r: {{interface: eth0, vrid: 51, virtual_addresses: [{}]}}}}",
+            list.join(", ")
+        );
+        load(&text, View::First).diagnostics.iter().map(|found| found.code).collect::<Vec<_>>()
+    };
+    let four = |index: u16| format!("10.0.{}.{}/16", index / 200, index % 200 + 1);
+    let six = |index: u16| format!("2001:db8::{index:x}/64");
+    assert_eq!((codes(&four, 255), codes(&four, 256)), (vec![], vec![Code::RangeTooLarge]));
+    assert_eq!((codes(&six, 80), codes(&six, 81)), (vec![], vec![Code::RangeTooLarge]));
+}

@@ -33,7 +33,7 @@ pub(super) struct Pairing {
 impl Pairing {
     /// Whether a name is that of a router; reports it where it is not.
     pub(super) fn knows_router(&self, name: &Spanned<Text>, problems: &mut Problems) -> bool {
-        let known = self.routers.iter().any(|known| *known == name.value.0);
+        let known = self.routers.contains(&name.value.0);
         if !known {
             let reference =
                 Reference { code: Code::UnknownRouter, what: "router", section: "virtual_routers" };

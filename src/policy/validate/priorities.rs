@@ -3,22 +3,26 @@
 //! 255 is the owner of the addresses (RFC 9568, section 6.1). 1 to 9 are kept for directors in Fault, which stay in the
 //! election below every fit one.
 
-use super::routers::Context;
-use crate::model::DirectorName;
+use super::directors::Directors;
+use super::routers::{Context, Draft};
+use crate::model::{DirectorName, Family};
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
-use crate::policy::read::{Entry, Field, Spanned};
+use crate::policy::read::{Entry, Spanned};
 use crate::policy::scalar;
 use crate::policy::schema::VirtualRouterText;
 use crate::policy::source::Span;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// Priority of the most preferred director, of those that `prefer` lists.
 const MOST_PREFERRED: u8 = 200;
 /// From one director of `prefer` to the next: room for trackers between them.
 const STEP: u8 = 10;
+/// Priority of the owner of the addresses.
+const OWNER: u8 = 255;
 /// The least priority of a director that is fit.
-pub(super) const LEAST_FIT: u8 = 10;
+const LEAST_FIT: u8 = 10;
 
 /// The priority of every director that the router gives one.
 pub(super) fn priorities(
@@ -158,54 +162,26 @@ fn reserved(text: &VirtualRouterText, context: &mut Context<'_, '_>) {
 }
 
 /// Where the priority of a director is said, else where the router is.
-pub(super) fn place_of(text: &VirtualRouterText, director: &str, router: Span) -> Span {
+fn place_of(text: &VirtualRouterText, director: &str, router: Span) -> Span {
     let named = text.priority.value().map(|named| named.0.as_slice()).unwrap_or_default();
     let entry = named.iter().find(|entry| entry.name.name == director);
-    entry
-        .and_then(|entry| entry.value.span())
-        .or_else(|| match &text.prefer {
-            Field::Given(prefer) => Some(prefer.span),
-            Field::Absent | Field::Bad => None,
-        })
-        .unwrap_or(router)
+    entry.and_then(|entry| entry.value.span()).or(text.prefer.span()).unwrap_or(router)
 }
 
 /// Owners: the director whose own address a router has is the only one with priority 255, and has it.
 pub(super) fn owners(
     text: &VirtualRouterText,
-    draft: &super::routers::Draft,
-    directors: &super::directors::Directors,
+    draft: &Draft,
+    directors: &Directors,
     problems: &mut Problems,
 ) {
-    let router = &draft.router;
     let mut owner: Option<&DirectorName> = None;
-    for (name, priority) in &router.priorities {
+    for (name, priority) in &draft.router.priorities {
         let span = place_of(text, name, draft.name);
-        let own = directors.all.get(name).and_then(|director| {
-            let addresses = [director.ipv4.map(Into::into), director.ipv6.map(Into::into)];
-            draft.said.iter().find(|said| addresses.contains(&Some(said.value.addr())))
-        });
-        match (own, *priority) {
-            (Some(address), 0..=254) => {
-                let message = format!(
-                    "{} is the own address of {name}, which has priority {priority}",
-                    address.value.addr()
-                );
-                problems.push(
-                    Diagnostic::new(Code::OwnerPriority, address.span, message)
-                        .help("write another address, which can move, or priority 255 for its owner"),
-                );
-            }
-            (None, 255) => {
-                let message =
-                    format!("{name} has priority 255, and no address of {} is its own", quoted(&router.name));
-                problems.push(Diagnostic::new(Code::NotTheOwner, span, message).help(
-                    "write at most 254: 255 is for the machine that the address belongs to, and never waits",
-                ));
-            }
-            _ => {}
+        if let Some(diagnostic) = owner_fits(name, *priority, span, draft, directors) {
+            problems.push(diagnostic);
         }
-        if *priority == 255
+        if *priority == OWNER
             && let Some(first) = owner.replace(name)
         {
             let message = format!("{first} and {name} both have priority 255, which only one owner can have");
@@ -213,5 +189,38 @@ pub(super) fn owners(
                 Diagnostic::new(Code::TwoOwners, span, message).help("write at most 254 for one of them"),
             );
         }
+    }
+}
+
+/// What is wrong between a director's priority and what the router has of its addresses.
+fn owner_fits(
+    name: &DirectorName,
+    priority: u8,
+    span: Span,
+    draft: &Draft,
+    directors: &Directors,
+) -> Option<Diagnostic> {
+    let owns = |address: IpAddr| {
+        let director = directors.all.get(name);
+        director.is_some_and(|director| director.address(Family::of(address)) == Some(address))
+    };
+    let own = draft.said.iter().find(|said| owns(said.value.addr()));
+    match own {
+        Some(address) if priority != OWNER => {
+            let (own, at) = (address.value.addr(), address.span);
+            let message = format!("{own} is the own address of {name}, which has priority {priority}");
+            Some(
+                Diagnostic::new(Code::OwnerPriority, at, message)
+                    .help("write another address, which can move, or priority 255 for its owner"),
+            )
+        }
+        None if priority == OWNER => {
+            let router = quoted(&draft.router.name);
+            let message = format!("{name} has priority 255, and no address of {router} is its own");
+            Some(Diagnostic::new(Code::NotTheOwner, span, message).help(
+                "write at most 254: 255 is for the machine that the address belongs to, and never waits",
+            ))
+        }
+        Some(_) | None => None,
     }
 }

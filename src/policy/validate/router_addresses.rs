@@ -15,7 +15,8 @@ use std::num::NonZeroU8;
 
 /// IPv4 addresses of one router at most: an advertisement counts them in one byte.
 const MAX_IPV4: usize = 255;
-/// IPv6 addresses of one router at most, the link-local one included: an advertisement is one frame of 1500 bytes.
+/// IPv6 addresses of one router at most: an advertisement is one frame of 1500 bytes, which would hold 90, and this leaves room
+/// for the link-local one and a signature.
 const MAX_IPV6: usize = 80;
 /// Length of the prefix of a link-local address (RFC 4291, section 2.5.6).
 const LINK_LOCAL_LENGTH: u8 = 64;
