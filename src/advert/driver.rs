@@ -161,7 +161,10 @@ impl Driver {
                 Output::Beat { bytes } => self.send_beat(&bytes),
                 Output::Order(order) => (self.order)(order),
                 Output::PassState => self.notice(Notice::PassState),
-                Output::RunHook { unit } => self.notice(Notice::RunHook { unit }),
+                Output::RunHook { unit } => {
+                    let hooks = self.station.hooks(unit);
+                    self.notice(Notice::RunHook { unit, hooks });
+                }
                 Output::Role { router, is_master } => {
                     self.notice(Notice::Role { router, is_master });
                     self.chores_at = Instant::ZERO;

@@ -12,7 +12,7 @@ use super::realtime::{ADVERT_PRIORITY, Clock, prefer_this_thread};
 use super::transport::{Dropped, Transport};
 use crate::floating::{Order, Report};
 use crate::kernel::KernelError;
-use crate::model::{RouterName, Tracked};
+use crate::model::{Hook, RouterName, Tracked};
 use crate::time::Instant;
 use crate::vrrp::RouterId;
 use crate::vrrp::authentication::{Mark, Sender as Sender_};
@@ -67,6 +67,7 @@ pub enum Notice {
     PassState,
     RunHook {
         unit: usize,
+        hooks: Vec<Hook>,
     },
     /// To be kept over a restart, against replays.
     Marks(BTreeMap<Sender_, Mark>),

@@ -16,7 +16,7 @@ use crate::desired::{self, Situation, Standing};
 use crate::health::{Input as HealthInput, ProbeId, Start};
 use crate::kernel::KernelError;
 use crate::model::{
-    CheckName, Failure, HostFacts, Observed, OnStop, Outcome, Policy, Pool, RealServer, Roles, Scope, Tables,
+    CheckName, Failure, HostFacts, Observed, OnStop, Outcome, Policy, Pool, PoolName, RealServer, Roles, Scope, Tables,
     TargetKey,
 };
 use crate::reconcile::{self, Ownership};
@@ -267,6 +267,15 @@ impl Core {
     pub fn check_verdict(&self, check: &CheckName) -> Option<bool> {
         let target = self.targets.by_key(&self.policy.own_target(check)?)?;
         target.machine.is_settled().then(|| target.machine.is_up())
+    }
+
+    /// Whether a pool serves; `None` before each of its servers has a first verdict.
+    #[must_use]
+    pub fn pool_verdict(&self, name: &PoolName) -> Option<bool> {
+        let pool = self.policy.pools.get(name)?;
+        let settled = |server: &RealServer| self.target_of(server).is_none_or(|target| target.machine.is_settled());
+        let serves = pool.servers.iter().any(|server| self.effective_weight(pool, server) > 0);
+        (serves || pool.servers.iter().all(settled)).then_some(serves)
     }
 
     /// Whether a server takes part in its pool. Two pools may share a target and differ in what they knew at the start: so

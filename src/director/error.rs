@@ -1,5 +1,6 @@
 //! Why a director ends without being asked.
 
+use super::pair::SecretError;
 use super::state_directory::StateError;
 use crate::kernel::KernelError;
 use crate::observe::ListenError;
@@ -20,4 +21,10 @@ pub enum RunError {
     KernelThreadEnded,
     #[error(transparent)]
     Listener(#[from] ListenError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("cannot write vrrp.json into the state directory: {0}; without it this run has no number of its own")]
+    Memory(#[source] std::io::Error),
+    #[error("the advert thread has ended, which it never does: a bug; please report it with the log")]
+    AdvertThreadEnded,
 }

@@ -13,6 +13,7 @@ pub mod host_look;
 mod kernel_thread;
 mod log;
 mod obstacles;
+mod pair;
 mod picture;
 mod publisher;
 pub mod reconciler;

@@ -459,6 +459,12 @@ impl Election {
         self.seat_of(router).map(|seat| seat.unit.routers()).unwrap_or_default()
     }
 
+    /// The routers of a unit.
+    #[must_use]
+    pub fn routers_of_unit(&self, unit: usize) -> BTreeSet<RouterId> {
+        self.seats.get(unit).map(|seat| seat.unit.routers()).unwrap_or_default()
+    }
+
     /// Whether the tracked gateways are reached.
     #[must_use]
     pub fn reach(&self, router: RouterId) -> Reach {

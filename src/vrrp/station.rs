@@ -18,7 +18,7 @@ use super::picture::Picture;
 use super::timing::Pace;
 use super::{RouterId, authentication};
 use crate::floating::{Order, Report};
-use crate::model::{ChecksumReading, Pair, RouterName, Tracked, Transport, VirtualRouter};
+use crate::model::{ChecksumReading, Hook, Pair, RouterName, Tracked, Transport, VirtualRouter};
 use crate::time::Instant;
 use account::Account;
 use std::collections::{BTreeMap, VecDeque};
@@ -273,6 +273,14 @@ impl Station {
     #[must_use]
     pub fn election(&self) -> &Election {
         &self.election
+    }
+
+    /// What is to be run before a unit becomes Master, in the order of its routers.
+    #[must_use]
+    pub fn hooks(&self, unit: usize) -> Vec<Hook> {
+        let routers = self.election.routers_of_unit(unit);
+        let hooks = routers.into_iter().filter_map(|router| self.routers.get(router.0)?.before_master.clone());
+        hooks.collect()
     }
 
     /// Interval and skew time of the router that allows the least lateness.

@@ -83,12 +83,17 @@ fn seat(of: UnitOf<'_>, policy: &Policy, now: Instant) -> Seat {
         both_unfit: of.both_unfit,
         start_delay: routers().map(|router| router.start_delay).max().unwrap_or_default(),
         tandem_peers: policy.pair.directors.len() > 1,
-        hook: None,
+        hook: hook_time(routers()),
     };
     let members = of.routers.iter().flat_map(|(id, router)| members(*id, router, &policy.pair)).collect();
     let trackers = Trackers::new(routers().flat_map(|router| &router.track), policy);
     let unit = Unit::new(settings, members, now);
     Seat { name: of.name, unit, trackers, released_until: None, leaving: None }
+}
+
+/// The hooks run one after the other, each within its own time.
+fn hook_time<'a>(routers: impl Iterator<Item = &'a VirtualRouter>) -> Option<Duration> {
+    routers.filter_map(|router| Some(router.before_master.as_ref()?.timeout)).reduce(|one, next| one + next)
 }
 
 /// The one that waits longer.

@@ -1,0 +1,31 @@
+//! What happens between the directors as log lines (shell). Nothing parses these lines.
+
+use crate::floating;
+use crate::vrrp::event::Event;
+use crate::vrrp::role::Role;
+use tracing::{info, warn};
+
+/// Writes one event of the election.
+pub(super) fn vrrp(event: &Event) {
+    match event {
+        Event::Role { router, role: Role::Master, cause } => warn!(%router, "Master: {cause}"),
+        Event::Role { router, role: Role::Backup, cause } => info!(%router, "Backup: {cause}"),
+        Event::Role { router, role: Role::Fault, cause } => warn!(%router, "Fault: {cause}"),
+        Event::Role { router, role: Role::Initialize, cause } => info!(%router, "out of the election: {cause}"),
+        Event::Contested { router, source, priority } => {
+            warn!(%router, %source, priority, "another Master is heard, which has to give way; the addresses are announced anew");
+        }
+        Event::Dropped { router, family, source, kind, times } => {
+            warn!(%router, %family, %source, times, "advertisements are not believed: {kind}");
+        }
+        Event::Peer { director, up: true } => info!(%director, "the other director is heard"),
+        Event::Peer { director, up: false } => warn!(%director, "the other director is not heard any more"),
+        Event::Tracker { router, tracker, good: true } => info!(%router, %tracker, "good again"),
+        Event::Tracker { router, tracker, good: false } => warn!(%router, %tracker, "bad"),
+    }
+}
+
+/// Writes one event of the floating addresses.
+pub(super) fn address(event: &floating::Event) {
+    warn!("{event}");
+}

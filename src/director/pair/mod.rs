@@ -1,0 +1,272 @@
+//! The pair, seen from the pools' loop (shell): starts the advert thread and the address thread, hands roles to the pools
+//! and their fitness to the election, and does for the advert thread what that must not do itself.
+//!
+//! It decides nothing: [`crate::vrrp`] does.
+
+mod log;
+mod memory;
+mod secrets;
+
+use super::clock::Clock;
+use super::core::Core;
+use super::error::RunError;
+use crate::advert::Paths;
+use crate::advert::realtime;
+use crate::advert::thread::{AdvertThread, Command, Commander, Notice, Parts, Published};
+use crate::connections;
+use crate::floating::thread::AddressThread;
+use crate::floating::{self, Plan};
+use crate::model::{ConnectionSync, Hook, Policy, Roles, RouterName, Tables, Tracked};
+use crate::time::Instant;
+use crate::track::{self, Watches};
+use crate::vrrp::station::{Beginning, Station};
+use crate::vrrp::transfer::RESIGN_BOUND;
+use memory::Memory;
+pub use secrets::SecretError;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::process::Command as Program;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+/// How long addresses that nobody took over live on after a stop: long enough for a restart.
+const LEFT_FOR: Duration = Duration::from_secs(30);
+/// The address thread is given so long to do what it was told last.
+const LONGEST_FINISH: Duration = Duration::from_secs(2);
+/// Changes of things tracked that wait.
+const REPORTS_WAITING: usize = 256;
+
+/// Both threads and everything around them.
+#[derive(Debug)]
+pub(super) struct PairThreads {
+    adverts: AdvertThread,
+    addresses: Arc<AddressThread>,
+    notices: mpsc::Receiver<Notice>,
+    reports: mpsc::Receiver<(Tracked, bool)>,
+    address_events: mpsc::Receiver<floating::Event>,
+    _watches: Watches,
+    memory: Memory,
+    names: Vec<RouterName>,
+    sync: Option<ConnectionSync>,
+    master_of: BTreeSet<RouterName>,
+    /// What the election was told of pools and checks.
+    told: BTreeMap<Tracked, bool>,
+    tracked: BTreeSet<Tracked>,
+    ready_told: bool,
+}
+
+/// What the loop has to do about a notice.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Duty {
+    None,
+    Roles(Roles),
+    /// The pair has handed over what it held.
+    Stopped,
+}
+
+/// What came of the pair.
+#[derive(Debug)]
+pub(super) enum News {
+    Notice(Notice),
+    Tracked(Tracked, bool),
+    Address(floating::Event),
+    /// The advert thread has ended without being asked.
+    Ended,
+}
+
+impl PairThreads {
+    /// Starts the threads of a policy with virtual routers; `None` without.
+    pub(super) fn start(policy: &Policy, clock: Clock, state: &Path) -> Result<Option<Self>, RunError> {
+        if policy.pair.routers.is_empty() {
+            return Ok(None);
+        }
+        let keyring = secrets::keyring(&policy.pair)?;
+        let (memory, epoch, marks) = Memory::open(state).map_err(RunError::Memory)?;
+        if let Err(warning) = realtime::lock_memory() {
+            tracing::warn!("{warning}");
+        }
+        let clock = realtime::Clock::since(clock.started().into_std());
+        let alive = Arc::new(AtomicU64::new(0));
+        let (commander, commands) = Commander::new().map_err(RunError::Thread)?;
+        let (events, address_events) = mpsc::channel(REPORTS_WAITING);
+        let addresses = address_thread(policy, clock, &alive, &commander, events)?;
+        let beginning = Beginning { policy, keyring, epoch, marks, now: clock.now() };
+        let to_addresses = Arc::clone(&addresses);
+        let parts = Parts {
+            station: Station::new(beginning),
+            paths: Arc::new(Paths::of(&policy.pair)),
+            clock,
+            commander,
+            commands,
+            order: Box::new(move |order| to_addresses.order(order)),
+            alive,
+        };
+        let (adverts, notices) = AdvertThread::start(parts)?;
+        let tracked = crate::vrrp::tracking::tracked(&policy.pair);
+        let (reporter, reports) = mpsc::channel(REPORTS_WAITING);
+        Ok(Some(Self {
+            adverts,
+            addresses,
+            notices,
+            reports,
+            address_events,
+            _watches: track::watch(&tracked, &reporter),
+            memory,
+            names: policy.pair.routers.keys().cloned().collect(),
+            sync: policy.pair.connection_sync.clone(),
+            master_of: BTreeSet::new(),
+            told: BTreeMap::new(),
+            tracked,
+            ready_told: false,
+        }))
+    }
+
+    /// The next news.
+    pub(super) async fn next(&mut self) -> News {
+        tokio::select! {
+            notice = self.notices.recv() => notice.map_or(News::Ended, News::Notice),
+            Some((what, good)) = self.reports.recv() => News::Tracked(what, good),
+            Some(event) = self.address_events.recv() => News::Address(event),
+        }
+    }
+
+    /// What it published last.
+    pub(super) fn published(&self) -> Arc<Published> {
+        self.adverts.published()
+    }
+
+    pub(super) fn commander(&self) -> &Commander {
+        self.adverts.commander()
+    }
+
+    /// Tells the election what has become of pools and checks, and that the pools are ready.
+    pub(super) fn look_at_pools(&mut self, core: &Core, now: Instant) {
+        for what in &self.tracked {
+            let good = match what {
+                Tracked::Pool(pool) => core.pool_verdict(pool),
+                Tracked::Check(check) => core.check_verdict(check),
+                Tracked::Interface(_) | Tracked::Process(_) | Tracked::File(_) => None,
+            };
+            let Some(good) = good else { continue };
+            if self.told.get(what) != Some(&good)
+                && self.adverts.commander().give(Command::Tracked { what: what.clone(), good })
+            {
+                self.told.insert(what.clone(), good);
+            }
+        }
+        if !self.ready_told && core.readiness(now).is_ok() {
+            self.ready_told = self.adverts.commander().give(Command::Ready);
+        }
+    }
+
+    /// Does what a notice asks for; `tables` are what the kernel should hold.
+    pub(super) fn take(&mut self, news: News, tables: impl FnOnce() -> Tables) -> Duty {
+        let notice = match news {
+            News::Notice(notice) => notice,
+            News::Tracked(what, good) => {
+                self.adverts.commander().give(Command::Tracked { what, good });
+                return Duty::None;
+            }
+            News::Address(event) => {
+                log::address(&event);
+                return Duty::None;
+            }
+            News::Ended => return Duty::Stopped,
+        };
+        match notice {
+            Notice::Role { router, is_master } => {
+                let Some(name) = self.names.get(router.0) else { return Duty::None };
+                match is_master {
+                    true => self.master_of.insert(name.clone()),
+                    false => self.master_of.remove(name),
+                };
+                return Duty::Roles(Roles { master_of: self.master_of.clone() });
+            }
+            Notice::Stopped { lengthen } => {
+                if lengthen {
+                    tracing::warn!(
+                        "nobody took over: the floating addresses stay for {} s, for a restart",
+                        LEFT_FOR.as_secs()
+                    );
+                    self.addresses.lengthen(LEFT_FOR);
+                }
+                return Duty::Stopped;
+            }
+            Notice::Tell(event) => log::vrrp(&event),
+            Notice::PassState => self.pass_state(tables()),
+            Notice::RunHook { unit, hooks } => self.run_hooks(unit, hooks),
+            Notice::Marks(marks) => self.memory.keep(marks),
+            Notice::Trouble(message) => tracing::warn!("{message}"),
+        }
+        Duty::None
+    }
+
+    pub(super) fn begin_stop(&self) {
+        self.adverts.commander().give(Command::Stop);
+    }
+
+    /// Lets the address thread do what it was told last, then ends it.
+    pub(super) async fn finish(&self) {
+        let addresses = Arc::clone(&self.addresses);
+        // Its own bound holds; if the task itself is lost there is nothing left to wait for.
+        let _ = spawn_blocking(move || addresses.finish(LONGEST_FINISH)).await;
+    }
+
+    /// Sends the connection table, off this loop.
+    fn pass_state(&self, tables: Tables) {
+        let (Some(sync), commander) = (self.sync.clone(), self.adverts.commander().clone()) else { return };
+        spawn_blocking(move || {
+            match connections::pass(&sync, &tables, RESIGN_BOUND) {
+                Ok(passed) => tracing::info!(
+                    connections = passed.connections,
+                    omitted = passed.omitted,
+                    "connections were passed to the other director in {:?}",
+                    passed.took
+                ),
+                Err(error) => tracing::warn!("connections could not be passed to the other director: {error}"),
+            }
+            commander.give(Command::StatePassed);
+        });
+    }
+
+    /// Runs the hooks of a unit one after the other, each within its own time.
+    fn run_hooks(&self, unit: usize, hooks: Vec<Hook>) {
+        let commander = self.adverts.commander().clone();
+        tokio::spawn(async move {
+            for hook in hooks {
+                run_hook(&hook).await;
+            }
+            commander.give(Command::HookDone { unit });
+        });
+    }
+}
+
+fn address_thread(
+    policy: &Policy,
+    clock: realtime::Clock,
+    alive: &Arc<AtomicU64>,
+    commander: &Commander,
+    events: mpsc::Sender<floating::Event>,
+) -> Result<Arc<AddressThread>, RunError> {
+    let to_adverts = commander.clone();
+    let report = Box::new(move |report| drop(to_adverts.give(Command::Keeper(report))));
+    let tell = Box::new(move |event| drop(events.try_send(event)));
+    let thread = AddressThread::start(Plan::of(&policy.pair), clock, Arc::clone(alive), report, tell)?;
+    Ok(Arc::new(thread))
+}
+
+async fn run_hook(hook: &Hook) {
+    let Some((program, arguments)) = hook.argv.split_first() else { return };
+    let mut command = Program::new(program);
+    command.args(arguments).stdin(std::process::Stdio::null()).kill_on_drop(true);
+    match timeout(hook.timeout, command.status()).await {
+        Ok(Ok(status)) if status.success() => {}
+        Ok(Ok(status)) => tracing::warn!(program, "before_master: {status}; the takeover goes on"),
+        Ok(Err(error)) => tracing::warn!(program, "before_master: {error}; the takeover goes on"),
+        Err(_) => tracing::warn!(program, "before_master: not done after {:?}; the takeover goes on", hook.timeout),
+    }
+}
