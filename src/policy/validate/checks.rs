@@ -20,6 +20,8 @@ pub(super) struct Built {
     pub(super) check: Check,
     /// The file of certificate authorities, and where it was said.
     pub(super) authority: Option<(PathBuf, Span)>,
+    /// The program, and where it was said.
+    pub(super) program: Option<(PathBuf, Span)>,
 }
 
 /// What a pool or server says about checking.
@@ -170,7 +172,8 @@ fn build(name: CheckName, text: &CheckUseText, place: Place<'_>, problems: &mut 
     if let Some(address) = check.address {
         check_target::source_fits(&check, address, place.span, problems);
     }
-    Some(Built { check, authority })
+    let program = text.exec.value().and_then(programs::place);
+    Some(Built { check, authority, program })
 }
 
 type Probe = (ProbeSpec, Option<(PathBuf, Span)>);

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Context<'a, 'p> {
     pub(super) checks: checks::Named<'a>,
     pub(super) sets: Option<&'a Named<List<ServerText>>>,
-    /// Checks that a real server uses.
+    /// Checks that something uses.
     pub(super) used: BTreeMap<CheckName, Check>,
     pub(super) places: Places,
     pub(super) problems: &'p mut Problems,
@@ -30,6 +30,19 @@ impl<'a, 'p> Context<'a, 'p> {
         problems: &'p mut Problems,
     ) -> Self {
         Self { checks, sets, used: BTreeMap::new(), places: Places::default(), problems }
+    }
+
+    /// Takes a check into the policy, since something uses it; its name.
+    pub(super) fn take(&mut self, built: checks::Built) -> CheckName {
+        let name = built.check.name.clone();
+        if let Some((path, span)) = built.authority {
+            self.places.authorities.entry(path).or_insert(span);
+        }
+        if let Some((path, span)) = built.program {
+            self.places.programs.entry(path).or_insert(span);
+        }
+        self.used.insert(name.clone(), built.check);
+        name
     }
 }
 

@@ -210,10 +210,5 @@ fn check_of(
     if built.check.address.is_none() {
         check_target::source_fits(&built.check, address, span, context.problems);
     }
-    let check = built.check.name.clone();
-    if let Some((path, span)) = built.authority {
-        context.places.authorities.entry(path).or_insert(span);
-    }
-    context.used.insert(check.clone(), built.check);
-    Some(TargetKey { check, address: SocketAddr::new(address, port) })
+    Some(TargetKey { check: context.take(*built), address: SocketAddr::new(address, port) })
 }
