@@ -71,6 +71,8 @@ fn ask_host(loaded: &mut Loaded, host: AskHost<'_>, err: &mut dyn Write) -> anyh
     }
     let unreadable = policy::unreadable_authorities(&loaded.places, &Disk);
     loaded.add(unreadable);
+    let unreadable = policy::unreadable_programs(&loaded.places, &Disk);
+    loaded.add(unreadable);
     Ok(())
 }
 

@@ -92,6 +92,19 @@ pub fn unreadable_authorities(places: &Places, files: &dyn Files) -> Vec<Diagnos
     places.authorities.iter().filter_map(warn).collect()
 }
 
+/// Warnings of programs that are not on this host, or that cannot be read on it.
+#[must_use]
+pub fn unreadable_programs(places: &Places, files: &dyn Files) -> Vec<Diagnostic> {
+    let warn = |(path, span): (&std::path::PathBuf, &super::source::Span)| {
+        let message =
+            format!("{} cannot be run on this host: {}", path.display(), files.read(path, 1).err()?);
+        let help =
+            "until it is there, what the check decides stays as it is: servers that were never up stay out";
+        Some(Diagnostic::new(Code::ProgramUnreadable, *span, message).help(help))
+    };
+    places.programs.iter().filter_map(warn).collect()
+}
+
 impl Loaded {
     /// Whether the director would start with this policy; with `strict`, warnings count.
     #[must_use]

@@ -33,7 +33,7 @@ mod yaml;
 mod yaml_error;
 mod yaml_text;
 
-pub use advise::{addresses_of_interest, advise, unreadable_authorities};
+pub use advise::{addresses_of_interest, advise, unreadable_authorities, unreadable_programs};
 pub use codes::{Code, Severity};
 pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS};
 pub use load::{Loaded, MAX_FILE_BYTES, MAX_FILES, MAX_INCLUDE_DEPTH, load, load_for_all};

@@ -219,7 +219,8 @@ impl Tail {
     fn push_rest(&mut self, output: &Receiver) {
         let mut buffer = [0; KEPT_BYTES];
         for _ in 0..LAST_READS {
-            match output.try_read(&mut buffer) {
+            // Past the runtime, which would not try before it has heard of the output.
+            match nix::unistd::read(output, &mut buffer) {
                 Ok(length @ 1..) => self.push(&buffer[..length]),
                 Ok(0) | Err(_) => return,
             }

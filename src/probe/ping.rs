@@ -95,7 +95,7 @@ const fn low_16(number: u64) -> u16 {
 }
 
 /// A socket that can ping, and whether it is a raw one.
-fn socket(target: SocketAddr) -> Result<(Socket, bool), Failure> {
+pub(super) fn socket(target: SocketAddr) -> Result<(Socket, bool), Failure> {
     let domain = Domain::for_address(target);
     let protocol = if target.is_ipv4() { Protocol::ICMPV4 } else { Protocol::ICMPV6 };
     let open = |kind: Type| Socket::new(domain, kind.nonblocking().cloexec(), Some(protocol));
@@ -144,10 +144,14 @@ impl Exchange {
             consume_budget().await;
             let interest = Interest::READABLE | Interest::ERROR;
             self.socket.ready(interest).await.map_err(|error| local("cannot wait for a socket", &error))?;
-            let found = self.socket.try_io(interest, || match self.look(&mut buffer) {
-                Found::Nothing => Err(ErrorKind::WouldBlock.into()),
-                found => Ok(found),
-            });
+            let mut look = |interest| {
+                self.socket.try_io(interest, || match self.look(&mut buffer) {
+                    Found::Nothing => Err(ErrorKind::WouldBlock.into()),
+                    found => Ok(found),
+                })
+            };
+            // One after the other: the runtime tries nothing for two interests at once.
+            let found = look(Interest::READABLE).or_else(|_| look(Interest::ERROR));
             if let Ok(Found::Ended(result)) = found {
                 return result;
             }

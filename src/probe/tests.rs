@@ -1,7 +1,9 @@
 //! Probes against real sockets on the loopback: good servers, dead ones, hostile ones.
 
+mod exec;
 mod fixture;
 mod http;
+mod ping;
 mod pool;
 mod tcp;
 mod tls;

@@ -82,6 +82,8 @@ fn advised(file: &Path) -> Loaded {
     loaded.add_advice(&facts);
     let unreadable = policy::unreadable_authorities(&loaded.places, &Disk);
     loaded.add(unreadable);
+    let unreadable = policy::unreadable_programs(&loaded.places, &Disk);
+    loaded.add(unreadable);
     loaded
 }
 

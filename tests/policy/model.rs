@@ -4,7 +4,8 @@ use crate::Memory;
 use std::path::Path;
 use std::time::Duration;
 use tandem::model::{
-    Family, Forwarding, Initial, OnFailure, OnStop, Persistence, Policy, Pool, ProbeSpec, ServiceKey, Verify,
+    Family, Forwarding, Initial, OnFailure, OnStop, Persistence, PingSpec, Policy, Pool, ProbeSpec,
+    ServiceKey, Verify,
 };
 use tandem::policy::{self, Colour, View};
 
@@ -168,4 +169,30 @@ fn services_are_sorted_and_ranges_expanded() {
     let v6: Vec<&ServiceKey> =
         pool.services.iter().map(|service| &service.key).filter(|key| key.family() == Family::Ipv6).collect();
     assert_eq!(v6.len(), 1);
+}
+
+#[test]
+fn pings_and_programs_need_no_port_and_take_the_real_servers_address() {
+    let policy = policy(
+        "checks:\n  reach: {ping: }\n  look: {exec: {command: [/bin/true, \"a b\"]}}\n  gateway: {ping: {address: 192.0.2.254}}\n\
+         pools:\n  marks: {virtual_services: [fwmark://7], forwarding: dr, check: reach, real_servers: [192.0.2.11, \
+         {address: 192.0.2.12, check: look}, {address: 192.0.2.13, check: gateway}]}\n  ports: {virtual_services: \
+         [tcp://192.0.2.1:80], forwarding: nat, check: look, real_servers: [192.0.2.11:8080]}\n",
+    );
+    let targets = |pool: &str| -> Vec<String> {
+        let servers = policy.pools[pool].servers.iter();
+        servers.filter_map(|server| server.check.as_ref()).map(|target| target.address.to_string()).collect()
+    };
+    assert_eq!(targets("marks"), ["192.0.2.11:0", "192.0.2.12:0", "192.0.2.254:0"]);
+    assert_eq!(targets("ports"), ["192.0.2.11:8080"], "a program is told the port where there is one");
+    assert_eq!(policy.checks["reach"].probe, ProbeSpec::Ping(PingSpec { size: 56 }));
+    let ProbeSpec::Exec(spec) = &policy.checks["look"].probe else { panic!("not exec") };
+    assert_eq!(
+        (spec.command.as_slice(), &spec.user),
+        (&["/bin/true".to_owned(), "a b".to_owned()][..], &None)
+    );
+    let own = |check: &str| policy.own_target(&check.into()).map(|target| target.address.to_string());
+    assert_eq!(own("reach"), None);
+    assert_eq!(own("gateway").as_deref(), Some("192.0.2.254:0"));
+    assert_eq!(own("look").as_deref(), Some("0.0.0.0:0"));
 }

@@ -1,5 +1,6 @@
 //! What a director does, told by a small [`world`].
 
+mod tracked;
 mod world;
 
 use super::core::Input;

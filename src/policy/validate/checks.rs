@@ -22,6 +22,8 @@ pub(super) struct Built {
     pub(super) bad_target: bool,
     /// The file of certificate authorities, and where it was said.
     pub(super) authority: Option<(PathBuf, Span)>,
+    /// The program, and where it was said.
+    pub(super) program: Option<(PathBuf, Span)>,
 }
 
 /// What a pool or server says about checking.
@@ -146,12 +148,21 @@ impl<'a> Named<'a> {
     }
 }
 
-/// Keeps a check that something uses, and where its authorities are.
-pub(super) fn remember(built: Built, used: &mut BTreeMap<CheckName, Check>, places: &mut super::Places) {
+/// Keeps a check that something uses, and where its authorities and its program are; its name.
+pub(super) fn remember(
+    built: Built,
+    used: &mut BTreeMap<CheckName, Check>,
+    places: &mut super::Places,
+) -> CheckName {
+    let name = built.check.name.clone();
     if let Some((path, span)) = built.authority {
         places.authorities.entry(path).or_insert(span);
     }
-    used.insert(built.check.name.clone(), built.check);
+    if let Some((path, span)) = built.program {
+        places.programs.entry(path).or_insert(span);
+    }
+    used.insert(name.clone(), built.check);
+    name
 }
 
 /// Where a check is said.
@@ -184,7 +195,8 @@ fn build(name: CheckName, text: &CheckUseText, place: Place<'_>, problems: &mut 
         check_target::source_fits(&check, address, place.span, problems);
     }
     let bad_target = matches!(text.port, Field::Bad) || matches!(text.address, Field::Bad);
-    Some(Built { check, bad_target, authority })
+    let program = text.exec.value().and_then(programs::place);
+    Some(Built { check, bad_target, authority, program })
 }
 
 type Probe = (ProbeSpec, Option<(PathBuf, Span)>);

@@ -68,6 +68,8 @@ pub struct Places {
     pub local_addresses: BTreeMap<IpAddr, Span>,
     /// Files of certificate authorities.
     pub authorities: BTreeMap<PathBuf, Span>,
+    /// Programs of exec checks.
+    pub programs: BTreeMap<PathBuf, Span>,
 }
 
 /// Checks the version of the format that a file says.

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Context<'a, 'p> {
     pub(super) checks: checks::Named<'a>,
     pub(super) sets: Option<&'a Named<List<ServerText>>>,
-    /// Checks that a real server uses.
+    /// Checks that something uses.
     pub(super) used: BTreeMap<CheckName, Check>,
     pub(super) places: Places,
     pub(super) pairing: &'a Pairing,
@@ -37,6 +37,11 @@ impl<'a, 'p> Context<'a, 'p> {
     ) -> Self {
         let (used, places, local) = (BTreeMap::new(), Places::default(), Floating::default());
         Self { checks, sets, used, places, pairing, local, problems }
+    }
+
+    /// Takes a check into the policy, since something uses it; its name.
+    pub(super) fn take(&mut self, built: checks::Built) -> CheckName {
+        checks::remember(built, &mut self.used, &mut self.places)
     }
 }
 

@@ -4,7 +4,14 @@ use crate::model::ExecSpec;
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::schema::ExecText;
-use std::path::Path;
+use crate::policy::source::Span;
+use std::path::{Path, PathBuf};
+
+/// The program, and where it is said.
+pub(super) fn place(text: &ExecText) -> Option<(PathBuf, Span)> {
+    let program = text.command.value()?.0.first()?;
+    Some((PathBuf::from(&program.value.0), program.span))
+}
 
 /// A program to be run; `None` after a problem.
 pub(super) fn exec(text: &ExecText, problems: &mut Problems) -> Option<ExecSpec> {

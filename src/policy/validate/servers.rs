@@ -209,7 +209,5 @@ fn check_of(
     if built.check.address.is_none() {
         check_target::source_fits(&built.check, address, span, context.problems);
     }
-    let check = built.check.name.clone();
-    checks::remember(*built, &mut context.used, &mut context.places);
-    Some(TargetKey { check, address: SocketAddr::new(address, port) })
+    Some(TargetKey { check: context.take(*built), address: SocketAddr::new(address, port) })
 }
