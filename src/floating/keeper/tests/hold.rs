@@ -76,7 +76,7 @@ fn a_silent_advert_thread_stops_renewals_and_announcements_and_its_return_adds_a
             (2_000, "renew 192.0.2.1 3s"),
             (3_000, "renew 192.0.2.1 3s"),
             (
-                3_550,
+                4_000,
                 "the advert thread gave no sign of life for a second: the floating addresses are not renewed"
             ),
         ])
