@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::core::Core;
 use super::snapshot::Snapshot;
+use crate::advert::thread::Published;
 use crate::observe::{ListenError, Listener, View};
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
@@ -27,7 +28,9 @@ impl Publisher {
         Ok(Self { snapshot })
     }
 
-    pub(super) fn publish(&self, core: &Core, clock: Clock) {
-        self.snapshot.store(Arc::new(core.snapshot(clock.now(), clock.epoch())));
+    pub(super) fn publish(&self, core: &Core, pair: Option<Arc<Published>>, clock: Clock) {
+        let mut snapshot = core.snapshot(clock.now(), clock.epoch());
+        snapshot.pair = pair;
+        self.snapshot.store(Arc::new(snapshot));
     }
 }

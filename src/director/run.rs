@@ -9,6 +9,7 @@ use super::error::RunError;
 use super::host_look::{AskHost, HostLook};
 use super::kernel_thread::{Answer, Job, KernelThread};
 use super::log;
+use super::pair::{Duty, News, PairThreads};
 use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::state_directory::StateDirectory;
 use super::targets::TargetId;
@@ -57,9 +58,12 @@ struct Loop {
     reports: mpsc::Receiver<Report<ProbeKey>>,
     probers: BTreeMap<CheckName, Arc<Prober>>,
     host: HostLook,
+    pair: Option<PairThreads>,
     published: Publisher,
     stop_by: Option<tokio::time::Instant>,
     ready_told: bool,
+    /// The pair after it has handed over: its address thread has still work to do.
+    stopped_pair: Option<PairThreads>,
 }
 
 /// Runs a director until `stop` resolves.
@@ -83,12 +87,16 @@ pub async fn run<K: Kernel + 'static>(
             Some(report) = running.reports.recv() => running.reported(report),
             () = sleep_until(running.host.due) => running.host.begin(),
             Some(facts) = running.host.results.recv() => running.looked(facts),
-            _ = publish.tick() => running.published.publish(&running.core, running.clock),
+            news = pair_news(&mut running.pair) => running.pair_news(news)?,
+            _ = publish.tick() => running.publish(),
             () = sleep_until(deadline) => {
                 let at = running.clock.now();
                 running.core.handle(Input::Timeout { at });
             }
         }
+    }
+    if let Some(pair) = running.pair.as_ref().or(running.stopped_pair.as_ref()) {
+        pair.finish().await;
     }
     running.kernel.finish(LONGEST_FINISH).await;
     Ok(())
@@ -106,11 +114,13 @@ impl Loop {
         let facts = host.results.recv().await.ok_or(RunError::KernelThreadEnded)??;
         host.looked(false);
         let owned = state.load(&epoch, &mut |warning| tracing::warn!("{warning}"));
+        let pair_state = state.path().to_owned();
         let mut kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
         let observed = complete(kernel.observe(Core::first_scope(&policy, &facts, &owned)).await?)?;
         let roles = Roles::default();
         let core =
             Core::new(Beginning { policy, host: facts, roles, observed, owned, seed, now: clock.now() });
+        let pair = PairThreads::start(&core.policy, clock, &pair_state)?;
         let (probes, reports) = Pool::new(MOST_IN_FLIGHT);
         Ok(Self {
             core,
@@ -120,9 +130,11 @@ impl Loop {
             reports,
             probers,
             host,
+            pair,
             published,
             stop_by: None,
             ready_told: false,
+            stopped_pair: None,
         })
     }
 
@@ -137,6 +149,7 @@ impl Loop {
                 Output::Stopped => return Ok(None),
                 Output::Wait { deadline } => {
                     self.tell_ready();
+                    self.tell_pair();
                     return Ok(self.until(deadline));
                 }
             }
@@ -204,8 +217,47 @@ impl Loop {
         tracing::info!("stopping");
         sd_notify::notify(&[sd_notify::NotifyState::Stopping]).ok();
         self.stop_by = Some(tokio::time::Instant::now() + LONGEST_STOP);
+        match &self.pair {
+            // The table is what the addresses lead to: it goes after they have been handed over.
+            Some(pair) => pair.begin_stop(),
+            None => self.stop_pools(),
+        }
+    }
+
+    fn stop_pools(&mut self) {
         let at = self.clock.now();
         self.core.handle(Input::Stop { at });
+    }
+
+    /// Something came of the pair.
+    fn pair_news(&mut self, news: News) -> Result<(), RunError> {
+        let Some(pair) = &mut self.pair else { return Ok(()) };
+        if matches!(news, News::Ended) && self.stop_by.is_none() {
+            return Err(RunError::AdvertThreadEnded);
+        }
+        match pair.take(news, || self.core.tables()) {
+            Duty::None => {}
+            Duty::Roles(roles) => {
+                let at = self.clock.now();
+                self.core.handle(Input::Roles { at, roles });
+            }
+            Duty::Stopped => {
+                self.stopped_pair = self.pair.take();
+                self.stop_pools();
+            }
+        }
+        Ok(())
+    }
+
+    /// What the pools have become is what the election's fitness follows.
+    fn tell_pair(&mut self) {
+        let now = self.clock.now();
+        self.pair.iter_mut().for_each(|pair| pair.look_at_pools(&self.core, now));
+    }
+
+    fn publish(&self) {
+        let pair = self.pair.as_ref().map(PairThreads::published);
+        self.published.publish(&self.core, pair, self.clock);
     }
 
     /// systemd is told once the first pass is through. It does not wait for verdicts: a pool that is down at boot must not
@@ -216,6 +268,14 @@ impl Loop {
             tracing::info!("running: the tables are applied");
             sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
         }
+    }
+}
+
+/// The next news of the pair; never without one.
+async fn pair_news(pair: &mut Option<PairThreads>) -> News {
+    match pair {
+        Some(pair) => pair.next().await,
+        None => std::future::pending().await,
     }
 }
 

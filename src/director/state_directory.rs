@@ -64,6 +64,12 @@ impl StateDirectory {
         }
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// For reading only: `plan` looks at the record of a director that may be running.
     #[must_use]
     pub fn peek(path: &Path) -> Self {

@@ -13,9 +13,9 @@
 
 pub mod event;
 pub mod keeper;
-//pub mod orders;
+
 pub mod plan;
-//pub mod thread;
+pub mod thread;
 
 pub use event::Event;
 pub use plan::Plan;

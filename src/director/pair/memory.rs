@@ -4,7 +4,7 @@
 //! replayed to a director that has just started, until its sender is heard; and a run without a higher number would not be
 //! believed by the others.
 
-use crate::model::{Family, RouterName};
+use crate::model::Family;
 use crate::vrrp::authentication::{Mark, Sender, Session};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ struct Record {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct SenderRecord {
-    router: RouterName,
+    router: String,
     family: Family,
     source: IpAddr,
     epoch: u64,
@@ -70,7 +70,7 @@ impl Memory {
 
     fn write(&self, marks: &BTreeMap<Sender, Mark>) -> io::Result<()> {
         let senders = marks.iter().map(|(sender, mark)| SenderRecord {
-            router: sender.session.router.clone(),
+            router: sender.session.router.to_string(),
             family: sender.session.family,
             source: sender.source,
             epoch: mark.epoch,
@@ -85,7 +85,7 @@ impl Memory {
 
 impl SenderRecord {
     fn mark(self) -> (Sender, Mark) {
-        let session = Session { router: self.router, family: self.family };
+        let session = Session { router: self.router.as_str().into(), family: self.family };
         (Sender { session, source: self.source }, Mark { epoch: self.epoch, counter: self.counter })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::addresses::{Role, usable};
 use super::check_target;
-use super::checks::{self, Choice};
+use super::checks::Choice;
 use super::endpoints::endpoints;
 use super::forwarding;
 use super::names::automatic_name;
