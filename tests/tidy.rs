@@ -6,7 +6,12 @@ use std::path::{Path, PathBuf};
 /// Modules that decide: no IO, no clock, no runtime, no environment, ordered maps only.
 const PURE: [&str; 8] = ["hash.rs", "model", "policy", "health", "desired", "reconcile", "time.rs", "vrrp"];
 /// The pure files of modules that also have shells.
-const PURE_FILES: [&str; 14] = [
+const PURE_FILES: [&str; 19] = [
+    "advert/control.rs",
+    "advert/datagram.rs",
+    "advert/lateness.rs",
+    "advert/path.rs",
+    "advert/source.rs",
     "director/adoption.rs",
     "director/core.rs",
     "director/event.rs",

@@ -61,10 +61,16 @@ mod tests {
     #[cfg(target_pointer_width = "64")]
     fn the_message_is_as_long_as_it_says_and_holds_the_source() {
         let ipv4 = PinnedSource::new(IpAddr::from([192, 0, 2, 1]));
-        assert_eq!((ipv4.bytes().len(), usize::from_ne_bytes(ipv4.bytes()[..8].try_into().expect("8"))), (32, 28));
+        assert_eq!(
+            (ipv4.bytes().len(), usize::from_ne_bytes(ipv4.bytes()[..8].try_into().expect("8"))),
+            (32, 28)
+        );
         assert_eq!(ipv4.bytes()[20..24], [192, 0, 2, 1]);
         let ipv6 = PinnedSource::new("fe80::7".parse().expect("an address"));
-        assert_eq!((ipv6.bytes().len(), usize::from_ne_bytes(ipv6.bytes()[..8].try_into().expect("8"))), (40, 36));
+        assert_eq!(
+            (ipv6.bytes().len(), usize::from_ne_bytes(ipv6.bytes()[..8].try_into().expect("8"))),
+            (40, 36)
+        );
         assert_eq!((ipv6.bytes()[16], ipv6.bytes()[31], ipv6.bytes()[32]), (0xfe, 7, 0));
     }
 }

@@ -83,7 +83,8 @@ impl Errands {
     /// The errand that was refused.
     pub fn order(&self, errand: Errand) -> Result<(), Errand> {
         self.orders.try_send(errand).map_err(|error| match error {
-            std::sync::mpsc::TrySendError::Full(errand) | std::sync::mpsc::TrySendError::Disconnected(errand) => errand,
+            std::sync::mpsc::TrySendError::Full(errand)
+            | std::sync::mpsc::TrySendError::Disconnected(errand) => errand,
         })
     }
 

@@ -82,7 +82,8 @@ impl LinkListener {
             socket.bind(&SocketAddr::new(0, LINK_GROUP))?;
             Ok(socket)
         };
-        let socket = open().map_err(|error| KernelError::from_io("cannot listen for changes of links", &error))?;
+        let socket =
+            open().map_err(|error| KernelError::from_io("cannot listen for changes of links", &error))?;
         let buffer = Vec::with_capacity(DATAGRAM_BYTES_MAX);
         Ok(Self { socket, buffer, pending: VecDeque::new() })
     }
@@ -95,9 +96,9 @@ impl LinkListener {
                 // Nobody but the kernel has port 0; another process may send here, and is not believed.
                 Ok((_, sender)) if sender.port_number() != 0 => {}
                 Ok((length, _)) if length > self.buffer.len() => return Some(LinkEvent::Overrun),
-                Ok(_) => self.pending.extend(Datagram(&self.buffer).filter_map(|message| {
-                    event(message.message_type, message.payload)
-                })),
+                Ok(_) => self.pending.extend(
+                    Datagram(&self.buffer).filter_map(|message| event(message.message_type, message.payload)),
+                ),
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => return Some(LinkEvent::Overrun),
                 Err(_) => return None,
             }
@@ -112,7 +113,8 @@ impl LinkListener {
 /// When the kernel cannot be asked.
 pub fn list() -> Result<Vec<Link>, KernelError> {
     let question = Message::new(RTM_GETLINK, 0).header(&[0; HEADER_BYTES]);
-    let answer = Netlink::open(libc::NETLINK_ROUTE as isize).and_then(|mut netlink| netlink.dump(&question, link));
+    let answer =
+        Netlink::open(libc::NETLINK_ROUTE as isize).and_then(|mut netlink| netlink.dump(&question, link));
     answer.map_err(|error| KernelError {
         errno: Some(error.errno),
         message: format!("cannot list the links: {error}"),

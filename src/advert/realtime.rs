@@ -86,9 +86,8 @@ pub fn wait(clock: Clock, descriptors: &[BorrowedFd<'_>], deadline: Option<Insta
     let Some(any) = descriptors.first() else {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     };
-    let mut polled: [PollFd<'_>; DESCRIPTORS_MAX] = std::array::from_fn(|place| {
-        PollFd::new(*descriptors.get(place).unwrap_or(any), PollFlags::POLLIN)
-    });
+    let mut polled: [PollFd<'_>; DESCRIPTORS_MAX] =
+        std::array::from_fn(|place| PollFd::new(*descriptors.get(place).unwrap_or(any), PollFlags::POLLIN));
     let count = descriptors.len().min(DESCRIPTORS_MAX);
     let timeout = deadline.map(|deadline| TimeSpec::from(deadline.saturating_since(clock.now())));
     match ppoll(&mut polled[..count], timeout, None) {

@@ -113,8 +113,7 @@ pub fn look_up_source(paths: &Paths, id: PathId) -> Option<IpAddr> {
         Kind::Unicast { own, .. } => Some(*own),
         Kind::Multicast { interface } => {
             let index = nix::net::if_::if_nametoindex(interface.as_str()).ok()?;
-            let wanted =
-                Wanted { index, family: path.family, floating: &paths.floating, own: &paths.own };
+            let wanted = Wanted { index, family: path.family, floating: &paths.floating, own: &paths.own };
             source::choose(&list_addresses(path.family), wanted)
         }
     }
@@ -128,7 +127,8 @@ fn list_addresses(family: Family) -> Vec<Listed> {
         Family::Ipv6 => 10,
     };
     let question = Message::new(RTM_GETADDR, 0).header(&header);
-    let answer = Netlink::open(libc::NETLINK_ROUTE as isize).and_then(|mut netlink| netlink.dump(&question, Listed::read));
+    let answer = Netlink::open(libc::NETLINK_ROUTE as isize)
+        .and_then(|mut netlink| netlink.dump(&question, Listed::read));
     answer.unwrap_or_default()
 }
 
@@ -169,7 +169,6 @@ fn set_ipv4_options(socket: &Socket) -> io::Result<()> {
 }
 
 fn set_ipv6_options(socket: &Socket) -> io::Result<()> {
-    socket.set_only_v6(true)?;
     socket.set_tclass_v6(TRAFFIC_CLASS)?;
     socket.set_unicast_hops_v6(TTL.into())?;
     socket.set_multicast_hops_v6(TTL.into())?;

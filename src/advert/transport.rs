@@ -121,6 +121,23 @@ impl Transport {
         Some(socket)
     }
 
+    /// Goes over to the paths of another policy. Sockets that serve there too are kept, so nothing is lost and no port is
+    /// taken twice. Returns the paths that are still to be opened, and the sockets that another thread must drop first.
+    pub fn follow(&mut self, paths: &Arc<Paths>) -> (Vec<PathId>, Vec<PathSocket>) {
+        let mut old: Vec<Option<PathSocket>> = std::mem::take(&mut self.sockets);
+        let mut keep = |path: &Path| {
+            let place = self.paths.paths.iter().position(|known| known.has_the_socket_of(path))?;
+            old.get_mut(place)?.take()
+        };
+        self.sockets = paths.paths.iter().map(&mut keep).collect();
+        self.paths = Arc::clone(paths);
+        let retired: Vec<PathSocket> = old.into_iter().flatten().collect();
+        for socket in &retired {
+            let _ = self.epoll.delete(socket);
+        }
+        (paths.ids().filter(|id| !self.is_open(*id)).collect(), retired)
+    }
+
     /// Whether the path has a socket.
     #[must_use]
     pub fn is_open(&self, path: PathId) -> bool {
@@ -171,8 +188,9 @@ impl Transport {
     /// Sends one message. To several peers: to each, whatever becomes of the others.
     ///
     /// # Errors
-    /// `ENODEV`: the path is not open. `EADDRNOTAVAIL`: it has no source. `EINVAL` mostly: the source is gone from the
-    /// interface. Else what the kernel says (`ENETDOWN`, `ENOBUFS`, `ENETUNREACH`, `EPERM` of a firewall); the first of several.
+    /// `ENODEV`: the path is not open. `EADDRNOTAVAIL`: it has no source. `EINVAL` or `ENETUNREACH`, by the kernel's
+    /// version: the source is gone from the interface. Else what the kernel says (`ENETDOWN`, `ENOBUFS`, `EPERM` of a
+    /// firewall); the first of several.
     pub fn send(&self, path: PathId, destination: Destination, message: &[u8]) -> io::Result<()> {
         let errno = io::Error::from_raw_os_error;
         let (Some(Some(socket)), Some(path)) = (self.sockets.get(path.0), self.paths.get(path)) else {
@@ -188,8 +206,11 @@ impl Transport {
             (Destination::One(address), _) => send(SocketAddr::new(address, port)),
             (Destination::All, Kind::Multicast { .. }) => send(group(path.family, port, 0)),
             (Destination::All, Kind::Unicast { peers, .. }) => {
-                let sent = peers.iter().map(|peer| send(SocketAddr::new(*peer, port)));
-                sent.fold(Ok(()), |first, next| first.and(next))
+                let mut outcome = Ok(());
+                for peer in peers {
+                    outcome = outcome.and(send(SocketAddr::new(*peer, port)));
+                }
+                outcome
             }
         }
     }

@@ -98,7 +98,9 @@ async fn watch_file(path: std::path::PathBuf, mut teller: Teller) {
 async fn watch_process(name: String, mut teller: Teller) {
     loop {
         let wanted = name.clone();
-        let found = teller.patiently(async { Some(off_thread(move || process::find(&wanted)).await.flatten()) }).await;
+        let found = teller
+            .patiently(async { Some(off_thread(move || process::find(&wanted)).await.flatten()) })
+            .await;
         teller.tell(found.is_some()).await;
         match found {
             Some(running) => until_gone(running, &name).await,

@@ -32,7 +32,11 @@ async fn a_process_is_reported_when_it_starts_and_at_once_when_it_ends() {
     child.kill().expect("killed");
     let killed = tokio::time::Instant::now();
     assert!(!next(&mut reports).await, "it has ended");
-    assert!(killed.elapsed() < LOOK_INTERVAL / 2, "by the kernel's word, not by the next look: {:?}", killed.elapsed());
+    assert!(
+        killed.elapsed() < LOOK_INTERVAL / 2,
+        "by the kernel's word, not by the next look: {:?}",
+        killed.elapsed()
+    );
     child.wait().expect("reaped");
 }
 

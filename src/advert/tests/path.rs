@@ -1,7 +1,5 @@
 use super::*;
-use crate::model::{
-    AnnouncementPolicy, ChecksumReading, DirectorName, PeerSettings, Preempt, VrrpVersion,
-};
+use crate::model::{AnnouncementPolicy, ChecksumReading, DirectorName, PeerSettings, Preempt, VrrpVersion};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
