@@ -13,6 +13,7 @@ pub mod socket;
 pub mod transport;
 
 mod control;
+mod receive;
 mod source;
 
 pub use datagram::{DATAGRAM_BYTES_MAX, Datagram};
