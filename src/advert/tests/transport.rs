@@ -114,6 +114,24 @@ fn multicast_crosses_the_cable_and_never_comes_back() {
 }
 
 #[test]
+fn every_socket_sends_as_network_control() {
+    World::run(|world| {
+        world.with(&["192.0.2.1/24"], &[]);
+        let list = [multicast(ADVERT, Family::Ipv4), unicast(BEAT, "192.0.2.1", "192.0.2.2")];
+        let near = open(&world.near, &paths([&list[..], &[multicast(ADVERT, Family::Ipv6)]].concat(), &[]));
+        for (socket, path) in near.sockets.iter().flatten().zip(&near.paths.paths) {
+            let class = match path.family {
+                Family::Ipv4 => socket.socket.tos_v4(),
+                Family::Ipv6 => socket.socket.tclass_v6(),
+            };
+            assert_eq!(class.expect("a class"), 0xc0);
+            let priority = nix::sys::socket::getsockopt(&socket.socket, nix::sys::socket::sockopt::Priority);
+            assert_eq!(priority, Ok(6));
+        }
+    });
+}
+
+#[test]
 fn unicast_crosses_the_cable_in_both_families() {
     World::run(|world| {
         world.with(&["192.0.2.1/24", "2001:db8::1/64"], &["192.0.2.2/24", "2001:db8::2/64"]);
