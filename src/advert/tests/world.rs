@@ -64,3 +64,27 @@ pub(super) fn ip(arguments: &str) {
     let status = Command::new("ip").args(arguments.split(' ')).status().expect("ip runs");
     assert!(status.success(), "ip {arguments}");
 }
+
+/// A master of both families, version 3, ten advertisements a second.
+pub(super) fn keepalived(folder: &std::path::Path) -> std::process::Child {
+    let instance = |name: &str, vrid: u8, virtual_address: &str| {
+        format!(
+            "vrrp_instance {name} {{\n state MASTER\n interface eth0\n virtual_router_id {vrid}\n priority 100\n advert_int 0.1\n \
+             virtual_ipaddress {{\n {virtual_address}\n }}\n}}\n"
+        )
+    };
+    let text = format!(
+        "global_defs {{\n vrrp_version 3\n}}\n{}{}",
+        instance("four", 51, "192.0.2.100/32"),
+        instance("six", 52, "fe80::100/64")
+    );
+    let file = |name: &str| folder.join(name).display().to_string();
+    std::fs::write(file("conf"), text).expect("written");
+    let arguments =
+        ["-n", "-P", "-f", &file("conf"), "-p", &file("pid"), "-r", &file("vrrp"), "-i", "tandem-test"];
+    Command::new("keepalived")
+        .args(arguments)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("keepalived")
+}
