@@ -6,7 +6,12 @@ use std::path::{Path, PathBuf};
 /// Modules that decide: no IO, no clock, no runtime, no environment, ordered maps only.
 const PURE: [&str; 8] = ["hash.rs", "model", "policy", "health", "desired", "reconcile", "time.rs", "vrrp"];
 /// The pure files of modules that also have shells.
-const PURE_FILES: [&str; 17] = [
+const PURE_FILES: [&str; 26] = [
+    "advert/control.rs",
+    "advert/datagram.rs",
+    "advert/lateness.rs",
+    "advert/path.rs",
+    "advert/source.rs",
     "connections/entry.rs",
     "connections/message.rs",
     "connections/services.rs",
@@ -21,9 +26,13 @@ const PURE_FILES: [&str; 17] = [
     "director/snapshot.rs",
     "director/statistics.rs",
     "director/targets.rs",
+    "floating/event.rs",
+    "floating/keeper",
+    "floating/plan.rs",
     "observe/exposition.rs",
     "observe/families.rs",
     "observe/metrics.rs",
+    "observe/pair_families.rs",
 ];
 /// What a pure file must not name.
 const FORBIDDEN: [&str; 12] = [

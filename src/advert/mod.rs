@@ -15,6 +15,7 @@ pub mod thread;
 pub mod transport;
 
 mod control;
+mod receive;
 mod source;
 
 pub use datagram::{DATAGRAM_BYTES_MAX, Datagram};

@@ -52,6 +52,19 @@ impl Path {
     }
 }
 
+impl Path {
+    /// Whether one socket serves both: all is equal but the peers, whom a packet names.
+    #[must_use]
+    pub fn has_the_socket_of(&self, other: &Self) -> bool {
+        let own = |path: &Self| match path.kind {
+            Kind::Multicast { .. } => None,
+            Kind::Unicast { own, .. } => Some(own),
+        };
+        (self.protocol, self.family, self.interface(), own(self))
+            == (other.protocol, other.family, other.interface(), own(other))
+    }
+}
+
 impl fmt::Display for Path {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.protocol {

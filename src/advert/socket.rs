@@ -169,7 +169,6 @@ fn set_ipv4_options(socket: &Socket) -> io::Result<()> {
 }
 
 fn set_ipv6_options(socket: &Socket) -> io::Result<()> {
-    socket.set_only_v6(true)?;
     socket.set_tclass_v6(TRAFFIC_CLASS)?;
     socket.set_unicast_hops_v6(TTL.into())?;
     socket.set_multicast_hops_v6(TTL.into())?;

@@ -80,7 +80,7 @@ pub enum Notice {
 }
 
 /// What the thread publishes a few times a second.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Published {
     pub picture: Picture,
     pub lateness: Lateness,

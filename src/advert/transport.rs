@@ -6,23 +6,19 @@
 //! judged, nor its TTL: that is the election's affair.
 
 use super::control::PinnedSource;
-use super::datagram::{Datagram, ipv4_packet};
+use super::datagram::Datagram;
 use super::path::{Kind, Path, PathId, Paths, Protocol};
+use super::receive::{Packet, Why, receive_one};
 use super::socket::{OpenError, PathSocket, TTL, group};
-use crate::model::Family;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, RecvMsg, SockaddrStorage, recvmsg};
 use socket2::{MsgHdr, SockAddr};
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
-use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// Packets that one [`Transport::receive`] drops before it returns without one: a flood must not hold up the timers.
 const DROPPED_AT_ONCE_MAX: usize = 64;
-/// Room for the two control messages of a packet; they take 64 bytes at most.
-const CONTROL_BYTES: usize = 128;
 
 /// To whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,15 +40,6 @@ pub struct Dropped {
     pub own: u64,
     /// Multicast beats with a TTL below 255.
     pub routed: u64,
-}
-
-/// Why one packet was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
-    Malformed,
-    Stranger,
-    Own,
-    Routed,
 }
 
 /// All paths of a policy.
@@ -121,6 +108,23 @@ impl Transport {
         Some(socket)
     }
 
+    /// Goes over to the paths of another policy. Sockets that serve there too are kept, so nothing is lost and no port is
+    /// taken twice. Returns the paths that are still to be opened, and the sockets that another thread must drop first.
+    pub fn follow(&mut self, paths: &Arc<Paths>) -> (Vec<PathId>, Vec<PathSocket>) {
+        let mut old: Vec<Option<PathSocket>> = std::mem::take(&mut self.sockets);
+        let mut keep = |path: &Path| {
+            let place = self.paths.paths.iter().position(|known| known.has_the_socket_of(path))?;
+            old.get_mut(place)?.take()
+        };
+        self.sockets = paths.paths.iter().map(&mut keep).collect();
+        self.paths = Arc::clone(paths);
+        let retired: Vec<PathSocket> = old.into_iter().flatten().collect();
+        for socket in &retired {
+            let _ = self.epoll.delete(socket);
+        }
+        (paths.ids().filter(|id| !self.is_open(*id)).collect(), retired)
+    }
+
     /// Whether the path has a socket.
     #[must_use]
     pub fn is_open(&self, path: PathId) -> bool {
@@ -171,8 +175,9 @@ impl Transport {
     /// Sends one message. To several peers: to each, whatever becomes of the others.
     ///
     /// # Errors
-    /// `ENODEV`: the path is not open. `EADDRNOTAVAIL`: it has no source. `EINVAL` mostly: the source is gone from the
-    /// interface. Else what the kernel says (`ENETDOWN`, `ENOBUFS`, `ENETUNREACH`, `EPERM` of a firewall); the first of several.
+    /// `ENODEV`: the path is not open. `EADDRNOTAVAIL`: it has no source. `EINVAL` or `ENETUNREACH`, by the kernel's
+    /// version: the source is gone from the interface. Else what the kernel says (`ENETDOWN`, `ENOBUFS`, `EPERM` of a
+    /// firewall); the first of several.
     pub fn send(&self, path: PathId, destination: Destination, message: &[u8]) -> io::Result<()> {
         let errno = io::Error::from_raw_os_error;
         let (Some(Some(socket)), Some(path)) = (self.sockets.get(path.0), self.paths.get(path)) else {
@@ -188,8 +193,11 @@ impl Transport {
             (Destination::One(address), _) => send(SocketAddr::new(address, port)),
             (Destination::All, Kind::Multicast { .. }) => send(group(path.family, port, 0)),
             (Destination::All, Kind::Unicast { peers, .. }) => {
-                let sent = peers.iter().map(|peer| send(SocketAddr::new(*peer, port)));
-                sent.fold(Ok(()), |first, next| first.and(next))
+                let mut outcome = Ok(());
+                for peer in peers {
+                    outcome = outcome.and(send(SocketAddr::new(*peer, port)));
+                }
+                outcome
             }
         }
     }
@@ -222,96 +230,10 @@ impl Dropped {
     }
 }
 
-/// A packet as the kernel handed it over.
-#[derive(Clone, Debug)]
-struct Packet {
-    source: IpAddr,
-    destination: IpAddr,
-    ttl: u8,
-    message: Range<usize>,
-}
-
-impl Packet {
-    fn on(self, path: PathId) -> Datagram {
-        let Self { source, destination, ttl, message } = self;
-        Datagram { path, source, destination, ttl, message }
-    }
-}
-
 fn send_one(socket: &PathSocket, source: IpAddr, to: SocketAddr, message: &[u8]) -> io::Result<()> {
     let (to, source, buffers) = (SockAddr::from(to), PinnedSource::new(source), [IoSlice::new(message)]);
     let header = MsgHdr::new().with_addr(&to).with_buffers(&buffers).with_control(source.bytes());
     socket.socket.sendmsg(&header, libc::MSG_NOSIGNAL).map(|_| ())
-}
-
-/// One packet; the outer error is the socket's: nothing there, or a trouble that the next sending tells of.
-fn receive_one(socket: &PathSocket, path: &Path, buffer: &mut [u8]) -> nix::Result<Result<Packet, Why>> {
-    let mut control = AlignedControl([0; CONTROL_BYTES]);
-    let (length, told) = {
-        let mut parts = [IoSliceMut::new(buffer)];
-        let descriptor = socket.socket.as_raw_fd();
-        let received = recvmsg(descriptor, &mut parts, Some(&mut control.0), MsgFlags::MSG_DONTWAIT)?;
-        (received.bytes, Told::read(&received))
-    };
-    let Some(told) = told else { return Ok(Err(Why::Malformed)) };
-    Ok(match (path.protocol, path.family) {
-        (Protocol::Advertisement, Family::Ipv4) => {
-            let packet = ipv4_packet(buffer.get(..length).unwrap_or_default());
-            packet.map(|packet| Packet {
-                source: packet.source.into(),
-                destination: packet.destination.into(),
-                ttl: packet.ttl,
-                message: packet.message,
-            })
-        }
-        (Protocol::Advertisement, Family::Ipv6) | (Protocol::Beat { .. }, _) => told.packet(length),
-    }
-    .ok_or(Why::Malformed))
-}
-
-/// Control messages are read where they lie: as a machine word is aligned.
-#[repr(align(8))]
-struct AlignedControl([u8; CONTROL_BYTES]);
-
-/// What stands beside the bytes of a packet.
-#[derive(Debug)]
-struct Told {
-    source: IpAddr,
-    destination: Option<IpAddr>,
-    ttl: Option<u8>,
-}
-
-impl Told {
-    /// `None`: the packet or its control messages were cut, or it has no source.
-    fn read(received: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<Self> {
-        if received.flags.contains(MsgFlags::MSG_TRUNC) {
-            return None;
-        }
-        let address = received.address.as_ref()?;
-        let ipv4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
-        let source = ipv4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))?;
-        let mut told = Self { source, destination: None, ttl: None };
-        for message in received.cmsgs().ok()? {
-            match message {
-                ControlMessageOwned::Ipv4PacketInfo(info) => {
-                    told.destination = Some(IpAddr::from(info.ipi_addr.s_addr.to_ne_bytes()));
-                }
-                ControlMessageOwned::Ipv6PacketInfo(info) => {
-                    told.destination = Some(IpAddr::from(info.ipi6_addr.s6_addr));
-                }
-                ControlMessageOwned::Ipv4Ttl(ttl) | ControlMessageOwned::Ipv6HopLimit(ttl) => {
-                    told.ttl = u8::try_from(ttl).ok();
-                }
-                _ => {}
-            }
-        }
-        Some(told)
-    }
-
-    fn packet(&self, length: usize) -> Option<Packet> {
-        let (destination, ttl) = (self.destination?, self.ttl?);
-        Some(Packet { source: self.source, destination, ttl, message: 0..length })
-    }
 }
 
 /// Whether a packet can come from another director on this path.

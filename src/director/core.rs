@@ -16,8 +16,8 @@ use crate::desired::{self, Situation, Standing};
 use crate::health::{Input as HealthInput, ProbeId, Start};
 use crate::kernel::KernelError;
 use crate::model::{
-    CheckName, Failure, HostFacts, Observed, OnStop, Outcome, Policy, Pool, PoolName, RealServer, Roles, Scope, Tables,
-    TargetKey,
+    CheckName, Failure, HostFacts, Observed, OnStop, Outcome, Policy, Pool, PoolName, RealServer, Roles,
+    Scope, Tables, TargetKey,
 };
 use crate::reconcile::{self, Ownership};
 use crate::time::Instant;
@@ -273,7 +273,8 @@ impl Core {
     #[must_use]
     pub fn pool_verdict(&self, name: &PoolName) -> Option<bool> {
         let pool = self.policy.pools.get(name)?;
-        let settled = |server: &RealServer| self.target_of(server).is_none_or(|target| target.machine.is_settled());
+        let settled =
+            |server: &RealServer| self.target_of(server).is_none_or(|target| target.machine.is_settled());
         let serves = pool.servers.iter().any(|server| self.effective_weight(pool, server) > 0);
         (serves || pool.servers.iter().all(settled)).then_some(serves)
     }

@@ -23,7 +23,9 @@ pub enum RunError {
     Listener(#[from] ListenError),
     #[error(transparent)]
     Secret(#[from] SecretError),
-    #[error("cannot write vrrp.json into the state directory: {0}; without it this run has no number of its own")]
+    #[error(
+        "cannot write vrrp.json into the state directory: {0}; without it this run has no number of its own"
+    )]
     Memory(#[source] std::io::Error),
     #[error("the advert thread has ended, which it never does: a bug; please report it with the log")]
     AdvertThreadEnded,

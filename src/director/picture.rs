@@ -38,6 +38,7 @@ impl Core {
                 pending_changes: counts.pending,
             },
             drift: counts.drift.clone(),
+            pair: None,
         }
     }
 

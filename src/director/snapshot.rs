@@ -4,6 +4,7 @@
 //! Names are shared, not copied: a snapshot of ten thousand servers costs one pass over them. Nothing here decides.
 
 use super::histogram::{Histogram, LATENESS_BOUNDS, PASS_BOUNDS, PROBE_BOUNDS};
+use crate::advert::thread::Published;
 use crate::model::{CheckName, Counters, DestinationCounts, Failure, Outcome, PoolName};
 use crate::reconcile::Table;
 use crate::time::Instant;
@@ -31,6 +32,8 @@ pub struct Snapshot {
     pub reconcile: ReconcileSnapshot,
     /// Entries of ours that somebody else changed or removed, by table.
     pub drift: BTreeMap<Table, u64>,
+    /// The virtual routers and the other directors; `None` for a director that is alone.
+    pub pair: Option<Arc<Published>>,
 }
 
 impl Snapshot {
@@ -47,6 +50,7 @@ impl Snapshot {
             checks: Vec::new(),
             reconcile: ReconcileSnapshot::default(),
             drift: BTreeMap::new(),
+            pair: None,
         }
     }
 

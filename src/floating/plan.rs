@@ -133,6 +133,7 @@ mod tests {
             heartbeat: Vec::new(),
             checksum: ChecksumReading::Rfc9568,
             authentication: None,
+            before_master: None,
         };
         (name.into(), router)
     }

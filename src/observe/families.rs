@@ -2,6 +2,7 @@
 //! what an operator should know of the number.
 
 use super::metrics::Families;
+use super::pair_families;
 use crate::director::snapshot::{
     CheckSnapshot, DestinationSnapshot, Direction, PoolSnapshot, ServerSnapshot, ServiceSnapshot, Snapshot,
 };
@@ -22,7 +23,8 @@ pub(super) fn write(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Re
     if snapshot.per_server {
         destinations(families, snapshot)?;
     }
-    reconcile(families, snapshot)
+    reconcile(families, snapshot)?;
+    pair_families::write(families, snapshot)
 }
 
 fn director(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {

@@ -88,6 +88,7 @@ fn snapshot() -> Snapshot {
         checks: vec![CheckSnapshot { name: "alive".into(), statistics: alive }],
         reconcile,
         drift: BTreeMap::from([(Table::Destinations, 3)]),
+        pair: None,
         ..Snapshot::starting(Instant::from_millis(9_500), EPOCH)
     }
 }

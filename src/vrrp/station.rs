@@ -279,7 +279,8 @@ impl Station {
     #[must_use]
     pub fn hooks(&self, unit: usize) -> Vec<Hook> {
         let routers = self.election.routers_of_unit(unit);
-        let hooks = routers.into_iter().filter_map(|router| self.routers.get(router.0)?.before_master.clone());
+        let hooks =
+            routers.into_iter().filter_map(|router| self.routers.get(router.0)?.before_master.clone());
         hooks.collect()
     }
 

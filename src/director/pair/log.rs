@@ -11,7 +11,9 @@ pub(super) fn vrrp(event: &Event) {
         Event::Role { router, role: Role::Master, cause } => warn!(%router, "Master: {cause}"),
         Event::Role { router, role: Role::Backup, cause } => info!(%router, "Backup: {cause}"),
         Event::Role { router, role: Role::Fault, cause } => warn!(%router, "Fault: {cause}"),
-        Event::Role { router, role: Role::Initialize, cause } => info!(%router, "out of the election: {cause}"),
+        Event::Role { router, role: Role::Initialize, cause } => {
+            info!(%router, "out of the election: {cause}")
+        }
         Event::Contested { router, source, priority } => {
             warn!(%router, %source, priority, "another Master is heard, which has to give way; the addresses are announced anew");
         }

@@ -48,7 +48,10 @@ impl Memory {
     pub(super) fn open(state: &Path) -> io::Result<(Self, u64, BTreeMap<Sender, Mark>)> {
         let path = state.join(FILE);
         let record = read(&path).unwrap_or_default();
-        #[expect(clippy::disallowed_methods, reason = "a shell reads the clock, once: a floor for the number of this run")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a shell reads the clock, once: a floor for the number of this run"
+        )]
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let epoch = wall.max(record.epoch.saturating_add(1));
         let marks: BTreeMap<Sender, Mark> = record.senders.into_iter().map(SenderRecord::mark).collect();

@@ -22,7 +22,7 @@ use crate::track::{self, Watches};
 use crate::vrrp::station::{Beginning, Station};
 use crate::vrrp::transfer::RESIGN_BOUND;
 use memory::Memory;
-pub use secrets::SecretError;
+pub(super) use secrets::SecretError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -227,7 +227,9 @@ impl PairThreads {
                     "connections were passed to the other director in {:?}",
                     passed.took
                 ),
-                Err(error) => tracing::warn!("connections could not be passed to the other director: {error}"),
+                Err(error) => {
+                    tracing::warn!("connections could not be passed to the other director: {error}")
+                }
             }
             commander.give(Command::StatePassed);
         });
@@ -253,7 +255,9 @@ fn address_thread(
     events: mpsc::Sender<floating::Event>,
 ) -> Result<Arc<AddressThread>, RunError> {
     let to_adverts = commander.clone();
-    let report = Box::new(move |report| drop(to_adverts.give(Command::Keeper(report))));
+    let report = Box::new(move |report| {
+        to_adverts.give(Command::Keeper(report));
+    });
     let tell = Box::new(move |event| drop(events.try_send(event)));
     let thread = AddressThread::start(Plan::of(&policy.pair), clock, Arc::clone(alive), report, tell)?;
     Ok(Arc::new(thread))
@@ -267,6 +271,8 @@ async fn run_hook(hook: &Hook) {
         Ok(Ok(status)) if status.success() => {}
         Ok(Ok(status)) => tracing::warn!(program, "before_master: {status}; the takeover goes on"),
         Ok(Err(error)) => tracing::warn!(program, "before_master: {error}; the takeover goes on"),
-        Err(_) => tracing::warn!(program, "before_master: not done after {:?}; the takeover goes on", hook.timeout),
+        Err(_) => {
+            tracing::warn!(program, "before_master: not done after {:?}; the takeover goes on", hook.timeout)
+        }
     }
 }

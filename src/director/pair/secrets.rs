@@ -42,7 +42,8 @@ pub(super) fn keyring(pair: &Pair) -> Result<Keyring, SecretError> {
             None => continue,
             Some(Authentication::Hmac { keys, .. }) => {
                 let first = keys.first().map(|key| &key.secret);
-                let read = keys.iter().map(|key| self::key(key.id, &key.secret)).collect::<Result<Vec<_>, _>>()?;
+                let read =
+                    keys.iter().map(|key| self::key(key.id, &key.secret)).collect::<Result<Vec<_>, _>>()?;
                 let path = first.map(path_of).transpose()?.unwrap_or_default();
                 RouterKeys::Hmac(Keys::new(read).map_err(|source| SecretError::Key { path, source })?)
             }

@@ -31,6 +31,7 @@ fn router(track: Vec<Tracker>) -> VirtualRouter {
         heartbeat: Vec::new(),
         checksum: ChecksumReading::Rfc9568,
         authentication: None,
+        before_master: None,
     }
 }
 

@@ -339,7 +339,8 @@ impl Keeper {
 
     fn next_announcement(&mut self, rounds: usize) -> Option<Output> {
         let (alive, interfaces) = (self.is_alive(), &self.interfaces);
-        let id = self.announcer.next(self.now, rounds, |interface| alive && interfaces[interface].is_open())?;
+        let id =
+            self.announcer.next(self.now, rounds, |interface| alive && interfaces[interface].is_open())?;
         let address = &self.addresses[id];
         let interface = &self.interfaces[address.interface];
         Some(Output::Announce(Announcement {

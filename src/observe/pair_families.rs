@@ -1,0 +1,147 @@
+//! The families of virtual routers and of the other directors. Pure.
+
+use super::metrics::Families;
+use crate::director::snapshot::Snapshot;
+use crate::time::Instant;
+use crate::vrrp::picture::{Counts, Picture, RouterPicture};
+use crate::vrrp::role::Role;
+use std::fmt;
+
+/// All of them; none for a director that is alone.
+pub(super) fn write(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let Some(pair) = &snapshot.pair else { return Ok(()) };
+    roles(families, &pair.picture)?;
+    advertisements(families, snapshot, &pair.picture)?;
+    families.histogram(
+        "tandem_vrrp_advertisement_lateness_seconds",
+        "How late the thread that sends the advertisements woke up; beyond half of the interval and the skew time together \
+         one lost advertisement more can cost the mastership",
+        &pair.lateness.histogram,
+    )?;
+    peers(families, snapshot, &pair.picture)
+}
+
+type Label<'a> = [(&'static str, &'a str); 1];
+
+fn each<'a, V>(
+    picture: &'a Picture,
+    value: impl Fn(&'a RouterPicture) -> V,
+) -> impl Iterator<Item = (Label<'a>, V)> {
+    picture.routers.iter().map(move |router| ([("router", &*router.name)], value(router)))
+}
+
+fn counted<'a>(
+    picture: &'a Picture,
+    count: impl Fn(&'a Counts) -> u64,
+) -> impl Iterator<Item = (Label<'a>, u64)> {
+    each(picture, move |router| count(&router.counts))
+}
+
+fn roles(families: &mut Families<'_>, picture: &Picture) -> fmt::Result {
+    families.gauges(
+        "tandem_vrrp_state",
+        "Where the router is: 0 initialize, 1 backup, 2 master, 3 fault",
+        each(picture, |router| router.role as u64),
+    )?;
+    families.gauges(
+        "tandem_vrrp_master",
+        "1 where this director is Master, else 0; summed over the directors it is 1, or somebody should look",
+        each(picture, |router| u64::from(router.role == Role::Master)),
+    )?;
+    families.gauges(
+        "tandem_vrrp_priority",
+        "Effective priority: the configured one after trackers; below 10 the director says that it is unfit",
+        each(picture, |router| u64::from(router.priority)),
+    )?;
+    families.gauges(
+        "tandem_vrrp_addresses_wanted",
+        "Floating addresses that this director should hold now",
+        each(picture, |router| router.addresses_wanted as u64),
+    )?;
+    families.gauges(
+        "tandem_vrrp_addresses_held",
+        "Floating addresses that the kernel holds now",
+        each(picture, |router| router.addresses_held as u64),
+    )?;
+    let trackers = picture.routers.iter().flat_map(|router| {
+        let labels = |tracker| [("router", &*router.name), ("tracker", tracker)];
+        router.trackers.iter().map(move |(tracker, good)| (labels(&**tracker), u64::from(*good)))
+    });
+    families.gauges("tandem_vrrp_tracker_up", "1 while what is tracked is good, else 0", trackers)?;
+    let transitions = picture.routers.iter().flat_map(|router| {
+        let labels = |to: Role, reason| [("router", &*router.name), ("to", to.name()), ("reason", reason)];
+        let counts = &router.counts.transitions;
+        counts.iter().map(move |((to, reason), count)| (labels(*to, reason), *count))
+    });
+    families.counters(
+        "tandem_vrrp_transitions",
+        "Changes of role, by the new one and the reason",
+        transitions,
+    )?;
+    families.gauges(
+        "tandem_vrrp_last_takeover_seconds",
+        "From the last decision to become Master until the kernel held every address",
+        picture.routers.iter().filter_map(|router| {
+            let took = router.counts.last_takeover?.as_secs_f64();
+            Some(([("router", &*router.name)], took))
+        }),
+    )
+}
+
+fn advertisements(families: &mut Families<'_>, snapshot: &Snapshot, picture: &Picture) -> fmt::Result {
+    families.counters(
+        "tandem_vrrp_advertisements_sent",
+        "Advertisements sent, of both families",
+        counted(picture, |counts| counts.sent),
+    )?;
+    families.counters(
+        "tandem_vrrp_advertisements_received",
+        "Advertisements of others that were believed",
+        counted(picture, |counts| counts.received),
+    )?;
+    let unix = |at: Instant| snapshot.unix_time(at).as_secs_f64();
+    families.gauges(
+        "tandem_vrrp_last_advertisement_timestamp_seconds",
+        "When the last advertisement of another was believed",
+        picture
+            .routers
+            .iter()
+            .filter_map(|router| Some(([("router", &*router.name)], unix(router.counts.last_received?)))),
+    )?;
+    let errors = picture.routers.iter().flat_map(|router| {
+        let labels = |kind| [("router", &*router.name), ("kind", kind)];
+        router.counts.errors.iter().map(move |(kind, count)| (labels(*kind), *count))
+    });
+    families.counters(
+        "tandem_vrrp_errors",
+        "Advertisements that were not believed, or that show a difference of configuration, by kind",
+        errors,
+    )?;
+    families.counters(
+        "tandem_vrrp_master_conflicts",
+        "Advertisements of another Master, heard as Master, that had to give way",
+        counted(picture, |counts| counts.master_conflicts),
+    )?;
+    families.counters(
+        "tandem_address_conflicts",
+        "Another machine answered for an address that this director holds as Master",
+        counted(picture, |counts| counts.address_conflicts),
+    )
+}
+
+fn peers(families: &mut Families<'_>, snapshot: &Snapshot, picture: &Picture) -> fmt::Result {
+    let label = |peer: &'_ crate::vrrp::picture::PeerPicture| [("peer", peer.name.to_string())];
+    families.gauges(
+        "tandem_peer_up",
+        "1 while beats of the other director are heard, else 0",
+        picture.peers.iter().map(|peer| (label(peer), u64::from(peer.up))),
+    )?;
+    families.gauges(
+        "tandem_peer_last_seen_timestamp_seconds",
+        "When the last beat of the other director was heard",
+        picture
+            .peers
+            .iter()
+            .filter_map(|peer| Some((label(peer), snapshot.unix_time(peer.last_heard?).as_secs_f64()))),
+    )
+}
