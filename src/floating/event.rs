@@ -39,11 +39,20 @@ impl fmt::Display for Event {
                 list(addresses)
             ),
             Self::Expired { router, addresses } => {
-                write!(formatter, "{router}: the kernel removed {}, which were not renewed in time", list(addresses))
+                write!(
+                    formatter,
+                    "{router}: the kernel removed {}, which were not renewed in time",
+                    list(addresses)
+                )
             }
             Self::Refused { router, addresses, kind, errno } => {
                 let words = std::io::Error::from_raw_os_error(*errno);
-                write!(formatter, "{router}: cannot {} {}: {words}; it is tried again", kind.verb(), list(addresses))
+                write!(
+                    formatter,
+                    "{router}: cannot {} {}: {words}; it is tried again",
+                    kind.verb(),
+                    list(addresses)
+                )
             }
             Self::Obstructed { router, address, interface, prefix_length } => write!(
                 formatter,
@@ -52,7 +61,9 @@ impl fmt::Display for Event {
             Self::InterfaceGone { interface } => {
                 write!(formatter, "interface {interface} is not there: its floating addresses wait for it")
             }
-            Self::InterfaceReturned { interface } => write!(formatter, "interface {interface} is there again"),
+            Self::InterfaceReturned { interface } => {
+                write!(formatter, "interface {interface} is there again")
+            }
             Self::AdvertThreadSilent => formatter.write_str(
                 "the advert thread gave no sign of life for a second: the floating addresses are not renewed",
             ),

@@ -236,8 +236,7 @@ mod tests {
     #[test]
     fn every_address_is_announced_once_before_any_is_announced_twice() {
         let interval = Duration::from_millis(10);
-        let policy =
-            AnnouncementPolicy { repeat: 2, delay: Duration::ZERO, interval, ..Default::default() };
+        let policy = AnnouncementPolicy { repeat: 2, delay: Duration::ZERO, interval, ..Default::default() };
         let mut announcer = announcer(4, policy);
         (0..4).for_each(|address| announcer.take_over(address, Instant::ZERO));
         assert_eq!(
@@ -249,7 +248,8 @@ mod tests {
     #[test]
     fn a_refresh_comes_as_often_as_the_policy_says() {
         let refresh = Duration::from_secs(10);
-        let policy = AnnouncementPolicy { repeat: 1, delay: Duration::from_secs(5), refresh, ..Default::default() };
+        let policy =
+            AnnouncementPolicy { repeat: 1, delay: Duration::from_secs(5), refresh, ..Default::default() };
         let mut announcer = announcer(1, policy);
         announcer.take_over(0, Instant::ZERO);
         assert_eq!(

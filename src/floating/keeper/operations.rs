@@ -3,8 +3,7 @@
 use super::facts::{Presence, back_off};
 use super::standing::Standing;
 use super::{
-    BATCH_MAX, Keeper, LIFETIME, Operation, OperationKind, Output, RENEW_EVERY, RENEW_TOGETHER,
-    URGENT_AFTER,
+    BATCH_MAX, Keeper, LIFETIME, Operation, OperationKind, Output, RENEW_EVERY, RENEW_TOGETHER, URGENT_AFTER,
 };
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,8 +137,9 @@ impl Keeper {
             (true, true) => take(OperationKind::Remove, now, now)
                 .or_else(|| take(OperationKind::Renew, now - URGENT_AFTER, together)),
             (true, false) => take(OperationKind::Remove, now, now),
-            (false, true) => take(OperationKind::Add, now, now)
-                .or_else(|| take(OperationKind::Renew, now, together)),
+            (false, true) => {
+                take(OperationKind::Add, now, now).or_else(|| take(OperationKind::Renew, now, together))
+            }
             (false, false) => None,
         };
         batch.map(|(kind, ids)| self.hand_out(kind, &ids))

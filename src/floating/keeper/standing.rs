@@ -1,11 +1,11 @@
 //! What is wished for a router, and how far that is: orders, releases, conflicts. Pure.
 
 use super::{Event, GRACE, Keeper, Output};
-use crate::floating::{Report, Wish};
-use crate::vrrp::RouterId;
 use crate::floating::plan::RouterPlan;
+use crate::floating::{Report, Wish};
 use crate::model::RouterName;
 use crate::time::Instant;
+use crate::vrrp::RouterId;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -103,8 +103,7 @@ impl Keeper {
     }
 
     fn take_standing(&mut self, router: usize, standing: Standing) {
-        let begins_to_hold =
-            standing == Standing::Hold && self.routers[router].standing != Standing::Hold;
+        let begins_to_hold = standing == Standing::Hold && self.routers[router].standing != Standing::Hold;
         let holds = standing == Standing::Hold;
         self.routers[router].standing = standing;
         self.changed.insert(router);
@@ -207,8 +206,11 @@ impl Keeper {
     /// Tells the log that an interface went or came.
     pub(super) fn tell_interface(&mut self, interface: usize, is_there: bool) {
         let interface = self.interfaces[interface].name.clone();
-        let event =
-            if is_there { Event::InterfaceReturned { interface } } else { Event::InterfaceGone { interface } };
+        let event = if is_there {
+            Event::InterfaceReturned { interface }
+        } else {
+            Event::InterfaceGone { interface }
+        };
         self.outbox.push_back(Output::Tell(event));
     }
 }

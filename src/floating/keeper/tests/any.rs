@@ -113,9 +113,11 @@ impl Fake {
             let deadline = self.poll();
             assert!(deadline.is_none_or(|deadline| deadline > now), "it waits for the past");
             let expiry = self.held.values().flatten().min().copied();
-            let next = [deadline, expiry].into_iter().flatten().min().map_or(end + 1, |at| {
-                (at.as_micros().div_ceil(1_000)).max(self.now + 1)
-            });
+            let next = [deadline, expiry]
+                .into_iter()
+                .flatten()
+                .min()
+                .map_or(end + 1, |at| (at.as_micros().div_ceil(1_000)).max(self.now + 1));
             if next > end {
                 self.now = end;
                 return;

@@ -56,10 +56,7 @@ fn an_adopted_address_is_renewed_and_announced_and_not_made_anew() {
     let mut world = World::new(&plan(&[address(1)], true));
     world.found(0, 1, None);
     world.wish(10, Wish::Hold);
-    assert_eq!(
-        world.told(&WORK),
-        lines(&[(10, "renew 192.0.2.1 3s"), (10, "announce 192.0.2.1")])
-    );
+    assert_eq!(world.told(&WORK), lines(&[(10, "renew 192.0.2.1 3s"), (10, "announce 192.0.2.1")]));
 }
 
 #[test]
@@ -179,7 +176,10 @@ fn a_drop_is_not_stuck_behind_the_rest_of_the_additions() {
                     OperationKind::Remove => removed += batch.len(),
                     OperationKind::Add | OperationKind::Renew => added += batch.len(),
                 }
-                keeper.handle(Input::Order { at: millis(1), order: Order::Wish { router: WEB, wish: Wish::Drop } });
+                keeper.handle(Input::Order {
+                    at: millis(1),
+                    order: Order::Wish { router: WEB, wish: Wish::Drop },
+                });
                 keeper.handle(Input::Done { at: millis(1), results: vec![Ok(()); batch.len()] });
             }
             Output::Wait { .. } => break,

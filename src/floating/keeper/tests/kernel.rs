@@ -157,7 +157,8 @@ fn an_ipv6_address_with_another_prefix_length_is_in_the_way_until_it_goes() {
     world.wish(10, Wish::Hold);
     world.run_until(1_000);
     let told = world.told(&["add", "renew", "web"]);
-    let expected = "web: eth0 holds 2001:db8::1/64 already, which is in the way of 2001:db8::1/128: remove it";
+    let expected =
+        "web: eth0 holds 2001:db8::1/64 already, which is in the way of 2001:db8::1/128: remove it";
     assert_eq!(told, lines(&[(0, expected)]));
     let lost =
         Input::AddressLost { at: millis(1_000), interface: "eth0".into(), address: vip, prefix_length: 64 };

@@ -103,10 +103,7 @@ fn a_release_that_turns_into_hold_announces_again() {
     world.seen(2_100, 1, FOREIGN);
     world.wish(2_120, Wish::Hold);
     world.run_until(2_200);
-    assert_eq!(
-        world.told(&STORY),
-        lines(&[(2_120, "announce 192.0.2.1"), (2_140, "announce 192.0.2.1")])
-    );
+    assert_eq!(world.told(&STORY), lines(&[(2_120, "announce 192.0.2.1"), (2_140, "announce 192.0.2.1")]));
 }
 
 #[test]
