@@ -95,7 +95,7 @@ pub async fn run<K: Kernel + 'static>(
             }
         }
     }
-    if let Some(pair) = running.pair.as_ref().or(running.stopped_pair.as_ref()) {
+    if let Some(pair) = running.pair.as_mut().or(running.stopped_pair.as_mut()) {
         pair.finish().await;
     }
     running.kernel.finish(LONGEST_FINISH).await;

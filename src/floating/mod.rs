@@ -13,12 +13,13 @@
 
 pub mod event;
 pub mod keeper;
-
+pub mod orders;
 pub mod plan;
 pub mod thread;
 
 pub use event::Event;
 pub use plan::Plan;
+pub use thread::{AddressThread, Handle};
 
 use crate::time::Instant;
 use crate::vrrp::RouterId;

@@ -3,6 +3,7 @@
 mod addresses;
 mod epoch;
 mod error;
+pub(crate) mod floating;
 mod host;
 mod ipvs;
 mod linux;

@@ -1,11 +1,33 @@
 //! System calls that no crate of ours wraps: the only `unsafe` code of this project, one call a function.
 //!
-//! Source: sched_setscheduler(2), pidfd_open(2).
+//! Source: sched_setscheduler(2), pidfd_open(2), packet(7).
 #![allow(unsafe_code, reason = "this is the one place for it: tests/tidy.rs")]
 
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use tokio::io::unix::AsyncFd;
+
+/// Binds a packet socket to an interface and to a protocol (`ETH_P_*`): it hears only those frames, and sends there.
+///
+/// # Errors
+/// The kernel's refusal; `ENODEV` where there is no such interface.
+pub(crate) fn bind_packet_socket(socket: BorrowedFd<'_>, protocol: u16, index: u32) -> io::Result<()> {
+    let index = libc::c_int::try_from(index).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
+    let address = libc::sockaddr_ll {
+        sll_family: libc::AF_PACKET as libc::c_ushort,
+        sll_protocol: protocol.to_be(),
+        sll_ifindex: index,
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    };
+    let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: the pointer is to a whole `sockaddr_ll` that outlives the call, `length` is its size, and the kernel only
+    // reads it; the descriptor is open as long as it is borrowed.
+    let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
 
 /// `SCHED_FIFO` with this priority (1..=99) for the calling thread alone; threads and processes that it starts don't
 /// inherit it.

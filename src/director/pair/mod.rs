@@ -14,7 +14,7 @@ use crate::advert::Paths;
 use crate::advert::realtime;
 use crate::advert::thread::{AdvertThread, Command, Commander, Notice, Parts, Published};
 use crate::connections;
-use crate::floating::thread::AddressThread;
+use crate::floating::thread::{AddressThread, Handle, Surroundings};
 use crate::floating::{self, Plan};
 use crate::model::{ConnectionSync, Hook, Policy, Roles, RouterName, Tables, Tracked};
 use crate::time::Instant;
@@ -44,7 +44,8 @@ const REPORTS_WAITING: usize = 256;
 #[derive(Debug)]
 pub(super) struct PairThreads {
     adverts: AdvertThread,
-    addresses: Arc<AddressThread>,
+    /// `None` once it has been ended.
+    addresses: Option<Handle>,
     notices: mpsc::Receiver<Notice>,
     reports: mpsc::Receiver<(Tracked, bool)>,
     address_events: mpsc::Receiver<floating::Event>,
@@ -95,14 +96,14 @@ impl PairThreads {
         let (events, address_events) = mpsc::channel(REPORTS_WAITING);
         let addresses = address_thread(policy, clock, &alive, &commander, events)?;
         let beginning = Beginning { policy, keyring, epoch, marks, now: clock.now() };
-        let to_addresses = Arc::clone(&addresses);
+        let order = addresses.orderer();
         let parts = Parts {
             station: Station::new(beginning),
             paths: Arc::new(Paths::of(&policy.pair)),
             clock,
             commander,
             commands,
-            order: Box::new(move |order| to_addresses.order(order)),
+            order: Box::new(order),
             alive,
         };
         let (adverts, notices) = AdvertThread::start(parts)?;
@@ -110,7 +111,7 @@ impl PairThreads {
         let (reporter, reports) = mpsc::channel(REPORTS_WAITING);
         Ok(Some(Self {
             adverts,
-            addresses,
+            addresses: Some(addresses),
             notices,
             reports,
             address_events,
@@ -192,7 +193,7 @@ impl PairThreads {
                         "nobody took over: the floating addresses stay for {} s, for a restart",
                         LEFT_FOR.as_secs()
                     );
-                    self.addresses.lengthen(LEFT_FOR);
+                    self.addresses.iter().for_each(|addresses| addresses.lengthen(LEFT_FOR));
                 }
                 return Duty::Stopped;
             }
@@ -210,10 +211,14 @@ impl PairThreads {
     }
 
     /// Lets the address thread do what it was told last, then ends it.
-    pub(super) async fn finish(&self) {
-        let addresses = Arc::clone(&self.addresses);
-        // Its own bound holds; if the task itself is lost there is nothing left to wait for.
-        let _ = spawn_blocking(move || addresses.finish(LONGEST_FINISH)).await;
+    pub(super) async fn finish(&mut self) {
+        let Some(addresses) = self.addresses.take() else { return };
+        let finished = spawn_blocking(move || addresses.finish(LONGEST_FINISH)).await;
+        if !finished.unwrap_or_default() {
+            tracing::error!(
+                "the address thread is still inside the kernel; the addresses end with their lifetime"
+            );
+        }
     }
 
     /// Sends the connection table, off this loop.
@@ -253,14 +258,19 @@ fn address_thread(
     alive: &Arc<AtomicU64>,
     commander: &Commander,
     events: mpsc::Sender<floating::Event>,
-) -> Result<Arc<AddressThread>, RunError> {
+) -> Result<Handle, RunError> {
     let to_adverts = commander.clone();
-    let report = Box::new(move |report| {
+    let reports = move |report| {
         to_adverts.give(Command::Keeper(report));
-    });
-    let tell = Box::new(move |event| drop(events.try_send(event)));
-    let thread = AddressThread::start(Plan::of(&policy.pair), clock, Arc::clone(alive), report, tell)?;
-    Ok(Arc::new(thread))
+    };
+    let surroundings = Surroundings {
+        clock: move || clock.now(),
+        alive: Arc::clone(alive),
+        priority: Some(realtime::ADDRESS_PRIORITY),
+        reports,
+        events: Box::new(move |event| drop(events.try_send(event))),
+    };
+    Ok(AddressThread::start(&Plan::of(&policy.pair), surroundings)?)
 }
 
 async fn run_hook(hook: &Hook) {

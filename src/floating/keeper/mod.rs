@@ -5,8 +5,8 @@
 //!   advert thread is alive. When it is not, nothing is added, renewed or announced, and the kernel takes the addresses away.
 //!   Removing goes on.
 //! - Until the first wish of a router nothing of it is touched. What is found then is adopted: renewed, not made anew.
-//! - Whenever a router comes under [`Wish::Hold`], from whatever was before, all its addresses are announced, those that were
-//!   held through a [`Wish::Release`] too: a neighbour may have believed the other director meanwhile.
+//! - Whenever a router comes under [`Wish::Hold`](super::Wish::Hold), from whatever was before, all its addresses are announced, those that were
+//!   held through a [`Wish::Release`](super::Wish::Release) too: a neighbour may have believed the other director meanwhile.
 //! - Under [`Wish::Release`] the addresses stay until another machine was seen to announce each one that is held, local
 //!   addresses too (a director announces them as well: the real servers' replies go there), and [`GRACE`] longer for packets
 //!   under way; at the latest until the order's instant.
@@ -17,7 +17,7 @@
 //! behind thousands. The caller hands in every kernel event of the time of a batch before it polls again: then an event about
 //! an address that is not as the keeper knows it is another program's doing.
 //!
-//! Invariant: an address whose router is under [`Wish::Drop`] is removed, or refused by the kernel and tried again, or held
+//! Invariant: an address whose router is under [`Wish::Drop`](super::Wish::Drop) is removed, or refused by the kernel and tried again, or held
 //! with a lifetime that nobody renews.
 
 mod announcer;
@@ -27,7 +27,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
-use super::{Event, Order, Plan, Report, Wish};
+use super::{Event, Order, Plan, Report};
 use crate::time::Instant;
 use crate::vrrp::RouterId;
 use announcer::Announcer;

@@ -7,6 +7,7 @@ mod kernel;
 mod release;
 
 use super::*;
+use crate::floating::Wish;
 use crate::floating::plan::{PlannedAddress, RouterPlan};
 use crate::model::AnnouncementPolicy;
 use std::num::NonZeroU8;
