@@ -10,7 +10,7 @@
 //!
 //! Needs root and network namespaces, no IPVS: `tests/lab/run bench failover`. Arguments:
 //! `--repetitions N` (20), `--only tandem|keepalived`, `--setting v3-100ms|v3-10ms|v2-1s|default` and
-//! `--cycle link|terminate|kill|kill-taken|release|steady` (all of them, unless some are named), `--seconds N` (60).
+//! `--cycle link|terminate|kill|kill-taken|release|steady` (everything, unless some are named), `--seconds N` (60).
 //!
 //! The exit status is 1 when Tandem breaks what is promised.
 

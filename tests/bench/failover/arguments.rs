@@ -81,12 +81,12 @@ impl Arguments {
             arguments.take(&word, &value)?;
         }
         // All, unless some are named.
-        if arguments.settings.is_empty() {
-            arguments.settings = SETTINGS.into();
-        }
         if arguments.cycles.is_empty() && !arguments.steady {
             arguments.cycles = CYCLES.into();
-            arguments.steady = true;
+            arguments.steady = arguments.settings.is_empty();
+        }
+        if arguments.settings.is_empty() {
+            arguments.settings = SETTINGS.into();
         }
         Ok(arguments)
     }

@@ -107,3 +107,8 @@ fn configuration(director: usize, setting: &Setting) -> String {
     };
     text
 }
+
+/// What a dead one leaves is taken away by hand: the interface with the address, until it is started again.
+pub(crate) fn take_away(stage: &Stage, director: usize) {
+    stage.directors[director].ip(&format!("link set {MACVLAN} down\n"));
+}

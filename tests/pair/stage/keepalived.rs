@@ -9,13 +9,19 @@ use std::fs;
 use std::path::Path;
 
 const FILE: &str = "keepalived.conf";
+const PROCESS_FILES: [&str; 2] = ["parent.pid", "vrrp.pid"];
 
 pub(super) fn prepare(folder: &Path, director: usize, setting: &Setting, more: &str) {
     fs::write(folder.join(FILE), configuration(director, setting, more)).expect("keepalived's file");
 }
 
 pub(super) fn spawn(stage: &Stage, folder: &Path, director: usize) -> Process {
-    let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
+    let path_of = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
+    // A killed one leaves them behind, and the number in them may be somebody else's by now.
+    for name in PROCESS_FILES {
+        let _ = fs::remove_file(folder.join(name));
+    }
+    let [parent, child] = PROCESS_FILES.map(path_of);
     let arguments = [
         "--dont-fork",
         "--log-console",
@@ -23,11 +29,11 @@ pub(super) fn spawn(stage: &Stage, folder: &Path, director: usize) -> Process {
         "--no-syslog",
         "--vrrp",
         "--use-file",
-        &path(FILE),
+        &path_of(FILE),
         "--pid",
-        &path("parent.pid"),
+        &parent,
         "--vrrp_pid",
-        &path("vrrp.pid"),
+        &child,
     ];
     Process::start(&stage.directors[director], "keepalived", &arguments, &folder.join("keepalived.log"))
 }

@@ -101,8 +101,8 @@ impl Stage {
     /// matter, nor whether it is there.
     pub(crate) fn take_vip_away(&self, director: usize) {
         let Addresses { ipv4, ipv6 } = vip();
-        self.typists[director].type_line(&format!("-4 addr flush to {ipv4}/32"));
-        self.typists[director].type_line(&format!("-6 addr flush to {ipv6}/128"));
+        self.typists[director].type_line(&format!("addr flush to {ipv4}/32"));
+        self.typists[director].type_line(&format!("addr flush to {ipv6}/128"));
     }
 
     /// The link-layer address at which the client sends to the VIP now, as `ip neighbour` prints it.
