@@ -19,6 +19,8 @@ const ZEBRA: &str = "/usr/lib/frr/zebra";
 const VRRPD: &str = "/usr/lib/frr/vrrpd";
 /// Both give up root for this user, and want to be in the group of its terminal.
 const USER: &str = "frr";
+/// The addresses of the interface, to be given again at each start.
+const ADDRESSES: &str = "addresses";
 const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// The virtual MAC of RFC 9568, section 7.3.
@@ -37,19 +39,12 @@ pub(super) fn prepare(stage: &Stage, folder: &Path, director: usize, setting: &S
         ("net.ipv4.conf.all.rp_filter", "0"),
         ("net.ipv4.conf.default.rp_filter", "0"),
     ]);
-    let mut lines = format!(
+    namespace.ip(&format!(
         "link add {MACVLAN} link {INTERFACE} type macvlan mode bridge\n\
          link set {MACVLAN} addrgenmode none\nlink set {MACVLAN} address {}\n",
         virtual_mac(setting.family)
-    );
-    lines += &match setting.family {
-        Family::Ipv4 => format!("addr add {}/32 dev {MACVLAN}\n", vip().ipv4),
-        Family::Ipv6 => format!(
-            "addr add {LINK_LOCAL_VIP}/64 dev {MACVLAN} nodad\naddr add {}/128 dev {MACVLAN} nodad\n",
-            vip().ipv6
-        ),
-    };
-    namespace.ip(&lines);
+    ));
+    fs::write(folder.join(ADDRESSES), addresses(setting.family)).expect("a file of the addresses");
     fs::write(folder.join("zebra.conf"), "log stdout\n").expect("zebra's file");
     fs::write(folder.join("vrrpd.conf"), configuration(director, setting)).expect("vrrpd's file");
     let [user, group] = [
@@ -60,13 +55,26 @@ pub(super) fn prepare(stage: &Stage, folder: &Path, director: usize, setting: &S
 }
 
 pub(super) fn spawn(stage: &Stage, folder: &Path, director: usize) -> Vec<Process> {
-    // Down until vrrpd says otherwise: a killed one left it as it was.
-    let namespace = &stage.directors[director];
-    namespace.ip(&format!("link set {MACVLAN} down\nlink set {MACVLAN} up\n"));
+    // A killed one left it as it was. Whoever takes an interface down takes its IPv6 addresses away.
+    let addresses = fs::read_to_string(folder.join(ADDRESSES)).expect("the file of the addresses");
+    let lines = format!("link set {MACVLAN} down\nlink set {MACVLAN} up\n{addresses}");
+    stage.directors[director].ip(&lines);
     let _ = fs::remove_file(folder.join("zserv.api"));
     let zebra = spawn_daemon(stage, folder, director, ZEBRA, "zebra");
     until_true("zebra's socket", START_LIMIT, || folder.join("zserv.api").exists());
     vec![zebra, spawn_daemon(stage, folder, director, VRRPD, "vrrpd")]
+}
+
+/// Lines of `ip` that give the interface its addresses.
+fn addresses(family: Family) -> String {
+    match family {
+        Family::Ipv4 => format!("addr replace {}/32 dev {MACVLAN}\n", vip().ipv4),
+        Family::Ipv6 => format!(
+            "addr replace {LINK_LOCAL_VIP}/64 dev {MACVLAN} nodad\n\
+             addr replace {}/128 dev {MACVLAN} nodad\n",
+            vip().ipv6
+        ),
+    }
 }
 
 fn spawn_daemon(stage: &Stage, folder: &Path, director: usize, program: &str, name: &str) -> Process {
