@@ -16,7 +16,10 @@
 
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
 #![allow(clippy::print_stdout, reason = "a bench prints")]
-#![allow(dead_code, reason = "world and stage are libraries for the lab's cases, and the bench uses a part of them")]
+#![allow(
+    dead_code,
+    reason = "world and stage are libraries for the lab's cases, and the bench uses a part of them"
+)]
 
 #[path = "failover/arguments.rs"]
 mod arguments;
@@ -70,11 +73,8 @@ fn measure(arguments: &Arguments, setting: NamedSetting) -> Results {
     if arguments.cycles.is_empty() {
         return results;
     }
-    let mut pairs: Vec<Pair> = arguments
-        .programs
-        .iter()
-        .map(|program| Pair::start(*program, setting.of(*program), ""))
-        .collect();
+    let mut pairs: Vec<Pair> =
+        arguments.programs.iter().map(|program| Pair::start(*program, setting.of(*program), "")).collect();
     for cycle in &arguments.cycles {
         for repetition in 0..arguments.repetitions {
             for pair in pairs.iter_mut().filter(|pair| cycle.exists_for(pair.program)) {
@@ -88,7 +88,7 @@ fn measure(arguments: &Arguments, setting: NamedSetting) -> Results {
 
 /// The phases are the middles of equal parts of the interval, in an order without a trend.
 fn phase(repetition: usize, repetitions: usize) -> f64 {
-    let coprime = |step: &usize| (2..=*step).all(|part| step % part != 0 || repetitions % part != 0);
+    let coprime = |step: &usize| (2..=*step).all(|part| step % part + repetitions % part > 0);
     let step = (repetitions * 2 / 5 + 1..).find(coprime).unwrap_or(1);
     let part = repetition * step % repetitions;
     (part as f64 + 0.5) / repetitions as f64

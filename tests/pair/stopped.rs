@@ -5,7 +5,7 @@ use crate::stage::adverts::Adverts;
 use crate::stage::holders::Holders;
 use crate::stage::pinger::Pinger;
 use crate::stage::program::{Member, Program};
-use crate::stage::setting::Setting;
+use crate::stage::setting::{Checksum, Setting};
 use crate::stage::{OTHER, PREFERRED, Stage, vip};
 use crate::world::wait::until_true;
 use std::thread::sleep;
@@ -18,13 +18,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(3);
 
 #[test]
 fn a_stopped_master_loses_its_addresses_and_does_not_fight_when_it_goes_on() {
-    let setting = Setting { is_default: true, ..Setting::V3 };
+    let setting = Setting { is_default: true, checksum: Checksum::Rfc9568, ..Setting::V3 };
     let stage = Stage::new();
     let target = vip().of(setting.family);
     let holders = Holders::watch(&stage, target, LOOK_EVERY);
     let adverts = Adverts::listen(&stage);
-    let [preferred, _other] = [PREFERRED, OTHER]
-        .map(|director| Member::start(&stage, Program::Tandem, director, &setting, ""));
+    let [preferred, _other] =
+        [PREFERRED, OTHER].map(|director| Member::start(&stage, Program::Tandem, director, &setting, ""));
     until_true("Master", START, || holders.only_holder() == Some(PREFERRED));
 
     let stopped = Instant::now();

@@ -2,7 +2,7 @@
 
 use crate::cycle::{CYCLES, Cycle};
 use crate::stage::program::Program;
-use crate::stage::setting::Setting;
+use crate::stage::setting::{Checksum, Setting};
 use std::fmt;
 use std::time::Duration;
 
@@ -42,13 +42,14 @@ impl NamedSetting {
         }
     }
 
-    /// What it means for a program. Nothing but Tandem is on the stage of a Tandem pair, so the checksum is its default.
+    /// What it means for a program. A pair of the bench has no stranger on its stage: Tandem's checksum is its default.
     pub(crate) fn of(self, program: Program) -> Setting {
+        let v3 = Setting { checksum: Checksum::Rfc9568, ..Setting::V3 };
         match (self, program) {
-            (Self::V3At100Ms, _) => Setting::V3,
-            (Self::V3At10Ms, _) => Setting { interval: Duration::from_millis(10), ..Setting::V3 },
+            (Self::V3At100Ms, _) => v3,
+            (Self::V3At10Ms, _) => Setting { interval: Duration::from_millis(10), ..v3 },
             (Self::V2, _) => Setting::V2,
-            (Self::Default, Program::Tandem) => Setting { is_default: true, ..Setting::V3 },
+            (Self::Default, Program::Tandem) => Setting { is_default: true, ..v3 },
             (Self::Default, Program::Keepalived | Program::Frr) => {
                 Setting { is_default: true, ..Setting::V2 }
             }
@@ -108,7 +109,11 @@ impl Arguments {
                 let settings = SETTINGS.into_iter().map(|setting| (setting.name(), setting));
                 self.settings.push(named(word, value, settings)?);
             }
-            _ => return Err(format!("`{word} {value}` is not known: see the head of tests/bench/failover.rs")),
+            _ => {
+                return Err(format!(
+                    "`{word} {value}` is not known: see the head of tests/bench/failover.rs"
+                ));
+            }
         }
         Ok(())
     }

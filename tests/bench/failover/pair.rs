@@ -47,7 +47,8 @@ impl Pair {
     /// Starts both, and waits until the preferred one is Master. `more` goes to their configurations.
     pub(crate) fn start(program: Program, setting: Setting, more: &str) -> Self {
         let stage = Stage::new();
-        let members = [PREFERRED, OTHER].map(|director| Member::start(&stage, program, director, &setting, more));
+        let members =
+            [PREFERRED, OTHER].map(|director| Member::start(&stage, program, director, &setting, more));
         let holders = Holders::watch(&stage, vip().of(setting.family), LOOK_EVERY);
         let adverts = Adverts::listen(&stage);
         let pair = Self { program, setting, holders, adverts, members, stage };

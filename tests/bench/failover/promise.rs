@@ -61,7 +61,11 @@ fn limits(
     let theirs = results.get(&(Event::LinkCut, key(Program::Keepalived)));
     if let Some(theirs) = theirs.filter(|_| setting != NamedSetting::Default) {
         let theirs = blackouts(theirs).median;
-        limits.push(("median beside keepalived's", median, theirs.mul_f64(RATIO_MAX).max(theirs + BEYOND_MAX)));
+        limits.push((
+            "median beside keepalived's",
+            median,
+            theirs.mul_f64(RATIO_MAX).max(theirs + BEYOND_MAX),
+        ));
     }
     limits
 }

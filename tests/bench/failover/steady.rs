@@ -117,7 +117,8 @@ impl Responder {
     /// It ends with the process.
     fn start(pair: &Pair) -> Self {
         let address = (pair.stage.client_address().ipv4, PROBE_PORT);
-        let listener = pair.stage.client.inside(|| TcpListener::bind(address)).expect("a port of the client's");
+        let listener =
+            pair.stage.client.inside(|| TcpListener::bind(address)).expect("a port of the client's");
         let served = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&served);
         std::thread::spawn(move || {

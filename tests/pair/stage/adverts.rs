@@ -68,7 +68,8 @@ impl Adverts {
     /// How often the sender changed since then.
     pub(crate) fn changes_since(&self, since: Instant) -> usize {
         let heard = self.heard.0.lock().expect("no panic");
-        let senders: Vec<usize> = heard.iter().filter(|(at, _)| *at >= since).map(|(_, from)| *from).collect();
+        let senders: Vec<usize> =
+            heard.iter().filter(|(at, _)| *at >= since).map(|(_, from)| *from).collect();
         senders.windows(2).filter(|pair| pair[0] != pair[1]).count()
     }
 }

@@ -50,7 +50,8 @@ fn configuration(director: usize, setting: &Setting, more: &str) -> String {
         text += &format!("    version {version}\n    advert_int {}\n", setting.interval.as_secs_f64());
     }
     if setting.password {
-        text += &format!("    authentication {{\n        auth_type PASS\n        auth_pass {PASSWORD}\n    }}\n");
+        text +=
+            &format!("    authentication {{\n        auth_type PASS\n        auth_pass {PASSWORD}\n    }}\n");
     }
     if setting.transport == Transport::Unicast {
         let [own, peer] = [director, 1 - director].map(|number| dip(number).of(setting.family));

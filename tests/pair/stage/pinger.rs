@@ -48,8 +48,7 @@ impl Pinger {
         let receiving = socket.try_clone().expect("a second handle");
         let [stop, deaf] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
         let (stop_inside, deaf_inside) = (Arc::clone(&stop), Arc::clone(&deaf));
-        let sender =
-            std::thread::spawn(move || send_all(&socket, target, identifier, period, &stop_inside));
+        let sender = std::thread::spawn(move || send_all(&socket, target, identifier, period, &stop_inside));
         let receiver =
             std::thread::spawn(move || receive_all(receiving, target.is_ipv4(), identifier, &deaf_inside));
         Self { stop, deaf, period, sender, receiver }
@@ -99,11 +98,8 @@ impl Pings {
 }
 
 fn echo_socket(target: IpAddr) -> std::io::Result<Socket> {
-    let (domain, protocol) = if target.is_ipv4() {
-        (Domain::IPV4, Protocol::ICMPV4)
-    } else {
-        (Domain::IPV6, Protocol::ICMPV6)
-    };
+    let (domain, protocol) =
+        if target.is_ipv4() { (Domain::IPV4, Protocol::ICMPV4) } else { (Domain::IPV6, Protocol::ICMPV6) };
     let socket = Socket::new(domain, Type::RAW, Some(protocol))?;
     socket.set_read_timeout(Some(POLL))?;
     socket.set_recv_buffer_size(1 << 20)?;

@@ -34,7 +34,8 @@ impl Ticker {
     pub(crate) fn tick(&mut self) -> Duration {
         let until = TimeSpec::nanoseconds(self.next);
         // Interrupted by a signal: sleep on.
-        while clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &until).is_err() {}
+        while clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &until).is_err() {
+        }
         let late = now() - self.next;
         self.next += self.period * (1 + late / self.period);
         Duration::from_nanos(u64::try_from(late).unwrap_or_default())

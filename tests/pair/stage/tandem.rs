@@ -15,7 +15,8 @@ pub(super) const ROUTER: &str = "outside";
 const POLICY: &str = "tandem.yaml";
 const PASSWORD_FILE: &str = "password";
 /// What a machine of its own would have: run by a shell, which becomes the program.
-const OWN_MACHINE: &str = "hostname \"$0\" && mkdir -p /run/tandem && mount -t tmpfs tmpfs /run/tandem && exec \"$@\"";
+const OWN_MACHINE: &str =
+    "hostname \"$0\" && mkdir -p /run/tandem && mount -t tmpfs tmpfs /run/tandem && exec \"$@\"";
 
 pub(super) fn prepare(folder: &Path, setting: &Setting, more: &str) {
     fs::create_dir_all(folder.join("state")).expect("a state directory");
