@@ -46,7 +46,11 @@ pub(crate) struct Outcome {
 impl Pair {
     /// Starts both, and waits until the preferred one is Master. `more` goes to their configurations.
     pub(crate) fn start(program: Program, setting: Setting, more: &str) -> Self {
-        let stage = Stage::new();
+        Self::start_on(Stage::new(), program, setting, more)
+    }
+
+    /// The same on a stage that is there already.
+    pub(crate) fn start_on(stage: Stage, program: Program, setting: Setting, more: &str) -> Self {
         let members =
             [PREFERRED, OTHER].map(|director| Member::start(&stage, program, director, &setting, more));
         let holders = Holders::watch(&stage, vip().of(setting.family), LOOK_EVERY);
