@@ -30,8 +30,22 @@ name_the_place() {
     ip link set lo up
 }
 
+# Programs are unpacked here and not installed, so nobody has made the users that they ask for by name.
+add_users() {
+    local group
+    for group in frr frrvty; do
+        getent group "$group" >/dev/null || printf '%s:x:%s:frr\n' "$group" "$(free_number group)" >>/etc/group
+    done
+    getent passwd frr >/dev/null ||
+        printf 'frr:x:%s:%s::/nonexistent:/usr/sbin/nologin\n' "$(free_number passwd)" "$(getent group frr | cut -d: -f3)" >>/etc/passwd
+}
+
+# free_number passwd|group : the first number of 900 and above that nobody there has.
+free_number() { local number=900; while getent "$1" "$number" >/dev/null; do number=$((number + 1)); done; echo $number; }
+
 mount_folders
 name_the_place
+add_users
 modprobe -a -q "${modules[@]}" 2>/dev/null || true
 # The tunnel modules put seven devices of their own into every new network namespace: they cost time and say nothing.
 [ "$place" = native ] || echo 1 >/proc/sys/net/core/fb_tunnels_only_for_init_net

@@ -6,7 +6,7 @@ prepare_native() { prepare_root; }
 
 run_in_native() {
     local status=0
-    kernel_has_ipvs || say "this kernel has no IPVS: what needs it will fail"
+    kernel_suffices || say "this kernel lacks what the job needs ($LAB_NEEDS): what uses it will fail"
     trap 'end_native; exit 130' INT
     trap 'end_native; exit 143' TERM HUP
     # --kill-child: with its first process, everything in the namespaces ends.

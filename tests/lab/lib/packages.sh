@@ -5,8 +5,8 @@
 
 # What the cases call inside. prometheus (for promtool) is fetched apart, since only one file of it is wanted.
 INSIDE_PACKAGES=(
-    bind9-dnsutils conntrack curl dnsmasq-base ethtool iproute2 iputils-ping ipvsadm jq kmod nftables nginx openssl
-    procps socat strace tcpdump
+    bind9-dnsutils conntrack curl dnsmasq-base ethtool frr iproute2 iputils-ping ipvsadm jq keepalived kmod nftables nginx
+    openssl procps socat strace tcpdump tshark
 )
 
 # host_needs COMMAND=PACKAGE... : installs what is missing, or says how to.

@@ -1,0 +1,18 @@
+//! The pair beside other vendors' programs: what must be seen with Debian's keepalived and FRR, on the wire and by a
+//! client. Start it with `tests/lab/run pair`; it needs root, network namespaces, and the programs that the lab brings
+//! along, but no IPVS: the VIP itself answers. Plain `cargo test` leaves it out.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the lab lives in real time: it reads the clock and polls with deadlines"
+)]
+#![allow(clippy::print_stdout, reason = "libtest shows what a failed case prints")]
+#![allow(dead_code, reason = "world and stage are libraries for cases, and more cases come")]
+
+mod handover;
+mod interoperation;
+mod packets;
+mod stage;
+mod stopped;
+#[path = "../lab/world/mod.rs"]
+mod world;
