@@ -4,10 +4,10 @@
 //! Names are shared, not copied: a snapshot of ten thousand servers costs one pass over them. Nothing here decides.
 
 use super::histogram::{Histogram, LATENESS_BOUNDS, PASS_BOUNDS, PROBE_BOUNDS};
-use crate::model::{CheckName, Counters, DestinationCounts, Failure, Outcome, PoolName};
+use crate::model::{CheckName, Counters, DestinationCounts, Failure, Outcome, PoolName, SyncDaemonRole};
 use crate::reconcile::Table;
 use crate::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct Snapshot {
     /// Sorted by name.
     pub checks: Vec<CheckSnapshot>,
     pub reconcile: ReconcileSnapshot,
+    /// `None` where the policy does not synchronise connections.
+    pub connection_sync: Option<ConnectionSyncSnapshot>,
     /// Entries of ours that somebody else changed or removed, by table.
     pub drift: BTreeMap<Table, u64>,
 }
@@ -46,6 +48,7 @@ impl Snapshot {
             pools: Vec::new(),
             checks: Vec::new(),
             reconcile: ReconcileSnapshot::default(),
+            connection_sync: None,
             drift: BTreeMap::new(),
         }
     }
@@ -197,6 +200,15 @@ impl CheckStatistics {
         }
         self.lateness.record(lateness);
     }
+}
+
+/// The synchronisation of connections, as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionSyncSnapshot {
+    /// The daemons that the kernel runs.
+    pub roles: BTreeSet<SyncDaemonRole>,
+    /// Connections that came from another director, counted up to a bound; `None` while nothing is known.
+    pub entries: Option<usize>,
 }
 
 /// What reconciliation amounted to.

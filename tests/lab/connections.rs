@@ -193,7 +193,8 @@ fn idle_connections_are_told_and_live_on_at_the_other_director() {
     let b = &pair.world.directors[1];
     assert_eq!(entries(b), [""; 0], "the kernel tells nothing of what rests");
     let passed = pair.pass();
-    assert_eq!((passed.connections, passed.omitted, passed.rounds), (connections.len(), 0, 2));
+    let told = (passed.connections, passed.omitted, passed.rounds);
+    assert_eq!(told, (connections.len(), 0, 2), "{:#?}", entries(pair.world.director()));
     assert_told(&pair);
     let active: u64 =
         b.ipvs().iter().flat_map(|service| &service.destinations).map(|found| found.active).sum();
@@ -227,7 +228,8 @@ fn templates_marks_and_datagrams_are_told() {
     for director in &pair.world.directors {
         director.nft(&format!(
             "table ip by_hand {{ chain marks {{ type filter hook prerouting priority mangle;
-                ip daddr {marked} tcp dport {{ 80, 8080 }} meta mark set 7 }} }}"
+                ip daddr {marked} tcp dport {{ 80, 8080 }} meta mark set 7
+            }}\n}}"
         ));
         director.ipvsadm(
             "-A -f 7 -s rr -p 500\n-a -f 7 -r 192.168.101.110:0 -m\n-a -f 7 -r 192.168.101.210:0 -m\n",

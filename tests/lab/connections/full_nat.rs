@@ -22,7 +22,8 @@ fn told() -> (Pair, IpAddr, TcpStream) {
         director.sysctl(&[("net.ipv4.vs.conntrack", "1")]);
         director.nft(&format!(
             "table ip by_hand {{ chain postrouting {{ type nat hook postrouting priority srcnat;
-                meta l4proto tcp ct original ip daddr {vip} ct original proto-dst 80 snat to {} fully-random }} }}",
+                meta l4proto tcp ct original ip daddr {vip} ct original proto-dst 80 snat to {} fully-random
+            }}\n}}",
             local()
         ));
     }
