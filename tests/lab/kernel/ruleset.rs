@@ -33,6 +33,7 @@ fn everything() -> Ruleset {
         ((Family::Ipv4, local(&[DIP])), BTreeSet::from([of(Protocol::Tcp, "192.168.101.99", 80)])),
     ]);
     Ruleset {
+        repeatable_sources: false,
         source_translations,
         marks: BTreeMap::from([
             (of(Protocol::Tcp, VIP, 443), 7),
