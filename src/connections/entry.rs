@@ -108,10 +108,9 @@ impl Entry {
 /// are those of its protocol.
 fn kind(protocol: Option<Protocol>, client_port: u16, state: &str) -> Option<Kind> {
     let number = |names: &[&str]| names.iter().position(|name| *name == state);
-    if client_port == 0 || protocol.is_none() {
-        if let Some(state) = number(&TEMPLATE_STATES) {
-            return Some(Kind::Template { state: u16::try_from(state).ok()? });
-        }
+    let portless = client_port == 0 || protocol.is_none();
+    if let Some(state) = number(&TEMPLATE_STATES).filter(|_| portless) {
+        return Some(Kind::Template { state: u16::try_from(state).ok()? });
     }
     let (number, active) = match protocol? {
         Protocol::Tcp => (number(&TCP_STATES)?, TCP_ACTIVE.contains(&state)),

@@ -1,9 +1,10 @@
 //! Tells the whole connection table to the other directors (shell): reads it, then sends it, paced.
 //!
 //! It blocks: with 100,000 connections for some seconds. So it runs on a thread of its own, never on that of adverts,
-//! addresses or pools. Reading comes first and sending after: the kernel walks its table from the start for each 4 KiB, and an
-//! entry that goes meanwhile makes it skip another, so the walk must be short. Nobody acknowledges a datagram either.
-//! Against both, everything is read and sent a second time, where the time allows.
+//! addresses or pools. Reading is never held up by the pace of sending: the kernel walks its table from the start for each
+//! 4 KiB, and an entry that goes meanwhile makes it skip another, so the walk must be short; what is not due waits in a
+//! queue. Nobody acknowledges a datagram either. Against both, everything is read and sent a second time, where the time
+//! allows.
 
 use super::entry::{Entry, Kind};
 use super::message::{Datagram, Packer, omission};
@@ -11,6 +12,7 @@ use super::services::binding;
 use crate::model::{ConnectionSync, Tables};
 use nix::sys::socket::{getsockopt, sockopt};
 use socket2::SockRef;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
@@ -33,7 +35,8 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 /// What was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Passed {
-    /// Connections and templates that were told, each counted once.
+    /// Connections and templates that were told in one round. The kernel lists one twice if others come in front of it
+    /// meanwhile: then it is told and counted twice, which does no harm.
     pub connections: usize,
     /// Living entries that cannot be told: see [`super::message::Omission`], and those of services that are not ours.
     pub omitted: usize,
@@ -55,10 +58,13 @@ pub enum PassError {
     Send { interface: String, source: io::Error },
 }
 
-/// A table that was read, packed.
-struct Packed {
-    datagrams: Vec<Datagram>,
+/// One reading of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+struct Round {
+    told: usize,
     omitted: usize,
+    /// Whether the time sufficed for all of it.
+    complete: bool,
 }
 
 /// Tells the connections of this thread's network namespace by `sync`'s interface and id, within the time `within`.
@@ -71,25 +77,39 @@ pub fn pass(sync: &ConnectionSync, tables: &Tables, within: Duration) -> Result<
     let failed = |source| PassError::Send { interface: sync.interface.clone(), source };
     let (socket, mtu) = open(&sync.interface).map_err(failed)?;
     let mut passed = Passed::default();
-    for round in 1..=ROUNDS {
-        let packed = read(tables, Packer::new(sync.sync_id.get(), mtu)).map_err(PassError::Read)?;
-        let connections = packed.datagrams.iter().map(|datagram| usize::from(datagram.records)).sum();
-        let sent = send(&socket, &packed.datagrams, start + within).map_err(failed)?;
-        passed.datagrams += sent;
-        if sent == packed.datagrams.len() {
-            passed.rounds = round;
-            (passed.connections, passed.omitted) = (connections, packed.omitted);
-        } else if round == 1 {
-            let told = packed.datagrams.iter().take(sent).map(|datagram| usize::from(datagram.records));
-            (passed.connections, passed.omitted) = (told.sum(), packed.omitted);
+    for number in 1..=ROUNDS {
+        let table = BufReader::new(File::open(TABLE).map_err(PassError::Read)?);
+        let mut sender = Sender::new(|bytes| socket.send(bytes).map(drop), start + within);
+        let round = tell(table, tables, Packer::new(sync.sync_id.get(), mtu), &mut sender);
+        let round = round.map_err(|trouble| trouble.explained(failed))?;
+        passed.datagrams += sender.datagrams;
+        if round.complete || number == 1 {
+            (passed.connections, passed.omitted) = (round.told, round.omitted);
         }
+        passed.rounds += u32::from(round.complete);
         // Another round takes as long as this one did.
-        if start.elapsed() + start.elapsed() / round > within {
+        if start.elapsed() + start.elapsed() / number > within {
             break;
         }
     }
     passed.took = start.elapsed();
     Ok(passed)
+}
+
+/// What went wrong, before it has a name.
+#[derive(Debug)]
+enum Trouble {
+    Read(io::Error),
+    Send(io::Error),
+}
+
+impl Trouble {
+    fn explained(self, sending: impl FnOnce(io::Error) -> PassError) -> PassError {
+        match self {
+            Self::Read(error) => PassError::Read(error),
+            Self::Send(error) => sending(error),
+        }
+    }
 }
 
 /// A socket that sends as the kernel's own daemon does (`make_send_sock`), and the MTU of its way.
@@ -106,42 +126,82 @@ fn open(interface: &str) -> io::Result<(UdpSocket, usize)> {
     Ok((socket, usize::try_from(mtu).unwrap_or_default()))
 }
 
-fn read(tables: &Tables, packer: Packer) -> io::Result<Packed> {
-    pack(BufReader::new(File::open(TABLE)?), tables, packer)
-}
-
-/// Packs the lines of a table.
-fn pack(lines: impl BufRead, tables: &Tables, mut packer: Packer) -> io::Result<Packed> {
-    let mut packed = Packed { datagrams: Vec::new(), omitted: 0 };
+/// Reads a table and sends it.
+fn tell(
+    lines: impl BufRead,
+    tables: &Tables,
+    mut packer: Packer,
+    sender: &mut Sender<impl FnMut(&[u8]) -> io::Result<()>>,
+) -> Result<Round, Trouble> {
+    let mut omitted = 0;
     // The first line is the heading.
     for line in lines.lines().skip(1).take(MOST_ENTRIES) {
-        let Some(entry) = Entry::parse(&line?) else { continue };
+        let Some(entry) = Entry::parse(&line.map_err(Trouble::Read)?) else { continue };
         if matches!(entry.kind, Kind::Connection { over: true, .. }) {
             continue;
         }
         match binding(tables, &entry).filter(|binding| omission(&entry, binding).is_none()) {
-            Some(binding) => packed.datagrams.extend(packer.add(&entry, &binding)),
-            None => packed.omitted += 1,
+            Some(binding) => sender.queue.extend(packer.add(&entry, &binding)),
+            None => omitted += 1,
+        }
+        if !sender.send_what_is_due().map_err(Trouble::Send)? {
+            return Ok(Round { told: sender.records, omitted, complete: false });
         }
     }
-    packed.datagrams.extend(packer.finish());
-    Ok(packed)
+    sender.queue.extend(packer.finish());
+    let complete = sender.drain().map_err(Trouble::Send)?;
+    Ok(Round { told: sender.records, omitted, complete })
 }
 
-/// Sends what can be sent by then; how many datagrams that was.
-fn send(socket: &UdpSocket, datagrams: &[Datagram], by: Instant) -> io::Result<usize> {
-    let start = Instant::now();
-    let mut records = 0;
-    for (sent, datagram) in datagrams.iter().enumerate() {
-        let due = start + Duration::from_secs(1) * records / RECORDS_A_SECOND;
-        if due > by {
-            return Ok(sent);
-        }
-        pause(due.saturating_duration_since(Instant::now()));
-        socket.send(&datagram.bytes)?;
-        records += u32::from(datagram.records);
+/// Sends datagrams at the pace, until the time is up.
+struct Sender<Send> {
+    send: Send,
+    start: Instant,
+    by: Instant,
+    queue: VecDeque<Datagram>,
+    datagrams: usize,
+    records: usize,
+}
+
+impl<Send: FnMut(&[u8]) -> io::Result<()>> Sender<Send> {
+    fn new(send: Send, by: Instant) -> Self {
+        Self { send, start: Instant::now(), by, queue: VecDeque::new(), datagrams: 0, records: 0 }
     }
-    Ok(datagrams.len())
+
+    /// When the next datagram may go.
+    fn due(&self) -> Instant {
+        let records = u32::try_from(self.records).unwrap_or(u32::MAX);
+        self.start + Duration::from_secs(1) / RECORDS_A_SECOND * records
+    }
+
+    /// Without waiting; false when the time is up.
+    fn send_what_is_due(&mut self) -> io::Result<bool> {
+        if self.queue.is_empty() {
+            return Ok(true);
+        }
+        let now = Instant::now();
+        while self.due() <= now.min(self.by) {
+            let Some(datagram) = self.queue.pop_front() else { break };
+            (self.send)(&datagram.bytes)?;
+            self.datagrams += 1;
+            self.records += usize::from(datagram.records);
+        }
+        Ok(now < self.by)
+    }
+
+    /// Sends the rest; false when the time did not suffice.
+    fn drain(&mut self) -> io::Result<bool> {
+        while !self.queue.is_empty() {
+            if self.due() > self.by {
+                return Ok(false);
+            }
+            pause(self.due().saturating_duration_since(Instant::now()));
+            if !self.send_what_is_due()? {
+                return Ok(self.queue.is_empty());
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// There is no condition to wait for: the other side says nothing.
@@ -164,32 +224,47 @@ mod tests {
         tables_on(&policy, &host(&policy), |_, _| Standing::Up)
     }
 
-    fn packed(lines: &str) -> (Vec<u8>, usize) {
+    /// Tells a table within a time: the sizes of the datagrams in records, and what became of it.
+    fn told(lines: &str, within: Duration) -> (Vec<u8>, Round) {
         let text = format!("{HEADING}{lines}");
-        let packed = pack(text.as_bytes(), &tables(), Packer::new(61, 1_500)).expect("text can be read");
-        (packed.datagrams.iter().map(|datagram| datagram.records).collect(), packed.omitted)
+        let mut sizes = Vec::new();
+        let send = |bytes: &[u8]| {
+            sizes.push(bytes[4]);
+            Ok(())
+        };
+        let mut sender = Sender::new(send, Instant::now() + within);
+        let round =
+            tell(text.as_bytes(), &tables(), Packer::new(61, 1_500), &mut sender).expect("text can be read");
+        (sizes, round)
+    }
+
+    fn line(vip: &str, state: &str) -> String {
+        format!("TCP C0A8660A C350 {vip} 0050 C0A8656E 0050 {state}     899\n")
     }
 
     #[test]
-    fn what_lives_and_is_ours_is_packed() {
-        let line =
-            |vip: &str, state: &str| format!("TCP C0A8660A C350 {vip} 0050 C0A8656E 0050 {state}     899\n");
-        assert_eq!(packed(&line("C0A86564", "ESTABLISHED").repeat(41)), (vec![40, 1], 0));
-        assert_eq!(packed(&line("C0A86564", "SYN_RECV")), (vec![1], 0), "half of a handshake goes on there");
-        assert_eq!(packed(&line("C0A86564", "CLOSE")), (vec![], 0), "this one has ended");
-        assert_eq!(packed(&line("C0A86577", "ESTABLISHED")), (vec![], 1), "somebody else's service");
+    fn what_lives_and_is_ours_is_told() {
+        let second = Duration::from_secs(1);
+        let complete = |told, omitted| Round { told, omitted, complete: true };
+        let established = line("C0A86564", "ESTABLISHED");
+        assert_eq!(told(&established.repeat(41), second), (vec![40, 1], complete(41, 0)));
+        let half_open = line("C0A86564", "SYN_RECV");
+        assert_eq!(told(&half_open, second), (vec![1], complete(1, 0)), "half of a handshake goes on there");
+        assert_eq!(told(&line("C0A86564", "CLOSE"), second), (vec![], complete(0, 0)), "this one has ended");
+        let foreign = line("C0A86577", "ESTABLISHED");
+        assert_eq!(told(&foreign, second), (vec![], complete(0, 1)), "somebody else's service");
     }
 
     #[test]
-    fn datagrams_are_paced_and_end_with_the_time() {
-        let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
-        let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
-        sender.connect(receiver.local_addr().expect("an address")).expect("connected");
-        let datagrams = vec![Datagram { bytes: vec![0; 8], records: 200 }; 20];
+    fn records_are_paced_and_end_with_the_time() {
+        let lines = line("C0A86564", "ESTABLISHED").repeat(2_000);
         let start = Instant::now();
-        assert_eq!(send(&sender, &datagrams, start + Duration::from_millis(55)).expect("sent"), 6);
-        assert!(start.elapsed() >= Duration::from_millis(50), "200 records in 10 ms");
-        assert_eq!(send(&sender, &[], start).expect("nothing to send"), 0);
+        let (_, round) = told(&lines, Duration::from_secs(10));
+        assert_eq!(round, Round { told: 2_000, omitted: 0, complete: true });
+        assert!(start.elapsed() >= Duration::from_millis(98), "20,000 a second, the last 40 at once");
+        let (sizes, round) = told(&lines, Duration::from_millis(50));
+        assert!(!round.complete && round.told <= 1_040 && round.told > 0, "{round:?}");
+        assert_eq!(sizes.len() * 40, round.told);
     }
 
     #[test]

@@ -7,7 +7,10 @@ use std::net::IpAddr;
 
 /// The ruleset that the policy needs; empty when no pool needs any.
 pub(super) fn ruleset(policy: &Policy) -> Ruleset {
-    let mut ruleset = Ruleset::default();
+    // Only where another director may have to carry connections on: random ports are safer against two connections that
+    // want the same one at the same moment.
+    let repeatable_sources = policy.pair.connection_sync.is_some();
+    let mut ruleset = Ruleset { repeatable_sources, ..Ruleset::default() };
     for pool in policy.pools.values() {
         for service in &pool.services {
             add_joined_ports(&mut ruleset, service);

@@ -86,7 +86,7 @@ fn needs_no_state(pool: &Pool, protocol: Protocol) -> bool {
         // The protocol of an operator's own mark is not known: TCP is the likely one.
         let by_mark =
             service.joined.is_empty() && protocol == Protocol::Tcp && service.key.address().is_none();
-        service.config.scheduler.0 == "mh" && (by_mark || keys.into_iter().any(|key| fits(key)))
+        service.config.scheduler.0 == "mh" && (by_mark || keys.into_iter().any(fits))
     };
     let direct = |server: &RealServer| {
         matches!(server.forwarding, Forwarding::DirectRouting | Forwarding::Tunnelling(_))

@@ -232,3 +232,11 @@ fn a_backup_that_is_a_real_server_too_does_not_balance() {
     let both = with_sync(policy([pool]), SyncRole::Both);
     assert_eq!(value(&as_backup(&both)), "0", "there each balances for its own routers");
 }
+
+#[test]
+fn local_addresses_and_ports_are_repeatable_where_connections_are_synchronised() {
+    let forwarding = Forwarding::FullNat(SourceTranslation::LocalAddresses(vec![ip("10.20.0.20")]));
+    let alone = policy([pool("api", VIP, &forwarding)]);
+    assert!(!as_backup(&alone).ruleset.repeatable_sources);
+    assert!(as_backup(&with_sync(alone, follow())).ruleset.repeatable_sources);
+}

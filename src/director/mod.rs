@@ -6,6 +6,7 @@
 mod adoption;
 mod clock;
 pub mod core;
+mod entry_look;
 pub mod error;
 pub mod event;
 pub mod histogram;

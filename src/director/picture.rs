@@ -3,8 +3,8 @@
 use super::core::Core;
 use super::server_id::id;
 use super::snapshot::{
-    CheckSnapshot, DestinationSnapshot, PoolSnapshot, ReconcileSnapshot, ServerSnapshot, ServiceSnapshot,
-    Snapshot,
+    CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, PoolSnapshot, ReconcileSnapshot,
+    ServerSnapshot, ServiceSnapshot, Snapshot,
 };
 use super::statistics::{PoolCounts, ServerCounts};
 use crate::desired::{Standing, destination_key};
@@ -37,9 +37,16 @@ impl Core {
                 last_success: counts.last_success,
                 pending_changes: counts.pending,
             },
+            connection_sync: self.policy.pair.connection_sync.as_ref().map(|_| self.sync_snapshot()),
             drift: counts.drift.clone(),
             pair: None,
         }
+    }
+
+    fn sync_snapshot(&self) -> ConnectionSyncSnapshot {
+        let daemons = &self.reconciler.observed().sync_daemons;
+        let roles = daemons.iter().map(|daemon| daemon.role).collect();
+        ConnectionSyncSnapshot { roles, entries: None }
     }
 
     fn check_snapshots(&self) -> Vec<CheckSnapshot> {

@@ -108,7 +108,7 @@ impl Loop {
         let Parts { policy, kernel, state, ask_host, epoch, seed } = parts;
         let probers = probers(&policy)?;
         let clock = Clock::start();
-        let published = Publisher::serve(policy.metrics.listen, clock).await?;
+        let published = Publisher::serve(&policy, clock).await?;
         let mut host = HostLook::new(ask_host, &policy);
         host.begin();
         let facts = host.results.recv().await.ok_or(RunError::KernelThreadEnded)??;

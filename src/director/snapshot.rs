@@ -5,10 +5,10 @@
 
 use super::histogram::{Histogram, LATENESS_BOUNDS, PASS_BOUNDS, PROBE_BOUNDS};
 use crate::advert::thread::Published;
-use crate::model::{CheckName, Counters, DestinationCounts, Failure, Outcome, PoolName};
+use crate::model::{CheckName, Counters, DestinationCounts, Failure, Outcome, PoolName, SyncDaemonRole};
 use crate::reconcile::Table;
 use crate::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub struct Snapshot {
     /// Sorted by name.
     pub checks: Vec<CheckSnapshot>,
     pub reconcile: ReconcileSnapshot,
+    /// `None` where the policy does not synchronise connections.
+    pub connection_sync: Option<ConnectionSyncSnapshot>,
     /// Entries of ours that somebody else changed or removed, by table.
     pub drift: BTreeMap<Table, u64>,
     /// The virtual routers and the other directors; `None` for a director that is alone.
@@ -49,6 +51,7 @@ impl Snapshot {
             pools: Vec::new(),
             checks: Vec::new(),
             reconcile: ReconcileSnapshot::default(),
+            connection_sync: None,
             drift: BTreeMap::new(),
             pair: None,
         }
@@ -201,6 +204,15 @@ impl CheckStatistics {
         }
         self.lateness.record(lateness);
     }
+}
+
+/// The synchronisation of connections, as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionSyncSnapshot {
+    /// The daemons that the kernel runs.
+    pub roles: BTreeSet<SyncDaemonRole>,
+    /// Connections that came from another director, counted up to a bound; `None` while nothing is known.
+    pub entries: Option<usize>,
 }
 
 /// What reconciliation amounted to.

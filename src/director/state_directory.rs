@@ -174,6 +174,19 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_an_earlier_version_is_understood() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut state = StateDirectory::lock(folder.path()).expect("a new directory");
+        state.save(&record()).expect("saved");
+        let path = folder.path().join(RECORD);
+        let mut said: serde_json::Value =
+            serde_json::from_slice(&fs::read(&path).expect("the record")).expect("JSON");
+        assert!(said.as_object_mut().expect("an object").remove("sync_daemons").is_some());
+        fs::write(&path, said.to_string()).expect("written");
+        assert_eq!(state.load(&epoch(), &mut silent), record());
+    }
+
+    #[test]
     fn a_second_director_is_kept_off() {
         let folder = tempfile::tempdir().expect("a folder");
         let first = StateDirectory::lock(folder.path()).expect("the first");

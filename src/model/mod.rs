@@ -15,6 +15,7 @@
 //! | quiesce | set a destination's weight to 0: no new connection, the old ones live on |
 //! | virtual router | a VRID on an interface and the addresses that its Master holds; VRRP elects the Master |
 //! | Master, Backup, Fault | the states of a virtual router on one director; RFC 9568 says Active, Backup and Initialize |
+//! | synchronisation daemon | a thread of the kernel that sends its connections to the other directors (master) or takes theirs in (backup) |
 //! | check | what a probe asks and how often; one answer is an outcome, the decision is a verdict |
 //!
 //! Nothing here decides: [`crate::health`], [`crate::desired`] and [`crate::reconcile`] do.

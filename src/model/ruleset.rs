@@ -11,6 +11,9 @@ use std::net::IpAddr;
 pub struct Ruleset {
     /// Full-NAT: the services (by address or by mark) whose connections get a source of ours, by translation and family.
     pub source_translations: BTreeMap<(Family, SourceTranslation), BTreeSet<ServiceKey>>,
+    /// Whether the local address of a full-NAT connection follows from its client, and its port is the client's own while
+    /// that is free: then another director with the same rules comes to the same choice from any packet of the client's.
+    pub repeatable_sources: bool,
     /// Joined ports: VIP and port (the key's `Address`), and the mark that their packets get.
     pub marks: BTreeMap<ServiceKey, u32>,
     /// Services whose packets bypass connection tracking.

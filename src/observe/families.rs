@@ -4,9 +4,10 @@
 use super::metrics::Families;
 use super::pair_families;
 use crate::director::snapshot::{
-    CheckSnapshot, DestinationSnapshot, Direction, PoolSnapshot, ServerSnapshot, ServiceSnapshot, Snapshot,
+    CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, Direction, PoolSnapshot, ServerSnapshot,
+    ServiceSnapshot, Snapshot,
 };
-use crate::model::Counters;
+use crate::model::{Counters, SyncDaemonRole};
 use crate::reconcile::Table;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -22,6 +23,9 @@ pub(super) fn write(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Re
     services(families, snapshot)?;
     if snapshot.per_server {
         destinations(families, snapshot)?;
+    }
+    if let Some(sync) = &snapshot.connection_sync {
+        connection_sync(families, sync)?;
     }
     reconcile(families, snapshot)?;
     pair_families::write(families, snapshot)
@@ -241,6 +245,21 @@ fn every_destination(
             })
         })
     })
+}
+
+fn connection_sync(families: &mut Families<'_>, sync: &ConnectionSyncSnapshot) -> fmt::Result {
+    let role = |role, value: u64| if sync.roles.contains(&role) { value } else { 0 };
+    families.gauge(
+        "tandem_connection_sync_role",
+        "The kernel's daemons that synchronise connections: 0 none, 1 backup (takes them in), 2 master (sends them), 3 both",
+        Some(role(SyncDaemonRole::Backup, 1) + role(SyncDaemonRole::Master, 2)),
+    )?;
+    families.gauge(
+        "tandem_connection_sync_entries",
+        "Connections in the kernel's table that another director sent, counted every 15 s up to 65536: on the backup about \
+         as many as the master has connections",
+        sync.entries,
+    )
 }
 
 fn reconcile(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {

@@ -2,7 +2,7 @@
 
 use super::{Format, Listener, View, render};
 use crate::director::snapshot::*;
-use crate::model::{Connections, Counters, DestinationCounts, Failure, Outcome};
+use crate::model::{Connections, Counters, DestinationCounts, Failure, Outcome, SyncDaemonRole};
 use crate::reconcile::Table;
 use crate::time::Instant;
 use arc_swap::ArcSwap;
@@ -87,6 +87,10 @@ fn snapshot() -> Snapshot {
         pools: vec![web],
         checks: vec![CheckSnapshot { name: "alive".into(), statistics: alive }],
         reconcile,
+        connection_sync: Some(ConnectionSyncSnapshot {
+            roles: [SyncDaemonRole::Master, SyncDaemonRole::Backup].into(),
+            entries: Some(12),
+        }),
         drift: BTreeMap::from([(Table::Destinations, 3)]),
         pair: None,
         ..Snapshot::starting(Instant::from_millis(9_500), EPOCH)
@@ -137,6 +141,8 @@ fn the_exposition_says_what_the_snapshot_says() {
         r#"tandem_reconcile_changes_total{kind="add_destination"} 2"#,
         "tandem_reconcile_duration_seconds_count 1",
         "tandem_reconcile_last_success_timestamp_seconds 1700000009.0",
+        "tandem_connection_sync_role 3",
+        "tandem_connection_sync_entries 12",
         "tandem_reconcile_pending_changes 0",
         r#"tandem_drift_total{table="destinations"} 3"#,
         r#"tandem_drift_total{table="nftables"} 0"#,
@@ -177,6 +183,7 @@ fn the_families_are_those_of_the_contract() {
         "server_transitions_total server_last_change_timestamp_seconds server_check_duration_seconds",
         "check_runs_total check_duration_seconds probe_lateness_seconds",
         "ipvs_active_connections ipvs_inactive_connections ipvs_weight",
+        "connection_sync_role connection_sync_entries",
         "reconcile_total reconcile_changes_total reconcile_duration_seconds drift_total",
         "reconcile_last_success_timestamp_seconds reconcile_pending_changes",
     ]

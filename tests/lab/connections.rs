@@ -2,9 +2,13 @@
 //!
 //! Two directors hold the same table, typed by hand; director A has the addresses. The connections are there before any
 //! synchronisation daemon runs, so the kernel has never told them, and never would.
+//!
+//! Both directors are one kernel here, with one hash table for all namespaces: while A's part of it is read, what B takes in
+//! moves A's entries on, and some are read twice. On two machines only new connections do so.
 
 mod full_nat;
 mod many;
+mod roles;
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -193,7 +197,8 @@ fn idle_connections_are_told_and_live_on_at_the_other_director() {
     let b = &pair.world.directors[1];
     assert_eq!(entries(b), [""; 0], "the kernel tells nothing of what rests");
     let passed = pair.pass();
-    assert_eq!((passed.connections, passed.omitted, passed.rounds), (connections.len(), 0, 2));
+    assert!(passed.connections >= connections.len(), "{:#?}", entries(pair.world.director()));
+    assert_eq!((passed.omitted, passed.rounds), (0, 2));
     assert_told(&pair);
     let active: u64 =
         b.ipvs().iter().flat_map(|service| &service.destinations).map(|found| found.active).sum();
@@ -227,7 +232,8 @@ fn templates_marks_and_datagrams_are_told() {
     for director in &pair.world.directors {
         director.nft(&format!(
             "table ip by_hand {{ chain marks {{ type filter hook prerouting priority mangle;
-                ip daddr {marked} tcp dport {{ 80, 8080 }} meta mark set 7 }} }}"
+                ip daddr {marked} tcp dport {{ 80, 8080 }} meta mark set 7
+            }}\n}}"
         ));
         director.ipvsadm(
             "-A -f 7 -s rr -p 500\n-a -f 7 -r 192.168.101.110:0 -m\n-a -f 7 -r 192.168.101.210:0 -m\n",
@@ -242,7 +248,8 @@ fn templates_marks_and_datagrams_are_told() {
     });
     pair.synchronise();
     let passed = pair.pass();
-    assert_eq!((passed.connections, passed.omitted), (5, 0), "{:#?}", entries(pair.world.director()));
+    assert!(passed.connections >= 5, "{:#?}", entries(pair.world.director()));
+    assert_eq!(passed.omitted, 0);
     assert_told(&pair);
     let b = &pair.world.directors[1];
     let counted: u64 = b

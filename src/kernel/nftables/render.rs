@@ -49,7 +49,7 @@ fn source_translation(ruleset: &Ruleset) -> Vec<Value> {
     for (index, ((family, translation), services)) in ruleset.source_translations.iter().enumerate() {
         let name = format!("source_{}", index + 1);
         chains.push(add("chain", json!({ "name": name })));
-        chains.push(rule(&name, vec![translate(*family, translation)]));
+        chains.push(rule(&name, vec![translate(*family, translation, ruleset.repeatable_sources)]));
         for service in services {
             let (lookup, key) = lookup_of(service);
             elements.entry(lookup).or_default().push(json!([key, { "goto": { "target": name } }]));
@@ -76,8 +76,12 @@ fn source_translation(ruleset: &Ruleset) -> Vec<Value> {
     chains
 }
 
-/// The statement that gives a connection its new source.
-fn translate(family: Family, translation: &SourceTranslation) -> Value {
+/// The seed of the choice among local addresses: one that nft chooses would differ from director to director.
+const SEED: u32 = 1;
+
+/// The statement that gives a connection its new source. Masquerade takes an address of this director alone: nothing of it
+/// can be repeated elsewhere.
+fn translate(family: Family, translation: &SourceTranslation, repeatable: bool) -> Value {
     let addresses: Vec<&IpAddr> = match translation {
         SourceTranslation::Masquerade => return json!({ "masquerade": { "flags": "fully-random" } }),
         SourceTranslation::LocalAddresses(addresses) => {
@@ -88,11 +92,20 @@ fn translate(family: Family, translation: &SourceTranslation) -> Value {
         [address] => json!(address),
         _ => {
             let choices: Vec<Value> = addresses.iter().enumerate().map(|choice| json!(choice)).collect();
-            let random = json!({ "numgen": { "mode": "random", "mod": choices.len(), "offset": 0 } });
-            json!({ "map": { "key": random, "data": { "set": choices } } })
+            let choice = if repeatable {
+                let client = json!({ "payload": { "protocol": payload_protocol(family), "field": "saddr" } });
+                json!({ "jhash": { "mod": choices.len(), "offset": 0, "expr": client, "seed": SEED } })
+            } else {
+                json!({ "numgen": { "mode": "random", "mod": choices.len(), "offset": 0 } })
+            };
+            json!({ "map": { "key": choice, "data": { "set": choices } } })
         }
     };
-    json!({ "snat": { "family": payload_protocol(family), "addr": to, "flags": "fully-random" } })
+    let mut translation = json!({ "family": payload_protocol(family), "addr": to });
+    if !repeatable {
+        translation["flags"] = json!("fully-random");
+    }
+    json!({ "snat": translation })
 }
 
 /// Marks of joined ports, then what bypasses connection tracking.
@@ -342,6 +355,10 @@ mod tests {
         ] {
             assert!(rendered.contains(part), "{part}\nis not in\n{rendered}");
         }
+        let repeatable = Ruleset { repeatable_sources: true, ..ruleset };
+        let repeatable = commands(&replacement(&repeatable)).join("\n");
+        let by_client = r#""key":{"jhash":{"expr":{"payload":{"field":"saddr","protocol":"ip"}},"mod":2,"offset":0,"seed":1}}"#;
+        assert!(repeatable.contains(by_client) && !repeatable.contains("fully-random"), "{repeatable}");
         let position = |text: &str| rendered.find(text).expect("a rule");
         assert!(position("\"@source_tcp_4\"") < position("\"@source_tcp_4_every_port\""));
     }

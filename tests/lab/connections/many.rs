@@ -18,11 +18,13 @@ fn twenty_thousand_entries_arrive() {
             socket.send_to(b"?", SocketAddr::new(vip, 53)).expect("sent");
         }
     });
+    let start = std::time::Instant::now();
     let held = a.inside(count).expect("IPVS").local;
+    println!("{held} entries counted in {:?}", start.elapsed());
     assert!(held > usize::from(ENTRIES) * 9 / 10, "{held} connections were made");
     pair.synchronise();
     let passed = pair.pass();
-    assert_eq!(passed.connections, held);
+    assert!(passed.connections >= held);
     until("all entries", LIMIT, || match b.inside(count).expect("IPVS").synchronised {
         found if found == held => Ok(()),
         found => Err(format!("{found} of {held}")),

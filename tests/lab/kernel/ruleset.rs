@@ -33,6 +33,7 @@ fn everything() -> Ruleset {
         ((Family::Ipv4, local(&[DIP])), BTreeSet::from([of(Protocol::Tcp, "192.168.101.99", 80)])),
     ]);
     Ruleset {
+        repeatable_sources: false,
         source_translations,
         marks: BTreeMap::from([
             (of(Protocol::Tcp, VIP, 443), 7),
@@ -63,6 +64,10 @@ fn every_rule_is_taken_and_its_digest_is_stable() {
         apply(kernel, &[Change::ReplaceRuleset { to: everything() }]);
         assert_eq!(ruleset(kernel), first, "the same rules, made again");
         assert_eq!(ruleset(&mut LinuxKernel::new()), first, "as another process sees them");
+        let repeatable = Ruleset { repeatable_sources: true, ..everything() };
+        apply(kernel, &[Change::ReplaceRuleset { to: repeatable }]);
+        assert_ne!(ruleset(kernel), first, "sources that follow from the client");
+        assert_eq!(ruleset(kernel), ruleset(&mut LinuxKernel::new()));
         apply(kernel, &[Change::RemoveRuleset, Change::RemoveRuleset]);
         assert_eq!(ruleset(kernel), ObservedRuleset::Absent);
         assert_eq!(run("nft list tables").trim(), "table inet foreign");
