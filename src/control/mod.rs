@@ -30,4 +30,4 @@ pub use status::*;
 pub const SOCKET: &str = "/run/tandem/tandem.sock";
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

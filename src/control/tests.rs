@@ -34,7 +34,7 @@ fn router(name: &str, role: Role, cause: Cause) -> RouterPicture {
 }
 
 /// Master of `outside`, Backup of `inside`, with one other director.
-pub(super) fn picture() -> Picture {
+pub(crate) fn picture() -> Picture {
     let source = "10.20.0.2".parse().expect("an address");
     let mut inside = router("inside", Role::Backup, Cause::HigherPriority { source, priority: 200 });
     inside.counts.last_master = Some(source);
