@@ -20,11 +20,14 @@
 //! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
 //! | [`kernel`] | no | observes and changes the kernel's tables |
 //! | [`observe`] | metrics yes, listener no | the director's view as metrics, and the listener that serves it |
+//! | `serving` | no | connections of HTTP, bounded |
+//! | [`control`] | status and judgement yes, socket, server and client no | the Unix socket of a running director |
 //! | [`cli`] | no | the command line |
 
 pub mod advert;
 pub mod cli;
 pub mod connections;
+pub mod control;
 pub mod desired;
 pub mod director;
 pub mod floating;
@@ -36,6 +39,7 @@ pub mod observe;
 pub mod policy;
 pub mod probe;
 pub mod reconcile;
+mod serving;
 pub mod time;
 pub mod track;
 pub mod vrrp;

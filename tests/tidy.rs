@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Modules that decide: no IO, no clock, no runtime, no environment, ordered maps only.
 const PURE: [&str; 8] = ["hash.rs", "model", "policy", "health", "desired", "reconcile", "time.rs", "vrrp"];
 /// The pure files of modules that also have shells.
-const PURE_FILES: [&str; 26] = [
+const PURE_FILES: [&str; 30] = [
     "advert/control.rs",
     "advert/datagram.rs",
     "advert/lateness.rs",
@@ -15,6 +15,10 @@ const PURE_FILES: [&str; 26] = [
     "connections/entry.rs",
     "connections/message.rs",
     "connections/services.rs",
+    "control/action.rs",
+    "control/judgement.rs",
+    "control/safety.rs",
+    "control/status.rs",
     "director/adoption.rs",
     "director/core.rs",
     "director/event.rs",

@@ -1,7 +1,10 @@
 //! What can be typed. The help texts are the reference of the command line.
 
-use clap::{Parser, Subcommand, ValueEnum};
+use crate::control::{RELEASE_TIMES, SOCKET};
+use crate::policy::{duration_words, parse_duration};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A director for the Linux Virtual Server: health-checked IPVS pools from one YAML policy.
 #[derive(Debug, Parser)]
@@ -66,8 +69,54 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIRECTORY", default_value = STATE)]
         state_directory: PathBuf,
     },
+    /// Print what the running director tells of itself: routers, the other directors, pools
+    Status {
+        /// As JSON on stdout
+        #[arg(long)]
+        json: bool,
+        /// One line and the exit status of a monitoring plug-in: 0 OK, 1 warning, 2 critical, 3 unknown
+        #[arg(long, conflicts_with = "json")]
+        check: bool,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Hand mastership over without losing a packet, and stay out of it; exit status 6 when nobody takes over
+    Release {
+        /// A virtual router of the policy; without it every one
+        #[arg(value_name = "ROUTER")]
+        router: Option<String>,
+        /// Take part again after this time (10m, 2h30m); without it after `tandem clear`
+        #[arg(long = "for", value_name = "TIME", value_parser = release_time)]
+        for_time: Option<Duration>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// End a release: take part in the election again
+    Clear {
+        /// A virtual router of the policy; without it every one
+        #[arg(value_name = "ROUTER")]
+        router: Option<String>,
+        #[command(flatten)]
+        at: At,
+    },
     /// Print the JSON Schema of a policy, for editors
     Schema,
+}
+
+/// Where the running director is.
+#[derive(Debug, Args)]
+pub(super) struct At {
+    /// The control socket of the running director
+    #[arg(long, value_name = "PATH", default_value = SOCKET)]
+    pub(super) socket: PathBuf,
+}
+
+fn release_time(text: &str) -> Result<Duration, String> {
+    let (shortest, longest) = RELEASE_TIMES;
+    let range = || format!("a time from {} to {}", duration_words(shortest), duration_words(longest));
+    let time = parse_duration(text)
+        .ok_or_else(|| format!("write whole numbers with a unit each (10m, 2h30m): {}", range()))?;
+    (shortest..=longest).contains(&time).then_some(time).ok_or_else(|| format!("write {}", range()))
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

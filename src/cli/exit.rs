@@ -9,6 +9,34 @@ pub enum ExitStatus {
     Failed,
     /// `plan` found changes.
     Changes,
+    /// No director answers.
+    NoDirector,
+    /// A guard refused it.
+    Refused,
+    /// The answer of `status --check`, which has numbers of its own.
+    Monitoring(Level),
+}
+
+/// What a monitoring plug-in answers (Monitoring Plugins' development guidelines, "Plugin Return Codes").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Ok,
+    Warning,
+    Critical,
+    Unknown,
+}
+
+impl Level {
+    /// The word that the line begins with.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Warning => "WARNING",
+            Self::Critical => "CRITICAL",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
 }
 
 impl ExitStatus {
@@ -16,9 +44,12 @@ impl ExitStatus {
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
-            Self::Done => 0,
-            Self::Failed => 1,
-            Self::Changes => 3,
+            Self::Done | Self::Monitoring(Level::Ok) => 0,
+            Self::Failed | Self::Monitoring(Level::Warning) => 1,
+            Self::Monitoring(Level::Critical) => 2,
+            Self::Changes | Self::Monitoring(Level::Unknown) => 3,
+            Self::NoDirector => 5,
+            Self::Refused => 6,
         }
     }
 }

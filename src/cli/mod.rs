@@ -2,15 +2,25 @@
 //! Messages for people go to stderr, data to stdout.
 
 mod arguments;
+mod ask;
 pub mod check;
+pub mod clear;
 mod exit;
 pub mod files;
 mod logging;
+mod monitoring;
 mod plan;
+pub mod release;
 mod run;
 pub mod schema;
+pub mod status;
+mod status_text;
+mod table;
+#[cfg(test)]
+mod tests;
+mod words;
 
-pub use exit::ExitStatus;
+pub use exit::{ExitStatus, Level};
 
 use crate::kernel;
 use crate::model::Policy;
@@ -19,6 +29,7 @@ use arguments::{Arguments, Command};
 use check::CheckOptions;
 use clap::Parser as _;
 use files::Disk;
+use status::StatusForm;
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write};
 use std::path::Path;
@@ -61,6 +72,16 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
             let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
             plan::plan(policy, &state_directory, json, out, err)
         }
+        Command::Status { json, check, at } => {
+            let form = match (json, check) {
+                (_, true) => StatusForm::Check,
+                (true, false) => StatusForm::Json,
+                (false, false) => StatusForm::Text(colour_on(std::io::stdout().is_terminal())),
+            };
+            status::status(&at.socket, form, out, err)
+        }
+        Command::Release { router, for_time, at } => release::release(&at.socket, router, for_time, err),
+        Command::Clear { router, at } => clear::clear(&at.socket, router, err),
         Command::Schema => schema::schema(out),
     }
 }
@@ -90,8 +111,13 @@ fn host_name() -> String {
     nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
 }
 
+/// Of messages, which go to stderr.
 fn colour() -> Colour {
-    let wanted = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    colour_on(std::io::stderr().is_terminal())
+}
+
+fn colour_on(is_terminal: bool) -> Colour {
+    let wanted = is_terminal && std::env::var_os("NO_COLOR").is_none();
     if wanted { Colour::Ansi } else { Colour::Plain }
 }
 

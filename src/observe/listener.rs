@@ -1,10 +1,11 @@
 //! Serves `/metrics`, `/healthz` and `/readyz` (shell). Read-only, plain HTTP, GET and HEAD; everything else is 404 or 405.
 //!
-//! Bounded: connections, header bytes and time, the time of a whole connection; a request's body is never read. A scrape
+//! Connections are bounded by `serving`; a request's body is never read. A scrape
 //! reads the last snapshot and never asks the event loop for anything. Rendering runs on a blocking thread, one at a time.
 
 use super::{Format, render};
 use crate::director::snapshot::Snapshot;
+use crate::serving::{self, Limits};
 use crate::time::Instant;
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -13,35 +14,16 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
-
-/// Connections at the same time; further ones wait in the kernel's queue.
-const MOST_CONNECTIONS: usize = 64;
-
-/// Largest request header.
-const HEADER_BYTES: usize = 16 * 1024;
-
-/// A request header must have come within this time.
-const HEADER_TIME: Duration = Duration::from_secs(5);
-
-/// A connection (one request) ends after this time, done or not.
-const CONNECTION_TIME: Duration = Duration::from_secs(30);
 
 /// A snapshot older than this says that the event loop stands still: it takes one every two seconds or so.
 const STALE_AFTER: Duration = Duration::from_secs(10);
-
-/// How long to wait after an accept that failed (too many open files, say): trying at once would only burn the processor.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// Why the listener could not begin. The sentence says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -109,24 +91,7 @@ impl Listener {
     /// Serves for ever; drop the future to stop. Must run beside the event loop, not in it.
     pub async fn serve(self, view: View) {
         let router = router(view);
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            match self.0.accept().await {
-                Ok((stream, _)) => {
-                    let router = router.clone();
-                    tokio::spawn(async move {
-                        // Out of time or broken: either way this one request is over, and nobody waits for it.
-                        let _ = timeout(CONNECTION_TIME, connection(stream, router)).await;
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the metrics listener cannot accept a connection; trying again");
-                    sleep(PAUSE_AFTER_ERROR).await;
-                }
-            }
-        }
+        serving::serve(self.0, "metrics listener", Limits::default(), |_| router.clone()).await;
     }
 }
 
@@ -144,16 +109,6 @@ fn advice(error: &io::Error) -> String {
         }
         _ => error.to_string(),
     }
-}
-
-async fn connection(stream: TcpStream, router: Router) -> Result<(), hyper::Error> {
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
-        .max_buf_size(HEADER_BYTES)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-        .await
 }
 
 fn router(view: View) -> Router {

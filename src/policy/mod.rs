@@ -39,6 +39,7 @@ pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS};
 pub use load::{Loaded, MAX_FILE_BYTES, MAX_FILES, MAX_INCLUDE_DEPTH, load, load_for_all};
 pub use render::{Colour, render};
 pub use resolved::resolved;
+pub use scalar::{duration_words, parse_duration};
 pub use source::{Files, Place, SourceFile, Sources, Span};
 pub use validate::{MAX_DESTINATIONS, MAX_SERVICES, Places};
 pub use view::{View, is_host};

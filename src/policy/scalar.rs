@@ -271,6 +271,18 @@ fn bad_duration(node: &Node, text: &str) -> Diagnostic {
     Diagnostic::new(Code::BadDuration, node.span, message).help(help)
 }
 
+/// A duration as the policy and the command line write it: `500ms`, `2s`, `1m30s`; `None` where it is none, or has no unit.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    parse_milliseconds(text).map(Duration::from_millis)
+}
+
+/// A duration as the policy writes it, in its largest whole unit, rounded down to milliseconds.
+#[must_use]
+pub fn duration_words(duration: Duration) -> String {
+    duration_text(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// `2s`, `500ms`, `1m30s`: whole numbers with a unit each, largest unit first.
 fn parse_milliseconds(text: &str) -> Option<u64> {
     let (mut rest, mut total, mut previous) = (text, 0_u64, u64::MAX);

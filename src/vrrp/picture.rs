@@ -4,6 +4,7 @@ use super::role::{Cause, Role};
 use crate::model::{DirectorName, RouterName};
 use crate::time::Instant;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub struct Counts {
     pub sent: u64,
     pub received: u64,
     pub last_received: Option<Instant>,
+    /// Who sent the last of them that did not resign: the Master, as long as this director is none.
+    pub last_master: Option<IpAddr>,
     /// By kind.
     pub errors: BTreeMap<&'static str, u64>,
     pub transitions: BTreeMap<(Role, &'static str), u64>,

@@ -5,7 +5,7 @@ use crate::model::{Pair, RouterName, VirtualRouter};
 use crate::time::Instant;
 use crate::vrrp::election::Election;
 use crate::vrrp::event::Event;
-use crate::vrrp::machine::Heard;
+use crate::vrrp::machine::{Heard, RESIGNS};
 use crate::vrrp::picture::{Counts, PeerPicture, Picture, RouterPicture};
 use crate::vrrp::role::{Cause, Role};
 use crate::vrrp::{RouterId, SessionId};
@@ -75,10 +75,11 @@ impl Account {
         self.entry(router).into_iter().for_each(|entry| entry.counts.sent += 1);
     }
 
-    pub(super) fn received(&mut self, router: RouterId, at: Instant) {
+    pub(super) fn received(&mut self, router: RouterId, at: Instant, heard: Heard) {
         if let Some(entry) = self.entry(router) {
             entry.counts.received += 1;
             entry.counts.last_received = Some(at);
+            entry.counts.last_master = Some(heard.source).filter(|_| heard.priority != RESIGNS);
         }
     }
 

@@ -20,7 +20,7 @@ impl Station {
         }
         match self.judge(sessions, datagram) {
             Ok((session, heard)) => {
-                self.account.received(session.router, at);
+                self.account.received(session.router, at, heard);
                 self.election.handle(Input::Advertisement { at, session, heard });
             }
             Err((session, kind)) => {

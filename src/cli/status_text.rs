@@ -1,0 +1,109 @@
+//! A status as people read it: whether it is safe to fail over, routers, peers, pools worst first. Pure.
+
+use super::table::{Cell, Tint, cell, table, tinted};
+use super::words::time;
+use crate::control::{PeerStatus, PoolStatus, RouterStatus, Status};
+use crate::policy::Colour;
+
+/// A view older than this says that the event loop stands still.
+pub(super) const STALE_MS: u64 = 10_000;
+
+/// The whole text.
+pub(super) fn text(status: &Status, colour: Colour) -> String {
+    let mut text = head(status, colour);
+    let mut section = |head: &[&str], rows: Vec<Vec<Cell>>| {
+        if !rows.is_empty() {
+            text.push('\n');
+            text.push_str(&table(head, &rows, colour));
+        }
+    };
+    let routers = status.routers.iter().flat_map(|found| router(found, status.uptime_ms)).collect();
+    section(&["ROUTER", "ROLE", "FOR", "PRIORITY", "ADDRESSES", "BECAUSE"], routers);
+    section(&["DIRECTOR", "STATE", "LAST HEARD"], status.peers.iter().map(peer).collect());
+    let pools = worst_first(&status.pools).into_iter().map(pool).collect();
+    section(&["POOL", "STATE", "SERVERS UP", "WEIGHT UP"], pools);
+    text
+}
+
+fn head(status: &Status, colour: Colour) -> String {
+    let name = status.director.as_deref().unwrap_or("this director");
+    let ready = match &status.awaits {
+        _ if status.ready => tinted("ready", Tint::Good, colour),
+        Some(awaited) => tinted(format!("not ready: {awaited}"), Tint::Doubtful, colour),
+        None => tinted("not ready", Tint::Doubtful, colour),
+    };
+    let version = tinted(&status.version, Tint::Plain, colour);
+    let mut text = format!("{}  ", tinted(name, Tint::Bold, colour));
+    text.push_str(&format!("tandem {version}, up {}, {ready}\n", time(status.uptime_ms)));
+    if status.age_ms > STALE_MS {
+        let old = format!(
+            "What follows is {} old: the event loop of the director stands still",
+            time(status.age_ms)
+        );
+        text.push_str(&tinted(old, Tint::Bad, colour));
+        text.push('\n');
+    }
+    let safe = &status.safe_to_fail_over;
+    let (word, tint) = if safe.yes { ("yes", Tint::Good) } else { ("no", Tint::Bad) };
+    let because = tinted(&safe.because, Tint::Plain, colour);
+    text.push_str(&format!("Safe to fail over: {}, because {because}\n", tinted(word, tint, colour)));
+    text
+}
+
+/// Its line, and one for each bad tracker.
+fn router(router: &RouterStatus, uptime_ms: u64) -> Vec<Vec<Cell>> {
+    let (role, held, wanted) = (router.role.as_str(), router.addresses_held, router.addresses_wanted);
+    let tint = match role {
+        "master" => Tint::Good,
+        "backup" => Tint::Plain,
+        _ => Tint::Bad,
+    };
+    let role = if router.released { format!("{role}, released") } else { role.to_owned() };
+    let addresses = if held == wanted { Tint::Plain } else { Tint::Bad };
+    let mut rows = vec![vec![
+        cell(&router.name, Tint::Bold),
+        cell(role, if router.released { Tint::Doubtful } else { tint }),
+        cell(time(uptime_ms.saturating_sub(router.since_ms)), Tint::Plain),
+        cell(router.priority, Tint::Plain),
+        cell(format!("{held} of {wanted}"), addresses),
+        cell(router.because.as_deref().unwrap_or_default(), Tint::Plain),
+    ]];
+    let bad = router.trackers.iter().filter(|tracker| !tracker.good);
+    rows.extend(bad.map(|tracker| {
+        let mut row = vec![cell("", Tint::Plain); 5];
+        row.push(cell(format!("bad: {}", tracker.name), Tint::Bad));
+        row
+    }));
+    rows
+}
+
+fn peer(peer: &PeerStatus) -> Vec<Cell> {
+    let (word, tint) = if peer.up { ("heard", Tint::Good) } else { ("silent", Tint::Bad) };
+    let heard = peer.last_heard_ms_ago.map_or_else(|| "never".to_owned(), |ago| format!("{} ago", time(ago)));
+    vec![cell(&peer.name, Tint::Bold), cell(word, tint), cell(heard, Tint::Plain)]
+}
+
+fn pool(pool: &PoolStatus) -> Vec<Cell> {
+    let (word, tint) = match pool.up {
+        false => ("down", Tint::Bad),
+        true if pool.servers_up < pool.servers => ("up", Tint::Doubtful),
+        true => ("up", Tint::Good),
+    };
+    vec![
+        cell(&pool.name, Tint::Bold),
+        cell(word, tint),
+        cell(format!("{} of {}", pool.servers_up, pool.servers), Tint::Plain),
+        cell(format!("{} of {}", pool.weight_up, pool.weight), Tint::Plain),
+    ]
+}
+
+/// Pools that are down, then those with the least share of servers up, then by name.
+pub(super) fn worst_first(pools: &[PoolStatus]) -> Vec<&PoolStatus> {
+    let share = |pool: &PoolStatus| match pool.servers {
+        0 => 1_000_000,
+        servers => pool.servers_up.saturating_mul(1_000_000) / servers,
+    };
+    let mut pools: Vec<_> = pools.iter().collect();
+    pools.sort_by_key(|pool| (pool.up, share(pool), &pool.name));
+    pools
+}

@@ -1,0 +1,154 @@
+//! Asks a running director over its control socket (shell): one connection a request, all of it within a bounded time.
+
+use super::action::{Answer, ClearBody, ErrorBody, Refused, ReleaseBody};
+use super::status::Status;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Method, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+/// A request ends within this time: longer than the server waits for its event loop.
+const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// Bytes of an answer: a status of a hundred thousand pools is some twenty megabytes.
+const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// Why there is no answer, or not the wanted one.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("no director answers at {path}: {reason}; start one, or name its socket with --socket")]
+    NoDirector { path: PathBuf, reason: String },
+    #[error("you may not use {path}: be root, or a member of the socket's group")]
+    NotAllowed { path: PathBuf },
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error("what answers at {path} is no director of this version: {reason}")]
+    Strange { path: PathBuf, reason: String },
+}
+
+/// A way to one director.
+#[derive(Clone, Debug)]
+pub struct Client {
+    path: PathBuf,
+    within: Duration,
+}
+
+impl Client {
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), within: REQUEST_TIME }
+    }
+
+    #[cfg(test)]
+    pub(super) fn within(self, within: Duration) -> Self {
+        Self { within, ..self }
+    }
+
+    /// The director's status as it was last published.
+    ///
+    /// # Errors
+    /// When nothing answers, or something else does.
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.ask(Method::GET, "/v1/status", Bytes::new()).await
+    }
+
+    /// Has mastership handed over.
+    ///
+    /// # Errors
+    /// When nothing answers, or the director refuses.
+    pub async fn release(&self, body: &ReleaseBody) -> Result<Answer, ClientError> {
+        self.ask(Method::POST, "/v1/release", self.text(body)?).await
+    }
+
+    /// Has releases ended.
+    ///
+    /// # Errors
+    /// When nothing answers, or the director refuses.
+    pub async fn clear(&self, body: &ClearBody) -> Result<Answer, ClientError> {
+        self.ask(Method::POST, "/v1/clear", self.text(body)?).await
+    }
+
+    fn text(&self, body: &impl Serialize) -> Result<Bytes, ClientError> {
+        serde_json::to_vec(body).map(Bytes::from).map_err(|error| self.strange(error))
+    }
+
+    async fn ask<A: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<A, ClientError> {
+        match timeout(self.within, self.exchange(method, path, body)).await {
+            Ok(Ok((status, body))) => self.understood(status, &body),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(self.no_director(format!("no answer within {} ms", self.within.as_millis()))),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let stream = UnixStream::connect(&self.path).await.map_err(|error| self.cannot_connect(&error))?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.no_director(error))?;
+        let request = hyper::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| self.strange(error))?;
+        let exchange = async {
+            let response = sender.send_request(request).await.map_err(|error| self.no_director(error))?;
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES).collect().await;
+            Ok((head.status, body.map_err(|error| self.strange(error))?.to_bytes()))
+        };
+        // The exchange tells of every error; the connection only has to be driven along.
+        let driven = async {
+            let _ = connection.await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            answer = exchange => answer,
+            () = driven => Err(self.no_director("the connection ended")),
+        }
+    }
+
+    fn understood<A: DeserializeOwned>(&self, status: StatusCode, body: &[u8]) -> Result<A, ClientError> {
+        if status.is_success() {
+            return serde_json::from_slice(body).map_err(|error| self.strange(error));
+        }
+        match serde_json::from_slice::<ErrorBody>(body) {
+            Ok(body) => Err(body.error.into()),
+            Err(_) => Err(self.strange(format!("HTTP status {status}"))),
+        }
+    }
+
+    fn cannot_connect(&self, error: &io::Error) -> ClientError {
+        match error.kind() {
+            ErrorKind::PermissionDenied => ClientError::NotAllowed { path: self.path.clone() },
+            ErrorKind::NotFound => self.no_director("there is no such socket"),
+            ErrorKind::ConnectionRefused => self.no_director("nobody listens there any more"),
+            _ => self.no_director(error),
+        }
+    }
+
+    fn no_director(&self, reason: impl ToString) -> ClientError {
+        ClientError::NoDirector { path: self.path.clone(), reason: reason.to_string() }
+    }
+
+    fn strange(&self, reason: impl ToString) -> ClientError {
+        ClientError::Strange { path: self.path.clone(), reason: reason.to_string() }
+    }
+}

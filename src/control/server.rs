@@ -1,0 +1,235 @@
+//! Serves the control socket (shell). Status is read from what the event loop published; an action waits in a bounded queue
+//! for the event loop, for a bounded time. Every answer is JSON.
+
+use super::action::{Action, Answer, ClearBody, ErrorBody, RefusalCode, Refused, ReleaseBody};
+use super::socket::{Socket, SocketFile};
+use super::status::Status;
+use crate::serving::{self, Limits};
+use crate::time::Instant;
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+/// Actions that wait for the event loop at the same time.
+pub const MOST_WAITING: usize = 16;
+/// Bytes of a request's body.
+const BODY_BYTES: usize = 4 * 1024;
+/// The event loop answers within this time, or the caller is told that it did not.
+const ANSWER_TIME: Duration = Duration::from_secs(2);
+
+/// An action on its way to the event loop. One that is dropped is answered as "the director stops".
+#[derive(Debug)]
+pub struct Request {
+    pub action: Action,
+    /// Who asks.
+    pub caller: Caller,
+    pub answer: oneshot::Sender<Result<Answer, Refused>>,
+}
+
+/// The process at the other end of the socket (`SO_PEERCRED`, unix(7)): it was so when it connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    pub uid: Option<u32>,
+    pub pid: Option<i32>,
+}
+
+impl Caller {
+    fn of(stream: &UnixStream) -> Self {
+        let found = stream.peer_cred().ok();
+        Self {
+            uid: found.as_ref().map(tokio::net::unix::UCred::uid),
+            pid: found.and_then(|found| found.pid()),
+        }
+    }
+}
+
+/// The control socket as the event loop has it: where it publishes, and where requests come from.
+#[derive(Debug)]
+pub struct Control {
+    /// What is asked of the event loop. Never closed.
+    pub requests: mpsc::Receiver<Request>,
+    status: Arc<ArcSwap<Status>>,
+    _sender: mpsc::Sender<Request>,
+    _task: Option<Task>,
+}
+
+/// The task that serves; it ends, and the file goes, when this is dropped.
+#[derive(Debug)]
+struct Task {
+    abort: AbortHandle,
+    _file: SocketFile,
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.abort.abort();
+    }
+}
+
+impl Control {
+    /// Serves `socket` in a task of its own until this value is dropped, which removes the socket's file. `started` is the
+    /// moment of [`Instant::ZERO`]; without a socket nothing is served, and no request ever comes.
+    #[must_use]
+    pub fn serve(socket: Option<Socket>, first: Status, started: tokio::time::Instant) -> Self {
+        Self::serve_within(socket, first, started, Limits::default())
+    }
+
+    pub(super) fn serve_within(
+        socket: Option<Socket>,
+        first: Status,
+        started: tokio::time::Instant,
+        limits: Limits,
+    ) -> Self {
+        let (sender, requests) = mpsc::channel(MOST_WAITING);
+        let status = Arc::new(ArcSwap::from_pointee(first));
+        let task = socket.map(|Socket { listener, file }| {
+            let shared = Shared { status: Arc::clone(&status), started, requests: sender.downgrade() };
+            let router_of = move |stream: &UnixStream| router(shared.clone(), Caller::of(stream));
+            let abort =
+                tokio::spawn(serving::serve(listener, "control socket", limits, router_of)).abort_handle();
+            Task { abort, _file: file }
+        });
+        Self { requests, status, _sender: sender, _task: task }
+    }
+
+    /// What `GET /v1/status` answers from now on.
+    pub fn publish(&self, status: Status) {
+        self.status.store(Arc::new(status));
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Shared {
+    status: Arc<ArcSwap<Status>>,
+    started: tokio::time::Instant,
+    /// Weak, so that a director that has gone is noticed.
+    requests: mpsc::WeakSender<Request>,
+}
+
+#[derive(Clone, Debug)]
+struct Connection {
+    shared: Shared,
+    caller: Caller,
+}
+
+fn router(shared: Shared, caller: Caller) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/release", post(act::<ReleaseBody>))
+        .route("/v1/clear", post(act::<ClearBody>))
+        .fallback(async || {
+            refuse(Refused::new(
+                RefusalCode::NotFound,
+                "no such path; there are /v1/status, /v1/release and /v1/clear",
+            ))
+        })
+        .method_not_allowed_fallback(async || {
+            let message = "no such method here; GET /v1/status, POST /v1/release and /v1/clear";
+            refuse(Refused::new(RefusalCode::MethodNotAllowed, message))
+        })
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .with_state(Connection { shared, caller })
+}
+
+async fn status(State(connection): State<Connection>) -> Response {
+    let published = connection.shared.status.load_full();
+    let now = Instant::ZERO + connection.shared.started.elapsed();
+    let age = now.saturating_since(Instant::from_millis(published.uptime_ms));
+    let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    json(StatusCode::OK, &Status { age_ms, ..Status::clone(&published) })
+}
+
+async fn act<B>(State(connection): State<Connection>, body: Result<Bytes, BytesRejection>) -> Response
+where
+    B: DeserializeOwned + Default,
+    Action: TryFrom<B, Error = Refused>,
+{
+    let action = match read::<B>(body).and_then(Action::try_from) {
+        Ok(action) => action,
+        Err(refused) => return refuse(refused),
+    };
+    let asked = action.to_string();
+    let answer = hand_over(&connection, action).await;
+    let Caller { uid, pid } = connection.caller;
+    match answer {
+        Ok(answer) => {
+            tracing::info!(uid, pid, "{asked}, asked over the control socket: {}", answer.message);
+            json(StatusCode::ACCEPTED, &answer)
+        }
+        Err(refused) => {
+            tracing::warn!(uid, pid, "{asked}, asked over the control socket, was refused: {refused}");
+            refuse(refused)
+        }
+    }
+}
+
+/// The body; none at all is one that says nothing.
+fn read<B: DeserializeOwned + Default>(body: Result<Bytes, BytesRejection>) -> Result<B, Refused> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refused::new(
+            RefusalCode::TooLarge,
+            format!("the body is larger than {BODY_BYTES} bytes; no request is so large"),
+        ),
+        _ => Refused::new(RefusalCode::BadRequest, format!("the body cannot be read: {rejection}")),
+    })?;
+    if body.is_empty() {
+        return Ok(B::default());
+    }
+    serde_json::from_slice(&body).map_err(|error| {
+        Refused::new(RefusalCode::BadRequest, format!("the body is not what is asked for: {error}"))
+    })
+}
+
+async fn hand_over(connection: &Connection, action: Action) -> Result<Answer, Refused> {
+    let stops = || Refused::new(RefusalCode::Unavailable, "the director stops; nothing was done");
+    let requests = connection.shared.requests.upgrade().ok_or_else(stops)?;
+    let (answer, answered) = oneshot::channel();
+    requests.try_send(Request { action, caller: connection.caller, answer }).map_err(
+        |error| match error {
+            TrySendError::Full(_) => Refused::busy(),
+            TrySendError::Closed(_) => stops(),
+        },
+    )?;
+    drop(requests);
+    match timeout(ANSWER_TIME, answered).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err(stops()),
+        Err(_) => Err(Refused::new(
+            RefusalCode::TimedOut,
+            format!(
+                "the event loop did not answer within {} s; it may still do it: look at `tandem status`",
+                ANSWER_TIME.as_secs()
+            ),
+        )),
+    }
+}
+
+fn refuse(refused: Refused) -> Response {
+    let status =
+        StatusCode::from_u16(refused.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    json(status, &ErrorBody { error: refused })
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(mut text) => {
+            text.push(b'\n');
+            (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,198 @@
+//! The status of one director as JSON: `GET /v1/status`. Pure: the same view gives the same text, in the same order.
+//!
+//! Fields are added, never renamed or removed, while [`STATUS_VERSION`] stays. Times end in their unit; `…_ms` alone counts
+//! from the start of the director, so that a stepped wall clock moves nothing.
+
+use super::safety::SafeToFailOver;
+use crate::director::snapshot::{PoolSnapshot, Snapshot};
+use crate::model::DirectorName;
+use crate::time::Instant;
+use crate::vrrp::picture::{PeerPicture, Picture, RouterPicture};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Version of the form.
+pub const STATUS_VERSION: u32 = 1;
+
+/// Everything that one director tells of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Status {
+    /// 1.
+    pub status_version: u32,
+    /// Version of the running program.
+    pub version: String,
+    /// Name of this director in the policy; null where the policy names none.
+    pub director: Option<String>,
+    /// Unix time of the director's start in milliseconds, by the wall clock as it is now.
+    pub started_unix_ms: u64,
+    /// From the start to this view, in milliseconds.
+    pub uptime_ms: u64,
+    /// Age of this view when it was answered, in milliseconds; more than some seconds says that the event loop stands still.
+    pub age_ms: u64,
+    /// Counts the policies that were taken over, the first is 1.
+    pub policy_generation: u64,
+    /// Whether the tables are applied and each pool has a first verdict.
+    pub ready: bool,
+    /// What is awaited until it is ready, in a sentence.
+    pub awaits: Option<String>,
+    pub safe_to_fail_over: SafeToFailOver,
+    /// In the order of the policy.
+    pub routers: Vec<RouterStatus>,
+    /// The other directors, sorted by name.
+    pub peers: Vec<PeerStatus>,
+    /// Sorted by name.
+    pub pools: Vec<PoolStatus>,
+}
+
+/// One virtual router on this director.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RouterStatus {
+    pub name: String,
+    /// initialize, backup, master or fault.
+    pub role: String,
+    /// When it got this role, in milliseconds after the start of the director.
+    pub since_ms: u64,
+    /// Why it has this role: the closed list of the metric's label `reason`; null before the first change.
+    pub reason: Option<String>,
+    /// The same in words.
+    pub because: Option<String>,
+    /// Effective priority, 0..=255.
+    pub priority: u8,
+    /// Whether an operator's release is in force.
+    pub released: bool,
+    /// Addresses that this director should hold now.
+    pub addresses_wanted: usize,
+    /// Addresses that it holds.
+    pub addresses_held: usize,
+    /// The last advertisement of another Master; null where none was heard, or the last one resigned.
+    pub other_master: Option<OtherMaster>,
+    /// Sorted as the policy's are.
+    pub trackers: Vec<TrackerStatus>,
+}
+
+/// Another director as Master of a router.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OtherMaster {
+    /// Where its advertisements come from.
+    pub address: IpAddr,
+    /// How long ago the last one came, in milliseconds.
+    pub heard_ms_ago: u64,
+}
+
+/// Something that a router's fitness follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TrackerStatus {
+    pub name: String,
+    pub good: bool,
+}
+
+/// Another director.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PeerStatus {
+    pub name: String,
+    /// Whether its beats are fresh.
+    pub up: bool,
+    /// How long ago the last beat came, in milliseconds; null: none came.
+    pub last_heard_ms_ago: Option<u64>,
+}
+
+/// One pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PoolStatus {
+    pub name: String,
+    /// Whether it can serve.
+    pub up: bool,
+    /// Real servers that the policy gives to it.
+    pub servers: usize,
+    /// Those that are up.
+    pub servers_up: usize,
+    /// Sum of the configured weights.
+    pub weight: u64,
+    /// Sum of the configured weights of the servers that are up.
+    pub weight_up: u64,
+}
+
+impl Status {
+    /// The status of `director`. The instants of `picture` count from the same start as those of `snapshot`.
+    #[must_use]
+    pub fn of(director: Option<&DirectorName>, snapshot: &Snapshot, picture: &Picture) -> Self {
+        let now = snapshot.taken_at;
+        Self {
+            status_version: STATUS_VERSION,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            director: director.map(ToString::to_string),
+            started_unix_ms: milliseconds(snapshot.epoch),
+            uptime_ms: after_start(now),
+            age_ms: 0,
+            policy_generation: snapshot.policy_generation,
+            ready: snapshot.readiness.is_ok(),
+            awaits: snapshot.readiness.clone().err(),
+            safe_to_fail_over: SafeToFailOver::of(picture, now),
+            routers: picture.routers.iter().map(|router| RouterStatus::of(router, now)).collect(),
+            peers: picture.peers.iter().map(|peer| PeerStatus::of(peer, now)).collect(),
+            pools: snapshot.pools.iter().map(PoolStatus::of).collect(),
+        }
+    }
+
+    /// A router by name.
+    #[must_use]
+    pub fn router(&self, name: &str) -> Option<&RouterStatus> {
+        self.routers.iter().find(|router| router.name == name)
+    }
+}
+
+impl RouterStatus {
+    fn of(router: &RouterPicture, now: Instant) -> Self {
+        let counts = &router.counts;
+        let heard = counts.last_master.zip(counts.last_received);
+        let tracker = |(name, good): &(Arc<str>, bool)| TrackerStatus { name: name.to_string(), good: *good };
+        Self {
+            name: router.name.to_string(),
+            role: router.role.name().to_owned(),
+            since_ms: after_start(router.since),
+            reason: router.cause.as_ref().map(|cause| cause.name().to_owned()),
+            because: router.cause.as_ref().map(ToString::to_string),
+            priority: router.priority,
+            released: router.released,
+            addresses_wanted: router.addresses_wanted,
+            addresses_held: router.addresses_held,
+            other_master: heard.map(|(address, at)| OtherMaster { address, heard_ms_ago: ago(at, now) }),
+            trackers: router.trackers.iter().map(tracker).collect(),
+        }
+    }
+}
+
+impl PeerStatus {
+    fn of(peer: &PeerPicture, now: Instant) -> Self {
+        let last_heard_ms_ago = peer.last_heard.map(|heard| ago(heard, now));
+        Self { name: peer.name.to_string(), up: peer.up, last_heard_ms_ago }
+    }
+}
+
+impl PoolStatus {
+    fn of(pool: &PoolSnapshot) -> Self {
+        Self {
+            name: pool.name.to_string(),
+            up: pool.up,
+            servers: pool.servers.len(),
+            servers_up: pool.servers_up(),
+            weight: pool.weight(),
+            weight_up: pool.weight_up(),
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn after_start(instant: Instant) -> u64 {
+    milliseconds(instant.saturating_since(Instant::ZERO))
+}
+
+fn ago(earlier: Instant, now: Instant) -> u64 {
+    milliseconds(now.saturating_since(earlier))
+}

@@ -1,0 +1,107 @@
+//! Connections of HTTP/1.1, bounded (shell): what the metrics listener and the control socket share. One request a
+//! connection; what is asked and answered is the caller's.
+//!
+//! Bounded: connections at the same time, header bytes, the time of a header and of a whole connection. The bounds on
+//! bodies are the router's.
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+/// Connections at the same time; further ones wait in the kernel's queue.
+const MOST_CONNECTIONS: usize = 64;
+
+/// Largest request header.
+const HEADER_BYTES: usize = 16 * 1024;
+
+/// How long to wait after an accept that failed (too many open files, say): trying at once would only burn the processor.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// How long a caller may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// A request header must have come within this time.
+    pub(crate) header: Duration,
+    /// A connection (one request) ends after this time, done or not.
+    pub(crate) connection: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { header: Duration::from_secs(5), connection: Duration::from_secs(30) }
+    }
+}
+
+/// Something that connections come from.
+pub(crate) trait Accept {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// The next connection.
+    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>>;
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+    async fn next(&self) -> io::Result<TcpStream> {
+        self.accept().await.map(|(stream, _)| stream)
+    }
+}
+
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+    async fn next(&self) -> io::Result<UnixStream> {
+        self.accept().await.map(|(stream, _)| stream)
+    }
+}
+
+/// Serves for ever; drop the future to stop. Each connection is answered by the router that `router_of` makes for it; `name`
+/// is for the log.
+pub(crate) async fn serve<A: Accept>(
+    listener: A,
+    name: &'static str,
+    limits: Limits,
+    router_of: impl Fn(&A::Stream) -> Router,
+) {
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.next().await {
+            Ok(stream) => {
+                let router = router_of(&stream);
+                tokio::spawn(async move {
+                    // Out of time or broken: either way this one request is over, and nobody waits for it.
+                    let _ = timeout(limits.connection, connection(stream, router, limits)).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the {name} cannot accept a connection; trying again");
+                sleep(PAUSE_AFTER_ERROR).await;
+            }
+        }
+    }
+}
+
+async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    router: Router,
+    limits: Limits,
+) -> Result<(), hyper::Error>
+where
+    S: Send + 'static,
+{
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header)
+        .max_buf_size(HEADER_BYTES)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .await
+}
