@@ -32,6 +32,9 @@ pub(super) enum Command {
         /// Where the director keeps what it must know after a restart
         #[arg(long, value_name = "DIRECTORY", default_value = STATE)]
         state_directory: PathBuf,
+        /// The socket that `tandem status`, `release` and `clear` ask; none: no socket
+        #[arg(long, value_name = "PATH", default_value = crate::control::SOCKET)]
+        socket: PathBuf,
         /// Form of the log on stderr; TANDEM_LOG sets its level (info, debug, tandem::probe=trace, …)
         #[arg(long, value_enum, default_value_t)]
         log_format: LogFormat,

@@ -56,12 +56,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     match command {
-        Command::Run { config, director, state_directory, log_format } => {
+        Command::Run { config, director, state_directory, socket, log_format } => {
             logging::start(log_format)?;
             let Some(policy) = load(&config, director.as_deref(), err)? else {
                 return Ok(ExitStatus::Failed);
             };
-            run::run(policy, &state_directory)
+            run::run(policy, &state_directory, &socket)
         }
         Command::Check { file, director, strict, resolved, offline } => {
             let (host, colour) = (host_name(), colour());

@@ -15,12 +15,16 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Descriptors for everything but probes: listener, netlink, state, log.
 const OTHER_FILES: usize = 256;
 
+/// `--socket none`: nobody can ask this director.
+const NO_SOCKET: &str = "none";
+
 /// Runs a director with `policy` until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// When it cannot begin, each in one sentence that says what to do; nothing was changed then.
-pub(super) fn run(policy: Policy, state: &Path) -> anyhow::Result<ExitStatus> {
+pub(super) fn run(policy: Policy, state: &Path, socket: &Path) -> anyhow::Result<ExitStatus> {
     let state = StateDirectory::lock(state)?;
+    let socket = (socket != Path::new(NO_SOCKET)).then(|| socket.to_owned());
     make_room_for_sockets();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -32,7 +36,8 @@ pub(super) fn run(policy: Policy, state: &Path) -> anyhow::Result<ExitStatus> {
     let seed = seed(&epoch);
     let result = runtime.block_on(async {
         let stop = stop_requested()?;
-        run_director(Parts { policy, kernel, state, ask_host: host_facts, epoch, seed }, stop).await?;
+        run_director(Parts { policy, kernel, state, ask_host: host_facts, epoch, seed, socket }, stop)
+            .await?;
         anyhow::Ok(ExitStatus::Done)
     });
     // A probe that hangs in the resolver or in a blocking read must not hold up the end.

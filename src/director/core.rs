@@ -16,8 +16,8 @@ use crate::desired::{self, Situation, Standing};
 use crate::health::{Input as HealthInput, ProbeId, Start};
 use crate::kernel::KernelError;
 use crate::model::{
-    CheckName, Failure, HostFacts, Observed, OnStop, Outcome, Policy, Pool, PoolName, RealServer, Roles,
-    Scope, Tables, TargetKey,
+    CheckName, DirectorName, Failure, HostFacts, Observed, OnStop, Outcome, Policy, Pool, PoolName,
+    RealServer, Roles, Scope, Tables, TargetKey,
 };
 use crate::reconcile::{self, Ownership};
 use crate::time::Instant;
@@ -254,6 +254,12 @@ impl Core {
             pool.servers.iter().filter(down).count()
         };
         self.policy.pools.values().map(waits).sum()
+    }
+
+    /// Which of the policy's directors this is; `None` for one that is alone.
+    #[must_use]
+    pub fn director(&self) -> Option<&DirectorName> {
+        self.policy.pair.own.as_ref()
     }
 
     /// What a running check asks, and whom.

@@ -2,6 +2,7 @@
 
 use super::pair::SecretError;
 use super::state_directory::StateError;
+use crate::control::SocketError;
 use crate::kernel::KernelError;
 use crate::observe::ListenError;
 use crate::probe::PrepareError;
@@ -21,6 +22,8 @@ pub enum RunError {
     KernelThreadEnded,
     #[error(transparent)]
     Listener(#[from] ListenError),
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error(

@@ -4,6 +4,7 @@
 //! the only place that knows every module.
 
 mod adoption;
+mod attend;
 mod clock;
 pub mod core;
 mod entry_look;

@@ -30,12 +30,14 @@ impl Publisher {
         Ok(Self { snapshot, entries: EntryLook::start(policy.pair.connection_sync.is_some()) })
     }
 
-    pub(super) fn publish(&self, core: &Core, pair: Option<Arc<Published>>, clock: Clock) {
+    pub(super) fn publish(&self, core: &Core, pair: Option<Arc<Published>>, clock: Clock) -> Arc<Snapshot> {
         let mut snapshot = core.snapshot(clock.now(), clock.epoch());
         snapshot.pair = pair;
         if let Some(sync) = &mut snapshot.connection_sync {
             sync.entries = self.entries.synchronised();
         }
-        self.snapshot.store(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        self.snapshot.store(Arc::clone(&snapshot));
+        snapshot
     }
 }

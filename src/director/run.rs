@@ -3,23 +3,27 @@
 //! Four sources wake it: answers of the kernel thread, reports of probes, time, and the request to stop. What comes in
 //! together is handed to the core together, before the core is asked what to do.
 
+use super::attend;
 use super::clock::Clock;
 use super::core::{Beginning, Core, Input, Output};
 use super::error::RunError;
 use super::host_look::{AskHost, HostLook};
 use super::kernel_thread::{Answer, Job, KernelThread};
 use super::log;
-use super::pair::{Duty, News, PairThreads};
+use super::pair::PairThreads;
 use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::state_directory::StateDirectory;
 use super::targets::TargetId;
+use crate::control::{Control, Socket, Status};
 use crate::health::ProbeId;
 use crate::kernel::{Kernel, KernelError, complete};
 use crate::model::{CheckName, HostFacts, Policy, Roles};
 use crate::probe::{MOST_IN_FLIGHT, Pool, PrepareError, Prober, Report, StartRequest, TlsProfiles};
 use crate::reconcile::Epoch;
 use crate::time::Instant;
+use crate::vrrp::picture::Picture;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -46,24 +50,27 @@ pub struct Parts<K> {
     pub epoch: Epoch,
     /// Spreads the probes.
     pub seed: u64,
+    /// Where operators ask; `None`: nowhere.
+    pub socket: Option<PathBuf>,
 }
 
 type ProbeKey = (TargetId, ProbeId);
 
-struct Loop {
-    core: Core,
-    clock: Clock,
+pub(super) struct Loop {
+    pub(super) core: Core,
+    pub(super) clock: Clock,
     kernel: KernelThread,
     probes: Pool<ProbeKey>,
     reports: mpsc::Receiver<Report<ProbeKey>>,
     probers: BTreeMap<CheckName, Arc<Prober>>,
     host: HostLook,
-    pair: Option<PairThreads>,
-    published: Publisher,
-    stop_by: Option<tokio::time::Instant>,
+    pub(super) pair: Option<PairThreads>,
+    pub(super) control: Control,
+    pub(super) published: Publisher,
+    pub(super) stop_by: Option<tokio::time::Instant>,
     ready_told: bool,
     /// The pair after it has handed over: its address thread has still work to do.
-    stopped_pair: Option<PairThreads>,
+    pub(super) stopped_pair: Option<PairThreads>,
 }
 
 /// Runs a director until `stop` resolves.
@@ -87,7 +94,8 @@ pub async fn run<K: Kernel + 'static>(
             Some(report) = running.reports.recv() => running.reported(report),
             () = sleep_until(running.host.due) => running.host.begin(),
             Some(facts) = running.host.results.recv() => running.looked(facts),
-            news = pair_news(&mut running.pair) => running.pair_news(news)?,
+            news = attend::pair_news(&mut running.pair) => running.pair_news(news)?,
+            Some(request) = running.control.requests.recv() => running.requested(request),
             _ = publish.tick() => running.publish(),
             () = sleep_until(deadline) => {
                 let at = running.clock.now();
@@ -105,7 +113,8 @@ pub async fn run<K: Kernel + 'static>(
 impl Loop {
     /// Makes ready what can be wrong first, then looks at the kernel and adopts what is there.
     async fn begin<K: Kernel + 'static>(parts: Parts<K>) -> Result<Self, RunError> {
-        let Parts { policy, kernel, state, ask_host, epoch, seed } = parts;
+        let Parts { policy, kernel, state, ask_host, epoch, seed, socket } = parts;
+        let socket = socket.as_deref().map(Socket::bind).transpose()?;
         let probers = probers(&policy)?;
         let clock = Clock::start();
         let published = Publisher::serve(&policy, clock).await?;
@@ -121,6 +130,9 @@ impl Loop {
         let core =
             Core::new(Beginning { policy, host: facts, roles, observed, owned, seed, now: clock.now() });
         let pair = PairThreads::start(&core.policy, clock, &pair_state)?;
+        let first =
+            Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &Picture::default());
+        let control = Control::serve(socket, first, clock.started());
         let (probes, reports) = Pool::new(MOST_IN_FLIGHT);
         Ok(Self {
             core,
@@ -131,6 +143,7 @@ impl Loop {
             probers,
             host,
             pair,
+            control,
             published,
             stop_by: None,
             ready_told: false,
@@ -224,42 +237,6 @@ impl Loop {
         }
     }
 
-    fn stop_pools(&mut self) {
-        let at = self.clock.now();
-        self.core.handle(Input::Stop { at });
-    }
-
-    /// Something came of the pair.
-    fn pair_news(&mut self, news: News) -> Result<(), RunError> {
-        let Some(pair) = &mut self.pair else { return Ok(()) };
-        if matches!(news, News::Ended) && self.stop_by.is_none() {
-            return Err(RunError::AdvertThreadEnded);
-        }
-        match pair.take(news, || self.core.tables()) {
-            Duty::None => {}
-            Duty::Roles(roles) => {
-                let at = self.clock.now();
-                self.core.handle(Input::Roles { at, roles });
-            }
-            Duty::Stopped => {
-                self.stopped_pair = self.pair.take();
-                self.stop_pools();
-            }
-        }
-        Ok(())
-    }
-
-    /// What the pools have become is what the election's fitness follows.
-    fn tell_pair(&mut self) {
-        let now = self.clock.now();
-        self.pair.iter_mut().for_each(|pair| pair.look_at_pools(&self.core, now));
-    }
-
-    fn publish(&self) {
-        let pair = self.pair.as_ref().map(PairThreads::published);
-        self.published.publish(&self.core, pair, self.clock);
-    }
-
     /// systemd is told once the first pass is through. It does not wait for verdicts: a pool that is down at boot must not
     /// keep the director from starting.
     fn tell_ready(&mut self) {
@@ -268,14 +245,6 @@ impl Loop {
             tracing::info!("running: the tables are applied");
             sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
         }
-    }
-}
-
-/// The next news of the pair; never without one.
-async fn pair_news(pair: &mut Option<PairThreads>) -> News {
-    match pair {
-        Some(pair) => pair.next().await,
-        None => std::future::pending().await,
     }
 }
 

@@ -138,7 +138,15 @@ impl Drop for Director<'_> {
 
 fn spawn(namespace: &Namespace, folder: &Path) -> Process {
     let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
-    let arguments = ["run", "--config", &path("tandem.yaml"), "--state-directory", &path("state")];
+    let arguments = [
+        "run",
+        "--config",
+        &path("tandem.yaml"),
+        "--state-directory",
+        &path("state"),
+        "--socket",
+        &path("tandem.sock"),
+    ];
     Process::start(namespace, &binary(), &arguments, &folder.join("tandem.log"))
 }
 

@@ -1,0 +1,86 @@
+//! What the loop does about the pair and about those who ask (shell): the other half of [`super::run`].
+
+use super::error::RunError;
+use super::pair::{Duty, News, PairThreads};
+use super::run::Loop;
+use crate::advert::thread::{Command, Published};
+use crate::control::{self, Action, Refused, Request, Status};
+use crate::director::core::Input;
+
+/// The next news of the pair; never without one.
+pub(super) async fn pair_news(pair: &mut Option<PairThreads>) -> News {
+    match pair {
+        Some(pair) => pair.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Loop {
+    /// Something came of the pair.
+    pub(super) fn pair_news(&mut self, news: News) -> Result<(), RunError> {
+        let Some(pair) = &mut self.pair else { return Ok(()) };
+        if matches!(news, News::Ended) && self.stop_by.is_none() {
+            return Err(RunError::AdvertThreadEnded);
+        }
+        match pair.take(news, || self.core.tables()) {
+            Duty::None => {}
+            Duty::Roles(roles) => {
+                let at = self.clock.now();
+                self.core.handle(Input::Roles { at, roles });
+            }
+            Duty::Stopped => {
+                self.stopped_pair = self.pair.take();
+                self.stop_pools();
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn stop_pools(&mut self) {
+        let at = self.clock.now();
+        self.core.handle(Input::Stop { at });
+    }
+
+    /// What the pools have become is what the election's fitness follows.
+    pub(super) fn tell_pair(&mut self) {
+        let now = self.clock.now();
+        self.pair.iter_mut().for_each(|pair| pair.look_at_pools(&self.core, now));
+    }
+
+    /// Puts the director's view where its readers find it.
+    pub(super) fn publish(&self) {
+        let pair = self.pair.as_ref().map(PairThreads::published);
+        let picture = pair.as_ref().map(|pair| pair.picture.clone()).unwrap_or_default();
+        let snapshot = self.published.publish(&self.core, pair, self.clock);
+        self.control.publish(Status::of(self.core.director(), &snapshot, &picture));
+    }
+
+    /// Somebody asks for an action.
+    pub(super) fn requested(&mut self, request: Request) {
+        let Request { action, caller, answer } = request;
+        let published = self.pair.as_ref().map(PairThreads::published);
+        let decided = self.decide(&action, published.as_deref());
+        match &decided {
+            Ok(_) => tracing::info!(uid = caller.uid, pid = caller.pid, "asked for: {action}"),
+            Err(refused) => {
+                tracing::info!(uid = caller.uid, pid = caller.pid, "refused: {action}: {}", refused.message)
+            }
+        }
+        // Who asked may have gone away; what was asked is done all the same.
+        let _ = answer.send(decided);
+    }
+
+    fn decide(&self, action: &Action, published: Option<&Published>) -> Result<control::Answer, Refused> {
+        let nothing = Published::default();
+        let answer = control::judge(action, &published.unwrap_or(&nothing).picture)?;
+        let command = match action {
+            Action::Release { router, for_time } => Command::Release {
+                router: router.clone(),
+                until: for_time.map(|time| self.clock.now() + time),
+            },
+            Action::Clear { router } => Command::Clear { router: router.clone() },
+        };
+        let given = self.pair.as_ref().is_some_and(|pair| pair.commander().give(command));
+        if given { Ok(answer) } else { Err(Refused::busy()) }
+    }
+}
