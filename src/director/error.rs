@@ -1,6 +1,7 @@
 //! Why a director ends without being asked.
 
 use super::state_directory::StateError;
+use crate::control::SocketError;
 use crate::kernel::KernelError;
 use crate::observe::ListenError;
 use crate::probe::PrepareError;
@@ -20,4 +21,6 @@ pub enum RunError {
     KernelThreadEnded,
     #[error(transparent)]
     Listener(#[from] ListenError),
+    #[error(transparent)]
+    Control(#[from] SocketError),
 }
