@@ -319,6 +319,21 @@ async fn without_a_director_the_client_says_so() {
 }
 
 #[tokio::test]
+async fn a_socket_that_is_given_up_is_listened_to_no_more() {
+    let served = served();
+    let other_name = served.path.with_extension("other");
+    std::fs::hard_link(&served.path, &other_name).expect("a second name");
+    assert!(UnixStream::connect(&other_name).await.is_ok());
+    drop(served.control);
+    let refused = async {
+        while UnixStream::connect(&other_name).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(1), refused).await.is_ok(), "it still listens");
+}
+
+#[tokio::test]
 async fn a_director_that_does_not_answer_is_none() {
     let place = tempfile::tempdir().expect("a folder");
     let path = place.path().join("tandem.sock");
