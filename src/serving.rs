@@ -89,13 +89,9 @@ pub(crate) async fn serve<A: Accept>(
     }
 }
 
-async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
-    router: Router,
-    limits: Limits,
-) -> Result<(), hyper::Error>
+async fn connection<S>(stream: S, router: Router, limits: Limits) -> Result<(), hyper::Error>
 where
-    S: Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     http1::Builder::new()
         .timer(TokioTimer::new())

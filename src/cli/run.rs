@@ -15,16 +15,13 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Descriptors for everything but probes: listener, netlink, state, log.
 const OTHER_FILES: usize = 256;
 
-/// `--socket none`: nobody can ask this director.
-const NO_SOCKET: &str = "none";
-
 /// Runs a director with `policy` until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// When it cannot begin, each in one sentence that says what to do; nothing was changed then.
 pub(super) fn run(policy: Policy, state: &Path, socket: &Path) -> anyhow::Result<ExitStatus> {
     let state = StateDirectory::lock(state)?;
-    let socket = (socket != Path::new(NO_SOCKET)).then(|| socket.to_owned());
+    let socket = socket.to_owned();
     make_room_for_sockets();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -52,7 +52,21 @@ pub struct SocketFile {
     _lock: File,
 }
 
+/// The value of `--socket` for a director without one.
+const NONE: &str = "none";
+
 impl Socket {
+    /// The socket that `--socket` asks for: `none` is none. To be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// As [`Socket::bind`].
+    pub fn chosen(path: &Path) -> Result<Option<Self>, SocketError> {
+        if path == Path::new(NONE) {
+            return Ok(None);
+        }
+        Self::bind(path).map(Some)
+    }
+
     /// Makes the socket at `path`, and its directory where it is missing. To be called inside a tokio runtime.
     ///
     /// # Errors
@@ -169,6 +183,11 @@ mod tests {
         let error = Socket::bind(&path).expect_err("no socket").to_string();
         assert!(error.contains("something else than a socket"), "{error}");
         assert_eq!(fs::read_to_string(&path).expect("still there"), "precious");
+    }
+
+    #[tokio::test]
+    async fn none_is_no_socket() {
+        assert!(Socket::chosen(Path::new("none")).expect("nothing to do").is_none());
     }
 
     #[tokio::test]

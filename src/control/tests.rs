@@ -83,10 +83,7 @@ pub(crate) fn status() -> Status {
 }
 
 /// The form is a contract with scripts: a change here is a change for every user.
-#[test]
-fn the_status_is_the_json_of_the_contract() {
-    let text = serde_json::to_string_pretty(&status()).expect("JSON");
-    let wanted = r#"{
+const CONTRACT: &str = r#"{
   "status_version": 1,
   "version": "VERSION",
   "director": "lb-a",
@@ -159,7 +156,11 @@ fn the_status_is_the_json_of_the_contract() {
     }
   ]
 }"#;
-    assert_eq!(text, wanted.replace("VERSION", env!("CARGO_PKG_VERSION")));
+
+#[test]
+fn the_status_is_the_json_of_the_contract() {
+    let text = serde_json::to_string_pretty(&status()).expect("JSON");
+    assert_eq!(text, CONTRACT.replace("VERSION", env!("CARGO_PKG_VERSION")));
     assert_eq!(serde_json::from_str::<Status>(&text).expect("it is read back"), status());
 }
 
@@ -315,6 +316,21 @@ async fn without_a_director_the_client_says_so() {
     let error = client.status().await.expect_err("nobody");
     assert!(matches!(error, ClientError::NoDirector { .. }), "{error}");
     assert!(error.to_string().contains("there is no such socket"), "{error}");
+}
+
+#[tokio::test]
+async fn a_socket_that_is_given_up_is_listened_to_no_more() {
+    let served = served();
+    let other_name = served.path.with_extension("other");
+    std::fs::hard_link(&served.path, &other_name).expect("a second name");
+    assert!(UnixStream::connect(&other_name).await.is_ok());
+    drop(served.control);
+    let refused = async {
+        while UnixStream::connect(&other_name).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(1), refused).await.is_ok(), "it still listens");
 }
 
 #[tokio::test]

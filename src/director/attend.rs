@@ -57,15 +57,9 @@ impl Loop {
 
     /// Somebody asks for an action.
     pub(super) fn requested(&mut self, request: Request) {
-        let Request { action, caller, answer } = request;
+        let Request { action, answer, .. } = request;
         let published = self.pair.as_ref().map(PairThreads::published);
         let decided = self.decide(&action, published.as_deref());
-        match &decided {
-            Ok(_) => tracing::info!(uid = caller.uid, pid = caller.pid, "asked for: {action}"),
-            Err(refused) => {
-                tracing::info!(uid = caller.uid, pid = caller.pid, "refused: {action}: {}", refused.message)
-            }
-        }
         // Who asked may have gone away; what was asked is done all the same.
         let _ = answer.send(decided);
     }

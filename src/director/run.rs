@@ -50,8 +50,8 @@ pub struct Parts<K> {
     pub epoch: Epoch,
     /// Spreads the probes.
     pub seed: u64,
-    /// Where operators ask; `None`: nowhere.
-    pub socket: Option<PathBuf>,
+    /// Where operators ask; `none`: nowhere.
+    pub socket: PathBuf,
 }
 
 type ProbeKey = (TargetId, ProbeId);
@@ -114,7 +114,7 @@ impl Loop {
     /// Makes ready what can be wrong first, then looks at the kernel and adopts what is there.
     async fn begin<K: Kernel + 'static>(parts: Parts<K>) -> Result<Self, RunError> {
         let Parts { policy, kernel, state, ask_host, epoch, seed, socket } = parts;
-        let socket = socket.as_deref().map(Socket::bind).transpose()?;
+        let socket = Socket::chosen(&socket)?;
         let probers = probers(&policy)?;
         let clock = Clock::start();
         let published = Publisher::serve(&policy, clock).await?;
