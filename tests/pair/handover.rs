@@ -14,6 +14,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 /// What a program may take beyond the protocol's own times: to start a process, to wake up, to be seen.
+/// FRR first brings its macvlan up by way of zebra, and over IPv6 that waits for duplicate address detection.
+const FRR_SLACK: Duration = Duration::from_secs(4);
 const SLACK: Duration = Duration::from_secs(1);
 /// The same in an emulated machine, and for a program that starts.
 const START: Duration = Duration::from_secs(20);
@@ -89,6 +91,8 @@ impl Course {
     /// The client finds the new Master, at once and by the right link-layer address.
     #[track_caller]
     fn taken_over_by(&self, director: usize, how: &str, limit: Duration) {
+        let program = if director == PREFERRED { self.preferred.program } else { self.other.program };
+        let limit = if program == Program::Frr { limit + FRR_SLACK } else { limit };
         until_held(&self.holders, director, how, limit);
         let expected = self.link_address(director);
         let family = self.setting.family;
