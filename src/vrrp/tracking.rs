@@ -2,8 +2,9 @@
 //!
 //! A pool that fails is usually seen by both directors, a little apart. So it counts against a Backup at once (a Backup that
 //! sees it fail does not take over for its sake), and against a Master only after a hold-down that is longer than the two can
-//! be apart: by then the other knows too, and nobody moves in vain. Everything else counts at once, and what is good again
-//! counts at once.
+//! be apart: by then the other knows too, and nobody moves in vain. When it returns it is the other way round: at once for a
+//! Master, after a hold-down for a Backup, or a Backup that sees it first would take over from a Master that is about to.
+//! Everything else counts at once, bad or good.
 
 use super::fitness::{Fitness, Reach};
 use crate::model::{Pair, Policy, Pool, PoolName, Tracked, Tracker};
@@ -14,13 +15,11 @@ use std::time::Duration;
 
 /// What is known of something tracked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Good,
-    Bad {
-        since: Instant,
-        /// Whether it counts.
-        counts: bool,
-    },
+struct Status {
+    good: bool,
+    since: Instant,
+    /// Whether it counts as bad: lags behind by the hold-down.
+    counts: bool,
 }
 
 /// The trackers of one unit.
@@ -60,21 +59,20 @@ impl Trackers {
     /// Takes in what something tracked is now; whether that is news.
     pub fn report(&mut self, what: &Tracked, good: bool, at: Instant) -> bool {
         let known = self.statuses.get(what).copied();
-        let news = match (known, good) {
-            (None | Some(Status::Bad { .. }), true) => Status::Good,
-            (None | Some(Status::Good), false) => Status::Bad { since: at, counts: false },
-            (Some(Status::Good), true) | (Some(Status::Bad { .. }), false) => return false,
-        };
-        self.statuses.insert(what.clone(), news);
+        if known.is_some_and(|known| known.good == good) {
+            return false;
+        }
+        let counts = known.is_some_and(|known| known.counts);
+        self.statuses.insert(what.clone(), Status { good, since: at, counts });
         known.is_some() || !good
     }
 
     /// What counts now, for a unit that is Master or not.
     pub fn fitness(&mut self, is_master: bool, now: Instant) -> Fitness {
         for (what, status) in &mut self.statuses {
-            let wait = Self::wait(&self.hold_downs, what, is_master);
-            if let Status::Bad { since, counts } = status {
-                *counts |= *since + wait <= now;
+            let wait = Self::wait(&self.hold_downs, what, status.good, is_master);
+            if status.since + wait <= now {
+                status.counts = !status.good;
             }
         }
         let mut fitness = Fitness { reach: self.reach(), ..Fitness::default() };
@@ -88,21 +86,24 @@ impl Trackers {
         fitness
     }
 
-    /// When a hold-down of a Master ends.
+    /// When a hold-down ends.
     #[must_use]
     pub fn deadline(&self, is_master: bool) -> Option<Instant> {
-        let ends = self.statuses.iter().filter_map(|(what, status)| match status {
-            Status::Bad { since, counts: false } => {
-                Some(*since + Self::wait(&self.hold_downs, what, is_master))
-            }
-            Status::Bad { counts: true, .. } | Status::Good => None,
-        });
-        ends.min()
+        let lags = |(_, status): &(&Tracked, &Status)| status.counts == status.good;
+        let end = |(what, status): (&Tracked, &Status)| {
+            status.since + Self::wait(&self.hold_downs, what, status.good, is_master)
+        };
+        self.statuses.iter().filter(lags).map(end).min()
     }
 
-    fn wait(hold_downs: &BTreeMap<PoolName, Duration>, what: &Tracked, is_master: bool) -> Duration {
+    fn wait(
+        hold_downs: &BTreeMap<PoolName, Duration>,
+        what: &Tracked,
+        good: bool,
+        is_master: bool,
+    ) -> Duration {
         match what {
-            Tracked::Pool(pool) if is_master => hold_downs.get(pool).copied().unwrap_or_default(),
+            Tracked::Pool(pool) if is_master != good => hold_downs.get(pool).copied().unwrap_or_default(),
             Tracked::Pool(_)
             | Tracked::Interface(_)
             | Tracked::Check(_)
@@ -112,11 +113,11 @@ impl Trackers {
     }
 
     fn is_bad(&self, what: &Tracked) -> bool {
-        matches!(self.statuses.get(what), Some(Status::Bad { .. }))
+        self.statuses.get(what).is_some_and(|status| !status.good)
     }
 
     fn counts(&self, what: &Tracked) -> bool {
-        matches!(self.statuses.get(what), Some(Status::Bad { counts: true, .. }))
+        self.statuses.get(what).is_some_and(|status| status.counts)
     }
 
     /// The tracked checks are the way to the gateway.
@@ -131,11 +132,12 @@ impl Trackers {
     }
 }
 
-/// How far apart two directors can be in seeing a pool fail: the fall window of its slowest check, and one interval more.
+/// How far apart two directors can be in seeing a pool fail or return: the longer window (fall or rise) of its slowest check,
+/// and one interval more.
 fn hold_down(pool: &Pool, policy: &Policy) -> Duration {
     let names = pool.servers.iter().filter_map(|server| server.check.as_ref());
     let checks = names.filter_map(|target| policy.checks.get(&target.check));
-    checks.map(|check| check.interval * (check.fall + 1) + check.timeout).max().unwrap_or_default()
+    checks.map(|check| check.interval * (check.fall.max(check.rise) + 1) + check.timeout).max().unwrap_or_default()
 }
 
 /// Everything that a policy tracks.

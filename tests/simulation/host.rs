@@ -78,6 +78,8 @@ pub struct Host {
     pub running_since: u64,
     pub began_at: u64,
     pub stopping: bool,
+    /// The priority that was last advertised, for the transcript.
+    pub told_priority: BTreeMap<SessionId, u8>,
 }
 
 impl Host {
@@ -105,6 +107,7 @@ impl Host {
             running_since: 0,
             began_at: 0,
             stopping: false,
+            told_priority: BTreeMap::new(),
         }
     }
 

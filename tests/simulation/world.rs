@@ -332,7 +332,8 @@ impl<'a> World<'a> {
         let link = self.drawn.link_of[session.router.0];
         let reversed = self.drawn.reversed_ipv6;
         let source = address(host, link, session.family, reversed);
-        if self.verbose {
+        let told = self.hosts[host].told_priority.insert(session, bytes[2]);
+        if told != Some(bytes[2]) {
             self.say(|| format!("{host}: advertises {} {:?} priority {}", session.router.0, session.family, bytes[2]));
         }
         let of = |to: usize| address(to, link, session.family, reversed);

@@ -50,12 +50,13 @@ impl Station {
         let decoded =
             packet::decode(datagram.bytes, &endpoints).map_err(|malformed| (whose, malformed.name()))?;
         let session = named.ok_or((None, "unknown_vrid"))?;
-        let own_priority = self.pair.own_priority(self.router(session).ok_or((None, "unknown_vrid"))?);
+        // An owner that is released or unfit does not act as one: it follows another Master like everybody.
+        let is_owner = self.election.priority_of(session) == OWNER;
         let router = self.routers.get(session.router.0).ok_or((None, "unknown_vrid"))?;
         let channel = self.channels.get_mut(&session).ok_or((None, "unknown_vrid"))?;
         let error = |kind| (Some(session), kind);
         admit(router, channel, &datagram, &decoded).map_err(error)?;
-        if own_priority == Some(OWNER) {
+        if is_owner {
             return Err(error("address_owner"));
         }
         if let Some(reading) = decoded.checksum {
