@@ -84,7 +84,8 @@ impl Judge {
 
     /// A role changed or an order was given: not in a quiet world.
     pub fn moved(&mut self, now: u64, what: impl FnOnce() -> String) {
-        let in_vain = self.pools_only_from.is_some_and(|from| now > from);
+        // Where nobody unfit holds the addresses, all of them leave the election for as long as the pool is dead.
+        let in_vain = !self.releases && self.pools_only_from.is_some_and(|from| now > from);
         if self.broken.is_none() && (now > self.quiet_at || in_vain) {
             let why = if in_vain { "they chase each other for a pool" } else { "the world was quiet" };
             self.broken = Some(format!("{}, but {why}", what()));

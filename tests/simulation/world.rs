@@ -11,6 +11,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::rc::Rc;
 use std::time::Duration;
+use tandem::floating::Wish;
 use tandem::time::Instant;
 use tandem::vrrp::authentication::{Key, Keys};
 use tandem::vrrp::event::Event as Told;
@@ -431,6 +432,10 @@ impl<'a> World<'a> {
         self.say(|| format!("{host}: has stopped, lengthen {lengthen}"));
         if lengthen {
             self.lengthen(host, LENGTHENED);
+        }
+        // The process ends when its keeper has removed what it shall.
+        for place in self.hosts[host].places.iter_mut().filter(|place| place.wish == Some(Wish::Drop)) {
+            place.held_until = None;
         }
         self.hosts[host].marks = self.hosts[host].station.as_ref().map(Station::marks).unwrap_or_default();
         self.end_process(host);
