@@ -2,6 +2,24 @@
 //!
 //! The election ([`crate::vrrp`]) wishes; the keeper (pure) decides what to add, renew, announce and remove; a thread of its
 //! own does it, because an address is changed under the kernel's rtnl lock, which can take long.
+//!
+//! | file | pure | what it is |
+//! |---|---|---|
+//! | [`plan`] | yes | what the policy says: which addresses of which router on which interface |
+//! | [`keeper`] | yes | orders, kernel facts and time to operations, announcements and reports |
+//! | [`event`] | yes | what the log is told |
+//! | [`orders`] | no (atomics) | orders on their way to the thread: the last one of each router |
+//! | [`thread`] | no | the thread: rtnetlink, packet sockets, real-time priority |
+
+pub mod event;
+pub mod keeper;
+pub mod orders;
+pub mod plan;
+pub mod thread;
+
+pub use event::Event;
+pub use plan::Plan;
+pub use thread::{AddressThread, Handle};
 
 use crate::time::Instant;
 use crate::vrrp::RouterId;

@@ -3,6 +3,7 @@
 mod addresses;
 mod epoch;
 mod error;
+pub(crate) mod floating;
 mod host;
 mod ipvs;
 mod linux;
@@ -10,6 +11,7 @@ mod netlink;
 mod nftables;
 mod program;
 mod routing;
+pub(crate) mod sys;
 mod sysctl;
 
 pub use epoch::epoch;

@@ -5,10 +5,12 @@
 
 mod codec;
 mod generic;
+mod listener;
 mod socket;
 
 pub(crate) use codec::{Attribute, Attributes, ByKind, Message};
 pub(crate) use generic::{GENERIC_HEADER_BYTES, GenericFamily, resolve_family};
+pub(crate) use listener::Listener;
 pub(crate) use socket::{Netlink, NetlinkError};
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl NetlinkError {
         Self { errno, detail: None }
     }
 
-    fn from_io(error: &io::Error) -> Self {
+    pub(super) fn from_io(error: &io::Error) -> Self {
         let errno = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => libc::ETIMEDOUT,
             _ => error.raw_os_error().unwrap_or(libc::EIO),
