@@ -24,6 +24,7 @@ impl World<'_> {
                 if self.hosts[host].links_up[link] != up {
                     self.hosts[host].links_up[link] = up;
                     self.give(host, Item::Link { link });
+                    self.keeper_link(host, link);
                 }
             }
             Act::Path { host, up } => self.hosts[host].path_up = up,
@@ -83,8 +84,6 @@ impl World<'_> {
         }
         self.hosts[host].marks = self.hosts[host].station.as_ref().map(Station::marks).unwrap_or_default();
         self.hosts[host].run += 1;
-        let places = self.hosts[host].places.len();
-        (0..places).for_each(|router| self.hosts[host].places[router].turn += 1);
         self.begin(host);
         let (run, soon) = (self.hosts[host].run, self.random.between(1_000, 50_000));
         self.at(self.now + soon, Event::Item { host, run, item: Item::Ready });

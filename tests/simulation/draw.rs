@@ -14,6 +14,14 @@ use tandem::model::{
     TargetKey, Thresholds, Tracked, Tracker, Transport, VirtualRouter, VrrpVersion,
 };
 
+/// A floating address: of which router, and its place in [`crate::host::Host::kernel`].
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub index: usize,
+    pub router: usize,
+    pub address: IpAddr,
+}
+
 /// A world before it begins.
 #[derive(Debug)]
 pub struct Drawn {
@@ -23,6 +31,7 @@ pub struct Drawn {
     /// The link of each router.
     pub link_of: Vec<usize>,
     pub links: usize,
+    pub places: Vec<Place>,
     pub interval: Duration,
     pub version: VrrpVersion,
     pub heartbeat: bool,
@@ -116,9 +125,16 @@ pub fn draw(seed: u64) -> Drawn {
     let state_takes = (0..hosts).map(|_| state(&mut random)).collect();
     let (acts, kinds, pools_only) = faults::draw(&mut random, hosts, links, interval);
     let over_at = acts.iter().map(|(at, act)| at + act.lasts()).max().unwrap_or_default();
+    let mut places: Vec<Place> = Vec::new();
+    for (router, planned) in policy.pair.routers.values().enumerate() {
+        for address in &planned.addresses {
+            places.push(Place { index: places.len(), router, address: address.addr() });
+        }
+    }
     let mut drawn = Drawn {
         hosts,
         policy,
+        places,
         link_of: (0..links).collect(),
         links,
         interval,

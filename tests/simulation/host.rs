@@ -5,7 +5,8 @@ use crate::faults::Still;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
-use tandem::floating::{Report, Wish};
+use tandem::floating::Report;
+use tandem::floating::keeper::{Input, Keeper};
 use tandem::model::RouterName;
 use tandem::time::Instant;
 use tandem::vrrp::SessionId;
@@ -26,20 +27,6 @@ pub enum Item {
     Release { until: Option<u64> },
     Clear,
     Stop,
-}
-
-/// The addresses of one router on one director: what the keeper wishes and what the kernel holds.
-#[derive(Clone, Debug, Default)]
-pub struct Place {
-    pub wish: Option<Wish>,
-    /// When a release ends.
-    pub leaves_at: Option<Instant>,
-    /// The kernel's: survives the process.
-    pub held_until: Option<Instant>,
-    /// Raised by each order: older steps and announcements are void.
-    pub turn: u32,
-    /// Whether the election waits to hear of the end of a release.
-    pub reports_end: bool,
 }
 
 /// Where a standstill stands.
@@ -64,7 +51,15 @@ pub struct Host {
     pub inbox: Vec<Item>,
     pub deadline: Option<Instant>,
     pub wake_at: Option<u64>,
-    pub places: Vec<Place>,
+    pub keeper: Option<Keeper>,
+    pub keeper_run: u32,
+    pub keeper_inbox: Vec<Input>,
+    pub keeper_wake_at: Option<u64>,
+    /// Until when the kernel holds each address: survives the process.
+    pub kernel: Vec<Option<Instant>>,
+    /// The election has stopped; the process ends when the keeper is quiet.
+    pub ending: bool,
+    pub router_of: Vec<usize>,
     pub links_up: Vec<bool>,
     pub path_up: bool,
     pub good: [bool; 3],
@@ -96,7 +91,13 @@ impl Host {
             inbox: Vec::new(),
             deadline: None,
             wake_at: None,
-            places: vec![Place::default(); count],
+            keeper: None,
+            keeper_run: 0,
+            keeper_inbox: Vec::new(),
+            keeper_wake_at: None,
+            kernel: vec![None; drawn.places.len()],
+            ending: false,
+            router_of: drawn.places.iter().map(|place| place.router).collect(),
             links_up: vec![true; drawn.links],
             path_up: true,
             good: [true; 3],
@@ -131,11 +132,23 @@ impl Host {
 
     /// Whether the keeper's thread runs.
     pub fn keeper_runs(&self) -> bool {
-        self.station.is_some() && matches!(self.still, None | Some(Standstill { how: Still::Thread, .. }))
+        self.keeper.is_some() && matches!(self.still, None | Some(Standstill { how: Still::Thread, .. }))
     }
 
+    fn held(&self, router: usize, now: u64) -> impl Iterator<Item = bool> {
+        let clock = self.clock(now);
+        let own = self.kernel.iter().zip(&self.router_of).filter(move |(_, of)| **of == router);
+        own.map(move |(until, _)| until.is_some_and(|until| until > clock))
+    }
+
+    /// Whether it has every address of a router.
     pub fn holds(&self, router: usize, now: u64) -> bool {
-        self.places[router].held_until.is_some_and(|until| until > self.clock(now))
+        self.held(router, now).all(|held| held)
+    }
+
+    /// Whether it has any.
+    pub fn holds_any(&self, router: usize, now: u64) -> bool {
+        self.held(router, now).any(|held| held)
     }
 
     /// Whether somebody who asks for the router's addresses gets an answer from it.

@@ -13,7 +13,7 @@ use tandem::vrrp::unit::RELEASE_BOUND;
 /// Delays of the network (0.4 ms), of threads (0.2 ms) and between threads (0.1 ms), with room, µs.
 const SLACK: u64 = 5_000;
 /// From the wish for an address to the address: the longest that the rtnl lock is held in this world, with room, µs.
-const ADDED_WITHIN: u64 = 100_000;
+const ADDED_WITHIN: u64 = 250_000;
 /// The kernel takes an address away so long after its last renewal, at most; and one second more, as the issue has it, µs.
 const EXPIRES_WITHIN: u64 = 4_000_000;
 
@@ -181,7 +181,7 @@ impl World<'_> {
                 if one < other && self.hosts[other].is_master(router) && calm.min(roles) > heard_within {
                     self.broken(format!("router {router}: {one} and {other} are Master"));
                 }
-                let both = self.hosts[one].holds(router, self.now) && self.hosts[other].holds(router, self.now);
+                let both = self.hosts[one].holds(router, self.now) && self.hosts[other].holds_any(router, self.now);
                 if both && !self.hosts[other].is_master(router) && calm.min(roles) > gone_within {
                     self.broken(format!("router {router}: {one} is Master, and {other} still has the addresses"));
                 }
@@ -210,7 +210,7 @@ impl World<'_> {
         for host in 0..self.hosts.len() {
             let this = &self.hosts[host];
             let may = this.may_hold_for[router].max(self.judge.may_hold_usually) + SLACK;
-            if !this.is_master(router) && this.holds(router, self.now) && self.role_for(host, router) > may {
+            if !this.is_master(router) && this.holds_any(router, self.now) && self.role_for(host, router) > may {
                 self.broken(format!("router {router}: {host} is not Master and has the addresses"));
             }
         }

@@ -8,10 +8,11 @@ use crate::network::Network;
 use crate::random::Random;
 use crate::tally::Tally;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
-use tandem::floating::Wish;
+use tandem::floating::keeper::{Input as KeeperInput, Operation};
 use tandem::time::Instant;
 use tandem::vrrp::authentication::{Key, Keys};
 use tandem::vrrp::event::Event as Told;
@@ -33,10 +34,10 @@ pub enum Event {
     /// A datagram or beat, for whatever process is there.
     Packet { host: usize, item: Item },
     Wake { host: usize },
-    Keeper { host: usize, router: usize, turn: u32, run: u32 },
-    Announce { host: usize, router: usize, turn: u32 },
-    Seen { host: usize, router: usize },
-    Look,
+    KeeperWake { host: usize },
+    Operated { host: usize, run: u32, operations: Vec<Operation> },
+    Expiry { host: usize },
+    Seen { host: usize, link: usize, address: IpAddr, from: [u8; 6] },
     Act(usize),
     Resume { host: usize },
     Start { host: usize },
@@ -73,7 +74,6 @@ pub struct World<'a> {
     pub hosts: Vec<Host>,
     pub network: Network,
     pub tally: Tally,
-    pub announced: BTreeSet<(usize, usize, u32, u32)>,
     pub judge: Judge,
     pub verbose: bool,
     pub transcript: Vec<String>,
@@ -90,7 +90,6 @@ impl<'a> World<'a> {
             hosts: (0..drawn.hosts).map(|_| Host::new(drawn)).collect(),
             network: Network::new(drawn),
             tally: Tally::default(),
-            announced: BTreeSet::new(),
             judge: Judge::new(drawn),
             verbose,
             transcript: Vec::new(),
@@ -158,10 +157,15 @@ impl<'a> World<'a> {
                     }
                 }
             }
-            Event::Keeper { host, router, turn, run } => self.keeper_step(host, router, turn, run),
-            Event::Announce { host, router, turn } => self.announce(host, router, turn),
-            Event::Seen { host, router } => self.seen(host, router),
-            Event::Look => {}
+            Event::KeeperWake { host } => {
+                if self.hosts[host].keeper_wake_at == Some(self.now) {
+                    self.hosts[host].keeper_wake_at = None;
+                    self.keeper_turn(host);
+                }
+            }
+            Event::Operated { host, run, operations } => self.operated(host, run, &operations),
+            Event::Expiry { host } => self.expire(host),
+            Event::Seen { host, link, address, from } => self.seen(host, link, address, from),
             Event::Act(index) => {
                 let act = self.drawn.acts[index].1.clone();
                 self.act(&act);
@@ -329,7 +333,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn send(&mut self, host: usize, session: SessionId, destination: std::net::IpAddr, bytes: Rc<[u8]>) {
+    fn send(&mut self, host: usize, session: SessionId, destination: IpAddr, bytes: Rc<[u8]>) {
         let link = self.drawn.link_of[session.router.0];
         let reversed = self.drawn.reversed_ipv6;
         let source = address(host, link, session.family, reversed);
@@ -378,14 +382,15 @@ impl<'a> World<'a> {
         if this.station.is_some() || this.is_paused() {
             return;
         }
+        if this.ending {
+            self.end_process(host);
+        }
+        let this = &mut self.hosts[host];
         this.run += 1;
         (this.still, this.stopping) = (None, false);
         (this.running_since, this.began_at) = (self.now, self.now);
-        for place in &mut this.places {
-            (place.wish, place.leaves_at, place.reports_end) = (None, None, false);
-            place.turn += 1;
-        }
         self.say(|| format!("{host}: starts"));
+        self.begin_keeper(host);
         self.begin(host);
         let (run, after) = (self.hosts[host].run, self.drawn.ready_after[host]);
         self.at(self.now + after, Event::Item { host, run, item: Item::Ready });
@@ -431,17 +436,28 @@ impl<'a> World<'a> {
     fn has_stopped(&mut self, host: usize, lengthen: bool) {
         self.say(|| format!("{host}: has stopped, lengthen {lengthen}"));
         if lengthen {
-            self.lengthen(host, LENGTHENED);
-        }
-        // The process ends when its keeper has removed what it shall.
-        for place in self.hosts[host].places.iter_mut().filter(|place| place.wish == Some(Wish::Drop)) {
-            place.held_until = None;
+            let at = self.hosts[host].clock(self.now);
+            let stays = micros(LENGTHENED) + 2_000_000;
+            self.hosts[host].may_hold_for.iter_mut().for_each(|may| *may = stays);
+            self.tell_keeper(host, KeeperInput::Lengthen { at, lifetime: LENGTHENED });
         }
         self.hosts[host].marks = self.hosts[host].station.as_ref().map(Station::marks).unwrap_or_default();
-        self.end_process(host);
+        self.end_station(host);
+        // The process ends when its keeper has done what it shall.
+        self.hosts[host].ending = true;
+        self.keeper_turn(host);
     }
 
     pub fn end_process(&mut self, host: usize) {
+        self.end_station(host);
+        let this = &mut self.hosts[host];
+        (this.keeper, this.ending) = (None, false);
+        this.keeper_run += 1;
+        this.keeper_inbox.clear();
+        this.still = this.still.filter(|still| matches!(still.how, Still::Machine { .. }));
+    }
+
+    fn end_station(&mut self, host: usize) {
         let clock = self.hosts[host].clock(self.now);
         let usual = self.judge.may_hold_usually;
         let this = &mut self.hosts[host];
@@ -450,10 +466,8 @@ impl<'a> World<'a> {
         this.inbox.clear();
         this.run += 1;
         for router in 0..this.roles.len() {
-            if this.roles[router] == Role::Master {
-                this.since[router] = clock;
-                this.may_hold_for[router] = this.may_hold_for[router].max(usual);
-            }
+            this.since[router] = clock;
+            this.may_hold_for[router] = this.may_hold_for[router].max(usual);
             this.roles[router] = Role::Initialize;
         }
     }
@@ -473,6 +487,7 @@ impl<'a> World<'a> {
         self.say(|| format!("{host}: resumes"));
         let items = std::mem::take(&mut self.hosts[host].inbox);
         let queued = self.judge.most_queued(&items);
+        self.resume_keeper(host);
         self.serve(host, items);
         self.after_standstill(host, still, &was_master, queued);
     }

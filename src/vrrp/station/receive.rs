@@ -50,16 +50,15 @@ impl Station {
         let decoded =
             packet::decode(datagram.bytes, &endpoints).map_err(|malformed| (whose, malformed.name()))?;
         let session = named.ok_or((None, "unknown_vrid"))?;
-        // An owner discards what others advertise (section 7.1): no other owner makes it yield, and what is of lower priority
-        // it hears as every Master does, without yielding: the neighbours may believe it, and where it was queued, this
-        // machine stood still. An owner that is released or unfit does not act as one.
+        // Two owners are a mistake in the policies: it is counted, and the election settles it (section 7.1 with erratum
+        // 8298; as published an owner would discard it, and both went on for ever).
         let is_owner = self.election.priority_of(session) == OWNER;
         let router = self.routers.get(session.router.0).ok_or((None, "unknown_vrid"))?;
         let channel = self.channels.get_mut(&session).ok_or((None, "unknown_vrid"))?;
         let error = |kind| (Some(session), kind);
         admit(router, channel, &datagram, &decoded).map_err(error)?;
         if is_owner && decoded.advertisement.priority() == OWNER {
-            return Err(error("address_owner"));
+            self.account.count_error(session.router, "address_owner");
         }
         if let Some(reading) = decoded.checksum {
             channel.reading = reading;
