@@ -41,7 +41,7 @@ impl Unit {
         member.last_heard = Some(heard);
         member.machine.handle(MachineInput::Advertisement { at, heard });
         if was_backup && heard.priority != RESIGNS {
-            self.heard_as_backup(at, heard, own);
+            self.heard_as_backup(at, index, heard, own);
         }
     }
 
@@ -62,15 +62,22 @@ impl Unit {
     }
 
     /// A session that is Backup heard a Master.
-    pub(super) fn heard_as_backup(&mut self, at: Instant, heard: Heard, own: u8) {
+    pub(super) fn heard_as_backup(&mut self, at: Instant, index: usize, heard: Heard, own: u8) {
         match self.role {
-            // A session that has just come back hears the Master that took over meanwhile.
+            // A session that has just come back hears the Master that took over meanwhile, and which of the two gives way is
+            // settled as between any two Masters.
             Role::Master if heard.priority >= own => self.demote(at, Cause::followed(heard)),
+            Role::Master => self.assert_session(at, index),
             Role::Backup | Role::Initialize if self.holding == Holding::Offered => self.hand_over(at),
             // What an earlier run has left is another's.
             Role::Backup | Role::Initialize if self.adopts() => self.let_go(Wish::Drop),
-            Role::Initialize | Role::Backup | Role::Master | Role::Fault => {}
+            Role::Initialize | Role::Backup | Role::Fault => {}
         }
+    }
+
+    /// A session joins its unit as Master at once, where it would wait for a Master that has to give way.
+    fn assert_session(&mut self, at: Instant, index: usize) {
+        self.members[index].machine.end_down_timer(at);
     }
 
     pub(super) fn elsewhere(&mut self, at: Instant, elsewhere: Elsewhere) {
