@@ -173,6 +173,13 @@ impl Machine {
         }
     }
 
+    /// A Backup gives the others so much more time.
+    pub fn lengthen_down_timer(&mut self, by: std::time::Duration) {
+        if let State::Backup { down_at, .. } = &mut self.state {
+            *down_at = *down_at + by;
+        }
+    }
+
     /// A Backup whose owner is Master already waits no longer.
     pub fn end_down_timer(&mut self, at: Instant) {
         if let State::Backup { down_at, .. } = &mut self.state {

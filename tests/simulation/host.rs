@@ -24,6 +24,7 @@ pub enum Item {
     Ready,
     Report(Report),
     StatePassed,
+    HookDone { unit: usize },
     Release { until: Option<u64> },
     Clear,
     Stop,

@@ -34,6 +34,7 @@ pub enum Event {
     /// A datagram or beat, for whatever process is there.
     Packet { host: usize, item: Item },
     Wake { host: usize },
+    Serve { host: usize },
     KeeperWake { host: usize },
     Operated { host: usize, run: u32, operations: Vec<Operation> },
     Expiry { host: usize },
@@ -153,8 +154,16 @@ impl<'a> World<'a> {
                 if this.wake_at == Some(self.now) {
                     this.wake_at = None;
                     if this.is_running() {
-                        self.serve(host, Vec::new());
+                        let items = std::mem::take(&mut this.inbox);
+                        self.serve(host, items);
                     }
+                }
+            }
+            Event::Serve { host } => {
+                let this = &mut self.hosts[host];
+                if this.is_running() && !this.inbox.is_empty() {
+                    let items = std::mem::take(&mut this.inbox);
+                    self.serve(host, items);
                 }
             }
             Event::KeeperWake { host } => {
@@ -191,7 +200,19 @@ impl<'a> World<'a> {
         match this.still {
             Some(_) if lost || this.inbox.len() >= SOCKET => {}
             Some(_) => this.inbox.push(item),
-            None => self.serve(host, vec![item]),
+            // The thread wakes up a little later, and takes all that has come by then.
+            None if matches!(item, Item::Datagram { .. }) => {
+                this.inbox.push(item);
+                if this.inbox.len() == 1 {
+                    let hop = self.random.between(5, 120);
+                    self.at(self.now + hop, Event::Serve { host });
+                }
+            }
+            None => {
+                let mut items = std::mem::take(&mut this.inbox);
+                items.push(item);
+                self.serve(host, items);
+            }
         }
     }
 
@@ -262,6 +283,7 @@ impl<'a> World<'a> {
             Item::Ready => station.handle(Input::Ready { at }),
             Item::Report(report) => station.handle(Input::Keeper { at, report }),
             Item::StatePassed => station.handle(Input::StatePassed { at }),
+            Item::HookDone { unit } => station.handle(Input::HookDone { at, unit }),
             Item::Release { until } => {
                 let until = until.map(|lasts| at + Duration::from_micros(lasts));
                 station.handle(Input::Release { at, router: None, until });
@@ -308,7 +330,13 @@ impl<'a> World<'a> {
                 }
             }
             Output::Tell(told) => self.told(host, told),
-            Output::RunHook { .. } | Output::Role { .. } | Output::Stopped { .. } | Output::Wait { .. } => {}
+            Output::RunHook { unit } => {
+                if let Some(takes) = self.drawn.state_takes[host] {
+                    let run = self.hosts[host].run;
+                    self.at(self.now + takes / 4, Event::Item { host, run, item: Item::HookDone { unit } });
+                }
+            }
+            Output::Role { .. } | Output::Stopped { .. } | Output::Wait { .. } => {}
         }
     }
 
