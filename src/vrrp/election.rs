@@ -3,6 +3,8 @@
 
 mod build;
 mod peers;
+#[cfg(test)]
+mod tests;
 
 use super::RouterId;
 use super::SessionId;

@@ -145,3 +145,102 @@ fn hold_down(pool: &Pool, policy: &Policy) -> Duration {
 pub fn tracked(pair: &Pair) -> std::collections::BTreeSet<Tracked> {
     pair.routers.values().flat_map(|router| &router.track).map(|tracker| tracker.what.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn pool() -> Tracked {
+        Tracked::Pool("web".into())
+    }
+
+    /// A pool with a hold-down of a second, a check and an interface.
+    fn trackers(changes: [Option<i16>; 3]) -> Trackers {
+        let all = [pool(), Tracked::Check("upstream".into()), Tracked::Interface("eth1".to_owned())];
+        let trackers = ["pool web", "check upstream", "interface eth1"].into_iter().zip(all).zip(changes);
+        let tracker = |((name, what), priority_change): ((&str, Tracked), Option<i16>)| Tracker {
+            name: name.into(),
+            what,
+            priority_change,
+        };
+        Trackers {
+            trackers: trackers.map(tracker).collect(),
+            statuses: BTreeMap::new(),
+            hold_downs: [("web".into(), SECOND)].into(),
+        }
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    #[test]
+    fn a_pool_that_fails_counts_against_a_backup_at_once_and_against_a_master_after_the_hold_down() {
+        for (is_master, from) in [(false, 100), (true, 1_100)] {
+            let mut trackers = trackers([None; 3]);
+            assert!(trackers.report(&pool(), false, at(100)));
+            assert_eq!(trackers.deadline(is_master), Some(at(from)));
+            if is_master {
+                assert!(trackers.fitness(is_master, at(from - 1)).is_fit());
+            }
+            assert!(!trackers.fitness(is_master, at(from)).is_fit());
+            assert_eq!(trackers.deadline(is_master), None);
+        }
+    }
+
+    #[test]
+    fn a_pool_that_returns_counts_for_a_master_at_once_and_for_a_backup_after_the_hold_down() {
+        for (is_master, from) in [(true, 5_000), (false, 6_000)] {
+            let mut trackers = trackers([None; 3]);
+            trackers.report(&pool(), false, at(100));
+            assert!(!trackers.fitness(is_master, at(4_000)).is_fit());
+            trackers.report(&pool(), true, at(5_000));
+            assert_eq!(trackers.deadline(is_master), Some(at(from)));
+            assert_eq!(trackers.fitness(is_master, at(5_000)).is_fit(), is_master);
+            assert!(trackers.fitness(is_master, at(from)).is_fit());
+        }
+    }
+
+    #[test]
+    fn a_master_never_hears_of_a_pool_that_returns_within_the_hold_down() {
+        let mut trackers = trackers([None; 3]);
+        trackers.report(&pool(), false, at(100));
+        assert!(trackers.fitness(true, at(900)).is_fit());
+        trackers.report(&pool(), true, at(1_000));
+        assert!(trackers.fitness(true, at(1_500)).is_fit());
+        assert_eq!(trackers.deadline(true), None);
+    }
+
+    #[test]
+    fn everything_else_counts_at_once() {
+        let upstream = Tracked::Check("upstream".into());
+        let mut trackers = trackers([None; 3]);
+        trackers.report(&upstream, false, at(100));
+        let fitness = trackers.fitness(true, at(100));
+        assert_eq!((fitness.is_fit(), fitness.reach), (false, Reach::Lost));
+        trackers.report(&upstream, true, at(200));
+        let fitness = trackers.fitness(false, at(200));
+        assert_eq!((fitness.is_fit(), fitness.reach), (true, Reach::Reached));
+    }
+
+    #[test]
+    fn with_a_priority_change_a_failure_is_added_and_without_it_is_a_fault() {
+        let mut trackers = trackers([Some(-20), Some(-30), None]);
+        trackers.report(&Tracked::Check("upstream".into()), false, at(0));
+        trackers.report(&pool(), false, at(0));
+        let fitness = trackers.fitness(false, at(0));
+        assert_eq!((fitness.change, fitness.is_fit()), (-50, true));
+        trackers.report(&Tracked::Interface("eth1".to_owned()), false, at(0));
+        assert_eq!(trackers.fitness(false, at(0)).faults, ["interface eth1".into()]);
+    }
+
+    #[test]
+    fn what_is_not_known_yet_counts_as_good_and_what_is_said_twice_is_no_news() {
+        let mut trackers = trackers([None; 3]);
+        assert!(trackers.fitness(false, at(0)).is_fit());
+        assert!(!trackers.report(&pool(), true, at(0)) && !trackers.report(&pool(), true, at(1)));
+        assert!(trackers.report(&pool(), false, at(2)) && !trackers.report(&pool(), false, at(3)));
+    }
+}

@@ -141,7 +141,7 @@ pub fn draw(seed: u64) -> Drawn {
         version,
         heartbeat,
         hmac,
-        reversed_ipv6: random.chance(300),
+        reversed_ipv6: random.chance(500),
         ready_after,
         state_takes,
         acts,
@@ -287,9 +287,9 @@ fn policy(
 
 fn priorities(random: &mut Random, hosts: usize) -> BTreeMap<std::sync::Arc<str>, u8> {
     let values: [u8; 3] = match random.below(100) {
-        0..15 => [100, 100, 100],
-        15..27 => [255, 150, 100],
-        27..35 => [254, 11, 10],
+        0..18 => [100, 100, 100],
+        18..28 => [255, 150, 100],
+        28..35 => [254, 11, 10],
         35..60 => [100, 150, 50],
         _ => [200, 150, 100],
     };
