@@ -3,6 +3,8 @@
 
 mod build;
 mod peers;
+#[cfg(test)]
+mod tests;
 
 use super::RouterId;
 use super::SessionId;
@@ -169,6 +171,8 @@ pub struct Election {
     pub(super) peers: Peers,
     ready: bool,
     ready_by: Instant,
+    /// By then the others' beats have come: who is not up is not there.
+    peers_known_at: Instant,
     beat_at: Option<Instant>,
     beat_every: Duration,
     stop_by: Option<Instant>,
@@ -264,7 +268,8 @@ impl Election {
     fn allow_preemption(&mut self) {
         let (at, ready) = (self.now, self.ready || self.ready_by <= self.now);
         let wanted = ready && self.seats.iter().any(|seat| seat.unit.would_preempt(at));
-        let has_state = !self.peers.any_up(at) || self.transfer.has_state(wanted, at);
+        let alone = self.peers_known_at <= at && !self.peers.any_up(at);
+        let has_state = alone || self.transfer.has_state(wanted, at);
         for seat in &mut self.seats {
             seat.unit.handle(UnitInput::MayPreempt { at, ready, has_state });
         }
@@ -280,9 +285,10 @@ impl Election {
             self.outputs.push_back(Output::PassState);
         }
         for unit in beat.units.iter().filter(|_| apart) {
-            let elsewhere = unit.elsewhere(at + self.peers.fresh_for());
-            let seat = self.seats.iter_mut().find(|seat| unit.is_of(&seat.name));
-            seat.into_iter().for_each(|seat| seat.unit.handle(UnitInput::Elsewhere { at, elsewhere }));
+            let elsewhere = unit.elsewhere(beat.director.clone(), at + self.peers.fresh_for());
+            if let Some(seat) = self.seats.iter_mut().find(|seat| unit.is_of(&seat.name)) {
+                seat.unit.handle(UnitInput::Elsewhere { at, elsewhere });
+            }
         }
     }
 
@@ -306,6 +312,9 @@ impl Election {
 
     fn release(&mut self, at: Instant, router: Option<&RouterName>, until: Option<Instant>) {
         self.now = at;
+        if self.stop_by.is_some() {
+            return;
+        }
         let by = at + RESIGN_BOUND;
         for seat in Self::chosen(&mut self.seats, &self.names, router) {
             (seat.released_until, seat.leaving) = (until, Some(Leaving { by, stop: false }));
@@ -346,6 +355,9 @@ impl Election {
 
     fn clear(&mut self, at: Instant, router: Option<&RouterName>) {
         self.now = at;
+        if self.stop_by.is_some() {
+            return;
+        }
         for seat in Self::chosen(&mut self.seats, &self.names, router) {
             (seat.released_until, seat.leaving) = (None, None);
             seat.unit.handle(UnitInput::Clear { at });
@@ -434,6 +446,14 @@ impl Election {
         let seat = self.seat_of(router);
         let member =
             seat.and_then(|seat| seat.unit.members().iter().find(|member| member.id.router == router));
+        member.map_or(0, |member| member.machine.priority())
+    }
+
+    /// The effective priority of a session, the current one.
+    #[must_use]
+    pub fn priority_of(&self, session: SessionId) -> u8 {
+        let seat = self.by_session.get(&session).and_then(|index| self.seats.get(*index));
+        let member = seat.and_then(|seat| seat.unit.members().iter().find(|member| member.id == session));
         member.map_or(0, |member| member.machine.priority())
     }
 

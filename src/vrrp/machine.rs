@@ -173,6 +173,20 @@ impl Machine {
         }
     }
 
+    /// A Backup gives the others so much more time.
+    pub fn lengthen_down_timer(&mut self, by: std::time::Duration) {
+        if let State::Backup { down_at, .. } = &mut self.state {
+            *down_at = *down_at + by;
+        }
+    }
+
+    /// A Backup whose owner is Master already waits no longer.
+    pub fn end_down_timer(&mut self, at: Instant) {
+        if let State::Backup { down_at, .. } = &mut self.state {
+            *down_at = at.min(*down_at);
+        }
+    }
+
     /// Takes in what happened; call [`Machine::poll`] afterwards until it says [`Output::Wait`].
     pub fn handle(&mut self, input: Input) {
         match input {

@@ -2,8 +2,9 @@
 //!
 //! A pool that fails is usually seen by both directors, a little apart. So it counts against a Backup at once (a Backup that
 //! sees it fail does not take over for its sake), and against a Master only after a hold-down that is longer than the two can
-//! be apart: by then the other knows too, and nobody moves in vain. Everything else counts at once, and what is good again
-//! counts at once.
+//! be apart: by then the other knows too, and nobody moves in vain. When it returns it is the other way round: at once for a
+//! Master, after a hold-down for a Backup, or a Backup that sees it first would take over from a Master that is about to.
+//! Everything else counts at once, bad or good.
 
 use super::fitness::{Fitness, Reach};
 use crate::model::{Pair, Policy, Pool, PoolName, Tracked, Tracker};
@@ -14,13 +15,11 @@ use std::time::Duration;
 
 /// What is known of something tracked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Good,
-    Bad {
-        since: Instant,
-        /// Whether it counts.
-        counts: bool,
-    },
+struct Status {
+    good: bool,
+    since: Instant,
+    /// Whether it counts as bad: lags behind by the hold-down.
+    counts: bool,
 }
 
 /// The trackers of one unit.
@@ -60,21 +59,20 @@ impl Trackers {
     /// Takes in what something tracked is now; whether that is news.
     pub fn report(&mut self, what: &Tracked, good: bool, at: Instant) -> bool {
         let known = self.statuses.get(what).copied();
-        let news = match (known, good) {
-            (None | Some(Status::Bad { .. }), true) => Status::Good,
-            (None | Some(Status::Good), false) => Status::Bad { since: at, counts: false },
-            (Some(Status::Good), true) | (Some(Status::Bad { .. }), false) => return false,
-        };
-        self.statuses.insert(what.clone(), news);
+        if known.is_some_and(|known| known.good == good) {
+            return false;
+        }
+        let counts = known.is_some_and(|known| known.counts);
+        self.statuses.insert(what.clone(), Status { good, since: at, counts });
         known.is_some() || !good
     }
 
     /// What counts now, for a unit that is Master or not.
     pub fn fitness(&mut self, is_master: bool, now: Instant) -> Fitness {
         for (what, status) in &mut self.statuses {
-            let wait = Self::wait(&self.hold_downs, what, is_master);
-            if let Status::Bad { since, counts } = status {
-                *counts |= *since + wait <= now;
+            let wait = Self::wait(&self.hold_downs, what, status.good, is_master);
+            if status.since + wait <= now {
+                status.counts = !status.good;
             }
         }
         let mut fitness = Fitness { reach: self.reach(), ..Fitness::default() };
@@ -88,21 +86,24 @@ impl Trackers {
         fitness
     }
 
-    /// When a hold-down of a Master ends.
+    /// When a hold-down ends.
     #[must_use]
     pub fn deadline(&self, is_master: bool) -> Option<Instant> {
-        let ends = self.statuses.iter().filter_map(|(what, status)| match status {
-            Status::Bad { since, counts: false } => {
-                Some(*since + Self::wait(&self.hold_downs, what, is_master))
-            }
-            Status::Bad { counts: true, .. } | Status::Good => None,
-        });
-        ends.min()
+        let lags = |(_, status): &(&Tracked, &Status)| status.counts == status.good;
+        let end = |(what, status): (&Tracked, &Status)| {
+            status.since + Self::wait(&self.hold_downs, what, status.good, is_master)
+        };
+        self.statuses.iter().filter(lags).map(end).min()
     }
 
-    fn wait(hold_downs: &BTreeMap<PoolName, Duration>, what: &Tracked, is_master: bool) -> Duration {
+    fn wait(
+        hold_downs: &BTreeMap<PoolName, Duration>,
+        what: &Tracked,
+        good: bool,
+        is_master: bool,
+    ) -> Duration {
         match what {
-            Tracked::Pool(pool) if is_master => hold_downs.get(pool).copied().unwrap_or_default(),
+            Tracked::Pool(pool) if is_master != good => hold_downs.get(pool).copied().unwrap_or_default(),
             Tracked::Pool(_)
             | Tracked::Interface(_)
             | Tracked::Check(_)
@@ -112,11 +113,11 @@ impl Trackers {
     }
 
     fn is_bad(&self, what: &Tracked) -> bool {
-        matches!(self.statuses.get(what), Some(Status::Bad { .. }))
+        self.statuses.get(what).is_some_and(|status| !status.good)
     }
 
     fn counts(&self, what: &Tracked) -> bool {
-        matches!(self.statuses.get(what), Some(Status::Bad { counts: true, .. }))
+        self.statuses.get(what).is_some_and(|status| status.counts)
     }
 
     /// The tracked checks are the way to the gateway.
@@ -131,15 +132,115 @@ impl Trackers {
     }
 }
 
-/// How far apart two directors can be in seeing a pool fail: the fall window of its slowest check, and one interval more.
+/// How far apart two directors can be in seeing a pool fail or return: the longer window (fall or rise) of its slowest check,
+/// and one interval more.
 fn hold_down(pool: &Pool, policy: &Policy) -> Duration {
     let names = pool.servers.iter().filter_map(|server| server.check.as_ref());
     let checks = names.filter_map(|target| policy.checks.get(&target.check));
-    checks.map(|check| check.interval * (check.fall + 1) + check.timeout).max().unwrap_or_default()
+    checks.map(|check| check.interval * (check.fall.max(check.rise) + 1) + check.timeout).max().unwrap_or_default()
 }
 
 /// Everything that a policy tracks.
 #[must_use]
 pub fn tracked(pair: &Pair) -> std::collections::BTreeSet<Tracked> {
     pair.routers.values().flat_map(|router| &router.track).map(|tracker| tracker.what.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn pool() -> Tracked {
+        Tracked::Pool("web".into())
+    }
+
+    /// A pool with a hold-down of a second, a check and an interface.
+    fn trackers(changes: [Option<i16>; 3]) -> Trackers {
+        let all = [pool(), Tracked::Check("upstream".into()), Tracked::Interface("eth1".to_owned())];
+        let trackers = ["pool web", "check upstream", "interface eth1"].into_iter().zip(all).zip(changes);
+        let tracker = |((name, what), priority_change): ((&str, Tracked), Option<i16>)| Tracker {
+            name: name.into(),
+            what,
+            priority_change,
+        };
+        Trackers {
+            trackers: trackers.map(tracker).collect(),
+            statuses: BTreeMap::new(),
+            hold_downs: [("web".into(), SECOND)].into(),
+        }
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    #[test]
+    fn a_pool_that_fails_counts_against_a_backup_at_once_and_against_a_master_after_the_hold_down() {
+        for (is_master, from) in [(false, 100), (true, 1_100)] {
+            let mut trackers = trackers([None; 3]);
+            assert!(trackers.report(&pool(), false, at(100)));
+            assert_eq!(trackers.deadline(is_master), Some(at(from)));
+            if is_master {
+                assert!(trackers.fitness(is_master, at(from - 1)).is_fit());
+            }
+            assert!(!trackers.fitness(is_master, at(from)).is_fit());
+            assert_eq!(trackers.deadline(is_master), None);
+        }
+    }
+
+    #[test]
+    fn a_pool_that_returns_counts_for_a_master_at_once_and_for_a_backup_after_the_hold_down() {
+        for (is_master, from) in [(true, 5_000), (false, 6_000)] {
+            let mut trackers = trackers([None; 3]);
+            trackers.report(&pool(), false, at(100));
+            assert!(!trackers.fitness(is_master, at(4_000)).is_fit());
+            trackers.report(&pool(), true, at(5_000));
+            assert_eq!(trackers.deadline(is_master), Some(at(from)));
+            assert_eq!(trackers.fitness(is_master, at(5_000)).is_fit(), is_master);
+            assert!(trackers.fitness(is_master, at(from)).is_fit());
+        }
+    }
+
+    #[test]
+    fn a_master_never_hears_of_a_pool_that_returns_within_the_hold_down() {
+        let mut trackers = trackers([None; 3]);
+        trackers.report(&pool(), false, at(100));
+        assert!(trackers.fitness(true, at(900)).is_fit());
+        trackers.report(&pool(), true, at(1_000));
+        assert!(trackers.fitness(true, at(1_500)).is_fit());
+        assert_eq!(trackers.deadline(true), None);
+    }
+
+    #[test]
+    fn everything_else_counts_at_once() {
+        let upstream = Tracked::Check("upstream".into());
+        let mut trackers = trackers([None; 3]);
+        trackers.report(&upstream, false, at(100));
+        let fitness = trackers.fitness(true, at(100));
+        assert_eq!((fitness.is_fit(), fitness.reach), (false, Reach::Lost));
+        trackers.report(&upstream, true, at(200));
+        let fitness = trackers.fitness(false, at(200));
+        assert_eq!((fitness.is_fit(), fitness.reach), (true, Reach::Reached));
+    }
+
+    #[test]
+    fn with_a_priority_change_a_failure_is_added_and_without_it_is_a_fault() {
+        let mut trackers = trackers([Some(-20), Some(-30), None]);
+        trackers.report(&Tracked::Check("upstream".into()), false, at(0));
+        trackers.report(&pool(), false, at(0));
+        let fitness = trackers.fitness(false, at(0));
+        assert_eq!((fitness.change, fitness.is_fit()), (-50, true));
+        trackers.report(&Tracked::Interface("eth1".to_owned()), false, at(0));
+        assert_eq!(trackers.fitness(false, at(0)).faults, ["interface eth1".into()]);
+    }
+
+    #[test]
+    fn what_is_not_known_yet_counts_as_good_and_what_is_said_twice_is_no_news() {
+        let mut trackers = trackers([None; 3]);
+        assert!(trackers.fitness(false, at(0)).is_fit());
+        assert!(!trackers.report(&pool(), true, at(0)) && !trackers.report(&pool(), true, at(1)));
+        assert!(trackers.report(&pool(), false, at(2)) && !trackers.report(&pool(), false, at(3)));
+    }
 }

@@ -37,7 +37,7 @@ pub struct Transfer {
     next_number: u32,
     request: Option<Request>,
     passed: u32,
-    /// The request that is being served.
+    /// The request that is being served, and since when.
     serving: Option<u32>,
     last_began: Option<Instant>,
 }
@@ -87,8 +87,10 @@ impl Transfer {
             request.served = true;
         }
         let asked = self.enabled && is_master && said.wants != 0 && said.wants != self.passed;
-        let rested = self.last_began.is_none_or(|began| began + LEAST_BETWEEN <= now);
-        if !asked || !rested || self.serving.is_some() {
+        // What was never answered does not stop all that comes after it.
+        let rest = if self.serving.is_some() { PREEMPT_BOUND } else { LEAST_BETWEEN };
+        let rested = self.last_began.is_none_or(|began| began + rest <= now);
+        if !asked || !rested {
             return false;
         }
         (self.serving, self.last_began) = (Some(said.wants), Some(now));
@@ -130,6 +132,16 @@ mod tests {
         assert!(!returning.has_state(true, start + PREEMPT_BOUND - Duration::from_micros(1)));
         assert!(returning.has_state(true, start + PREEMPT_BOUND));
         assert!(Transfer::new(false, 7).has_state(true, start));
+    }
+
+    #[test]
+    fn a_transfer_that_never_ends_does_not_stop_a_later_one() {
+        let mut master = Transfer::new(true, 90);
+        let start = Instant::from_millis(100);
+        let wants = |wants| Said { wants, passed: 0 };
+        assert!(master.heard(wants(7), true, start));
+        assert!(!master.heard(wants(8), true, start + LEAST_BETWEEN));
+        assert!(master.heard(wants(8), true, start + PREEMPT_BOUND));
     }
 
     #[test]

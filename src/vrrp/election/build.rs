@@ -41,6 +41,7 @@ impl Election {
             peers,
             ready: false,
             ready_by: now + READY_BOUND,
+            peers_known_at: now + BEAT_MOST * 2,
             beat_at: beats.then_some(now),
             beat_every: fastest.clamp(BEAT_LEAST, BEAT_MOST),
             stop_by: None,

@@ -59,8 +59,9 @@ impl UnitBeat {
         self.name == fnv1a(name.bytes())
     }
 
-    pub(super) fn elsewhere(&self, until: Instant) -> Elsewhere {
-        Elsewhere { is_master: self.role == Role::Master, is_fit: self.is_fit, reach: self.reach, until }
+    pub(super) fn elsewhere(&self, director: DirectorName, until: Instant) -> Elsewhere {
+        let is_master = self.role == Role::Master;
+        Elsewhere { director, is_master, is_fit: self.is_fit, reach: self.reach, until }
     }
 }
 

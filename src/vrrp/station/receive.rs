@@ -50,13 +50,15 @@ impl Station {
         let decoded =
             packet::decode(datagram.bytes, &endpoints).map_err(|malformed| (whose, malformed.name()))?;
         let session = named.ok_or((None, "unknown_vrid"))?;
-        let own_priority = self.pair.own_priority(self.router(session).ok_or((None, "unknown_vrid"))?);
+        // Two owners are a mistake in the policies: it is counted, and the election settles it (section 7.1 with erratum
+        // 8298; as published an owner would discard it, and both went on for ever).
+        let is_owner = self.election.priority_of(session) == OWNER;
         let router = self.routers.get(session.router.0).ok_or((None, "unknown_vrid"))?;
         let channel = self.channels.get_mut(&session).ok_or((None, "unknown_vrid"))?;
         let error = |kind| (Some(session), kind);
         admit(router, channel, &datagram, &decoded).map_err(error)?;
-        if own_priority == Some(OWNER) {
-            return Err(error("address_owner"));
+        if is_owner && decoded.advertisement.priority() == OWNER {
+            self.account.count_error(session.router, "address_owner");
         }
         if let Some(reading) = decoded.checksum {
             channel.reading = reading;

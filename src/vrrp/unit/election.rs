@@ -2,7 +2,7 @@
 
 use super::{
     Cause, Elsewhere, Heard, Holding, MachineInput, MachineOutput, Member, Output, QUEUED_MEANS_STALLED,
-    Role, SessionId, Unit, Wish,
+    Role, SessionId, TIES_WITHOUT_FIRST, Unit, Wish,
 };
 use crate::model::Preempt;
 use crate::time::Instant;
@@ -30,27 +30,54 @@ impl Unit {
         let unfit = heard.priority < UNFIT_BELOW && self.settings.tandem_peers;
         let wishes = unfit || (self.has_state && self.policy_preempts(at));
         let preempts = wishes && self.ready && !self.released && !self.stopping;
+        if self.is_undecided_tie(index, heard) {
+            return;
+        }
         let member = &mut self.members[index];
         let was_backup = !member.machine.is_master();
         let owner = self.fitness.priority(member.configured, 0, false) == OWNER;
         member.machine.set_preempts(preempts || owner);
+        self.preempting = (preempts || owner) && heard.priority < own;
         member.last_heard = Some(heard);
         member.machine.handle(MachineInput::Advertisement { at, heard });
         if was_backup && heard.priority != RESIGNS {
-            self.heard_as_backup(at, heard, own);
+            self.heard_as_backup(at, index, heard, own);
         }
     }
 
+    /// Whether this is for another session to settle. Sessions whose addresses are ordered differently would otherwise each
+    /// make the other director step down, and nobody were Master.
+    fn is_undecided_tie(&mut self, index: usize, heard: Heard) -> bool {
+        let first = self.members.iter().position(Member::is_live).unwrap_or(index);
+        if index == first {
+            self.members.iter_mut().for_each(|member| member.ties = 0);
+            return false;
+        }
+        let member = &mut self.members[index];
+        if !member.machine.is_master() || heard.priority != member.machine.priority() {
+            return false;
+        }
+        member.ties += 1;
+        member.ties < TIES_WITHOUT_FIRST
+    }
+
     /// A session that is Backup heard a Master.
-    pub(super) fn heard_as_backup(&mut self, at: Instant, heard: Heard, own: u8) {
+    pub(super) fn heard_as_backup(&mut self, at: Instant, index: usize, heard: Heard, own: u8) {
         match self.role {
-            // A session that has just come back hears the Master that took over meanwhile.
+            // A session that has just come back hears the Master that took over meanwhile, and which of the two gives way is
+            // settled as between any two Masters.
             Role::Master if heard.priority >= own => self.demote(at, Cause::followed(heard)),
+            Role::Master => self.assert_session(at, index),
             Role::Backup | Role::Initialize if self.holding == Holding::Offered => self.hand_over(at),
             // What an earlier run has left is another's.
-            Role::Backup if self.adopts() => self.let_go(Wish::Drop),
-            Role::Initialize | Role::Backup | Role::Master | Role::Fault => {}
+            Role::Backup | Role::Initialize if self.adopts() => self.let_go(Wish::Drop),
+            Role::Initialize | Role::Backup | Role::Fault => {}
         }
+    }
+
+    /// A session joins its unit as Master at once, where it would wait for a Master that has to give way.
+    fn assert_session(&mut self, at: Instant, index: usize) {
+        self.members[index].machine.end_down_timer(at);
     }
 
     pub(super) fn elsewhere(&mut self, at: Instant, elsewhere: Elsewhere) {
@@ -58,9 +85,13 @@ impl Unit {
             && elsewhere.reach == Reach::Reached
             && self.fitness.reach == Reach::Lost
             && self.role == Role::Master;
+        // What was offered was taken by one whose advertisements do not come through.
+        let taken = elsewhere.is_master && self.holding == Holding::Offered && self.role != Role::Master;
         self.gate.elsewhere(elsewhere);
         if beaten {
             self.demote(at, Cause::OtherReachesGateway);
+        } else if taken {
+            self.hand_over(at);
         }
     }
 
@@ -73,11 +104,10 @@ impl Unit {
 
     /// Takes what the sessions say.
     pub(super) fn collect(&mut self, now: Instant) {
-        let contests: usize = self.members.iter().map(|member| member.machine.contests()).sum();
-        if contests >= QUEUED_MEANS_STALLED {
-            self.members.iter_mut().for_each(|member| member.machine.withdraw(now));
-            self.let_go(Wish::Drop);
-            self.change_role(Role::Backup, Cause::Stalled);
+        // Of one session: those of several come together whenever two Masters meet.
+        let contests = self.members.iter().map(|member| member.machine.contests()).max();
+        if contests.is_some_and(|contests| contests >= QUEUED_MEANS_STALLED) {
+            self.give_up(now);
         }
         for index in 0..self.members.len() {
             loop {
@@ -134,8 +164,9 @@ impl Unit {
     }
 
     pub(super) fn take_over(&mut self, now: Instant) {
-        let cause = self.takeover_cause(now);
+        let cause = self.takeover_cause();
         for member in self.members.iter_mut().filter(|member| member.is_live()) {
+            member.last_heard = None;
             member.machine.handle(MachineInput::Permit { at: now });
         }
         // The old Master goes on until it sees the announcement, so the addresses come before anything else.
@@ -146,7 +177,7 @@ impl Unit {
         self.gate.reset();
     }
 
-    pub(super) fn takeover_cause(&self, now: Instant) -> Cause {
+    pub(super) fn takeover_cause(&self) -> Cause {
         if self.holding == Holding::Offered {
             return Cause::NobodyTookOver;
         }
@@ -156,7 +187,7 @@ impl Unit {
         let heard = self.live().filter_map(|member| member.last_heard).last();
         match heard {
             Some(Heard { source, priority: RESIGNS, .. }) => Cause::MasterResigned { source },
-            Some(Heard { source, priority, .. }) if self.lower_since.is_some_and(|since| since <= now) => {
+            Some(Heard { source, priority, .. }) if self.preempting => {
                 match priority < UNFIT_BELOW && self.settings.tandem_peers {
                     true => Cause::MasterUnfit { source, priority },
                     false => Cause::Preempts { source, priority },

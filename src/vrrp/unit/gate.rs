@@ -1,16 +1,19 @@
 //! What stands between a down timer that has ended and the takeover: a fit Master that is heard on another path, and the
 //! `before_master` hook. Each for a bounded time.
 
+use crate::model::DirectorName;
 use crate::time::Instant;
 use crate::vrrp::fitness::Reach;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A Backup that hears a Master on another path waits for so many advertisement intervals.
 const POSTPONED_INTERVALS: u32 = 10;
 
 /// What another director says of the unit on another path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Elsewhere {
+    pub director: DirectorName,
     pub is_master: bool,
     pub is_fit: bool,
     pub reach: Reach,
@@ -21,7 +24,8 @@ pub struct Elsewhere {
 /// The gate of one unit.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
-    elsewhere: Option<Elsewhere>,
+    /// The last word of each director.
+    elsewhere: BTreeMap<DirectorName, Elsewhere>,
     /// Since when every session is due.
     due_since: Option<Instant>,
     /// When the postponement is looked at again.
@@ -41,7 +45,7 @@ enum Hook {
 
 impl Gate {
     pub(super) fn elsewhere(&mut self, elsewhere: Elsewhere) {
-        self.elsewhere = Some(elsewhere);
+        self.elsewhere.insert(elsewhere.director.clone(), elsewhere);
     }
 
     pub(super) fn hook_done(&mut self) {
@@ -66,8 +70,10 @@ impl Gate {
     pub(super) fn postponement_over(&mut self, now: Instant, interval: Duration, own: Reach) -> bool {
         let since = *self.due_since.get_or_insert(now);
         self.again_at = None;
-        let Some(other) = self.elsewhere.filter(|other| other.is_master && other.is_fit && other.until > now)
-        else {
+        let masters =
+            self.elsewhere.values().filter(|other| other.is_master && other.is_fit && other.until > now);
+        // Of several the one that reaches the gateway speaks for all.
+        let Some(other) = masters.max_by_key(|other| (other.reach == Reach::Reached, other.until)) else {
             return true;
         };
         let bound = since + interval * POSTPONED_INTERVALS;

@@ -14,6 +14,10 @@ impl Unit {
     /// Asks the others to take over, and keeps the addresses until one has.
     pub(super) fn offer(&mut self, at: Instant, cause: Cause) {
         self.resign_sessions(at);
+        // Whoever takes over runs its hook first.
+        if let Some(hook) = self.settings.hook {
+            self.members.iter_mut().for_each(|member| member.machine.lengthen_down_timer(hook));
+        }
         self.collect(at);
         self.holding = Holding::Offered;
         self.change_role(Role::Backup, cause);

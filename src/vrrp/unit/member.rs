@@ -22,6 +22,8 @@ pub struct Member {
     /// The highest configured priority of the other directors: how soon one of them can take over.
     highest_other: u8,
     pub(super) has_been_master: bool,
+    /// As Master: advertisements of equal priority since the unit's first session heard any.
+    pub(super) ties: u32,
 }
 
 impl Member {
@@ -40,6 +42,7 @@ impl Member {
             last_heard: None,
             highest_other,
             has_been_master: false,
+            ties: 0,
         }
     }
 

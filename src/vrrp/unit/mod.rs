@@ -32,6 +32,9 @@ use std::time::Duration;
 pub const RELEASE_BOUND: Duration = Duration::from_secs(1);
 /// How long a unit waits at its start for links and source addresses that are not there yet.
 const START_GRACE: Duration = Duration::from_secs(3);
+/// Of two Masters of equal priority the addresses of their first session decide; those of another session after so many
+/// advertisements on it with none on the first.
+const TIES_WITHOUT_FIRST: u32 = 3;
 /// So many advertisements of a lower-priority Master in one look at the sockets were queued while this machine stood still.
 const QUEUED_MEANS_STALLED: usize = 3;
 
@@ -95,6 +98,23 @@ pub enum Input {
     },
 }
 
+impl Input {
+    fn at(&self) -> Instant {
+        match self {
+            Self::Advertisement { at, .. }
+            | Self::Link { at, .. }
+            | Self::Fitness { at, .. }
+            | Self::MayPreempt { at, .. }
+            | Self::Elsewhere { at, .. }
+            | Self::HookDone { at }
+            | Self::Release { at }
+            | Self::Clear { at }
+            | Self::Stop { at }
+            | Self::Timeout { at } => *at,
+        }
+    }
+}
+
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -149,6 +169,8 @@ pub struct Unit {
     has_state: bool,
     /// Since when a Master of lower priority is heard.
     lower_since: Option<Instant>,
+    /// Whether the last Master that was heard is to be preempted.
+    preempting: bool,
     released: bool,
     stopping: bool,
     outputs: VecDeque<Output>,
@@ -173,6 +195,7 @@ impl Unit {
             ready: false,
             has_state: false,
             lower_since: None,
+            preempting: false,
             released: false,
             stopping: false,
             outputs: VecDeque::new(),
@@ -230,12 +253,11 @@ impl Unit {
 
     /// Takes in what happened; call [`Unit::poll`] afterwards until it says [`Output::Wait`].
     pub fn handle(&mut self, input: Input) {
+        // Whatever comes first after a standstill shows it. The advertisement that does is of the past.
+        let stalled = self.check_stall(input.at());
         match input {
-            Input::Advertisement { at, session, heard } => {
-                if !self.check_stall(at) {
-                    self.heard(at, session, heard);
-                }
-            }
+            Input::Advertisement { .. } if stalled => {}
+            Input::Advertisement { at, session, heard } => self.heard(at, session, heard),
             Input::Link { at, session, source } => self.link(at, session, source),
             Input::Fitness { at, fitness } => {
                 self.fitness = fitness;
@@ -285,9 +307,6 @@ impl Unit {
         if self.start_at.is_some_and(|start| start <= at) && (self.dead_links() == 0 || self.start_by <= at) {
             self.start(at);
         }
-        if self.check_stall(at) {
-            return;
-        }
         for member in &mut self.members {
             member.machine.handle(MachineInput::Timeout { at });
         }
@@ -299,7 +318,8 @@ impl Unit {
     /// When it wants to be called next.
     #[must_use]
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
-        let start = self.start_at.map(|start| if start <= now { self.start_by } else { start });
+        let waits_for_links = |start: &Instant| *start <= now && self.dead_links() > 0;
+        let start = self.start_at.map(|start| if waits_for_links(&start) { self.start_by } else { start });
         let sessions = self.live().filter_map(|member| member.deadline(now));
         let releasing = match self.holding {
             Holding::Releasing { by } => Some(by),

@@ -1,6 +1,6 @@
 //! Where a unit stands: links, trackers and the operator's word to effective priorities, and into and out of Fault.
 
-use super::{Cause, MachineInput, Member, Order, Output, Role, RouterId, SessionId, Unit, Wish};
+use super::{Cause, Holding, MachineInput, Member, Order, Output, Role, RouterId, SessionId, Unit, Wish};
 use crate::model::BothUnfit;
 use crate::time::Instant;
 use crate::vrrp::fitness::UNFIT_BELOW;
@@ -48,7 +48,6 @@ impl Unit {
     }
 
     pub(super) fn fault(&mut self, at: Instant, link_down: bool) {
-        let was_master = self.role == Role::Master;
         for member in &mut self.members {
             member.machine.handle(MachineInput::Shutdown { at });
         }
@@ -57,9 +56,13 @@ impl Unit {
             true => Cause::LinkDown,
             false => Cause::Unfit { trackers: self.fitness.faults.clone() },
         };
-        match (was_master, link_down) {
-            (true, false) => self.hand_over(at),
-            _ => self.let_go(Wish::Drop),
+        match (self.holding, link_down) {
+            (Holding::Held | Holding::Offered, false) => self.hand_over(at),
+            // Another takes them, or has them: the keeper goes on until it has seen that.
+            (Holding::Releasing { .. }, false) if !self.adopts() => {}
+            (Holding::None | Holding::Held | Holding::Offered | Holding::Releasing { .. }, _) => {
+                self.let_go(Wish::Drop);
+            }
         }
         self.change_role(Role::Fault, cause);
         self.gate.reset();

@@ -1,0 +1,232 @@
+//! What the election adds to its units: state transfer, releases with an end, stopping.
+
+use super::*;
+use crate::model::{
+    AnnouncementPolicy, ChecksumReading, ConnectionSync, Director, Family, KernelSettings, MetricsSettings,
+    OnStop, Pair, Policy, Preempt, SyncRole, Transport, VirtualRouter, VrrpVersion,
+};
+use crate::vrrp::timing::Pace;
+use crate::vrrp::transfer::{PREEMPT_BOUND, Said};
+use std::num::NonZeroU8;
+
+const SESSION: SessionId = SessionId { router: RouterId(0), family: Family::Ipv4 };
+const PACE: Pace = Pace { version: VrrpVersion::V3, interval: Duration::from_millis(100) };
+
+fn policy() -> Policy {
+    let router = VirtualRouter {
+        name: "outside".into(),
+        interface: "eth0".to_owned(),
+        vrid: NonZeroU8::MIN,
+        priorities: [("a".into(), 150), ("b".into(), 100)].into(),
+        addresses: vec!["192.0.2.1/24".parse().expect("a network")],
+        local_addresses: Vec::new(),
+        version: VrrpVersion::V3,
+        accept_versions: vec![VrrpVersion::V3],
+        interval: PACE.interval,
+        transport: Transport::Multicast,
+        preempt: Preempt::After(Duration::ZERO),
+        start_delay: Duration::ZERO,
+        virtual_mac: false,
+        announcements: AnnouncementPolicy::default(),
+        track: Vec::new(),
+        heartbeat: Vec::new(),
+        checksum: ChecksumReading::Rfc9568,
+        authentication: None,
+    };
+    let role = SyncRole::FollowRouter("outside".into());
+    let sync = ConnectionSync { interface: "eth1".to_owned(), sync_id: NonZeroU8::MIN, role };
+    Policy {
+        checks: BTreeMap::new(),
+        pools: BTreeMap::new(),
+        virtual_addresses: Vec::new(),
+        pair: Pair {
+            directors: ["a", "b"].map(|name| (name.into(), Director::default())).into(),
+            own: Some("a".into()),
+            routers: [("outside".into(), router)].into(),
+            connection_sync: Some(sync),
+            ..Pair::default()
+        },
+        kernel: KernelSettings::default(),
+        metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9650).into(), per_server: false },
+        on_stop: OnStop::Keep,
+    }
+}
+
+struct Story {
+    election: Election,
+    said: Vec<Output>,
+    /// Of the other director's beats.
+    sequence: u64,
+}
+
+fn at(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
+impl Story {
+    fn new() -> Self {
+        let mut story = Self { election: Election::new(&policy(), 7, at(0)), said: Vec::new(), sequence: 0 };
+        story.give(Input::Link { at: at(0), session: SESSION, source: Some([192, 0, 2, 11].into()) });
+        story.give(Input::Ready { at: at(0) });
+        story.give(Input::Timeout { at: at(0) });
+        story
+    }
+
+    fn give(&mut self, input: Input) {
+        self.election.handle(input);
+        loop {
+            match self.election.poll() {
+                Output::Wait { .. } => return,
+                output => self.said.push(output),
+            }
+        }
+    }
+
+    /// Each step of 100 ms until here.
+    fn until(&mut self, from: u64, until: u64, mut each: impl FnMut(&mut Self, u64)) {
+        for millis in (from..=until).step_by(100) {
+            each(self, millis);
+            self.give(Input::Timeout { at: at(millis) });
+        }
+    }
+
+    fn hear(&mut self, millis: u64, priority: u8) {
+        let heard = Heard { source: [192, 0, 2, 12].into(), priority, pace: PACE };
+        self.give(Input::Advertisement { at: at(millis), session: SESSION, heard });
+    }
+
+    fn beat(&mut self, millis: u64, said: Said) {
+        self.sequence += 1;
+        let (sequence, interval) = (self.sequence, Duration::from_millis(100));
+        let beat = Beat { director: "b".into(), epoch: 1, sequence, interval, said, units: Vec::new() };
+        self.give(Input::Beat { at: at(millis), beat, apart: false });
+    }
+
+    fn role(&self) -> Role {
+        self.election.role(RouterId(0))
+    }
+
+    fn passes_state(&self) -> usize {
+        self.said.iter().filter(|output| **output == Output::PassState).count()
+    }
+
+    fn master() -> Self {
+        let mut story = Self::new();
+        story.until(100, 400, |_, _| {});
+        assert_eq!(story.role(), Role::Master);
+        story
+    }
+}
+
+#[test]
+fn a_returning_director_waits_for_the_others_beats_and_then_for_its_state_before_it_preempts() {
+    let mut story = Story::new();
+    story.until(100, 1_000, |story, millis| story.hear(millis, 100));
+    assert_eq!(story.role(), Role::Backup, "whether the other has state to pass is not known yet");
+    story.until(1_100, 3_000, |story, millis| {
+        story.beat(millis, Said::default());
+        story.hear(millis, 100);
+    });
+    assert_eq!(story.role(), Role::Backup);
+    let wants = story.said.iter().rev().find_map(|output| match output {
+        Output::Beat(beat) => Some(beat.said.wants),
+        _ => None,
+    });
+    let said = Said { wants: 0, passed: wants.expect("a beat") };
+    story.until(3_100, 3_500, |story, millis| {
+        story.beat(millis, said);
+        story.hear(millis, 100);
+    });
+    assert_eq!(story.role(), Role::Master);
+}
+
+#[test]
+fn it_preempts_without_state_when_the_bound_is_over() {
+    let mut story = Story::new();
+    let bound = u64::try_from(PREEMPT_BOUND.as_millis()).expect("short");
+    let both = |story: &mut Story, millis| {
+        story.beat(millis, Said::default());
+        story.hear(millis, 100);
+    };
+    story.until(100, bound, both);
+    assert_eq!(story.role(), Role::Backup);
+    story.until(bound + 100, bound + 600, both);
+    assert_eq!(story.role(), Role::Master);
+}
+
+#[test]
+fn a_release_first_passes_the_state_and_waits_for_that_three_seconds_at_most() {
+    for answers in [true, false] {
+        let mut story = Story::master();
+        story.beat(450, Said::default());
+        story.give(Input::Release { at: at(460), router: None, until: None });
+        assert_eq!((story.passes_state(), story.role()), (1, Role::Master));
+        if answers {
+            story.give(Input::StatePassed { at: at(500) });
+        } else {
+            story.until(500, 3_400, |_, _| {});
+            assert_eq!(story.role(), Role::Master);
+            story.until(3_500, 3_500, |_, _| {});
+        }
+        assert_eq!(story.role(), Role::Backup, "{answers}");
+    }
+}
+
+#[test]
+fn a_release_ends_when_its_time_is_over() {
+    let mut story = Story::master();
+    story.give(Input::Release { at: at(410), router: None, until: Some(at(2_000)) });
+    story.until(500, 1_900, |story, millis| story.hear(millis, 100));
+    assert_eq!((story.role(), story.election.priority(RouterId(0))), (Role::Backup, 1));
+    story.until(2_000, 2_600, |story, millis| story.hear(millis, 100));
+    assert_eq!((story.role(), story.election.priority(RouterId(0))), (Role::Master, 150));
+}
+
+#[test]
+fn an_operator_who_releases_or_clears_while_it_stops_does_not_keep_it_from_stopping() {
+    let late: [fn(Instant) -> Input; 2] = [
+        |at| Input::Release { at, router: None, until: None },
+        |at| Input::Clear { at, router: None },
+    ];
+    for command in late {
+        let mut story = Story::master();
+        story.beat(410, Said::default());
+        story.give(Input::Stop { at: at(420) });
+        story.give(command(at(430)));
+        story.give(Input::StatePassed { at: at(440) });
+        assert_eq!(story.role(), Role::Backup);
+        story.until(500, 900, |_, _| {});
+        assert_eq!(story.said.last(), Some(&Output::Stopped { lengthen: true }));
+    }
+}
+
+#[test]
+fn a_master_that_stops_alone_leaves_the_addresses_to_its_next_run() {
+    let mut story = Story::master();
+    story.give(Input::Stop { at: at(410) });
+    story.until(500, 900, |_, _| {});
+    assert_eq!(story.said.last(), Some(&Output::Stopped { lengthen: true }));
+}
+
+#[test]
+fn state_is_passed_to_another_director_that_asks_for_it() {
+    let mut story = Story::master();
+    story.beat(450, Said { wants: 9, passed: 0 });
+    story.beat(470, Said { wants: 9, passed: 0 });
+    assert_eq!(story.passes_state(), 1);
+    story.give(Input::StatePassed { at: at(600) });
+    story.said.clear();
+    story.until(600, 800, |_, _| {});
+    let passed = story.said.iter().any(|output| matches!(output, Output::Beat(beat) if beat.said.passed == 9));
+    assert!(passed);
+}
+
+#[test]
+fn it_counts_as_ready_after_a_minute_whatever_its_pools_say() {
+    let mut story = Story::new();
+    story.election.ready = false;
+    story.until(100, 59_900, |story, millis| story.hear(millis, 100));
+    assert_eq!(story.role(), Role::Backup);
+    story.until(60_000, 60_600, |story, millis| story.hear(millis, 100));
+    assert_eq!(story.role(), Role::Master);
+}

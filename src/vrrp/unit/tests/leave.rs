@@ -1,0 +1,165 @@
+//! Leaving Master: asked to, beaten, unfit, or because it stood still; and the addresses that an earlier run has left.
+
+use super::*;
+
+#[test]
+fn a_released_master_offers_the_addresses_and_lets_go_when_another_is_heard() {
+    let mut story = Story::master(&[OUTSIDE]);
+    story.give(Input::Release { at: at(410) });
+    assert_eq!(story.says(), ["advertise 0 0", "backup released"]);
+    story.hear(450, OUTSIDE, 12, 100);
+    assert_eq!(story.says(), ["release 0"]);
+    story.unit.released_by_keeper(RouterId(0));
+    (5..=50).for_each(|step| story.hear(step * 100, OUTSIDE, 12, 100));
+    assert_eq!(story.says(), [""; 0], "it does not preempt");
+}
+
+#[test]
+fn a_released_master_goes_on_at_priority_1_where_nobody_takes_over() {
+    let mut story = Story::master(&[OUTSIDE]);
+    story.give(Input::Release { at: at(410) });
+    story.says();
+    story.until(410 + 399);
+    assert_eq!(story.says(), [""; 0]);
+    story.until(410 + 400);
+    assert_eq!(story.says(), ["hold 0", "master nobody_took_over", "advertise 0 1"]);
+}
+
+#[test]
+fn what_was_offered_is_let_go_when_the_new_master_is_heard_on_another_path_only() {
+    let mut story = Story::master(&[OUTSIDE]);
+    story.give(Input::Release { at: at(410) });
+    story.says();
+    story.elsewhere(500, "lb-b", true, Reach::Untracked);
+    assert_eq!(story.says(), ["release 0"]);
+}
+
+#[test]
+fn a_stopping_master_has_stopped_when_the_keeper_has_let_go_or_nobody_is_there() {
+    let mut story = Story::master(&[OUTSIDE]);
+    story.give(Input::Stop { at: at(410) });
+    story.hear(450, OUTSIDE, 12, 100);
+    assert!(!story.unit.has_stopped(at(450)));
+    story.unit.released_by_keeper(RouterId(0));
+    assert!(story.unit.has_stopped(at(451)) && !story.unit.leaves_addresses());
+    let mut story = Story::master(&[OUTSIDE]);
+    story.give(Input::Stop { at: at(410) });
+    assert!(!story.unit.has_stopped(at(809)));
+    assert!(story.unit.has_stopped(at(810)) && story.unit.leaves_addresses());
+}
+
+#[test]
+fn a_stopping_master_waits_for_the_hook_of_the_one_that_takes_over() {
+    let hook = Some(Duration::from_secs(2));
+    let mut story = Story::new(Settings { hook, ..settings() }, 150, &[OUTSIDE]);
+    story.until(342);
+    story.give(Input::HookDone { at: at(400) });
+    story.give(Input::Stop { at: at(410) });
+    assert!(!story.unit.has_stopped(at(2_809)) && story.unit.has_stopped(at(2_810)));
+}
+
+#[test]
+fn a_stopping_backup_says_nothing_and_drops_what_it_may_have() {
+    let mut story = Story::new(settings(), 90, &[OUTSIDE]);
+    story.hear(100, OUTSIDE, 12, 100);
+    story.says();
+    story.give(Input::Stop { at: at(150) });
+    assert_eq!(story.says(), ["drop 0", "initialize stopped"]);
+    assert!(story.unit.has_stopped(at(150)));
+}
+
+#[test]
+fn a_master_that_becomes_unfit_says_so_at_once_and_goes_on() {
+    let mut story = Story::master(&[OUTSIDE]);
+    story.unfit(410, Reach::Lost);
+    assert_eq!(story.says(), ["advertise 0 9"]);
+    assert_eq!(story.unit.role(), Role::Master);
+}
+
+#[test]
+fn beside_other_vendors_routers_an_unfit_master_resigns_and_goes_on_where_nobody_takes_over() {
+    let mut story = Story::new(Settings { tandem_peers: false, ..settings() }, 150, &[OUTSIDE]);
+    story.until(400);
+    story.says();
+    story.unfit(410, Reach::Lost);
+    assert_eq!(story.says(), ["advertise 0 0", "backup unfit"]);
+    story.until(900);
+    assert_eq!(story.says(), ["hold 0", "master nobody_took_over", "advertise 0 9"]);
+}
+
+#[test]
+fn where_nobody_unfit_holds_the_addresses_a_fault_hands_them_over() {
+    let release = || Settings { both_unfit: BothUnfit::Release, ..settings() };
+    let mut story = Story::new(release(), 150, &[OUTSIDE]);
+    story.until(400);
+    story.says();
+    story.unfit(410, Reach::Lost);
+    assert_eq!(story.says(), ["advertise 0 0", "release 0", "fault unfit"]);
+    // Those that were offered by a release a moment ago, too.
+    let mut story = Story::new(release(), 150, &[OUTSIDE]);
+    story.until(400);
+    story.give(Input::Release { at: at(405) });
+    story.says();
+    story.unfit(410, Reach::Lost);
+    assert_eq!(story.says(), ["release 0", "fault unfit"]);
+}
+
+#[test]
+fn whatever_comes_first_after_a_standstill_shows_it() {
+    let first: [fn(Instant) -> Input; 4] = [
+        |at| Input::Timeout { at },
+        |at| Input::Advertisement { at, session: OUTSIDE, heard: heard(12, 100) },
+        |at| Input::Clear { at },
+        |at| Input::MayPreempt { at, ready: true, has_state: true },
+    ];
+    for input in first {
+        let mut story = Story::master(&[OUTSIDE]);
+        story.give(input(at(1_000)));
+        assert_eq!(story.says(), ["drop 0", "backup stalled"], "{:?}", input(at(1_000)));
+    }
+}
+
+#[test]
+fn a_standstill_shorter_than_the_others_wait_is_none() {
+    // Its last advertisement is of 341 ms, and the other director (priority 100) waits 361 ms.
+    for (millis, role) in [(701, Role::Master), (702, Role::Master), (703, Role::Backup)] {
+        let mut story = Story::master(&[OUTSIDE]);
+        story.time(millis);
+        assert_eq!(story.unit.role(), role, "{millis}");
+    }
+}
+
+#[test]
+fn advertisements_of_another_master_that_have_queued_show_a_standstill_that_the_clock_does_not() {
+    let lower = (OUTSIDE, heard(12, 100));
+    let mut story = Story::master(&[OUTSIDE]);
+    story.hear_together(410, &[lower, lower, lower]);
+    assert_eq!(story.says(), ["drop 0", "backup stalled"]);
+    let mut story = Story::master(&[OUTSIDE]);
+    story.hear_together(410, &[lower, lower]);
+    assert_eq!(story.unit.role(), Role::Master);
+}
+
+#[test]
+fn what_an_earlier_run_has_left_is_kept_until_another_master_is_heard_also_before_its_own_start() {
+    for start_delay in [Duration::ZERO, Duration::from_secs(30)] {
+        let mut story = Story::with(Settings { start_delay, ..settings() }, 150, &[OUTSIDE]);
+        story.link(0, OUTSIDE, true);
+        story.time(0);
+        assert_eq!(story.says()[0], "release 0");
+        story.hear(100, OUTSIDE, 12, 200);
+        assert_eq!(story.says(), ["drop 0"], "{start_delay:?}");
+    }
+}
+
+#[test]
+fn a_released_owner_follows_and_returns_when_the_release_is_lifted() {
+    let mut story = Story::new(settings(), OWNER, &[OUTSIDE]);
+    assert_eq!(story.unit.role(), Role::Master);
+    story.give(Input::Release { at: at(10) });
+    story.hear(50, OUTSIDE, 12, 100);
+    assert_eq!(story.says(), ["advertise 0 0", "backup released", "release 0"]);
+    story.give(Input::Clear { at: at(100) });
+    (1..=4).for_each(|step| story.hear(100 + step * 100, OUTSIDE, 12, 100));
+    assert_eq!(story.says(), ["hold 0", "master owner", "advertise 0 255"]);
+}

@@ -1,0 +1,266 @@
+//! The invariants, looked at after every event. Each bound is derived where it is used.
+
+use crate::draw::{Drawn, micros};
+use crate::faults::Still;
+use crate::host::{Item, Standstill};
+use crate::world::World;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tandem::model::BothUnfit;
+use tandem::vrrp::role::Cause;
+use tandem::vrrp::unit::RELEASE_BOUND;
+
+/// Delays of the network (0.4 ms), of threads (0.2 ms) and between threads (0.1 ms), with room, µs.
+const SLACK: u64 = 5_000;
+/// From the wish for an address to the address: the longest that the rtnl lock is held in this world, with room, µs.
+const ADDED_WITHIN: u64 = 250_000;
+/// The kernel takes an address away so long after its last renewal, at most; and one second more, as the issue has it, µs.
+const EXPIRES_WITHIN: u64 = 4_000_000;
+
+/// What the invariants need to remember.
+#[derive(Debug)]
+pub struct Judge {
+    pub broken: Option<String>,
+    pub idle_turns: u32,
+    /// The last unplanned fault (or its end).
+    pub unplanned_at: u64,
+    /// Since when each link loses and delays nothing.
+    healthy_since: Vec<u64>,
+    link_up_since: Vec<Vec<u64>>,
+    /// Whether somebody answered for each router since the last unplanned fault was overcome.
+    covered: Vec<bool>,
+    interval: u64,
+    down: u64,
+    converged_after: u64,
+    converged_at: u64,
+    quiet_at: u64,
+    /// Nothing but a pool that all see die.
+    pools_only_from: Option<u64>,
+    pub may_adopt_for: u64,
+    pub may_hold_usually: u64,
+    may_offer_for: u64,
+    /// When nobody was there to take over, or nobody was allowed to.
+    nobody_at: u64,
+    releases: bool,
+}
+
+impl Judge {
+    pub fn new(drawn: &Drawn) -> Self {
+        let (down, release) = (drawn.longest_down(), micros(RELEASE_BOUND));
+        let converged_after = drawn.converged_after();
+        let postponed = if drawn.heartbeat { micros(drawn.interval * 10) } else { 0 };
+        let releases =
+            drawn.policy.pair.groups.values().any(|group| group.both_unfit == BothUnfit::Release);
+        Self {
+            broken: None,
+            idle_turns: 0,
+            unplanned_at: 0,
+            healthy_since: vec![0; drawn.links],
+            link_up_since: vec![vec![0; drawn.links]; drawn.hosts],
+            covered: vec![false; drawn.link_of.len()],
+            interval: micros(drawn.interval),
+            down,
+            converged_after,
+            converged_at: drawn.over_at + converged_after,
+            quiet_at: drawn.over_at + drawn.quiet_after(),
+            pools_only_from: drawn.pools_only_from,
+            // Start delay, the wait for links, a down interval, a release.
+            may_adopt_for: converged_after + release,
+            may_hold_usually: EXPIRES_WITHIN.max(release),
+            // Nobody takes over: a down interval at priority 1, and what postpones; then another does.
+            may_offer_for: down + postponed + release + ADDED_WITHIN + EXPIRES_WITHIN,
+            nobody_at: 0,
+            releases,
+        }
+    }
+
+    /// How long the addresses may stay on a director that has left Master for this cause.
+    pub fn may_hold_after(&self, cause: &Cause) -> u64 {
+        match cause {
+            Cause::Released | Cause::Stopped | Cause::Unfit { .. } => self.may_offer_for,
+            _ => self.may_hold_usually,
+        }
+    }
+
+    /// A role changed or an order was given: not in a quiet world.
+    pub fn moved(&mut self, now: u64, what: impl FnOnce() -> String) {
+        // Where nobody unfit holds the addresses, all of them leave the election for as long as the pool is dead.
+        let in_vain = !self.releases && self.pools_only_from.is_some_and(|from| now > from);
+        if self.broken.is_none() && (now > self.quiet_at || in_vain) {
+            let why = if in_vain { "they chase each other for a pool" } else { "the world was quiet" };
+            self.broken = Some(format!("{}, but {why}", what()));
+        }
+    }
+
+    pub fn troubled(&mut self, link: usize, until: u64) {
+        self.healthy_since[link] = self.healthy_since[link].max(until);
+        self.unplanned_at = self.unplanned_at.max(until);
+    }
+
+    /// The most advertisements that one Master had sent one session while the director stood still.
+    pub fn most_queued(&self, items: &[Item]) -> usize {
+        let mut counts = BTreeMap::new();
+        for item in items {
+            if let Item::Datagram { session, bytes, .. } = item
+                && bytes[2] != 0
+            {
+                *counts.entry(session).or_insert(0_usize) += 1;
+            }
+        }
+        counts.into_values().max().unwrap_or_default()
+    }
+}
+
+impl World<'_> {
+    pub fn judge(&mut self) {
+        self.look_at_links();
+        for router in 0..self.drawn.link_of.len() {
+            self.two_masters(router);
+            self.masters_hold(router);
+            self.others_do_not(router);
+            self.somebody_answers(router);
+            self.one_is_master(router);
+        }
+    }
+
+    fn broken(&mut self, sentence: String) {
+        self.judge.broken.get_or_insert(sentence);
+    }
+
+    fn look_at_links(&mut self) {
+        for link in 0..self.drawn.links {
+            if !self.network.is_healthy(link) {
+                self.judge.healthy_since[link] = self.judge.healthy_since[link].max(self.now);
+            }
+            for host in 0..self.hosts.len() {
+                if !self.hosts[host].links_up[link] {
+                    self.judge.link_up_since[host][link] = self.now;
+                }
+            }
+        }
+        let present = |host: &crate::host::Host| host.station.is_some() && !host.stopping;
+        let bad = self.hosts.iter().any(|host| host.good.contains(&false));
+        if !self.hosts.iter().any(present) || (self.judge.releases && bad) {
+            self.judge.nobody_at = self.now;
+        }
+    }
+
+    /// For how long a director has run on a link that loses nothing, µs.
+    fn undisturbed_for(&self, host: usize, link: usize) -> u64 {
+        let this = &self.hosts[host];
+        if !this.is_running() {
+            return 0;
+        }
+        let since = [
+            this.running_since,
+            self.judge.healthy_since[link],
+            self.judge.link_up_since[host][link],
+        ];
+        self.now.saturating_sub(since.into_iter().max().unwrap_or_default())
+    }
+
+    fn role_for(&self, host: usize, router: usize) -> u64 {
+        let this = &self.hosts[host];
+        micros(this.clock(self.now).saturating_since(this.since[router]))
+    }
+
+    /// Two Masters that hear each other: each advertises once an interval, and whoever hears the better one follows it.
+    /// A director that has left Master and keeps the addresses until the other was seen is no Master. And it keeps them no
+    /// longer than `RELEASE_BOUND` after it has heard the other.
+    fn two_masters(&mut self, router: usize) {
+        let link = self.drawn.link_of[router];
+        // Between equal priorities the first session decides; where it is disturbed, the others do after three
+        // advertisements without a word on it.
+        let elsewhere = (0..self.drawn.links).filter(|other| *other != link);
+        let all_well = elsewhere.flat_map(|link| (0..self.hosts.len()).map(move |host| (host, link)));
+        let tight = all_well.map(|(host, link)| self.undisturbed_for(host, link)).min();
+        let tight = tight.is_none_or(|time| time > self.judge.interval * 4);
+        let heard_within = if tight { self.judge.interval } else { self.judge.interval * 5 } + SLACK;
+        let gone_within = heard_within + micros(RELEASE_BOUND) + ADDED_WITHIN;
+        for one in 0..self.hosts.len() {
+            for other in 0..self.hosts.len() {
+                if one == other || !self.hosts[one].is_master(router) {
+                    continue;
+                }
+                let calm = [one, other].map(|host| self.undisturbed_for(host, link)).into_iter().min().unwrap_or(0);
+                let roles = self.role_for(one, router).min(self.role_for(other, router));
+                if one < other && self.hosts[other].is_master(router) && calm.min(roles) > heard_within {
+                    self.broken(format!("router {router}: {one} and {other} are Master"));
+                }
+                let both = self.hosts[one].holds(router, self.now) && self.hosts[other].holds_any(router, self.now);
+                if both && !self.hosts[other].is_master(router) && calm.min(roles) > gone_within {
+                    self.broken(format!("router {router}: {one} is Master, and {other} still has the addresses"));
+                }
+            }
+        }
+    }
+
+    /// Every live link's addresses, as fast as the kernel does it. After its link came back, a session of a Master first
+    /// waits a down interval.
+    fn masters_hold(&mut self, router: usize) {
+        let link = self.drawn.link_of[router];
+        for host in 0..self.hosts.len() {
+            let this = &self.hosts[host];
+            if !this.is_master(router) || !this.is_running() || this.holds(router, self.now) {
+                continue;
+            }
+            let link_up_for = self.now - self.judge.link_up_since[host][link];
+            let time = self.role_for(host, router).min(self.now - this.running_since);
+            if time > ADDED_WITHIN && link_up_for > ADDED_WITHIN + self.judge.converged_after {
+                self.broken(format!("router {router}: {host} is Master without the addresses"));
+            }
+        }
+    }
+
+    fn others_do_not(&mut self, router: usize) {
+        for host in 0..self.hosts.len() {
+            let this = &self.hosts[host];
+            let may = this.may_hold_for[router].max(self.judge.may_hold_usually) + SLACK;
+            if !this.is_master(router) && this.holds_any(router, self.now) && self.role_for(host, router) > may {
+                self.broken(format!("router {router}: {host} is not Master and has the addresses"));
+            }
+        }
+    }
+
+    /// Once the last unplanned fault is overcome, nothing that is planned leaves an instant without an answer.
+    fn somebody_answers(&mut self, router: usize) {
+        let link = self.drawn.link_of[router];
+        let recovered = self.judge.unplanned_at + self.judge.converged_after + 4_000_000;
+        if self.now < recovered || self.now < self.judge.nobody_at + 35_000_000 {
+            self.judge.covered[router] = false;
+            return;
+        }
+        let answered = self.hosts.iter().any(|host| host.answers(router, link, self.now));
+        if !answered && self.judge.covered[router] {
+            self.broken(format!("router {router}: nobody answers for the addresses"));
+        }
+        self.judge.covered[router] = answered;
+    }
+
+    fn one_is_master(&mut self, router: usize) {
+        let excused = self.judge.releases && self.hosts.iter().any(|host| host.good.contains(&false));
+        let late = self.now > self.judge.converged_at && !excused;
+        if late && !self.hosts.iter().any(|host| host.is_master(router)) {
+            self.broken(format!("router {router}: nobody is Master"));
+        }
+    }
+
+    /// Who stood still for longer than the others wait does not go on as Master: its own clock shows it, or the
+    /// advertisements that have waited for it.
+    pub fn after_standstill(&mut self, host: usize, still: Standstill, was_master: &[bool], queued: usize) {
+        let stood = self.now - still.since;
+        for router in 0..self.drawn.link_of.len() {
+            if !was_master[router] || !self.hosts[host].is_master(router) {
+                continue;
+            }
+            let slept = match still.how {
+                Still::Thread | Still::Process => stood > self.judge.down + self.judge.interval,
+                Still::Machine { queued: waits } => waits && queued >= 3 && self.drawn.links == 1,
+            };
+            if slept {
+                let stood = Duration::from_micros(stood);
+                self.broken(format!("router {router}: {host} goes on as Master after {stood:?} of standstill"));
+            }
+        }
+    }
+}
