@@ -13,9 +13,9 @@ use crate::world::wait::{stays, until};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// What a program may take beyond the protocol's own times: to start a process, to wake up, to be seen.
 /// FRR first brings its macvlan up by way of zebra, and over IPv6 that waits for duplicate address detection.
 const FRR_SLACK: Duration = Duration::from_secs(4);
+/// What a program may take beyond the protocol's own times: to start a process, to wake up, to be seen.
 const SLACK: Duration = Duration::from_secs(1);
 /// The same in an emulated machine, and for a program that starts.
 const START: Duration = Duration::from_secs(20);

@@ -51,6 +51,7 @@ pub fn router(family: Family, priority: u8) -> VirtualRouter {
         heartbeat: Vec::new(),
         checksum: ChecksumReading::Rfc9568,
         authentication: None,
+        before_master: None,
     }
 }
 

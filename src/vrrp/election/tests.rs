@@ -32,6 +32,7 @@ fn policy() -> Policy {
         heartbeat: Vec::new(),
         checksum: ChecksumReading::Rfc9568,
         authentication: None,
+        before_master: None,
     };
     let role = SyncRole::FollowRouter("outside".into());
     let sync = ConnectionSync { interface: "eth1".to_owned(), sync_id: NonZeroU8::MIN, role };
