@@ -73,7 +73,8 @@ impl World<'_> {
         self.hosts[host].still = None;
         if self.random.chance(500) {
             // The file of marks was written a moment ago; or it was not.
-            self.hosts[host].marks = self.hosts[host].station.as_ref().map(Station::marks).unwrap_or_default();
+            self.hosts[host].marks =
+                self.hosts[host].station.as_ref().map(Station::marks).unwrap_or_default();
         }
         self.end_process(host);
     }

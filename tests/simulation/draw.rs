@@ -67,11 +67,7 @@ pub fn address(host: usize, link: usize, family: Family, reversed: bool) -> IpAd
 }
 
 pub fn tracked() -> [Tracked; 3] {
-    [
-        Tracked::Check("upstream".into()),
-        Tracked::Pool("web".into()),
-        Tracked::Interface("eth9".into()),
-    ]
+    [Tracked::Check("upstream".into()), Tracked::Pool("web".into()), Tracked::Interface("eth9".into())]
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -236,6 +232,7 @@ fn policy(
         track,
         heartbeat: if heartbeat { vec!["eth7".to_owned()] } else { Vec::new() },
         checksum: random.pick(&[ChecksumReading::Rfc9568, ChecksumReading::Rfc5798]),
+        before_master: None,
         authentication: hmac.then(authentication),
     };
     let mut routers = BTreeMap::new();
@@ -332,6 +329,8 @@ fn authentication() -> Authentication {
 /// Fails after 900 ms at most, so the hold-down of a pool is 1.1 s.
 fn check() -> Check {
     Check {
+        address: None,
+        port: None,
         name: "alive".into(),
         probe: ProbeSpec::Tcp,
         interval: Duration::from_millis(200),
