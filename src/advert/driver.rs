@@ -185,7 +185,7 @@ impl Driver {
         }
     }
 
-    fn order_errand(&mut self, errand: Errand) {
+    fn order_errand(&self, errand: Errand) {
         // What is refused is ordered again by the chores.
         let _ = self.ports.errands.order(errand);
     }
@@ -213,7 +213,7 @@ impl Driver {
         }
     }
 
-    fn send_beat(&mut self, bytes: &[u8]) {
+    fn send_beat(&self, bytes: &[u8]) {
         for beat in &self.paths.beats {
             // A beat that cannot be sent is missed by the others, which is what beats are for.
             let _ = self.ports.transport.send_first(&beat.paths, bytes);

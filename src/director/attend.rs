@@ -56,7 +56,7 @@ impl Loop {
     }
 
     /// Somebody asks for an action.
-    pub(super) fn requested(&mut self, request: Request) {
+    pub(super) fn requested(&self, request: Request) {
         let Request { action, answer, .. } = request;
         let published = self.pair.as_ref().map(PairThreads::published);
         let decided = self.decide(&action, published.as_deref());

@@ -95,7 +95,6 @@ impl Handle {
     }
 
     /// A way to give orders from another thread.
-    #[must_use]
     pub fn orderer(&self) -> impl Fn(Order) + Clone + Send + Sync + 'static {
         let orders = Arc::clone(&self.orders);
         move |order| orders.give(order)

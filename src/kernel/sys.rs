@@ -12,9 +12,10 @@ use tokio::io::unix::AsyncFd;
 /// # Errors
 /// The kernel's refusal; `ENODEV` where there is no such interface.
 pub(crate) fn bind_packet_socket(socket: BorrowedFd<'_>, protocol: u16, index: u32) -> io::Result<()> {
+    let number = |value: i32| libc::c_ushort::try_from(value).map_err(io::Error::other);
     let index = libc::c_int::try_from(index).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
     let address = libc::sockaddr_ll {
-        sll_family: libc::AF_PACKET as libc::c_ushort,
+        sll_family: number(libc::AF_PACKET)?,
         sll_protocol: protocol.to_be(),
         sll_ifindex: index,
         sll_hatype: 0,
@@ -22,7 +23,7 @@ pub(crate) fn bind_packet_socket(socket: BorrowedFd<'_>, protocol: u16, index: u
         sll_halen: 0,
         sll_addr: [0; 8],
     };
-    let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    let length = libc::socklen_t::try_from(size_of::<libc::sockaddr_ll>()).map_err(io::Error::other)?;
     // SAFETY: the pointer is to a whole `sockaddr_ll` that outlives the call, `length` is its size, and the kernel only
     // reads it; the descriptor is open as long as it is borrowed.
     let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };

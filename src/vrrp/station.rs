@@ -175,8 +175,17 @@ enum Destinations {
 #[derive(Debug)]
 enum Proof {
     None,
-    Hmac { signer: Signer, signs: bool, verifier: Verifier },
+    Hmac(Box<Hmac>),
     Password(Password),
+}
+
+/// HMAC-SHA256 over each message.
+#[derive(Debug)]
+struct Hmac {
+    signer: Signer,
+    /// Whether the mode sends with a trailer.
+    signs: bool,
+    verifier: Verifier,
 }
 
 /// The station.
@@ -306,7 +315,7 @@ impl Station {
     #[must_use]
     pub fn marks(&self) -> BTreeMap<Sender, Mark> {
         let of = |channel: &Channel| match &channel.proof {
-            Proof::Hmac { verifier, .. } => verifier.marks(),
+            Proof::Hmac(hmac) => hmac.verifier.marks(),
             Proof::None | Proof::Password(_) => BTreeMap::new(),
         };
         self.channels.values().flat_map(of).collect()
@@ -327,8 +336,10 @@ impl Station {
         };
         for endpoints in destinations {
             let mut bytes = advertisement.encode(&endpoints, channel.reading);
-            if let Proof::Hmac { signer, signs: true, .. } = &mut channel.proof {
-                signer.append(&channel.identity, source, &mut bytes);
+            if let Proof::Hmac(hmac) = &mut channel.proof
+                && hmac.signs
+            {
+                hmac.signer.append(&channel.identity, source, &mut bytes);
             }
             self.outputs.push_back(Output::Send { session, destination: endpoints.destination(), bytes });
         }

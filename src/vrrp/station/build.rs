@@ -1,6 +1,6 @@
 //! A station from a policy and its secrets.
 
-use super::{Account, Beats, Beginning, Channel, Keyring, Proof, RouterKeys, Station, destinations};
+use super::{Account, Beats, Beginning, Channel, Hmac, Keyring, Proof, RouterKeys, Station, destinations};
 use crate::model::{Authentication, Family, Pair, VirtualRouter, VrrpVersion};
 use crate::vrrp::authentication::{Mark, Password, Sender, Session, Signer, Verifier, signs};
 use crate::vrrp::election::Election;
@@ -48,11 +48,13 @@ fn channel(
     let identity = Session { router: Arc::clone(&router.name), family };
     let keys = keyring.routers.get(&router.name);
     let proof = match (&router.authentication, keys) {
-        (Some(Authentication::Hmac { mode, .. }), Some(RouterKeys::Hmac(keys))) => Proof::Hmac {
-            signer: Signer::new(keys.clone(), epoch),
-            signs: signs(*mode),
-            verifier: Verifier::new(keys.clone(), *mode, of_session(marks, &identity)),
-        },
+        (Some(Authentication::Hmac { mode, .. }), Some(RouterKeys::Hmac(keys))) => {
+            Proof::Hmac(Box::new(Hmac {
+                signer: Signer::new(keys.clone(), epoch),
+                signs: signs(*mode),
+                verifier: Verifier::new(keys.clone(), *mode, of_session(marks, &identity)),
+            }))
+        }
         (Some(Authentication::V2Password(_)), Some(RouterKeys::Password(password))) => {
             Proof::Password(password.clone())
         }
@@ -60,7 +62,7 @@ fn channel(
     };
     let password = match &proof {
         Proof::Password(password) => Some(password.clone()),
-        Proof::None | Proof::Hmac { .. } => None,
+        Proof::None | Proof::Hmac(_) => None,
     };
     Channel {
         identity,

@@ -115,7 +115,8 @@ fn admit(
             Some(password) if password == expected => Ok(()),
             Some(_) | None => Err("password"),
         },
-        Proof::Hmac { verifier, .. } => verifier
+        Proof::Hmac(hmac) => hmac
+            .verifier
             .verify(&channel.identity, datagram.source, message, trailing)
             .map(|_| ())
             .map_err(Refusal::name),
