@@ -1,6 +1,7 @@
 //! The families of virtual routers and of the other directors. Pure.
 
 use super::metrics::Families;
+use crate::control::SafeToFailOver;
 use crate::director::snapshot::Snapshot;
 use crate::time::Instant;
 use crate::vrrp::picture::{Counts, Picture, RouterPicture};
@@ -143,5 +144,11 @@ fn peers(families: &mut Families<'_>, snapshot: &Snapshot, picture: &Picture) ->
             .peers
             .iter()
             .filter_map(|peer| Some((label(peer), snapshot.unix_time(peer.last_heard?).as_secs_f64()))),
+    )?;
+    let safe = SafeToFailOver::of(picture, snapshot.taken_at);
+    families.gauge(
+        "tandem_failover_ready",
+        "1 when another director would take the addresses over and serve, else 0; tandem status says why",
+        Some(u64::from(safe.yes)),
     )
 }
