@@ -32,6 +32,7 @@ const SOCKET_BYTES: &str = "4194304";
 
 /// Adds what the policy's pair needs.
 pub(super) fn add(wanted: &mut BTreeMap<Sysctl, String>, policy: &Policy, situation: Situation<'_>) {
+    add_sloppiness(wanted, policy);
     let Some(sync) = &policy.pair.connection_sync else { return };
     let backup = sync
         .daemons(&policy.pair.groups, situation.roles)
@@ -52,9 +53,16 @@ pub(super) fn add(wanted: &mut BTreeMap<Sysctl, String>, policy: &Policy, situat
     set("sync_retries", RETRIES);
     set("sync_sock_size", SOCKET_BYTES);
     set("backup_only", if backup_only { "1" } else { "0" });
+}
+
+/// Where the addresses of a pool that needs no state can come here in the middle of its connections, they may begin here.
+fn add_sloppiness(wanted: &mut BTreeMap<Sysctl, String>, policy: &Policy) {
+    if policy.pair.directors.len() < 2 {
+        return;
+    }
     for (protocol, name) in [(Protocol::Tcp, "sloppy_tcp"), (Protocol::Sctp, "sloppy_sctp")] {
         if policy.pools.values().any(|pool| needs_no_state(pool, protocol)) {
-            set(name, "1");
+            wanted.insert(Sysctl::from_path(format!("net/ipv4/vs/{name}")), "1".to_owned());
         }
     }
 }

@@ -214,6 +214,15 @@ fn settings_of_synchronisation_come_with_it_only() {
     }
     assert_eq!(value(&as_backup(&synchronised), "sloppy_tcp").as_deref(), Some("1"));
     assert_eq!(value(&as_backup(&synchronised), "sloppy_sctp"), None);
+    synchronised.pair.connection_sync = None;
+    assert_eq!(
+        value(&as_backup(&synchronised), "sloppy_tcp").as_deref(),
+        Some("1"),
+        "it needs no synchronisation"
+    );
+    assert_eq!(value(&as_backup(&synchronised), "sync_threshold"), None);
+    synchronised.pair.directors.clear();
+    assert_eq!(value(&as_backup(&synchronised), "sloppy_tcp"), None, "nothing comes here in a failover");
     let mut nat = with_sync(policy([pool("web", VIP, &Forwarding::Nat)]), follow());
     for pool in nat.pools.values_mut() {
         pool.services[0].config.scheduler.0 = "mh".to_owned();
