@@ -102,6 +102,15 @@ pub(super) enum Command {
         #[command(flatten)]
         at: At,
     },
+    /// Say what a policy needs of this host and of the pair: whose connections survive a failover, and why others do not; exit status 1 when something is to be looked at
+    Doctor {
+        /// The policy
+        #[arg(value_name = "FILE", default_value = POLICY)]
+        file: PathBuf,
+        /// Which of the policy's directors this is; by default the one with this host's name, short or full
+        #[arg(long, value_name = "NAME")]
+        director: Option<String>,
+    },
     /// Print the JSON Schema of a policy, for editors
     Schema,
 }

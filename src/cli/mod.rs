@@ -5,6 +5,7 @@ mod arguments;
 mod ask;
 pub mod check;
 pub mod clear;
+mod doctor;
 mod exit;
 pub mod files;
 mod logging;
@@ -71,6 +72,10 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
         Command::Plan { file, director, json, state_directory } => {
             let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
             plan::plan(policy, &state_directory, json, out, err)
+        }
+        Command::Doctor { file, director } => {
+            let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
+            doctor::doctor(&policy, out)
         }
         Command::Status { json, check, at } => {
             let form = match (json, check) {

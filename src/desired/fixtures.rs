@@ -2,11 +2,14 @@
 
 use super::{Situation, Standing};
 use crate::model::{
-    Check, Family, Forwarding, HostFacts, Initial, KernelSettings, MetricsSettings, OnFailure, OnStop,
-    Policy, Pool, ProbeSpec, Protocol, Reach, RealServer, Roles, SchedulerName, ServiceConfig, ServiceFlags,
-    ServiceKey, Tables, TargetKey, Thresholds, VirtualService,
+    AnnouncementPolicy, Check, ChecksumReading, Director, Family, Forwarding, HostFacts, Initial,
+    KernelSettings, MetricsSettings, OnFailure, OnStop, Policy, Pool, Preempt, ProbeSpec, Protocol, Reach,
+    RealServer, Roles, SchedulerName, ServiceConfig, ServiceFlags, ServiceKey, Tables, TargetKey, Thresholds,
+    Transport, VirtualRouter, VirtualService, VrrpVersion,
 };
+use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 pub(crate) fn ip(text: &str) -> IpAddr {
@@ -98,4 +101,32 @@ pub(crate) fn tables_on(
     standing: impl Fn(&Pool, &RealServer) -> Standing,
 ) -> Tables {
     super::tables(policy, Situation { host, roles: &Roles::default() }, standing)
+}
+
+/// Two directors, and a router that holds this VIP on the one that is its Master.
+pub(crate) fn in_a_pair(policy: &mut Policy, vip: &str) {
+    let director = |host: u8| Director { ipv4: Some([192, 168, 101, host].into()), ipv6: None };
+    policy.pair.directors = [("lb-a".into(), director(200)), ("lb-b".into(), director(201))].into();
+    let router = VirtualRouter {
+        name: "outside".into(),
+        interface: "eth0".to_owned(),
+        vrid: NonZeroU8::MIN,
+        priorities: [("lb-a".into(), 200), ("lb-b".into(), 190)].into(),
+        addresses: vec![IpNet::new(ip(vip), 24).expect("a prefix")],
+        local_addresses: Vec::new(),
+        version: VrrpVersion::V3,
+        accept_versions: vec![VrrpVersion::V3],
+        interval: Duration::from_millis(100),
+        transport: Transport::Multicast,
+        preempt: Preempt::Never,
+        start_delay: Duration::ZERO,
+        virtual_mac: false,
+        announcements: AnnouncementPolicy::default(),
+        track: Vec::new(),
+        heartbeat: Vec::new(),
+        checksum: ChecksumReading::Rfc9568,
+        authentication: None,
+        before_master: None,
+    };
+    policy.pair.routers = [("outside".into(), router)].into();
 }

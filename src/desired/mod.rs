@@ -5,10 +5,12 @@
 
 mod ipvs;
 mod ruleset;
+mod survival;
 mod synchronisation;
 mod sysctls;
 
 pub use ipvs::destination_key;
+pub use survival::{Survival, survival};
 
 use crate::model::{HostFacts, Pair, Policy, Pool, Reach, RealServer, Roles, SyncDaemon, Tables};
 use std::collections::BTreeSet;

@@ -84,7 +84,7 @@ fn serves_here_too(policy: &Policy, situation: Situation<'_>) -> bool {
 
 /// Whether the pool's connections go on without an entry: `mh` chooses the same real server on each director, and with DR
 /// and TUN the packet needs no translation. So one in the middle of a connection may be scheduled, if the kernel lets it.
-fn needs_no_state(pool: &Pool, protocol: Protocol) -> bool {
+pub(super) fn needs_no_state(pool: &Pool, protocol: Protocol) -> bool {
     let maglev = |service: &VirtualService| {
         let keys = std::iter::once(&service.key).chain(&service.joined);
         let fits = |key: &ServiceKey| match key {
