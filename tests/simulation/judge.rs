@@ -17,6 +17,9 @@ const ADDED_WITHIN: u64 = 250_000;
 /// The kernel takes an address away so long after its last renewal, at most; and one second more, as the issue has it, µs.
 const EXPIRES_WITHIN: u64 = 4_000_000;
 
+/// What the last director has left is gone by then, and another has started, µs.
+const LEFT_FOR: u64 = 35_000_000;
+
 /// What the invariants need to remember.
 #[derive(Debug)]
 pub struct Judge {
@@ -28,7 +31,7 @@ pub struct Judge {
     healthy_since: Vec<u64>,
     link_up_since: Vec<Vec<u64>>,
     /// Whether somebody answered for each router since the last unplanned fault was overcome.
-    covered: Vec<bool>,
+    pub covered: Vec<bool>,
     interval: u64,
     down: u64,
     converged_after: u64,
@@ -39,8 +42,8 @@ pub struct Judge {
     pub may_adopt_for: u64,
     pub may_hold_usually: u64,
     may_offer_for: u64,
-    /// When nobody was there to take over, or nobody was allowed to.
-    nobody_at: u64,
+    /// Until when nobody need answer: nobody was there to take over, or nobody was allowed to.
+    nobody_until: u64,
     releases: bool,
 }
 
@@ -69,7 +72,7 @@ impl Judge {
             may_hold_usually: EXPIRES_WITHIN.max(release),
             // Nobody takes over: a down interval at priority 1, and what postpones; then another does.
             may_offer_for: down + postponed + release + ADDED_WITHIN + EXPIRES_WITHIN,
-            nobody_at: 0,
+            nobody_until: 0,
             releases,
         }
     }
@@ -140,8 +143,12 @@ impl World<'_> {
         }
         let present = |host: &crate::host::Host| host.station.is_some() && !host.stopping;
         let bad = self.hosts.iter().any(|host| host.good.contains(&false));
-        if !self.hosts.iter().any(present) || (self.judge.releases && bad) {
-            self.judge.nobody_at = self.now;
+        let began = self.hosts.iter().any(|host| host.run > 0);
+        if began && !self.hosts.iter().any(present) {
+            // What the last one has left stays for the lengthened lifetime.
+            self.judge.nobody_until = self.now + LEFT_FOR;
+        } else if self.judge.releases && bad {
+            self.judge.nobody_until = self.now + self.judge.converged_after;
         }
     }
 
@@ -226,7 +233,7 @@ impl World<'_> {
     fn somebody_answers(&mut self, router: usize) {
         let link = self.drawn.link_of[router];
         let recovered = self.judge.unplanned_at + self.judge.converged_after + 4_000_000;
-        if self.now < recovered || self.now < self.judge.nobody_at + 35_000_000 {
+        if self.now < recovered || self.now < self.judge.nobody_until {
             self.judge.covered[router] = false;
             return;
         }

@@ -354,6 +354,9 @@ impl<'a> World<'a> {
                 this.since[index] = clock;
                 this.may_hold_for[index] = self.judge.may_hold_after(&cause);
             }
+            if was_master && role != Role::Master && self.judge.covered[index] {
+                self.tally.fault("(planned hand-over, every instant watched)");
+            }
             let stalled = cause == Cause::Stalled;
             if stalled {
                 self.tally.fault("noticed standstill");
