@@ -82,6 +82,11 @@ impl World<'_> {
         if !self.hosts[host].is_running() || self.hosts[host].stopping {
             return;
         }
+        // In the middle of a hand-over it forgets whom it has asked to take over.
+        let routers = 0..self.drawn.link_of.len();
+        if routers.into_iter().any(|r| self.hosts[host].holds_any(r, self.now) && !self.hosts[host].is_master(r)) {
+            self.judge.unplanned_at = self.now;
+        }
         self.hosts[host].marks = self.hosts[host].station.as_ref().map(Station::marks).unwrap_or_default();
         self.hosts[host].run += 1;
         self.begin(host);

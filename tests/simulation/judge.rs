@@ -6,7 +6,8 @@ use crate::host::{Item, Standstill};
 use crate::world::World;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tandem::model::BothUnfit;
+use tandem::model::{BothUnfit, Preempt};
+use tandem::vrrp::RouterId;
 use tandem::vrrp::role::Cause;
 use tandem::vrrp::unit::RELEASE_BOUND;
 
@@ -249,6 +250,24 @@ impl World<'_> {
         let late = self.now > self.judge.converged_at && !excused;
         if late && !self.hosts.iter().any(|host| host.is_master(router)) {
             self.broken(format!("router {router}: nobody is Master"));
+        }
+    }
+
+    /// In a quiet world whoever may preempt has done it: no other fit director has a higher priority than the Master.
+    pub fn best_is_master(&mut self) {
+        let router = self.drawn.policy.pair.routers.values().next().expect("a router");
+        if router.preempt == Preempt::Never {
+            return;
+        }
+        for router in 0..self.drawn.link_of.len() {
+            let priority = |host: &crate::host::Host| {
+                host.station.as_ref().map_or(0, |station| station.election().priority(RouterId(router)))
+            };
+            let best = self.hosts.iter().map(priority).max().unwrap_or_default();
+            let masters = self.hosts.iter().filter(|host| host.is_master(router)).map(priority).max();
+            if masters.is_some_and(|master| master < best) {
+                self.broken(format!("router {router}: the Master has priority {masters:?}, another {best}"));
+            }
         }
     }
 

@@ -114,6 +114,11 @@ impl<'a> World<'a> {
     pub fn run(&mut self) -> Result<(), String> {
         while let Some(Reverse(entry)) = self.queue.pop() {
             if entry.at > self.drawn.length {
+                self.best_is_master();
+                if let Some(broken) = self.judge.broken.take() {
+                    self.say(|| format!("BROKEN: {broken}"));
+                    return Err(broken);
+                }
                 break;
             }
             self.now = entry.at;

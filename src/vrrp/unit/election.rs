@@ -163,7 +163,9 @@ impl Unit {
 
     pub(super) fn gate_opens(&mut self, now: Instant) -> bool {
         let interval = self.live().map(Member::interval).max().unwrap_or_default();
-        if !self.gate.postponement_over(now, interval, self.fitness.reach) {
+        // Only silence is doubted: a Master that is heard and preempted, or that has resigned, says enough.
+        let silent = !self.preempting && !self.has_resigned();
+        if silent && !self.gate.postponement_over(now, interval, self.fitness.reach) {
             return false;
         }
         let Some(limit) = self.settings.hook.filter(|_| self.holding != Holding::Offered) else {
@@ -174,6 +176,11 @@ impl Unit {
             self.outputs.push_back(Output::RunHook);
         }
         opens
+    }
+
+    fn has_resigned(&self) -> bool {
+        let resigned = |heard: Heard| heard.priority == RESIGNS;
+        self.live().any(|member| member.last_heard.is_some_and(resigned))
     }
 
     pub(super) fn take_over(&mut self, now: Instant) {
