@@ -27,7 +27,10 @@ impl World<'_> {
                     self.keeper_link(host, link);
                 }
             }
-            Act::Path { host, up } => self.hosts[host].path_up = up,
+            Act::Path { host, up } => {
+                self.hosts[host].path_up = up;
+                self.hosts[host].path_since = self.now;
+            }
             Act::Still { host, how, lasts } => self.stand_still(host, how, lasts),
             Act::Kill { host } => self.kill(host),
             Act::Start { host } => self.start(host),

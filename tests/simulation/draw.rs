@@ -156,7 +156,7 @@ pub fn draw(seed: u64) -> Drawn {
         drawn.over_at += from;
         drawn.pools_only_from = Some(from + 2_000_000);
     }
-    drawn.length = (over_at + drawn.quiet_after() + 5_000_000).max(60_000_000);
+    drawn.length = (drawn.over_at + drawn.quiet_after() + 5_000_000).max(60_000_000);
     drawn
 }
 

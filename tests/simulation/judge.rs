@@ -253,6 +253,31 @@ impl World<'_> {
         }
     }
 
+    /// Of silence on the links a Backup makes nothing for ten intervals while it hears a fit Master on another path.
+    pub fn takes_over_from_silence(&mut self, host: usize, router: usize) {
+        let long = (self.judge.interval * 8).max(2_500_000);
+        let steady = |host: usize| {
+            let this = &self.hosts[host];
+            let since = this.path_since.max(this.running_since).max(this.began_at);
+            // The station itself is in hands while it speaks.
+            this.keeper.is_some() && this.still.is_none() && this.path_up && self.now > since + long
+        };
+        let mut others = (0..self.hosts.len()).filter(|other| *other != host);
+        let master = others.find(|other| {
+            let this = &self.hosts[*other];
+            let fit = !this.good.contains(&false) && !this.links_up.contains(&false);
+            steady(*other) && fit && this.is_master(router) && self.role_for(*other, router) > long
+        });
+        if !self.drawn.heartbeat || master.is_none() || !steady(host) {
+            return;
+        }
+        self.tally.fault("(takeover against a heartbeat, watched)");
+        let heard = self.hosts[host].heard_at.iter().max().copied().unwrap_or_default();
+        if self.now < heard + self.judge.interval * 13 {
+            self.broken(format!("router {router}: {host} takes over though it hears {master:?} on another path"));
+        }
+    }
+
     /// In a quiet world whoever may preempt has done it: no other fit director has a higher priority than the Master.
     pub fn best_is_master(&mut self) {
         let router = self.drawn.policy.pair.routers.values().next().expect("a router");

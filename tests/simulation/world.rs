@@ -276,6 +276,10 @@ impl<'a> World<'a> {
     fn hand_in(&mut self, host: usize, station: &mut Station, at: Instant, item: Item) {
         match item {
             Item::Datagram { session, source, destination, bytes } => {
+                if bytes[2] != 0 {
+                    let link = self.drawn.link_of[session.router.0];
+                    self.hosts[host].heard_at[link] = self.now;
+                }
                 let datagram = Datagram { source, destination, ttl: 255, bytes: &bytes };
                 station.handle(Input::Datagram { at, sessions: &[session], datagram });
             }
@@ -355,6 +359,10 @@ impl<'a> World<'a> {
             let index = this.names.iter().position(|known| *known == router).expect("a router");
             let was_master = this.roles[index] == Role::Master;
             this.roles[index] = role;
+            if role == Role::Master && cause == Cause::Silence {
+                self.takes_over_from_silence(host, index);
+            }
+            let this = &mut self.hosts[host];
             if was_master || role == Role::Master {
                 this.since[index] = clock;
                 this.may_hold_for[index] = self.judge.may_hold_after(&cause);
