@@ -137,7 +137,10 @@ impl Trackers {
 fn hold_down(pool: &Pool, policy: &Policy) -> Duration {
     let names = pool.servers.iter().filter_map(|server| server.check.as_ref());
     let checks = names.filter_map(|target| policy.checks.get(&target.check));
-    checks.map(|check| check.interval * (check.fall.max(check.rise) + 1) + check.timeout).max().unwrap_or_default()
+    checks
+        .map(|check| check.interval * (check.fall.max(check.rise) + 1) + check.timeout)
+        .max()
+        .unwrap_or_default()
 }
 
 /// Everything that a policy tracks.

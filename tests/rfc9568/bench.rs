@@ -92,8 +92,7 @@ impl Bench {
             on_stop: OnStop::Keep,
         };
         let keyring = Keyring::default();
-        let beginning =
-            Beginning { policy: &policy, keyring, epoch: 1, marks: BTreeMap::new(), now: at(0) };
+        let beginning = Beginning { policy: &policy, keyring, epoch: 1, marks: BTreeMap::new(), now: at(0) };
         let session = SessionId { router: RouterId(0), family };
         let mut bench = Self { station: Station::new(beginning), session, said: Vec::new() };
         bench.give(Input::Ready { at: at(0) });
@@ -147,8 +146,7 @@ impl Bench {
         let addresses = self.station.routers()[0].addresses_of(self.session.family).collect();
         let interval = Interval::Centiseconds(Centiseconds::new(10).expect("10"));
         let vrid = NonZeroU8::new(VRID).expect("not 0");
-        let advertisement =
-            Advertisement::new(vrid, priority, interval, addresses, None).expect("legal");
+        let advertisement = Advertisement::new(vrid, priority, interval, addresses, None).expect("legal");
         let (source, destination) = self.way();
         let endpoints = Endpoints::new(source, destination).expect("one family");
         advertisement.encode(&endpoints, ChecksumReading::Rfc9568)

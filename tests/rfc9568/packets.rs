@@ -111,7 +111,8 @@ fn s5_2_4_a_router_that_backs_up_says_1_to_254_whatever_is_added() {
     for change in [-253, -100, 100, 253] {
         let mut tracked = router(Family::Ipv4, 150);
         let what = Tracked::Interface("eth1".to_owned());
-        tracked.track = vec![Tracker { name: "eth1".into(), what: what.clone(), priority_change: Some(change) }];
+        tracked.track =
+            vec![Tracker { name: "eth1".into(), what: what.clone(), priority_change: Some(change) }];
         let mut bench = Bench::new(tracked);
         bench.give(Input::Tracked { at: at(0), what, good: false });
         let priority = first_sent(bench.becomes_active())[2];

@@ -192,7 +192,10 @@ fn s6_4_3_any_other_is_discarded_and_answered_at_once_without_a_change_of_the_ti
         let before = machine.state();
         machine.handle(heard(last, priority));
         let said = outputs(&mut machine);
-        assert!(matches!(said[..], [Output::Advertise { priority: 100 }, Output::Contested { .. }]), "{said:?}");
+        assert!(
+            matches!(said[..], [Output::Advertise { priority: 100 }, Output::Contested { .. }]),
+            "{said:?}"
+        );
         assert_eq!(machine.state(), before);
     }
 }

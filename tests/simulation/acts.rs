@@ -76,7 +76,8 @@ impl World<'_> {
         self.hosts[host].still = None;
         if self.random.chance(500) {
             // The file of marks was written a moment ago; or it was not.
-            self.hosts[host].marks = self.hosts[host].station.as_ref().map(Station::marks).unwrap_or_default();
+            self.hosts[host].marks =
+                self.hosts[host].station.as_ref().map(Station::marks).unwrap_or_default();
         }
         self.end_process(host);
     }
@@ -87,7 +88,10 @@ impl World<'_> {
         }
         // In the middle of a hand-over it forgets whom it has asked to take over.
         let routers = 0..self.drawn.link_of.len();
-        if routers.into_iter().any(|r| self.hosts[host].holds_any(r, self.now) && !self.hosts[host].is_master(r)) {
+        if routers
+            .into_iter()
+            .any(|r| self.hosts[host].holds_any(r, self.now) && !self.hosts[host].is_master(r))
+        {
             self.judge.unplanned_at = self.now;
         }
         self.hosts[host].marks = self.hosts[host].station.as_ref().map(Station::marks).unwrap_or_default();

@@ -23,24 +23,69 @@ pub enum Still {
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
-    Loss { link: usize, permille: u64 },
-    Duplicates { link: usize, permille: u64 },
+    Loss {
+        link: usize,
+        permille: u64,
+    },
+    Duplicates {
+        link: usize,
+        permille: u64,
+    },
     /// So many packets in a thousand are late by up to so long, µs.
-    Late { link: usize, permille: u64, by: u64 },
-    Cut { link: usize, from: usize, to: usize, cut: bool },
-    Link { host: usize, link: usize, up: bool },
+    Late {
+        link: usize,
+        permille: u64,
+        by: u64,
+    },
+    Cut {
+        link: usize,
+        from: usize,
+        to: usize,
+        cut: bool,
+    },
+    Link {
+        host: usize,
+        link: usize,
+        up: bool,
+    },
     /// The heartbeat path of a director.
-    Path { host: usize, up: bool },
-    Still { host: usize, how: Still, lasts: u64 },
-    Kill { host: usize },
-    Start { host: usize },
-    Stop { host: usize },
-    Reload { host: usize },
-    ClockStep { host: usize },
+    Path {
+        host: usize,
+        up: bool,
+    },
+    Still {
+        host: usize,
+        how: Still,
+        lasts: u64,
+    },
+    Kill {
+        host: usize,
+    },
+    Start {
+        host: usize,
+    },
+    Stop {
+        host: usize,
+    },
+    Reload {
+        host: usize,
+    },
+    ClockStep {
+        host: usize,
+    },
     /// Something tracked (a place in [`crate::draw::tracked`]).
-    Tracked { host: usize, what: usize, good: bool },
-    Release { host: usize, lasts: Option<u64> },
-    Clear { host: usize },
+    Tracked {
+        host: usize,
+        what: usize,
+        good: bool,
+    },
+    Release {
+        host: usize,
+        lasts: Option<u64>,
+    },
+    Clear {
+        host: usize,
+    },
     /// Nothing is wrong any more.
     Healed,
 }
@@ -172,7 +217,8 @@ impl Drawing<'_> {
                 "duplicates"
             }
             2 => {
-                let by = self.random.between(1_000, 3_000 * u64::from(self.interval.subsec_millis().max(100)));
+                let by =
+                    self.random.between(1_000, 3_000 * u64::from(self.interval.subsec_millis().max(100)));
                 let permille = self.random_permille();
                 self.push(at, Act::Late { link, permille, by });
                 self.push(end, Act::Late { link, permille: 0, by: 0 });
@@ -207,8 +253,12 @@ impl Drawing<'_> {
             }
             8 => self.still(at, host, Still::Thread, "stall of the advert thread"),
             9 => self.still(at, host, Still::Process, "stall of the process"),
-            10 => self.still(at, host, Still::Machine { queued: true }, "pause of the machine, packets queued"),
-            11 => self.still(at, host, Still::Machine { queued: false }, "pause of the machine, packets lost"),
+            10 => {
+                self.still(at, host, Still::Machine { queued: true }, "pause of the machine, packets queued")
+            }
+            11 => {
+                self.still(at, host, Still::Machine { queued: false }, "pause of the machine, packets lost")
+            }
             12 => {
                 self.push(at, Act::Kill { host });
                 self.push(end, Act::Start { host });

@@ -53,8 +53,7 @@ impl Judge {
         let (down, release) = (drawn.longest_down(), micros(RELEASE_BOUND));
         let converged_after = drawn.converged_after();
         let postponed = if drawn.heartbeat { micros(drawn.interval * 10) } else { 0 };
-        let releases =
-            drawn.policy.pair.groups.values().any(|group| group.both_unfit == BothUnfit::Release);
+        let releases = drawn.policy.pair.groups.values().any(|group| group.both_unfit == BothUnfit::Release);
         Self {
             broken: None,
             idle_turns: 0,
@@ -159,11 +158,8 @@ impl World<'_> {
         if !this.is_running() {
             return 0;
         }
-        let since = [
-            this.running_since,
-            self.judge.healthy_since[link],
-            self.judge.link_up_since[host][link],
-        ];
+        let since =
+            [this.running_since, self.judge.healthy_since[link], self.judge.link_up_since[host][link]];
         self.now.saturating_sub(since.into_iter().max().unwrap_or_default())
     }
 
@@ -190,14 +186,18 @@ impl World<'_> {
                 if one == other || !self.hosts[one].is_master(router) {
                     continue;
                 }
-                let calm = [one, other].map(|host| self.undisturbed_for(host, link)).into_iter().min().unwrap_or(0);
+                let calm =
+                    [one, other].map(|host| self.undisturbed_for(host, link)).into_iter().min().unwrap_or(0);
                 let roles = self.role_for(one, router).min(self.role_for(other, router));
                 if one < other && self.hosts[other].is_master(router) && calm.min(roles) > heard_within {
                     self.broken(format!("router {router}: {one} and {other} are Master"));
                 }
-                let both = self.hosts[one].holds(router, self.now) && self.hosts[other].holds_any(router, self.now);
+                let both =
+                    self.hosts[one].holds(router, self.now) && self.hosts[other].holds_any(router, self.now);
                 if both && !self.hosts[other].is_master(router) && calm.min(roles) > gone_within {
-                    self.broken(format!("router {router}: {one} is Master, and {other} still has the addresses"));
+                    self.broken(format!(
+                        "router {router}: {one} is Master, and {other} still has the addresses"
+                    ));
                 }
             }
         }
@@ -224,7 +224,10 @@ impl World<'_> {
         for host in 0..self.hosts.len() {
             let this = &self.hosts[host];
             let may = this.may_hold_for[router].max(self.judge.may_hold_usually) + SLACK;
-            if !this.is_master(router) && this.holds_any(router, self.now) && self.role_for(host, router) > may {
+            if !this.is_master(router)
+                && this.holds_any(router, self.now)
+                && self.role_for(host, router) > may
+            {
                 self.broken(format!("router {router}: {host} is not Master and has the addresses"));
             }
         }
@@ -272,9 +275,18 @@ impl World<'_> {
             return;
         }
         self.tally.fault("(takeover against a heartbeat, watched)");
-        let heard = self.hosts[host].heard_at.iter().max().copied().unwrap_or_default();
+        let heard_at = &self.hosts[host].heard_at;
+        let alone = self.drawn.policy.pair.groups.is_empty();
+        // A group waits for the last of its sessions.
+        let heard = if alone {
+            heard_at[self.drawn.link_of[router]]
+        } else {
+            heard_at.iter().max().copied().unwrap_or(0)
+        };
         if self.now < heard + self.judge.interval * 13 {
-            self.broken(format!("router {router}: {host} takes over though it hears {master:?} on another path"));
+            self.broken(format!(
+                "router {router}: {host} takes over though it hears {master:?} on another path"
+            ));
         }
     }
 
@@ -300,8 +312,8 @@ impl World<'_> {
     /// advertisements that have waited for it.
     pub fn after_standstill(&mut self, host: usize, still: Standstill, was_master: &[bool], queued: usize) {
         let stood = self.now - still.since;
-        for router in 0..self.drawn.link_of.len() {
-            if !was_master[router] || !self.hosts[host].is_master(router) {
+        for (router, was_master) in was_master.iter().enumerate() {
+            if !was_master || !self.hosts[host].is_master(router) {
                 continue;
             }
             let slept = match still.how {
@@ -310,7 +322,9 @@ impl World<'_> {
             };
             if slept {
                 let stood = Duration::from_micros(stood);
-                self.broken(format!("router {router}: {host} goes on as Master after {stood:?} of standstill"));
+                self.broken(format!(
+                    "router {router}: {host} goes on as Master after {stood:?} of standstill"
+                ));
             }
         }
     }

@@ -140,7 +140,9 @@ impl World<'_> {
             let until = operation.lifetime.map(|lifetime| at + lifetime + KERNEL_LATE);
             let held = &mut self.hosts[host].kernel[place.index];
             *held = match operation.kind {
-                OperationKind::Add | OperationKind::Renew => until.or(Some(Instant::from_micros(u64::MAX / 2))),
+                OperationKind::Add | OperationKind::Renew => {
+                    until.or(Some(Instant::from_micros(u64::MAX / 2)))
+                }
                 OperationKind::Remove => None,
             };
             if operation.kind != OperationKind::Renew {

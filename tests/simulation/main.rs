@@ -29,7 +29,9 @@ const USUAL: u64 = 200;
 const SHOWN: usize = 10;
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name}: no number: {value}")))
+    std::env::var(name)
+        .ok()
+        .map(|value| value.parse().unwrap_or_else(|_| panic!("{name}: no number: {value}")))
 }
 
 fn run(seed: u64, verbose: bool) -> (Tally, Result<(), String>, Vec<String>) {

@@ -30,18 +30,46 @@ const SOCKET: usize = 400;
 /// What happens at an instant.
 #[derive(Debug)]
 pub enum Event {
-    Item { host: usize, run: u32, item: Item },
+    Item {
+        host: usize,
+        run: u32,
+        item: Item,
+    },
     /// A datagram or beat, for whatever process is there.
-    Packet { host: usize, item: Item },
-    Wake { host: usize },
-    Serve { host: usize },
-    KeeperWake { host: usize },
-    Operated { host: usize, run: u32, operations: Vec<Operation> },
-    Expiry { host: usize },
-    Seen { host: usize, link: usize, address: IpAddr, from: [u8; 6] },
+    Packet {
+        host: usize,
+        item: Item,
+    },
+    Wake {
+        host: usize,
+    },
+    Serve {
+        host: usize,
+    },
+    KeeperWake {
+        host: usize,
+    },
+    Operated {
+        host: usize,
+        run: u32,
+        operations: Vec<Operation>,
+    },
+    Expiry {
+        host: usize,
+    },
+    Seen {
+        host: usize,
+        link: usize,
+        address: IpAddr,
+        from: [u8; 6],
+    },
     Act(usize),
-    Resume { host: usize },
-    Start { host: usize },
+    Resume {
+        host: usize,
+    },
+    Start {
+        host: usize,
+    },
 }
 
 struct Entry {
@@ -260,7 +288,8 @@ impl<'a> World<'a> {
         if wait == 0 {
             self.judge.idle_turns += 1;
             if self.judge.idle_turns > 50 {
-                self.judge.broken = Some(format!("director {host} wants to be called at once, again and again"));
+                self.judge.broken =
+                    Some(format!("director {host} wants to be called at once, again and again"));
             }
         } else {
             self.judge.idle_turns = 0;
@@ -315,7 +344,9 @@ impl<'a> World<'a> {
 
     fn obey(&mut self, host: usize, output: Output) {
         match output {
-            Output::Send { session, destination, bytes } => self.send(host, session, destination, bytes.into()),
+            Output::Send { session, destination, bytes } => {
+                self.send(host, session, destination, bytes.into())
+            }
             Output::Beat { bytes } => {
                 let bytes: Rc<[u8]> = bytes.into();
                 let beat = |to, apart| {
@@ -383,7 +414,9 @@ impl<'a> World<'a> {
         let source = address(host, link, session.family, reversed);
         let told = self.hosts[host].told_priority.insert(session, bytes[2]);
         if told != Some(bytes[2]) {
-            self.say(|| format!("{host}: advertises {} {:?} priority {}", session.router.0, session.family, bytes[2]));
+            self.say(|| {
+                format!("{host}: advertises {} {:?} priority {}", session.router.0, session.family, bytes[2])
+            });
         }
         let of = |to: usize| address(to, link, session.family, reversed);
         let hosts = self.drawn.hosts;
@@ -520,7 +553,8 @@ impl<'a> World<'a> {
         let Some(still) = self.hosts[host].still else { return };
         let now = self.now;
         let clock = self.hosts[host].clock(now);
-        let was_master: Vec<bool> = (0..self.drawn.link_of.len()).map(|r| self.hosts[host].is_master(r)).collect();
+        let was_master: Vec<bool> =
+            (0..self.drawn.link_of.len()).map(|r| self.hosts[host].is_master(r)).collect();
         let this = &mut self.hosts[host];
         this.still = None;
         if matches!(still.how, Still::Machine { .. }) {

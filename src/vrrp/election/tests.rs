@@ -184,10 +184,8 @@ fn a_release_ends_when_its_time_is_over() {
 
 #[test]
 fn an_operator_who_releases_or_clears_while_it_stops_does_not_keep_it_from_stopping() {
-    let late: [fn(Instant) -> Input; 2] = [
-        |at| Input::Release { at, router: None, until: None },
-        |at| Input::Clear { at, router: None },
-    ];
+    let late: [fn(Instant) -> Input; 2] =
+        [|at| Input::Release { at, router: None, until: None }, |at| Input::Clear { at, router: None }];
     for command in late {
         let mut story = Story::master();
         story.beat(410, Said::default());
@@ -217,7 +215,8 @@ fn state_is_passed_to_another_director_that_asks_for_it() {
     story.give(Input::StatePassed { at: at(600) });
     story.said.clear();
     story.until(600, 800, |_, _| {});
-    let passed = story.said.iter().any(|output| matches!(output, Output::Beat(beat) if beat.said.passed == 9));
+    let passed =
+        story.said.iter().any(|output| matches!(output, Output::Beat(beat) if beat.said.passed == 9));
     assert!(passed);
 }
 

@@ -1,8 +1,8 @@
 //! How a unit takes part in the election: what it hears, and when it becomes Master.
 
 use super::{
-    Cause, Elsewhere, Heard, Holding, MachineInput, MachineOutput, Member, Output, QUEUED_MEANS_STALLED, RELEASE_BOUND,
-    Role, SessionId, TIES_WITHOUT_FIRST, Unit, Wish,
+    Cause, Elsewhere, Heard, Holding, MachineInput, MachineOutput, Member, Output, QUEUED_MEANS_STALLED,
+    RELEASE_BOUND, Role, SessionId, TIES_WITHOUT_FIRST, Unit, Wish,
 };
 use crate::model::Preempt;
 use crate::time::Instant;

@@ -32,16 +32,7 @@ impl Member {
         let nowhere = IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);
         let mut machine = Machine::new(configured, pace, nowhere);
         machine.set_waits(true);
-        Self {
-            id,
-            machine,
-            configured,
-            pace,
-            source: None,
-            last_heard: None,
-            highest_other,
-            ties: 0,
-        }
+        Self { id, machine, configured, pace, source: None, last_heard: None, highest_other, ties: 0 }
     }
 
     /// The address that its advertisements come from.

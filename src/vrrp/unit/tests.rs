@@ -44,8 +44,7 @@ fn heard(last: u8, priority: u8) -> Heard {
 
 impl Story {
     fn with(settings: Settings, priority: u8, sessions: &[SessionId]) -> Self {
-        let members =
-            sessions.iter().map(|session| Member::new(*session, priority, 100, PACE)).collect();
+        let members = sessions.iter().map(|session| Member::new(*session, priority, 100, PACE)).collect();
         let mut story = Self { unit: Unit::new(settings, members, at(0)), now: at(0), said: Vec::new() };
         story.give(Input::MayPreempt { at: at(0), ready: true, has_state: true });
         story
