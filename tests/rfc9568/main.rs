@@ -17,6 +17,8 @@
 //!
 //! Active, Backup and Initialize are Master, Backup and Initialize in the code.
 
+#![allow(unreachable_pub, reason = "the modules of a test have no other reader")]
+
 mod bench;
 mod packets;
 mod states;

@@ -27,7 +27,10 @@ impl World<'_> {
                     self.keeper_link(host, link);
                 }
             }
-            Act::Path { host, up } => self.hosts[host].path_up = up,
+            Act::Path { host, up } => {
+                self.hosts[host].path_up = up;
+                self.hosts[host].path_since = self.now;
+            }
             Act::Still { host, how, lasts } => self.stand_still(host, how, lasts),
             Act::Kill { host } => self.kill(host),
             Act::Start { host } => self.start(host),
@@ -82,6 +85,14 @@ impl World<'_> {
     fn reload(&mut self, host: usize) {
         if !self.hosts[host].is_running() || self.hosts[host].stopping {
             return;
+        }
+        // In the middle of a hand-over it forgets whom it has asked to take over.
+        let routers = 0..self.drawn.link_of.len();
+        if routers
+            .into_iter()
+            .any(|r| self.hosts[host].holds_any(r, self.now) && !self.hosts[host].is_master(r))
+        {
+            self.judge.unplanned_at = self.now;
         }
         self.hosts[host].marks = self.hosts[host].station.as_ref().map(Station::marks).unwrap_or_default();
         self.hosts[host].run += 1;

@@ -9,9 +9,10 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 use tandem::model::{
     AnnouncementPolicy, Authentication, AuthenticationKey, AuthenticationMode, BothUnfit, Check,
-    ChecksumReading, ConnectionSync, Director, Family, Forwarding, Initial, KernelSettings, MetricsSettings,
-    OnFailure, OnStop, Pair, Policy, Pool, Preempt, ProbeSpec, RealServer, Secret, SyncGroup, SyncRole,
-    TargetKey, Thresholds, Tracked, Tracker, Transport, VirtualRouter, VrrpVersion,
+    ChecksumReading, ConnectionSync, Director, Family, Forwarding, GroupName, Initial, KernelSettings,
+    MetricsSettings, OnFailure, OnStop, Pair, Policy, Pool, Preempt, ProbeSpec, RealServer, RouterName,
+    Secret, SyncGroup, SyncRole, TargetKey, Thresholds, Tracked, Tracker, Transport, VirtualRouter,
+    VrrpVersion,
 };
 
 /// A floating address: of which router, and its place in [`crate::host::Host::kernel`].
@@ -121,12 +122,7 @@ pub fn draw(seed: u64) -> Drawn {
     let state_takes = (0..hosts).map(|_| state(&mut random)).collect();
     let (acts, kinds, pools_only) = faults::draw(&mut random, hosts, links, interval);
     let over_at = acts.iter().map(|(at, act)| at + act.lasts()).max().unwrap_or_default();
-    let mut places: Vec<Place> = Vec::new();
-    for (router, planned) in policy.pair.routers.values().enumerate() {
-        for address in &planned.addresses {
-            places.push(Place { index: places.len(), router, address: address.addr() });
-        }
-    }
+    let places = places(&policy);
     let mut drawn = Drawn {
         hosts,
         policy,
@@ -152,8 +148,18 @@ pub fn draw(seed: u64) -> Drawn {
         drawn.over_at += from;
         drawn.pools_only_from = Some(from + 2_000_000);
     }
-    drawn.length = (over_at + drawn.quiet_after() + 5_000_000).max(60_000_000);
+    drawn.length = (drawn.over_at + drawn.quiet_after() + 5_000_000).max(60_000_000);
     drawn
+}
+
+fn places(policy: &Policy) -> Vec<Place> {
+    let mut places: Vec<Place> = Vec::new();
+    for (router, planned) in policy.pair.routers.values().enumerate() {
+        for address in &planned.addresses {
+            places.push(Place { index: places.len(), router, address: address.addr() });
+        }
+    }
+    places
 }
 
 impl Drawn {
@@ -255,6 +261,16 @@ fn policy(
     }
     router.heartbeat.truncate(1);
     routers.insert(router.name.clone(), router);
+    let synchronised = random.chance(500);
+    assemble(hosts, routers, groups, synchronised)
+}
+
+fn assemble(
+    hosts: usize,
+    routers: BTreeMap<RouterName, VirtualRouter>,
+    groups: BTreeMap<GroupName, SyncGroup>,
+    synchronised: bool,
+) -> Policy {
     let director = |host: usize| Director {
         ipv4: Some(Ipv4Addr::new(10, 0, 0, 10 + u8::try_from(host).expect("small"))),
         ipv6: None,
@@ -273,7 +289,7 @@ fn policy(
             own: None,
             routers,
             groups,
-            connection_sync: random.chance(500).then_some(sync),
+            connection_sync: synchronised.then_some(sync),
             peer: tandem::model::PeerSettings::default(),
         },
         kernel: KernelSettings::default(),

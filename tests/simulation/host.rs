@@ -74,6 +74,10 @@ pub struct Host {
     pub running_since: u64,
     pub began_at: u64,
     pub stopping: bool,
+    /// When a Master was last heard on each link, on the world's clock.
+    pub heard_at: Vec<u64>,
+    /// Since when its heartbeat path is whole.
+    pub path_since: u64,
     /// The priority that was last advertised, for the transcript.
     pub told_priority: BTreeMap<SessionId, u8>,
 }
@@ -109,6 +113,8 @@ impl Host {
             running_since: 0,
             began_at: 0,
             stopping: false,
+            heard_at: vec![0; drawn.links],
+            path_since: 0,
             told_priority: BTreeMap::new(),
         }
     }

@@ -6,7 +6,8 @@ use crate::host::{Item, Standstill};
 use crate::world::World;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tandem::model::BothUnfit;
+use tandem::model::{BothUnfit, Preempt};
+use tandem::vrrp::RouterId;
 use tandem::vrrp::role::Cause;
 use tandem::vrrp::unit::RELEASE_BOUND;
 
@@ -16,6 +17,9 @@ const SLACK: u64 = 5_000;
 const ADDED_WITHIN: u64 = 250_000;
 /// The kernel takes an address away so long after its last renewal, at most; and one second more, as the issue has it, µs.
 const EXPIRES_WITHIN: u64 = 4_000_000;
+
+/// What the last director has left is gone by then, and another has started, µs.
+const LEFT_FOR: u64 = 35_000_000;
 
 /// What the invariants need to remember.
 #[derive(Debug)]
@@ -28,7 +32,7 @@ pub struct Judge {
     healthy_since: Vec<u64>,
     link_up_since: Vec<Vec<u64>>,
     /// Whether somebody answered for each router since the last unplanned fault was overcome.
-    covered: Vec<bool>,
+    pub covered: Vec<bool>,
     interval: u64,
     down: u64,
     converged_after: u64,
@@ -39,8 +43,8 @@ pub struct Judge {
     pub may_adopt_for: u64,
     pub may_hold_usually: u64,
     may_offer_for: u64,
-    /// When nobody was there to take over, or nobody was allowed to.
-    nobody_at: u64,
+    /// Until when nobody need answer: nobody was there to take over, or nobody was allowed to.
+    nobody_until: u64,
     releases: bool,
 }
 
@@ -68,7 +72,7 @@ impl Judge {
             may_hold_usually: EXPIRES_WITHIN.max(release),
             // Nobody takes over: a down interval at priority 1, and what postpones; then another does.
             may_offer_for: down + postponed + release + ADDED_WITHIN + EXPIRES_WITHIN,
-            nobody_at: 0,
+            nobody_until: 0,
             releases,
         }
     }
@@ -139,8 +143,12 @@ impl World<'_> {
         }
         let present = |host: &crate::host::Host| host.station.is_some() && !host.stopping;
         let bad = self.hosts.iter().any(|host| host.good.contains(&false));
-        if !self.hosts.iter().any(present) || (self.judge.releases && bad) {
-            self.judge.nobody_at = self.now;
+        let began = self.hosts.iter().any(|host| host.run > 0);
+        if began && !self.hosts.iter().any(present) {
+            // What the last one has left stays for the lengthened lifetime.
+            self.judge.nobody_until = self.now + LEFT_FOR;
+        } else if self.judge.releases && bad {
+            self.judge.nobody_until = self.now + self.judge.converged_after;
         }
     }
 
@@ -229,7 +237,7 @@ impl World<'_> {
     fn somebody_answers(&mut self, router: usize) {
         let link = self.drawn.link_of[router];
         let recovered = self.judge.unplanned_at + self.judge.converged_after + 4_000_000;
-        if self.now < recovered || self.now < self.judge.nobody_at + 35_000_000 {
+        if self.now < recovered || self.now < self.judge.nobody_until {
             self.judge.covered[router] = false;
             return;
         }
@@ -248,12 +256,64 @@ impl World<'_> {
         }
     }
 
+    /// Of silence on the links a Backup makes nothing for ten intervals while it hears a fit Master on another path.
+    pub fn takes_over_from_silence(&mut self, host: usize, router: usize) {
+        let long = (self.judge.interval * 8).max(2_500_000);
+        let steady = |host: usize| {
+            let this = &self.hosts[host];
+            let since = this.path_since.max(this.running_since).max(this.began_at);
+            // The station itself is in hands while it speaks.
+            this.keeper.is_some() && this.still.is_none() && this.path_up && self.now > since + long
+        };
+        let mut others = (0..self.hosts.len()).filter(|other| *other != host);
+        let master = others.find(|other| {
+            let this = &self.hosts[*other];
+            let fit = !this.good.contains(&false) && !this.links_up.contains(&false);
+            steady(*other) && fit && this.is_master(router) && self.role_for(*other, router) > long
+        });
+        if !self.drawn.heartbeat || master.is_none() || !steady(host) {
+            return;
+        }
+        self.tally.fault("(takeover against a heartbeat, watched)");
+        let heard_at = &self.hosts[host].heard_at;
+        let alone = self.drawn.policy.pair.groups.is_empty();
+        // A group waits for the last of its sessions.
+        let heard = if alone {
+            heard_at[self.drawn.link_of[router]]
+        } else {
+            heard_at.iter().max().copied().unwrap_or(0)
+        };
+        if self.now < heard + self.judge.interval * 13 {
+            self.broken(format!(
+                "router {router}: {host} takes over though it hears {master:?} on another path"
+            ));
+        }
+    }
+
+    /// In a quiet world whoever may preempt has done it: no other fit director has a higher priority than the Master.
+    pub fn best_is_master(&mut self) {
+        let router = self.drawn.policy.pair.routers.values().next().expect("a router");
+        if router.preempt == Preempt::Never {
+            return;
+        }
+        for router in 0..self.drawn.link_of.len() {
+            let priority = |host: &crate::host::Host| {
+                host.station.as_ref().map_or(0, |station| station.election().priority(RouterId(router)))
+            };
+            let best = self.hosts.iter().map(priority).max().unwrap_or_default();
+            let masters = self.hosts.iter().filter(|host| host.is_master(router)).map(priority).max();
+            if masters.is_some_and(|master| master < best) {
+                self.broken(format!("router {router}: the Master has priority {masters:?}, another {best}"));
+            }
+        }
+    }
+
     /// Who stood still for longer than the others wait does not go on as Master: its own clock shows it, or the
     /// advertisements that have waited for it.
     pub fn after_standstill(&mut self, host: usize, still: Standstill, was_master: &[bool], queued: usize) {
         let stood = self.now - still.since;
-        for router in 0..self.drawn.link_of.len() {
-            if !was_master[router] || !self.hosts[host].is_master(router) {
+        for (router, was_master) in was_master.iter().enumerate() {
+            if !was_master || !self.hosts[host].is_master(router) {
                 continue;
             }
             let slept = match still.how {

@@ -142,6 +142,11 @@ impl<'a> World<'a> {
     pub fn run(&mut self) -> Result<(), String> {
         while let Some(Reverse(entry)) = self.queue.pop() {
             if entry.at > self.drawn.length {
+                self.best_is_master();
+                if let Some(broken) = self.judge.broken.take() {
+                    self.say(|| format!("BROKEN: {broken}"));
+                    return Err(broken);
+                }
                 break;
             }
             self.now = entry.at;
@@ -300,6 +305,10 @@ impl<'a> World<'a> {
     fn hand_in(&mut self, host: usize, station: &mut Station, at: Instant, item: Item) {
         match item {
             Item::Datagram { session, source, destination, bytes } => {
+                if bytes[2] != 0 {
+                    let link = self.drawn.link_of[session.router.0];
+                    self.hosts[host].heard_at[link] = self.now;
+                }
                 let datagram = Datagram { source, destination, ttl: 255, bytes: &bytes };
                 station.handle(Input::Datagram { at, sessions: &[session], datagram });
             }
@@ -381,9 +390,16 @@ impl<'a> World<'a> {
             let index = this.names.iter().position(|known| *known == router).expect("a router");
             let was_master = this.roles[index] == Role::Master;
             this.roles[index] = role;
+            if role == Role::Master && cause == Cause::Silence {
+                self.takes_over_from_silence(host, index);
+            }
+            let this = &mut self.hosts[host];
             if was_master || role == Role::Master {
                 this.since[index] = clock;
                 this.may_hold_for[index] = self.judge.may_hold_after(&cause);
+            }
+            if was_master && role != Role::Master && self.judge.covered[index] {
+                self.tally.fault("(planned hand-over, every instant watched)");
             }
             let stalled = cause == Cause::Stalled;
             if stalled {

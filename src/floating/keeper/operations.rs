@@ -165,10 +165,14 @@ impl Keeper {
             match (flying.kind, result) {
                 (OperationKind::Add | OperationKind::Renew, Ok(())) => self.renewed(&flying),
                 (OperationKind::Remove, Ok(()) | Err(EADDRNOTAVAIL | ENODEV)) => {
+                    // A wish that came while it was under way waits for nothing.
+                    let unwanted = !matches!(self.standing_of(flying.id), Standing::Hold);
                     let address = &mut self.addresses[flying.id];
                     address.forget_troubles();
-                    // Another program that adds it again and again is not answered faster than this.
-                    address.not_before = self.now + RETRY_FIRST;
+                    if unwanted {
+                        // Another program that adds it again and again is not answered faster than this.
+                        address.not_before = self.now + RETRY_FIRST;
+                    }
                     self.became_absent(flying.id);
                 }
                 (OperationKind::Add | OperationKind::Renew | OperationKind::Remove, Err(errno)) => {

@@ -2,12 +2,13 @@
 
 use super::{
     Cause, Elsewhere, Heard, Holding, MachineInput, MachineOutput, Member, Output, QUEUED_MEANS_STALLED,
-    Role, SessionId, TIES_WITHOUT_FIRST, Unit, Wish,
+    RELEASE_BOUND, Role, SessionId, TIES_WITHOUT_FIRST, Unit, Wish,
 };
 use crate::model::Preempt;
 use crate::time::Instant;
 use crate::vrrp::fitness::{Reach, UNFIT_BELOW};
 use crate::vrrp::machine::{OWNER, RESIGNS};
+use std::time::Duration;
 
 impl Unit {
     pub(super) fn start(&mut self, at: Instant) {
@@ -70,8 +71,19 @@ impl Unit {
             Role::Master => self.assert_session(at, index),
             Role::Backup | Role::Initialize if self.holding == Holding::Offered => self.hand_over(at),
             // What an earlier run has left is another's.
-            Role::Backup | Role::Initialize if self.adopts() => self.let_go(Wish::Drop),
+            Role::Backup | Role::Initialize if self.adopts() => self.give_back(at, heard),
             Role::Initialize | Role::Backup | Role::Fault => {}
+        }
+    }
+
+    /// Lets go of what an earlier run has left. A Master that was there all along has the addresses; one that was not heard
+    /// for longer than its interval has only just taken over, and needs a moment to add them.
+    fn give_back(&mut self, at: Instant, heard: Heard) {
+        let quiet_for = self.listening_since.map_or(Duration::ZERO, |since| at.saturating_since(since));
+        if quiet_for > heard.pace.interval + heard.pace.interval / 2 {
+            self.release_addresses(at + RELEASE_BOUND);
+        } else {
+            self.let_go(Wish::Drop);
         }
     }
 
@@ -117,7 +129,6 @@ impl Unit {
                     MachineOutput::Advertise { priority } => {
                         self.outputs.push_back(Output::Advertise { session, priority });
                     }
-                    MachineOutput::BecameMaster => member.has_been_master = true,
                     MachineOutput::BecameBackup { to: Some(heard) } => {
                         if self.role == Role::Master {
                             self.demote(now, Cause::followed(heard));
@@ -126,7 +137,9 @@ impl Unit {
                     MachineOutput::Contested { by } => {
                         self.outputs.push_back(Output::Contested { session, by });
                     }
-                    MachineOutput::BecameBackup { to: None } | MachineOutput::BecameInitialize => {}
+                    MachineOutput::BecameMaster
+                    | MachineOutput::BecameBackup { to: None }
+                    | MachineOutput::BecameInitialize => {}
                     MachineOutput::Wait { .. } => break,
                 }
             }
@@ -150,7 +163,9 @@ impl Unit {
 
     pub(super) fn gate_opens(&mut self, now: Instant) -> bool {
         let interval = self.live().map(Member::interval).max().unwrap_or_default();
-        if !self.gate.postponement_over(now, interval, self.fitness.reach) {
+        // Only silence is doubted: a Master that is heard and preempted, or that has resigned, says enough.
+        let silent = !self.preempting && !self.has_resigned();
+        if silent && !self.gate.postponement_over(now, interval, self.fitness.reach) {
             return false;
         }
         let Some(limit) = self.settings.hook.filter(|_| self.holding != Holding::Offered) else {
@@ -161,6 +176,11 @@ impl Unit {
             self.outputs.push_back(Output::RunHook);
         }
         opens
+    }
+
+    fn has_resigned(&self) -> bool {
+        let resigned = |heard: Heard| heard.priority == RESIGNS;
+        self.live().any(|member| member.last_heard.is_some_and(resigned))
     }
 
     pub(super) fn take_over(&mut self, now: Instant) {

@@ -8,6 +8,7 @@ impl Unit {
     pub(super) fn adopt(&mut self, start_at: Instant) {
         let longest = self.members.iter().map(Member::down_interval).max().unwrap_or_default();
         let by = start_at + START_GRACE + longest + RELEASE_BOUND;
+        self.adopts_until = by;
         self.release_addresses(by);
     }
 
@@ -76,7 +77,7 @@ impl Unit {
         }
     }
 
-    fn release_addresses(&mut self, by: Instant) {
+    pub(super) fn release_addresses(&mut self, by: Instant) {
         self.holding = Holding::Releasing { by };
         self.kept = self.routers();
         self.wish(self.routers(), Wish::Release { by });
@@ -89,8 +90,7 @@ impl Unit {
 
     /// Whether the addresses are still those that an earlier run has left.
     pub(super) fn adopts(&self) -> bool {
-        matches!(self.holding, Holding::Releasing { by } if by > self.start_by)
-            && !self.members.iter().any(|member| member.has_been_master)
+        matches!(self.holding, Holding::Releasing { by } if by == self.adopts_until)
     }
 
     /// Another Master is to be followed: every session becomes Backup.

@@ -21,7 +21,6 @@ pub struct Member {
     pub last_heard: Option<Heard>,
     /// The highest configured priority of the other directors: how soon one of them can take over.
     highest_other: u8,
-    pub(super) has_been_master: bool,
     /// As Master: advertisements of equal priority since the unit's first session heard any.
     pub(super) ties: u32,
 }
@@ -33,17 +32,7 @@ impl Member {
         let nowhere = IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);
         let mut machine = Machine::new(configured, pace, nowhere);
         machine.set_waits(true);
-        Self {
-            id,
-            machine,
-            configured,
-            pace,
-            source: None,
-            last_heard: None,
-            highest_other,
-            has_been_master: false,
-            ties: 0,
-        }
+        Self { id, machine, configured, pace, source: None, last_heard: None, highest_other, ties: 0 }
     }
 
     /// The address that its advertisements come from.

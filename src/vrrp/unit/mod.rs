@@ -167,6 +167,10 @@ pub struct Unit {
     start_by: Instant,
     ready: bool,
     has_state: bool,
+    /// Until when what an earlier run has left is kept.
+    adopts_until: Instant,
+    /// When the first session could hear others.
+    listening_since: Option<Instant>,
     /// Since when a Master of lower priority is heard.
     lower_since: Option<Instant>,
     /// Whether the last Master that was heard is to be preempted.
@@ -194,6 +198,8 @@ impl Unit {
             start_by: start_at + START_GRACE,
             ready: false,
             has_state: false,
+            adopts_until: start_at,
+            listening_since: None,
             lower_since: None,
             preempting: false,
             released: false,

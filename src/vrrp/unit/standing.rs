@@ -79,6 +79,9 @@ impl Unit {
         let Some(member) = self.members.iter_mut().find(|member| member.id == session) else { return };
         let was_live = member.is_live();
         member.set_source(source);
+        if source.is_some() {
+            self.listening_since.get_or_insert(at);
+        }
         match (was_live, source.is_some()) {
             (false, true) if self.start_at.is_none() && !self.stopping && self.role != Role::Fault => {
                 member.machine.handle(MachineInput::Startup { at });

@@ -203,3 +203,21 @@ fn a_planned_restart_lengthens_once_and_then_only_removes() {
     world.wish(20_000, Wish::Hold);
     assert_eq!(world.told(&WORK), lines(&[(20_000, "renew 192.0.2.1 3s")]));
 }
+
+/// Found by the simulation (seed 7581): a director that became Master while its addresses were being removed waited 100 ms
+/// before it added them again.
+#[test]
+fn a_wish_to_hold_that_meets_a_removal_under_way_is_fulfilled_at_once() {
+    let mut world = World::new(&plan(&[address(1)], true));
+    world.wish(0, Wish::Hold);
+    world.run_until(1_500);
+    let order = |wish| Input::Order { at: millis(1_500), order: Order::Wish { router: WEB, wish } };
+    world.keeper.handle(order(Wish::Drop));
+    assert!(matches!(world.keeper.poll(), Output::Report(_)));
+    assert!(matches!(world.keeper.poll(), Output::Operate(_)));
+    world.keeper.handle(order(Wish::Hold));
+    world.keeper.handle(Input::Done { at: millis(1_501), results: vec![Ok(())] });
+    world.diary.clear();
+    world.run_until(1_510);
+    assert_eq!(world.told(&["add"])[0].1, "add 192.0.2.1 3s");
+}

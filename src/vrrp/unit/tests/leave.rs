@@ -152,6 +152,19 @@ fn what_an_earlier_run_has_left_is_kept_until_another_master_is_heard_also_befor
     }
 }
 
+/// Seed 10: they were dropped a millisecond before the new Master had them.
+#[test]
+fn what_an_earlier_run_has_left_is_kept_for_a_master_that_has_only_just_taken_over() {
+    let mut story = Story::with(settings(), 90, &[OUTSIDE]);
+    story.link(0, OUTSIDE, true);
+    story.time(0);
+    story.says();
+    story.hear(200, OUTSIDE, 12, 200);
+    assert_eq!(story.says(), ["release 0"]);
+    story.hear(300, OUTSIDE, 12, 200);
+    assert_eq!(story.says(), [""; 0]);
+}
+
 #[test]
 fn a_released_owner_follows_and_returns_when_the_release_is_lifted() {
     let mut story = Story::new(settings(), OWNER, &[OUTSIDE]);

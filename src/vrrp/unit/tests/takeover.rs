@@ -120,14 +120,27 @@ fn a_fit_master_on_another_path_postpones_the_takeover_by_ten_intervals() {
     assert_eq!(story.unit.role(), Role::Backup);
 }
 
+/// Seed 2407: where the other reached the gateway it was never preempted.
+#[test]
+fn a_master_that_is_heard_is_preempted_and_one_that_resigns_followed_whatever_the_other_path_says() {
+    for last in [100, 0] {
+        let mut story = Story::new(settings(), 150, &[OUTSIDE]);
+        for step in 1..=4 {
+            story.elsewhere(step * 100, "lb-b", true, Reach::Reached);
+            story.hear(step * 100, OUTSIDE, 12, if step == 2 { last } else { 100 });
+        }
+        assert_eq!(story.unit.role(), Role::Master, "{last}");
+    }
+}
+
 #[test]
 fn of_three_directors_the_word_of_a_backup_does_not_hide_that_of_the_master() {
     let mut story = Story::new(settings(), 150, &[OUTSIDE]);
     for step in 1..=9 {
         story.elsewhere(step * 100, "lb-b", true, Reach::Untracked);
         story.elsewhere(step * 100 + 1, "lb-c", false, Reach::Untracked);
+        assert_eq!(story.unit.role(), Role::Backup);
     }
-    assert_eq!(story.unit.role(), Role::Backup);
 }
 
 #[test]
