@@ -63,6 +63,10 @@ pub(super) struct Driver {
     /// The last errno of sending on each path: each is told once.
     send_errors: BTreeMap<PathId, i32>,
     buffer: Vec<u8>,
+    /// Paths whose source is being looked up: once at a time is enough.
+    sources_asked: BTreeSet<PathId>,
+    /// Errands that found no room.
+    refused: Vec<Errand>,
     stopped: bool,
 }
 
@@ -94,6 +98,8 @@ impl Driver {
             notices_lost: 0,
             send_errors: BTreeMap::new(),
             buffer: vec![0; DATAGRAM_BYTES_MAX],
+            sources_asked: BTreeSet::new(),
+            refused: Vec::new(),
             stopped: false,
             station,
             paths,
@@ -115,8 +121,9 @@ impl Driver {
             self.wait(deadline);
             let at = self.clock.now();
             self.note_lateness(at, deadline);
-            self.take_links(at);
+            // A list of links is older than any event that is read after it.
             self.take_errands(at);
+            self.take_links(at);
             self.take_commands(at);
             self.take_datagrams(at);
             self.station.handle(Input::Timeout { at });
@@ -185,9 +192,18 @@ impl Driver {
         }
     }
 
-    fn order_errand(&self, errand: Errand) {
-        // What is refused is ordered again by the chores.
-        let _ = self.ports.errands.order(errand);
+    /// Orders an errand; one that is refused is ordered again by the chores.
+    fn order_errand(&mut self, errand: Errand) {
+        let errand = match errand {
+            Errand::Source(path) if !self.sources_asked.insert(path) => return,
+            errand => errand,
+        };
+        if let Err(refused) = self.ports.errands.order(errand) {
+            if let Errand::Source(path) = &refused {
+                self.sources_asked.remove(path);
+            }
+            self.refused.push(refused);
+        }
     }
 
     fn send(&mut self, session: SessionId, destination: std::net::IpAddr, bytes: &[u8]) {
@@ -277,8 +293,10 @@ impl Driver {
                     self.tell_link(at, path);
                 }
                 // The chores try again; what it is was told when the thread started, or when the link went.
-                Done::Opened(_, Err(_)) | Done::Links(Err(_)) => {}
+                Done::Opened(_, Err(_)) => {}
+                Done::Links(Err(_)) => self.refused.push(Errand::Links),
                 Done::Source(path, source) => {
+                    self.sources_asked.remove(&path);
                     self.ports.transport.set_source(path, source);
                     self.tell_link(at, path);
                 }
@@ -294,6 +312,10 @@ impl Driver {
     }
 
     fn link_is(&mut self, at: Instant, link: Link) {
+        let renamed = self.links.values().find(|known| known.index == link.index && known.name != link.name);
+        if let Some(old) = renamed.map(|known| known.name.clone()) {
+            self.link_gone(at, &old);
+        }
         let known = self.links.get(&link.name);
         if known == Some(&link) {
             return;
@@ -358,6 +380,9 @@ impl Driver {
             return;
         }
         self.chores_at = at + CHORES_EVERY;
+        for errand in std::mem::take(&mut self.refused) {
+            self.order_errand(errand);
+        }
         for path in self.paths.ids().collect::<Vec<_>>() {
             if !self.ports.transport.is_open(path) {
                 self.order_errand(Errand::Open(path));

@@ -110,7 +110,10 @@ fn advice(path: &Path, error: &io::Error) -> &'static str {
 pub fn look_up_source(paths: &Paths, id: PathId) -> Option<IpAddr> {
     let path = paths.get(id)?;
     match &path.kind {
-        Kind::Unicast { own, .. } => Some(*own),
+        Kind::Unicast { own, .. } => {
+            let is_there = |listed: &Listed| listed.address == *own;
+            list_addresses(path.family).iter().any(is_there).then_some(*own)
+        }
         Kind::Multicast { interface } => {
             let index = nix::net::if_::if_nametoindex(interface.as_str()).ok()?;
             let wanted = Wanted { index, family: path.family, floating: &paths.floating, own: &paths.own };

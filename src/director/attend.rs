@@ -36,6 +36,18 @@ impl Loop {
         Ok(())
     }
 
+    /// Asks the pair to hand over what it holds; without one the pools stop at once.
+    pub(super) fn hand_over_addresses(&mut self) {
+        match &self.pair {
+            // The table is what the addresses lead to: it goes after they have been handed over.
+            Some(pair) => self.hand_over_asked = pair.begin_stop(),
+            None => {
+                self.hand_over_asked = true;
+                self.stop_pools();
+            }
+        }
+    }
+
     pub(super) fn stop_pools(&mut self) {
         let at = self.clock.now();
         self.core.handle(Input::Stop { at });
@@ -47,8 +59,16 @@ impl Loop {
         self.pair.iter_mut().for_each(|pair| pair.look_at_pools(&self.core, now));
     }
 
-    /// Puts the director's view where its readers find it.
-    pub(super) fn publish(&self) {
+    /// Puts the director's view where its readers find it, and asks again for what may have got lost.
+    pub(super) fn publish(&mut self) {
+        let missed = self.pair.as_mut().and_then(PairThreads::roles_missed);
+        if let Some(roles) = missed {
+            let at = self.clock.now();
+            self.core.handle(Input::Roles { at, roles });
+        }
+        if self.stop_by.is_some() && !self.hand_over_asked {
+            self.hand_over_addresses();
+        }
         let pair = self.pair.as_ref().map(PairThreads::published);
         let picture = pair.as_ref().map(|pair| pair.picture.clone()).unwrap_or_default();
         let snapshot = self.published.publish(&self.core, pair, self.clock);

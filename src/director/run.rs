@@ -68,6 +68,8 @@ pub(super) struct Loop {
     pub(super) control: Control,
     pub(super) published: Publisher,
     pub(super) stop_by: Option<tokio::time::Instant>,
+    /// Whether the pair knows that the director stops.
+    pub(super) hand_over_asked: bool,
     ready_told: bool,
     /// The pair after it has handed over: its address thread has still work to do.
     pub(super) stopped_pair: Option<PairThreads>,
@@ -146,6 +148,7 @@ impl Loop {
             control,
             published,
             stop_by: None,
+            hand_over_asked: false,
             ready_told: false,
             stopped_pair: None,
         })
@@ -230,11 +233,7 @@ impl Loop {
         tracing::info!("stopping");
         sd_notify::notify(&[sd_notify::NotifyState::Stopping]).ok();
         self.stop_by = Some(tokio::time::Instant::now() + LONGEST_STOP);
-        match &self.pair {
-            // The table is what the addresses lead to: it goes after they have been handed over.
-            Some(pair) => pair.begin_stop(),
-            None => self.stop_pools(),
-        }
+        self.hand_over_addresses();
     }
 
     /// systemd is told once the first pass is through. It does not wait for verdicts: a pool that is down at boot must not

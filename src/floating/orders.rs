@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Encodings of a wish: none, or one of these in the two lowest bits; the instant of a release is above them.
+/// Announcements of each address after a wish to hold that came before the last one was taken.
+const ANNOUNCED_AGAIN: u32 = 5;
 const NONE: u64 = 0;
 const HOLD: u64 = 1;
 const DROP: u64 = 2;
@@ -45,16 +47,23 @@ impl Orders {
         match order {
             Order::Wish { router, wish } => {
                 if let Some(slot) = self.wishes.get(router.0) {
-                    slot.store(encode(wish), Ordering::Release);
+                    let before = decode(slot.swap(encode(wish), Ordering::AcqRel));
+                    let left_between = before.is_some_and(|before| before != Wish::Hold);
+                    if wish == Wish::Hold && left_between {
+                        // The keeper will not see that the router was another's in between; the neighbours may have.
+                        self.give_announcement(router, ANNOUNCED_AGAIN);
+                    }
                 }
             }
-            Order::Announce { router, repeat } => {
-                if let Some(slot) = self.announcements.get(router.0) {
-                    slot.fetch_max(repeat, Ordering::AcqRel);
-                }
-            }
+            Order::Announce { router, repeat } => self.give_announcement(router, repeat),
         }
         self.wake();
+    }
+
+    fn give_announcement(&self, router: RouterId, repeat: u32) {
+        if let Some(slot) = self.announcements.get(router.0) {
+            slot.fetch_max(repeat, Ordering::AcqRel);
+        }
     }
 
     pub(super) fn lengthen(&self, lifetime: Duration) {

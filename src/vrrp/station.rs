@@ -219,7 +219,8 @@ impl Station {
                 election::Input::Link { at, session, source }
             }
             Input::Keeper { at, report } => {
-                self.account.keeper(&report, at);
+                let event = self.account.keeper(&report, at);
+                self.outputs.extend(event.map(Output::Tell));
                 election::Input::Keeper { at, report }
             }
             Input::Tracked { at, what, good } => election::Input::Tracked { at, what, good },

@@ -20,6 +20,10 @@ pub(super) fn vrrp(event: &Event) {
         Event::Dropped { router, family, source, kind, times } => {
             warn!(%router, %family, %source, times, "advertisements are not believed: {kind}");
         }
+        Event::Conflict { router, address, hardware_address } => {
+            let hardware_address = hardware_address.map(|byte| format!("{byte:02x}")).join(":");
+            warn!(%router, %address, hardware_address, "another machine answers for this address: find it, and take the address from it");
+        }
         Event::Peer { director, up: true } => info!(%director, "the other director is heard"),
         Event::Peer { director, up: false } => warn!(%director, "the other director is not heard any more"),
         Event::Tracker { router, tracker, good: true } => info!(%router, %tracker, "good again"),

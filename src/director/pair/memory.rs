@@ -8,8 +8,8 @@ use crate::model::Family;
 use crate::vrrp::authentication::{Mark, Sender, Session};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -38,14 +38,18 @@ pub(super) struct Memory {
     path: PathBuf,
     epoch: u64,
     kept: BTreeMap<Sender, Mark>,
+    /// Whether the last attempt to write failed.
+    refused: bool,
 }
 
 impl Memory {
     /// Opens the file, and gives this run its number: higher than all before, and than those of a machine whose state was lost.
     ///
+    /// `signs`: whether the others will judge this run by its number.
+    ///
     /// # Errors
-    /// When it cannot be written: without a number of its own a run must not sign.
-    pub(super) fn open(state: &Path) -> io::Result<(Self, u64, BTreeMap<Sender, Mark>)> {
+    /// When the number cannot be kept and is no higher than that of an earlier run: the others would not believe this one.
+    pub(super) fn open(state: &Path, signs: bool) -> io::Result<(Self, u64, BTreeMap<Sender, Mark>)> {
         let path = state.join(FILE);
         let record = read(&path).unwrap_or_default();
         #[expect(
@@ -55,8 +59,13 @@ impl Memory {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let epoch = wall.max(record.epoch.saturating_add(1));
         let marks: BTreeMap<Sender, Mark> = record.senders.into_iter().map(SenderRecord::mark).collect();
-        let memory = Self { path, epoch, kept: marks.clone() };
-        memory.write(&marks)?;
+        let memory = Self { path, epoch, kept: marks.clone(), refused: false };
+        if let Err(error) = memory.write(&marks) {
+            if signs && epoch != wall {
+                return Err(error);
+            }
+            tracing::warn!("{}: {error}; going on without it", memory.path.display());
+        }
         Ok((memory, epoch, marks))
     }
 
@@ -66,8 +75,15 @@ impl Memory {
             return;
         }
         match self.write(&marks) {
-            Ok(()) => self.kept = marks,
-            Err(error) => tracing::debug!("{}: {error}", self.path.display()),
+            Ok(()) => (self.kept, self.refused) = (marks, false),
+            Err(error) if self.refused => tracing::debug!("{}: {error}", self.path.display()),
+            Err(error) => {
+                self.refused = true;
+                tracing::warn!(
+                    "{}: {error}; after a restart old advertisements could be replayed",
+                    self.path.display()
+                );
+            }
         }
     }
 
@@ -81,8 +97,11 @@ impl Memory {
         });
         let record = Record { epoch: self.epoch, senders: senders.collect() };
         let temporary = self.path.with_extension("new");
-        fs::write(&temporary, serde_json::to_vec(&record)?)?;
-        fs::rename(&temporary, &self.path)
+        let mut file = File::create(&temporary)?;
+        file.write_all(&serde_json::to_vec(&record)?)?;
+        file.sync_all()?;
+        fs::rename(&temporary, &self.path)?;
+        self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     }
 }
 
@@ -111,13 +130,13 @@ mod tests {
     #[test]
     fn each_run_has_a_higher_number_and_marks_come_back() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (mut memory, first, none) = Memory::open(folder.path()).expect("the first run");
+        let (mut memory, first, none) = Memory::open(folder.path(), true).expect("the first run");
         assert!(none.is_empty());
         let session = Session { router: "outside".into(), family: Family::Ipv4 };
         let sender = Sender { session, source: [192, 0, 2, 1].into() };
         let marks = BTreeMap::from([(sender, Mark { epoch: 7, counter: 9 })]);
         memory.keep(marks.clone());
-        let (_, second, found) = Memory::open(folder.path()).expect("the second run");
+        let (_, second, found) = Memory::open(folder.path(), true).expect("the second run");
         assert!(second > first);
         assert_eq!(found, marks);
     }
@@ -126,6 +145,6 @@ mod tests {
     fn a_file_that_cannot_be_read_is_no_reason_to_stay_away() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join(FILE), "{not json").expect("written");
-        assert!(Memory::open(folder.path()).is_ok());
+        assert!(Memory::open(folder.path(), true).is_ok());
     }
 }

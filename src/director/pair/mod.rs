@@ -16,9 +16,10 @@ use crate::advert::thread::{AdvertThread, Command, Commander, Notice, Parts, Pub
 use crate::connections;
 use crate::floating::thread::{AddressThread, Handle, Surroundings};
 use crate::floating::{self, Plan};
-use crate::model::{ConnectionSync, Hook, Policy, Roles, RouterName, Tables, Tracked};
+use crate::model::{Authentication, ConnectionSync, Hook, Policy, Roles, RouterName, Tables, Tracked};
 use crate::time::Instant;
 use crate::track::{self, Watches};
+use crate::vrrp::role::Role;
 use crate::vrrp::station::{Beginning, Station};
 use crate::vrrp::transfer::RESIGN_BOUND;
 use memory::Memory;
@@ -33,8 +34,9 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// How long addresses that nobody took over live on after a stop: long enough for a restart.
-const LEFT_FOR: Duration = Duration::from_secs(30);
+/// How long addresses that nobody took over live on after a stop: long enough for a restart, and short for a director that is
+/// started elsewhere meanwhile, which takes them too.
+const LEFT_FOR: Duration = Duration::from_secs(5);
 /// The address thread is given so long to do what it was told last.
 const LONGEST_FINISH: Duration = Duration::from_secs(2);
 /// Changes of things tracked that wait.
@@ -54,7 +56,9 @@ pub(super) struct PairThreads {
     names: Vec<RouterName>,
     sync: Option<ConnectionSync>,
     master_of: BTreeSet<RouterName>,
-    /// What the election was told of pools and checks.
+    /// What was last seen of processes and files.
+    watched: BTreeMap<Tracked, bool>,
+    /// What the election was told of everything tracked.
     told: BTreeMap<Tracked, bool>,
     tracked: BTreeSet<Tracked>,
     ready_told: bool,
@@ -86,7 +90,7 @@ impl PairThreads {
             return Ok(None);
         }
         let keyring = secrets::keyring(&policy.pair)?;
-        let (memory, epoch, marks) = Memory::open(state).map_err(RunError::Memory)?;
+        let (memory, epoch, marks) = Memory::open(state, signs(policy)).map_err(RunError::Memory)?;
         if let Err(warning) = realtime::lock_memory() {
             tracing::warn!("{warning}");
         }
@@ -120,6 +124,7 @@ impl PairThreads {
             names: policy.pair.routers.keys().cloned().collect(),
             sync: policy.pair.connection_sync.clone(),
             master_of: BTreeSet::new(),
+            watched: BTreeMap::new(),
             told: BTreeMap::new(),
             tracked,
             ready_told: false,
@@ -150,7 +155,8 @@ impl PairThreads {
             let good = match what {
                 Tracked::Pool(pool) => core.pool_verdict(pool),
                 Tracked::Check(check) => core.check_verdict(check),
-                Tracked::Interface(_) | Tracked::Process(_) | Tracked::File(_) => None,
+                Tracked::Process(_) | Tracked::File(_) => self.watched.get(what).copied(),
+                Tracked::Interface(_) => None,
             };
             let Some(good) = good else { continue };
             if self.told.get(what) != Some(&good)
@@ -169,7 +175,7 @@ impl PairThreads {
         let notice = match news {
             News::Notice(notice) => notice,
             News::Tracked(what, good) => {
-                self.adverts.commander().give(Command::Tracked { what, good });
+                self.watched.insert(what, good);
                 return Duty::None;
             }
             News::Address(event) => {
@@ -206,8 +212,20 @@ impl PairThreads {
         Duty::None
     }
 
-    pub(super) fn begin_stop(&self) {
-        self.adverts.commander().give(Command::Stop);
+    /// Asks for the hand-over; `false`: the queue was full, ask again.
+    pub(super) fn begin_stop(&self) -> bool {
+        self.adverts.commander().give(Command::Stop)
+    }
+
+    /// The roles as they were last published, where that is news: a notice may have been lost.
+    pub(super) fn roles_missed(&mut self) -> Option<Roles> {
+        let published = self.adverts.published();
+        let masters = published.picture.routers.iter().filter(|router| router.role == Role::Master);
+        let master_of: BTreeSet<RouterName> = masters.map(|router| router.name.clone()).collect();
+        (published.notices_lost > 0 && master_of != self.master_of).then(|| {
+            self.master_of.clone_from(&master_of);
+            Roles { master_of }
+        })
     }
 
     /// Lets the address thread do what it was told last, then ends it.
@@ -250,6 +268,13 @@ impl PairThreads {
             commander.give(Command::HookDone { unit });
         });
     }
+}
+
+/// Whether the others judge by the number of this run: beats carry it as well.
+fn signs(policy: &Policy) -> bool {
+    let hmac = |authentication: &Authentication| matches!(authentication, Authentication::Hmac { .. });
+    let routers = policy.pair.routers.values();
+    policy.pair.peer.key.is_some() || routers.filter_map(|router| router.authentication.as_ref()).any(hmac)
 }
 
 fn address_thread(

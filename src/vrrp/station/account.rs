@@ -136,10 +136,10 @@ impl Account {
         }
     }
 
-    pub(super) fn keeper(&mut self, report: &Report, at: Instant) {
+    pub(super) fn keeper(&mut self, report: &Report, at: Instant) -> Option<Event> {
         match report {
             Report::Held { router, held, wanted } => {
-                let Some(entry) = self.entry(*router) else { return };
+                let entry = self.entry(*router)?;
                 (entry.held, entry.wanted) = (*held, *wanted);
                 if held == wanted
                     && *wanted > 0
@@ -149,10 +149,33 @@ impl Account {
                 }
             }
             Report::Released { .. } => {}
-            Report::Conflict { router, .. } => {
-                self.entry(*router).into_iter().for_each(|entry| entry.counts.address_conflicts += 1);
+            Report::Conflict { router, address, hardware_address } => {
+                self.count_conflict(*router);
+                return self.tell_conflict(*router, *address, *hardware_address, at);
             }
         }
+        None
+    }
+
+    fn count_conflict(&mut self, router: RouterId) {
+        self.entry(router).into_iter().for_each(|entry| entry.counts.address_conflicts += 1);
+    }
+
+    /// Each router's conflicts are told now and then.
+    fn tell_conflict(
+        &mut self,
+        router: RouterId,
+        address: IpAddr,
+        hardware_address: [u8; 6],
+        at: Instant,
+    ) -> Option<Event> {
+        const KIND: &str = "address_conflict";
+        let entry = self.entry(router)?;
+        if entry.told.get(KIND).is_some_and(|(last, _)| *last + TELL_EVERY > at) {
+            return None;
+        }
+        entry.told.insert(KIND, (at, 0));
+        Some(Event::Conflict { router: Arc::clone(&entry.name), address, hardware_address })
     }
 
     /// What changed of trackers and other directors since it was last looked at.

@@ -2,7 +2,7 @@
 
 use super::{
     Cause, Elsewhere, Heard, Holding, MachineInput, MachineOutput, Member, Output, QUEUED_MEANS_STALLED,
-    RELEASE_BOUND, Role, SessionId, TIES_WITHOUT_FIRST, Unit, Wish,
+    RELEASE_BOUND, Role, SessionId, TIES_WITHOUT_FIRST, TIME_TO_ADD, Unit, Wish,
 };
 use crate::model::Preempt;
 use crate::time::Instant;
@@ -77,14 +77,12 @@ impl Unit {
     }
 
     /// Lets go of what an earlier run has left. A Master that was there all along has the addresses; one that was not heard
-    /// for longer than its interval has only just taken over, and needs a moment to add them.
+    /// for longer than its interval has only just taken over, and announces them soon. Of one that is heard at once nothing is
+    /// known: it gets the moment that adding them takes.
     fn give_back(&mut self, at: Instant, heard: Heard) {
         let quiet_for = self.listening_since.map_or(Duration::ZERO, |since| at.saturating_since(since));
-        if quiet_for > heard.pace.interval + heard.pace.interval / 2 {
-            self.release_addresses(at + RELEASE_BOUND);
-        } else {
-            self.let_go(Wish::Drop);
-        }
+        let newcomer = quiet_for > heard.pace.interval + heard.pace.interval / 2;
+        self.release_addresses(at + if newcomer { RELEASE_BOUND } else { TIME_TO_ADD });
     }
 
     /// A session joins its unit as Master at once, where it would wait for a Master that has to give way.

@@ -47,12 +47,24 @@ impl Unit {
         self.apply_priorities();
         match self.role {
             Role::Master => self.offer(at, Cause::Stopped),
+            Role::Initialize | Role::Backup if self.adopts() && self.live().next().is_some() => {
+                self.pass_by(at);
+            }
             Role::Initialize | Role::Backup | Role::Fault => {
                 if self.holding != Holding::Offered {
                     self.leave(at, Cause::Stopped);
                 }
             }
         }
+    }
+
+    /// It stops before it knows whose the addresses are that an earlier run has left: it listens for a down interval, and
+    /// leaves them where nobody else is Master.
+    fn pass_by(&mut self, at: Instant) {
+        for member in self.members.iter_mut().filter(|member| member.is_live()) {
+            member.machine.handle(MachineInput::Startup { at });
+        }
+        self.holding = Holding::Offered;
     }
 
     /// Out of the election, quietly where it was Backup.

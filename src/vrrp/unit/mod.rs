@@ -30,6 +30,8 @@ use std::time::Duration;
 
 /// The old Master keeps the addresses at most so long after a new one was heard.
 pub const RELEASE_BOUND: Duration = Duration::from_secs(1);
+/// A Master that is heard for the first time may have taken over this instant: it has its addresses within this time.
+const TIME_TO_ADD: Duration = Duration::from_millis(100);
 /// How long a unit waits at its start for links and source addresses that are not there yet.
 const START_GRACE: Duration = Duration::from_secs(3);
 /// Of two Masters of equal priority the addresses of their first session decide; those of another session after so many

@@ -148,7 +148,7 @@ fn what_an_earlier_run_has_left_is_kept_until_another_master_is_heard_also_befor
         story.time(0);
         assert_eq!(story.says()[0], "release 0");
         story.hear(100, OUTSIDE, 12, 200);
-        assert_eq!(story.says(), ["drop 0"], "{start_delay:?}");
+        assert_eq!(story.says(), ["release 0"], "{start_delay:?}");
     }
 }
 
