@@ -62,6 +62,8 @@ impl Site {
             ip(&format!("link set {port} master b0 up"));
         });
         inside(namespace, || {
+            // Who has no link-local address yet can't ask for a neighbour.
+            std::fs::write("/proc/sys/net/ipv6/conf/v0/accept_dad", "0").expect("written");
             ip("link set v0 up");
             ip(&format!("addr add 192.0.2.{last}/24 dev v0"));
             ip(&format!("addr add 2001:db8::{last}/64 dev v0 nodad"));
