@@ -7,6 +7,8 @@
 //!   alone, so a Master's parent would be deaf to another Master. In mode bridge the parent hears everything, which is why
 //!   claims and advertisements are listened to there. Two routers' macvlans on one parent don't disturb each other: each
 //!   answers for its own addresses only.
+//! - The tables of the parent stay in use: a macvlan has no route but to link-local neighbours, so answers leave by the
+//!   parent, with the parent's MAC.
 //! - What the parent's settings were is kept in the macvlan's alias (`ip link` shows it): it lives exactly as long as what
 //!   we changed, so that a run after one that was killed can restore it too.
 //!

@@ -104,8 +104,7 @@ fn the_parents_settings_are_raised_never_lowered_and_restored_where_they_are_our
         ["0", "1", "2", "3", "8"].iter().map(|value| needed_of_parent("arp_ignore", value)).collect();
     assert_eq!(needed, [Some("1"), None, None, Some("1"), None]);
     assert_eq!(needed_of_parent("arp_announce", "1"), Some("2"));
-    let before: Originals =
-        [("arp_ignore".into(), "0".into()), ("arp_announce".into(), "2".into())].into();
+    let before: Originals = [("arp_ignore".into(), "0".into()), ("arp_announce".into(), "2".into())].into();
     assert_eq!(restored("arp_ignore", "1", &before), Some("0"));
     assert_eq!(restored("arp_ignore", "8", &before), None, "somebody else changed it since");
     assert_eq!(restored("arp_announce", "2", &before), None, "it was so before");
@@ -113,8 +112,7 @@ fn the_parents_settings_are_raised_never_lowered_and_restored_where_they_are_our
 
 #[test]
 fn the_alias_remembers_what_was_there() {
-    let before: Originals =
-        [("arp_ignore".into(), "0".into()), ("arp_announce".into(), "1".into())].into();
+    let before: Originals = [("arp_ignore".into(), "0".into()), ("arp_announce".into(), "1".into())].into();
     assert_eq!(alias(&before), "tandem arp_announce=1 arp_ignore=0");
     assert_eq!(originals(&alias(&before)), Some(before));
     assert_eq!(originals("tandem"), Some(Originals::new()));

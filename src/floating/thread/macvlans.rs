@@ -56,7 +56,8 @@ impl Macvlans {
 
     /// Whether news of the interface `changed` may be a reason to make a macvlan.
     pub(super) fn misses_one(&self, changed: &str, is_present: impl Fn(&str) -> bool) -> bool {
-        let concerned = |macvlan: &Macvlan| [&macvlan.name, &macvlan.parent].iter().any(|name| ***name == *changed);
+        let concerned =
+            |macvlan: &Macvlan| [&macvlan.name, &macvlan.parent].iter().any(|name| ***name == *changed);
         self.wanted.iter().any(|macvlan| concerned(macvlan) && !is_present(&macvlan.name))
     }
 
@@ -150,7 +151,8 @@ impl Macvlans {
                 (format!("remove the macvlan {name}"), table.remove_link(*index).map_err(io_error))
             }
             Change::Create { macvlan, parent } => {
-                let what = format!("make the macvlan {} of a virtual MAC on {}", macvlan.name, macvlan.parent);
+                let what =
+                    format!("make the macvlan {} of a virtual MAC on {}", macvlan.name, macvlan.parent);
                 (what, table.create_macvlan(macvlan, *parent).map_err(io_error))
             }
         }
@@ -162,7 +164,12 @@ impl Macvlans {
         (what, self.try_to_settle(table, macvlan, link))
     }
 
-    fn try_to_settle(&mut self, table: &mut AddressTable, macvlan: &Macvlan, link: &FoundLink) -> io::Result<()> {
+    fn try_to_settle(
+        &mut self,
+        table: &mut AddressTable,
+        macvlan: &Macvlan,
+        link: &FoundLink,
+    ) -> io::Result<()> {
         let all_rp_filter = self.value(&Sysctl::from_path("net/ipv4/conf/all/rp_filter")).unwrap_or_default();
         for (sysctl, value) in macvlan::own_settings(macvlan, &all_rp_filter) {
             self.set(&sysctl, value)?;
@@ -193,9 +200,10 @@ impl Macvlans {
         let is_ours = |link: &FoundLink| link.alias.as_deref().and_then(macvlan::originals).is_some();
         let bears_one = |name: &str| {
             let index = index_of(name);
-            let wanted = self.there.iter().any(|(macvlan, (own, parent))| {
-                Some(*parent) == index && index_of(macvlan) == Some(*own)
-            });
+            let wanted = self
+                .there
+                .iter()
+                .any(|(macvlan, (own, parent))| Some(*parent) == index && index_of(macvlan) == Some(*own));
             wanted || found.iter().any(|link| Some(link.parent) == index && is_ours(link))
         };
         let free: Vec<Arc<str>> = self.originals.keys().filter(|name| !bears_one(name)).cloned().collect();
@@ -222,9 +230,10 @@ impl Macvlans {
     /// Sets what is otherwise; what the kernel does not have need not be set.
     fn set(&self, sysctl: &Sysctl, value: &str) -> io::Result<()> {
         match self.value(sysctl) {
-            Some(now) if now != value => self.sysctls.set(sysctl, value).map_err(|error| {
-                io::Error::from_raw_os_error(error.errno.unwrap_or(libc::EIO))
-            }),
+            Some(now) if now != value => self
+                .sysctls
+                .set(sysctl, value)
+                .map_err(|error| io::Error::from_raw_os_error(error.errno.unwrap_or(libc::EIO))),
             Some(_) | None => Ok(()),
         }
     }

@@ -3,8 +3,8 @@
 //! Source: `linux/rtnetlink.h`, `linux/if_link.h`.
 
 use super::message::{
-    IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, LINK_HEADER_BYTES, NLM_F_CREATE, NLM_F_REPLACE, RTM_DELLINK, RTM_NEWLINK,
-    link,
+    IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, LINK_HEADER_BYTES, NLM_F_CREATE, NLM_F_REPLACE, RTM_DELLINK,
+    RTM_NEWLINK, link,
 };
 use crate::floating::keeper::Link;
 use crate::floating::macvlan::{FoundLink, KIND, MODE_BRIDGE, Macvlan};
@@ -124,7 +124,10 @@ mod tests {
     fn up_and_down_change_that_flag_alone() {
         for (up, flags) in [(true, 1_u32), (false, 0)] {
             let bytes = attributes_of(&set_up(7, up), 0);
-            let words: Vec<u32> = bytes.chunks(4).map(|word| u32::from_ne_bytes([word[0], word[1], word[2], word[3]])).collect();
+            let words: Vec<u32> = bytes
+                .chunks(4)
+                .map(|word| u32::from_ne_bytes([word[0], word[1], word[2], word[3]]))
+                .collect();
             assert_eq!(words, [0, 7, flags, 1]);
         }
     }

@@ -57,7 +57,10 @@ fn a_link_that_does_not_obey_is_asked_again() {
     let mut world = world();
     world.wish(0, Wish::Hold);
     world.run_until(250);
-    assert_eq!(world.told(&["set"]), lines(&[(0, "set eth0 up"), (100, "set eth0 up"), (200, "set eth0 up")]));
+    assert_eq!(
+        world.told(&["set"]),
+        lines(&[(0, "set eth0 up"), (100, "set eth0 up"), (200, "set eth0 up")])
+    );
 }
 
 #[test]

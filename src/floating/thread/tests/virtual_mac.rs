@@ -89,7 +89,9 @@ impl Site {
 
     fn setting(&self, director: usize, path: &str) -> String {
         let path = format!("/proc/sys/net/ipv4/conf/{path}");
-        inside(&self.directors[director], || std::fs::read_to_string(path).expect("a setting")).trim().to_owned()
+        inside(&self.directors[director], || std::fs::read_to_string(path).expect("a setting"))
+            .trim()
+            .to_owned()
     }
 
     /// The client's pings of both addresses, every 10 ms.
@@ -193,9 +195,10 @@ fn a_client_that_asks_hears_the_virtual_mac_and_of_a_directors_own_address_its_o
 }
 
 fn ip_ping(address: &str) -> bool {
-    Command::new("ping").args(["-q", "-c", "3", "-i", "0.1", "-W", "1", address]).output().is_ok_and(|output| {
-        output.status.success()
-    })
+    Command::new("ping")
+        .args(["-q", "-c", "3", "-i", "0.1", "-W", "1", address])
+        .output()
+        .is_ok_and(|output| output.status.success())
 }
 
 #[test]
@@ -248,7 +251,8 @@ fn a_planned_restart_leaves_the_macvlans_and_the_next_run_adopts_and_removes_the
     let Some(site) = Site::build() else { return };
     let world = site.start(0);
     hold(&world);
-    let indexes = || inside(&site.directors[0], || LINKS.map(|name| link(name).map(|link| link["ifindex"].clone())));
+    let indexes =
+        || inside(&site.directors[0], || LINKS.map(|name| link(name).map(|link| link["ifindex"].clone())));
     let made = indexes();
     world.handle.as_ref().expect("running").lengthen(Duration::from_secs(30));
     world.finish();
