@@ -2,6 +2,7 @@
 //! together, and does what it says. It never makes an rtnetlink request: those are errands.
 
 use super::errands::{Done, Errand, Errands};
+use super::frame::Framing;
 use super::lateness::Lateness;
 use super::links::{Link, LinkEvent, LinkListener};
 use super::path::{Kind, PathId, Paths, Protocol};
@@ -43,6 +44,7 @@ pub(super) struct Ports {
 pub(super) struct Driver {
     station: Station,
     paths: Arc<Paths>,
+    framing: Framing,
     clock: Clock,
     commands: Commands,
     order: Box<dyn FnMut(Order) + Send>,
@@ -87,6 +89,7 @@ impl Driver {
             Tracked::Check(_) | Tracked::Pool(_) | Tracked::Process(_) | Tracked::File(_) => None,
         };
         Self {
+            framing: Framing::new(paths.virtual_macs.clone()),
             sessions,
             beats: paths.beats.iter().flat_map(beat).collect(),
             links: BTreeMap::new(),
@@ -212,7 +215,13 @@ impl Driver {
             Some(Kind::Unicast { .. }) => Destination::One(destination),
             Some(Kind::Multicast { .. }) | None => Destination::All,
         };
-        match self.ports.transport.send(path, to, bytes) {
+        let framed = self.framing.source_of(session, bytes);
+        let transport = &self.ports.transport;
+        if framed.is_some_and(|hardware| transport.send_framed(path, hardware, bytes).is_ok()) {
+            self.send_errors.remove(&path);
+            return;
+        }
+        match transport.send(path, to, bytes) {
             Ok(()) => drop(self.send_errors.remove(&path)),
             Err(error) => self.send_failed(path, &error),
         }
@@ -242,7 +251,10 @@ impl Driver {
             self.station.handle(match command {
                 Command::Tracked { what, good } => Input::Tracked { at, what, good },
                 Command::Ready => Input::Ready { at },
-                Command::Keeper(report) => Input::Keeper { at, report },
+                Command::Keeper(report) => {
+                    self.framing.note(&report);
+                    Input::Keeper { at, report }
+                }
                 Command::StatePassed => Input::StatePassed { at },
                 Command::HookDone { unit } => Input::HookDone { at, unit },
                 Command::Release { router, until } => Input::Release { at, router, until },

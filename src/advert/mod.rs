@@ -6,6 +6,7 @@
 pub mod datagram;
 mod driver;
 pub mod errands;
+pub mod frame;
 pub mod lateness;
 pub mod links;
 pub mod path;

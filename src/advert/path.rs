@@ -5,6 +5,7 @@
 //! that are unicast in a family share it, and only their VRIDs tell them apart, so these must differ even where the
 //! interfaces of the routers do.
 
+use crate::floating::plan::virtual_mac;
 use crate::model::{Director, Family, Pair, Transport, VirtualRouter};
 use crate::vrrp::{RouterId, SessionId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,6 +95,8 @@ pub struct Paths {
     pub paths: Vec<Path>,
     /// A session is missing here when it is unicast and this director has no address of its family.
     pub sessions: BTreeMap<SessionId, PathId>,
+    /// The MAC that the advertisements of a multicast session have as their source, where its router has a virtual one.
+    pub virtual_macs: BTreeMap<SessionId, [u8; 6]>,
     pub beats: Vec<BeatPath>,
     /// The addresses that move between the directors: none of them may be the source of a packet.
     pub floating: BTreeSet<IpAddr>,
@@ -116,8 +119,12 @@ impl Paths {
         for (index, router) in pair.routers.values().enumerate() {
             for family in router.families() {
                 let Some(kind) = kind_of(pair, director, router, family) else { continue };
+                let session = SessionId { router: RouterId(index), family };
+                if router.virtual_mac && router.transport == Transport::Multicast {
+                    paths.virtual_macs.insert(session, virtual_mac(family, router.vrid));
+                }
                 let path = paths.add(Path { protocol: Protocol::Advertisement, family, kind });
-                paths.sessions.insert(SessionId { router: RouterId(index), family }, path);
+                paths.sessions.insert(session, path);
             }
         }
         paths.add_beats(pair, director);

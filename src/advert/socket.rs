@@ -30,7 +30,8 @@ pub const IPV6_GROUP: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 /// What is sent has this TTL or hop limit: a packet that was routed on the way has less.
 pub const TTL: u8 = 255;
 /// Network control (CS6), as traffic class and as the local queue's priority, the highest that needs no privilege.
-const TRAFFIC_CLASS: u32 = 0xc0;
+pub(super) const TRAFFIC_CLASS_BYTE: u8 = 0xc0;
+const TRAFFIC_CLASS: u32 = TRAFFIC_CLASS_BYTE as u32;
 const QUEUE_PRIORITY: i32 = 6;
 /// About 300 small packets; the kernel's own limit (`net.core.rmem_max`) may make it less.
 const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
@@ -57,6 +58,8 @@ pub struct OpenError {
 #[derive(Debug)]
 pub struct PathSocket {
     pub(super) socket: Socket,
+    /// Sends whole frames, for virtual MACs; hears nothing. Of multicast advertisements; `None`: there is none.
+    pub(super) frames: Option<Socket>,
     /// `None`: the interface has no address that may be the source; it hears, but can't send.
     pub(super) source: Option<IpAddr>,
 }
@@ -80,7 +83,7 @@ impl PathSocket {
             errno: error.raw_os_error(),
             message: format!("cannot open the socket for {path}: {error}; {}", advice(path, &error)),
         })?;
-        Ok(Self { socket, source: look_up_source(paths, id) })
+        Ok(Self { socket, frames: open_frames(path).ok(), source: look_up_source(paths, id) })
     }
 
     /// The source of what it sends.
@@ -157,6 +160,19 @@ fn open(path: &Path) -> io::Result<Socket> {
     bind(&socket, path)?;
     forget_early_packets(&socket);
     socket.detach_filter()?;
+    Ok(socket)
+}
+
+/// Without it advertisements leave with the interface's own MAC.
+fn open_frames(path: &Path) -> io::Result<Socket> {
+    let (Kind::Multicast { interface }, Protocol::Advertisement) = (&path.kind, path.protocol) else {
+        return Err(io::ErrorKind::Unsupported.into());
+    };
+    let index = nix::net::if_::if_nametoindex(interface.as_str())?;
+    let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), None)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    setsockopt(&socket, sockopt::Priority, &QUEUE_PRIORITY)?;
+    crate::kernel::sys::bind_packet_socket(socket.as_fd(), 0, index)?;
     Ok(socket)
 }
 

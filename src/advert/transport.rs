@@ -6,7 +6,8 @@
 //! judged, nor its TTL: that is the election's affair.
 
 use super::control::PinnedSource;
-use super::datagram::Datagram;
+use super::datagram::{DATAGRAM_BYTES_MAX, Datagram};
+use super::frame;
 use super::path::{Kind, Path, PathId, Paths, Protocol};
 use super::receive::{Packet, Why, receive_one};
 use super::socket::{OpenError, PathSocket, TTL, group};
@@ -200,6 +201,22 @@ impl Transport {
                 outcome
             }
         }
+    }
+
+    /// Sends one multicast advertisement with this hardware address as its source.
+    ///
+    /// # Errors
+    /// `ENODEV`: the path is not open, or has no packet socket. `EADDRNOTAVAIL`: it has no source. `EMSGSIZE`: longer than the
+    /// interface takes. Else what the kernel says.
+    pub fn send_framed(&self, path: PathId, hardware: [u8; 6], message: &[u8]) -> io::Result<()> {
+        let errno = io::Error::from_raw_os_error;
+        let socket = self.sockets.get(path.0).and_then(Option::as_ref).ok_or_else(|| errno(libc::ENODEV))?;
+        let frames = socket.frames.as_ref().ok_or_else(|| errno(libc::ENODEV))?;
+        let source = socket.source.ok_or_else(|| errno(libc::EADDRNOTAVAIL))?;
+        let mut buffer = [0; frame::HEADER_BYTES_MAX + DATAGRAM_BYTES_MAX];
+        let length =
+            frame::write(hardware, source, message, &mut buffer).ok_or_else(|| errno(libc::EMSGSIZE))?;
+        frames.send(&buffer[..length]).map(|_| ())
     }
 
     /// Sends one message to all on the first of the paths that takes it.

@@ -6,6 +6,7 @@
 //! | file | pure | what it is |
 //! |---|---|---|
 //! | [`plan`] | yes | what the policy says: which addresses of which router on which interface |
+//! | [`macvlan`] | yes | the links of virtual MACs, and the settings that they need |
 //! | [`keeper`] | yes | orders, kernel facts and time to operations, announcements and reports |
 //! | [`event`] | yes | what the log is told |
 //! | [`orders`] | no (atomics) | orders on their way to the thread: the last one of each router |
@@ -13,6 +14,7 @@
 
 pub mod event;
 pub mod keeper;
+pub mod macvlan;
 pub mod orders;
 pub mod plan;
 pub mod thread;

@@ -5,6 +5,7 @@
 //! priority is one below the advert thread's, where permitted. It belongs to the network namespace of the thread that
 //! started it.
 
+mod macvlans;
 mod worker;
 
 use super::orders::Orders;

@@ -12,7 +12,7 @@ mod nftables;
 mod program;
 mod routing;
 pub(crate) mod sys;
-mod sysctl;
+pub(crate) mod sysctl;
 
 pub use epoch::epoch;
 pub use host::host_facts;

@@ -61,7 +61,7 @@ fn open(host: &File, paths: &Arc<Paths>) -> Transport {
 fn hear(transport: &mut Transport, patience: Duration) -> Option<(Datagram, Vec<u8>)> {
     let clock = Clock::start();
     let deadline = clock.now() + patience;
-    let mut buffer = [0; super::super::DATAGRAM_BYTES_MAX];
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
     loop {
         if let Some(datagram) = transport.receive(&mut buffer) {
             let message = buffer[datagram.message.clone()].to_vec();
@@ -374,5 +374,40 @@ fn keepalived_is_heard_with_its_source_and_ttl() {
         child.wait().expect("ended");
         assert_eq!(heard[0], Some((address("192.0.2.2"), 255, 0x31, 51)));
         assert_eq!(heard[1], Some((far_link_local, 255, 0x31, 52)));
+    });
+}
+
+/// A raw packet socket of the far end that hears everything.
+fn tap() -> socket2::Socket {
+    let index = nix::net::if_::if_nametoindex("eth0").expect("the cable's end");
+    let socket = socket2::Socket::new(socket2::Domain::PACKET, socket2::Type::RAW, None).expect("a socket");
+    const ETH_P_ALL: u16 = 3;
+    crate::kernel::sys::bind_packet_socket(socket.as_fd(), ETH_P_ALL, index).expect("bound");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    socket
+}
+
+#[test]
+fn a_framed_advertisement_arrives_as_any_other_under_its_own_hardware_address() {
+    World::run(|world| {
+        world.with(&["192.0.2.1/24"], &["192.0.2.2/24"]);
+        let list = [Family::Ipv4, Family::Ipv6].map(|family| multicast(ADVERT, family));
+        let paths = paths(list.to_vec(), &[]);
+        let mut far = open(&world.far, &paths);
+        let tap = tap();
+        let near = open(&world.near, &paths);
+        let message = [0x31, 51, 100, 1, 0, 10, 0, 0, 192, 0, 2, 9];
+        for (path, mac) in [[0, 0, 0x5e, 0, 1, 51], [0, 0, 0x5e, 0, 2, 51]].into_iter().enumerate() {
+            near.send_framed(PathId(path), mac, &message).expect("sent");
+            let (datagram, heard) = hear(&mut far, PATIENCE).expect("it arrives");
+            assert_eq!((datagram.path, datagram.ttl, heard), (PathId(path), 255, message.to_vec()));
+            assert_eq!(Some(datagram.source), near.source_of(PathId(path)));
+            let mut frame = [0; 256];
+            while frame[6..12] != mac {
+                io::Read::read(&mut &tap, &mut frame).expect("the frame");
+            }
+        }
+        let long = near.send_framed(PathId(0), [0, 0, 0x5e, 0, 1, 51], &[0; 2_000]);
+        assert_eq!(long.map_err(|error| error.raw_os_error()), Err(Some(libc::EMSGSIZE)));
     });
 }

@@ -23,13 +23,17 @@ pub(super) struct Interface {
     /// Whether the kernel was asked at all.
     pub(super) known: bool,
     pub(super) link: Option<Link>,
+    /// A macvlan, which is up only while it is wished for.
+    pub(super) governed: bool,
+    /// When the link was last asked to go up or down; no answer came since.
+    pub(super) asked_at: Option<Instant>,
     /// Its addresses: places in [`Keeper::addresses`].
     pub(super) addresses: Vec<usize>,
 }
 
 impl Interface {
-    pub(super) fn unknown(name: Arc<str>) -> Self {
-        Self { name, known: false, link: None, addresses: Vec::new() }
+    pub(super) fn unknown(name: Arc<str>, governed: bool) -> Self {
+        Self { name, known: false, link: None, governed, asked_at: None, addresses: Vec::new() }
     }
 
     /// Whether announcements get out.
@@ -135,6 +139,9 @@ impl Keeper {
             (None, None) if !was_known => self.tell_interface(id, false),
             (None, Some(_)) if was_known => self.tell_interface(id, true),
             (None | Some(_), Some(_)) | (None, None) => {}
+        }
+        if before.map(|link| link.up) != link.map(|link| link.up) {
+            self.interfaces[id].asked_at = None;
         }
         let is_another = before.map(|link| link.index) != link.map(|link| link.index);
         let speaks_anew = self.interfaces[id].is_open()

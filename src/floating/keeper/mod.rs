@@ -10,6 +10,8 @@
 //! - Under [`Wish::Release`] the addresses stay until another machine was seen to announce each one that is held, local
 //!   addresses too (a director announces them as well: the real servers' replies go there), and [`GRACE`] longer for packets
 //!   under way; at the latest until the order's instant.
+//! - A macvlan is set up before addresses go on it, and down before they leave it: what leaves an interface that is up is told
+//!   to multicast listeners, under the virtual MAC that another Master may have by then.
 //! - What another program removes is put back at once, and with a growing back-off where that goes on.
 //!
 //! Order of work: removals, renewals that have become urgent, the first announcement of each address, additions, renewals,
@@ -22,6 +24,7 @@
 
 mod announcer;
 mod facts;
+mod links;
 mod operations;
 mod standing;
 #[cfg(test)]
@@ -107,6 +110,8 @@ pub struct HeldAddress {
 pub enum Output {
     /// Do these in one system call where that goes, and hand in [`Input::Done`].
     Operate(Vec<Operation>),
+    /// Set a macvlan up or down; what becomes of it comes as [`Input::Link`].
+    SetLink { interface: Arc<str>, index: u32, up: bool },
     /// Send one frame.
     Announce(Announcement),
     /// For the election.
@@ -195,7 +200,7 @@ impl Keeper {
             let first = addresses.len();
             for place in &planned.addresses {
                 let interface = *interface_of_name.entry(Arc::clone(&place.interface)).or_insert_with(|| {
-                    interfaces.push(Interface::unknown(Arc::clone(&place.interface)));
+                    interfaces.push(Interface::unknown(Arc::clone(&place.interface), planned.virtual_mac));
                     interfaces.len() - 1
                 });
                 if let std::collections::btree_map::Entry::Vacant(free) =
@@ -265,7 +270,8 @@ impl Keeper {
         if let Some(output) = self.tell() {
             return output;
         }
-        self.next_batch(true)
+        self.next_link()
+            .or_else(|| self.next_batch(true))
             .or_else(|| self.next_announcement(1))
             .or_else(|| self.next_batch(false))
             .or_else(|| self.next_announcement(usize::MAX))
@@ -278,6 +284,7 @@ impl Keeper {
         self.in_flight.is_empty()
             && self.outbox.is_empty()
             && self.agenda.only_later_renewals(self.now)
+            && self.links_are_as_wished()
             && self.routers.iter().all(Router::is_settled)
     }
 
@@ -356,6 +363,6 @@ impl Keeper {
         let operation = if self.in_flight.is_empty() { self.agenda.deadline(alive) } else { None };
         let release = self.routers.iter().filter_map(Router::leaves_at).min();
         let look = (!alive && self.agenda.waits_for_life()).then(|| self.now + LOOK_AGAIN);
-        [announcement, operation, release, look].into_iter().flatten().min()
+        [announcement, operation, release, look, self.link_deadline()].into_iter().flatten().min()
     }
 }

@@ -15,6 +15,10 @@ use std::time::Duration;
 /// (b), wants 10 s of a host that would give the address up; a Master that gives nothing up repairs its neighbours sooner).
 const CONFLICT_EVERY: Duration = Duration::from_secs(1);
 
+/// [`GRACE`] under a virtual MAC: an answer of ours would lead the switches back to us, so it is over before the second
+/// announcement of the new Master, which mends that.
+const VIRTUAL_MAC_GRACE: Duration = Duration::from_millis(10);
+
 /// One router.
 #[derive(Clone, Debug)]
 pub(super) struct Router {
@@ -165,8 +169,14 @@ impl Keeper {
         let router = self.addresses[id].router;
         let virtual_mac = self.routers[router].virtual_mac;
         match &mut self.routers[router].standing {
-            // Under a virtual MAC the other director has the same.
-            Standing::Release { unseen, .. } if !is_own || virtual_mac => {
+            // Under a virtual MAC the other director has the same, and with its first frame the switches send it what is
+            // for any address of this interface.
+            Standing::Release { unseen, .. } if is_own && virtual_mac => {
+                let together = &self.interfaces[place].addresses;
+                unseen.retain(|other| !together.contains(other));
+                self.hasten_release(router);
+            }
+            Standing::Release { unseen, .. } if !is_own => {
                 unseen.remove(&id);
                 self.hasten_release(router);
             }
@@ -180,7 +190,8 @@ impl Keeper {
         if self.routers[router].held == 0 {
             return;
         }
-        let until = self.now + GRACE;
+        let grace = if self.routers[router].virtual_mac { VIRTUAL_MAC_GRACE } else { GRACE };
+        let until = self.now + grace;
         let held = |id: &usize| self.addresses[*id].is_held();
         if let Standing::Release { unseen, leaves_at, by } = &mut self.routers[router].standing
             && leaves_at == by

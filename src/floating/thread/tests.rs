@@ -1,6 +1,8 @@
 //! The address thread against the running kernel, in a network namespace of its own. Needs root, `ip`, and for the frames
 //! `tcpdump` and `tshark`; without them a case says so and passes.
 
+mod virtual_mac;
+
 use super::*;
 use crate::floating::Wish;
 use crate::floating::plan::{PlannedAddress, RouterPlan};
@@ -90,6 +92,10 @@ fn vips() -> Vec<IpAddr> {
 impl World {
     /// In the calling thread's namespace, with an advert thread that lives.
     fn start(addresses: &[IpAddr]) -> Self {
+        Self::of(&plan(addresses))
+    }
+
+    fn of(plan: &Plan) -> Self {
         let clock = Clock::start();
         let alive = Arc::new(AtomicU64::new(0));
         let reports = Arc::new(Mutex::new(Vec::new()));
@@ -102,7 +108,7 @@ impl World {
             reports: move |report| heard.lock().expect("a lock").push(report),
             events: Box::new(move |event| drop(sender.send(event))),
         };
-        let handle = Some(AddressThread::start(&plan(addresses), surroundings).expect("a thread"));
+        let handle = Some(AddressThread::start(plan, surroundings).expect("a thread"));
         let lives = Arc::new(std::sync::atomic::AtomicBool::new(true));
         let world = Self { handle, clock, alive, lives, reports, events };
         world.keep_alive();

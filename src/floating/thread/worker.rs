@@ -1,7 +1,8 @@
 //! What the address thread does, over and over: take in, work, sleep (shell).
 
 use super::Surroundings;
-use crate::floating::keeper::{Announcement, Input, Keeper, Operation, Output};
+use super::macvlans::Macvlans;
+use crate::floating::keeper::{Announcement, Input, Keeper, Link, Operation, Output};
 use crate::floating::orders::Orders;
 use crate::floating::{Event, Plan, Report};
 use crate::kernel::KernelError;
@@ -32,6 +33,7 @@ pub(super) struct Worker<Clock, Reports> {
     surroundings: Surroundings<Clock, Reports>,
     /// The interfaces of the plan, each with the families of its addresses.
     wanted: BTreeMap<Arc<str>, BTreeSet<Family>>,
+    macvlans: Macvlans,
     /// Those that are there, by index.
     present: BTreeMap<u32, Arc<str>>,
     sockets: BTreeMap<(Arc<str>, Family), PacketSocket>,
@@ -58,6 +60,7 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
             orders,
             surroundings,
             wanted,
+            macvlans: Macvlans::new(plan.macvlans()),
             present: BTreeMap::new(),
             sockets: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -76,6 +79,7 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
             let deadline = self.work();
             let now = self.now();
             if self.finish_at.is_some_and(|at| at <= now || self.keeper.is_quiet()) {
+                self.macvlans.leave(&mut self.table);
                 return;
             }
             self.sleep(deadline.into_iter().chain(self.finish_at).fold(self.dump_at, Instant::min));
@@ -113,6 +117,7 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
         loop {
             match self.keeper.poll() {
                 Output::Operate(operations) => self.operate(&operations),
+                Output::SetLink { interface, index, up } => self.set_link(&interface, index, up),
                 Output::Announce(announcement) => self.announce(&announcement),
                 Output::Report(report) => (self.surroundings.reports)(report),
                 Output::Tell(event) => self.tell(event),
@@ -124,6 +129,12 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
     fn operate(&mut self, operations: &[Operation]) {
         let results = self.table.operate(operations);
         self.keeper.handle(Input::Done { at: self.now(), results });
+        self.take_in();
+    }
+
+    fn set_link(&mut self, interface: &Arc<str>, index: u32, up: bool) {
+        let outcome = self.macvlans.set_up(&mut self.table, interface, index, up);
+        self.watch(&format!("set {interface} {}", if up { "up" } else { "down" }), &outcome);
         self.take_in();
     }
 
@@ -179,9 +190,13 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
                 if let Some(before) = renamed {
                     self.forget(at, link.index, &before);
                 }
+                self.look_for_macvlans(&name);
                 if let Some(interface) =
                     self.wanted.get_key_value(name.as_str()).map(|(name, _)| Arc::clone(name))
                 {
+                    if self.macvlans.speaks_on(&interface, link.index).is_none() {
+                        return;
+                    }
                     // What was on it before it was ours to know is found by a dump.
                     if self.present.insert(link.index, Arc::clone(&interface)).is_none() {
                         self.dump_at = Instant::ZERO;
@@ -192,7 +207,8 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
             }
             KernelEvent::LinkGone { name, index } => {
                 if self.present.get(&index).is_some_and(|known| **known == *name) {
-                    self.forget(at, index, &Arc::from(name));
+                    self.forget(at, index, &Arc::from(name.as_str()));
+                    self.look_for_macvlans(&name);
                 }
             }
             KernelEvent::Address { index, held } => {
@@ -215,8 +231,21 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
         self.keeper.handle(Input::Link { at, interface: Arc::clone(interface), link: None });
     }
 
-    /// Reads everything anew.
+    /// A macvlan that is gone or another's, or whose parent has come, is made by a dump.
+    fn look_for_macvlans(&mut self, changed: &str) {
+        let is_present = |name: &str| self.present.values().any(|present| **present == *name);
+        if self.macvlans.misses_one(changed, is_present) {
+            self.dump_at = self.dump_at.min(self.macvlans.not_before());
+        }
+    }
+
+    /// Reads everything anew, and puts the macvlans right before.
     fn dump(&mut self) {
+        let now = self.now();
+        let troubles = self.macvlans.tend(&mut self.table, now);
+        for (what, outcome) in troubles {
+            self.watch(&what, &outcome);
+        }
         let read = self.table.links().and_then(|links| Ok((links, self.table.addresses()?)));
         let at = self.now();
         let (links, addresses) = match read {
@@ -230,10 +259,11 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
                 return;
             }
         };
-        self.dump_at = at + DUMP_EVERY;
-        let links: BTreeMap<String, _> = links.into_iter().collect();
+        self.dump_at = self.macvlans.again_at().unwrap_or(at + DUMP_EVERY);
+        let links: BTreeMap<String, _> = links.into_iter().map(|(found, link)| (found.name, link)).collect();
         for interface in self.wanted.keys().cloned().collect::<Vec<_>>() {
-            let link = links.get(&*interface).copied();
+            let is_right = |link: &Link| self.macvlans.speaks_on(&interface, link.index).is_some();
+            let link = links.get(&*interface).copied().filter(is_right);
             let before = self.present.iter().find(|(_, name)| **name == interface).map(|(index, _)| *index);
             if let Some(index) = before.filter(|index| link.is_none_or(|link| link.index != *index)) {
                 self.forget(at, index, &interface);
@@ -247,8 +277,9 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
         }
     }
 
-    /// Opens what is not open yet of an interface that is there.
+    /// Opens what is not open yet of an interface that is there; of a macvlan its parent, which hears everything.
     fn open_sockets(&mut self, interface: &Arc<str>, index: u32) {
+        let Some(index) = self.macvlans.speaks_on(interface, index) else { return };
         for family in self.wanted.get(interface).cloned().unwrap_or_default() {
             let key = (Arc::clone(interface), family);
             if self.sockets.contains_key(&key) {

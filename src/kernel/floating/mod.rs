@@ -2,6 +2,7 @@
 //! hears other claims by packet sockets. It decides nothing and knows no router: [`crate::floating::keeper`] does.
 
 pub(crate) mod frame;
+mod link;
 mod message;
 mod packet;
 
@@ -9,6 +10,7 @@ pub(crate) use packet::PacketSocket;
 
 use super::netlink::{Listener, Netlink, NetlinkError};
 use crate::floating::keeper::{HeldAddress, Link, Operation};
+use crate::floating::macvlan::{FoundLink, Macvlan};
 use message::{RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -46,8 +48,35 @@ impl AddressTable {
     }
 
     /// Every interface.
-    pub(crate) fn links(&mut self) -> Result<Vec<(String, Link)>, NetlinkError> {
-        self.requests.dump(&message::all_links(), message::link)
+    pub(crate) fn links(&mut self) -> Result<Vec<(FoundLink, Link)>, NetlinkError> {
+        self.requests.dump(&message::all_links(), link::found)
+    }
+
+    /// Makes a macvlan, down, on the parent with this index.
+    ///
+    /// # Errors
+    /// `EEXIST`: another link has its name. `EOPNOTSUPP`: this kernel has no macvlan. `EBUSY`: the parent is taken (a macvlan
+    /// of its own, a port of a bridge). `EADDRINUSE`: another macvlan on the parent has this MAC and is up.
+    pub(crate) fn create_macvlan(&mut self, macvlan: &Macvlan, parent: u32) -> Result<(), NetlinkError> {
+        self.requests.request(&link::create(macvlan, parent)).map(drop)
+    }
+
+    pub(crate) fn remove_link(&mut self, index: u32) -> Result<(), NetlinkError> {
+        self.requests.request(&link::remove(index)).map(drop)
+    }
+
+    pub(crate) fn set_alias(&mut self, index: u32, alias: &str) -> Result<(), NetlinkError> {
+        self.requests.request(&link::set_alias(index, alias)).map(drop)
+    }
+
+    /// Sets an interface up or down.
+    pub(crate) fn set_up(&mut self, index: u32, up: bool) -> Result<(), NetlinkError> {
+        self.requests.request(&link::set_up(index, up)).map(drop)
+    }
+
+    /// The route to the neighbours' link-local addresses, on an interface that is up.
+    pub(crate) fn add_link_local_route(&mut self, index: u32) -> Result<(), NetlinkError> {
+        self.requests.request(&link::link_local_route(index)).map(drop)
     }
 
     /// Every address, with the index of its interface.

@@ -64,6 +64,7 @@ impl Fake {
                 Output::Announce(announcement) => {
                     assert!(self.held.contains_key(&announcement.address), "announces what is not held");
                 }
+                Output::SetLink { .. } => panic!("no interface of this plan is a macvlan"),
                 Output::Report(_) | Output::Tell(_) => {}
             }
         }

@@ -183,7 +183,7 @@ fn a_drop_is_not_stuck_behind_the_rest_of_the_additions() {
                 keeper.handle(Input::Done { at: millis(1), results: vec![Ok(()); batch.len()] });
             }
             Output::Wait { .. } => break,
-            Output::Announce(_) | Output::Report(_) | Output::Tell(_) => {}
+            Output::SetLink { .. } | Output::Announce(_) | Output::Report(_) | Output::Tell(_) => {}
         }
     }
     assert_eq!((added, removed), (64, 64));

@@ -4,6 +4,7 @@ mod any;
 mod conflict;
 mod hold;
 mod kernel;
+mod links;
 mod release;
 
 use super::*;
@@ -130,6 +131,9 @@ impl World {
                         self.diary.push((at, describe(&operation)));
                     }
                     continue;
+                }
+                Output::SetLink { interface, up, .. } => {
+                    format!("set {interface} {}", if up { "up" } else { "down" })
                 }
                 Output::Announce(announcement) => format!("announce {}", announcement.address),
                 Output::Report(report) => format!("{report:?}"),

@@ -123,5 +123,5 @@ fn with_a_virtual_mac_the_other_director_has_the_same() {
     world.diary.clear();
     world.seen(1_100, 1, OURS);
     world.run_until(2_000);
-    assert_eq!(world.told(&["remove"]), lines(&[(1_150, "remove 192.0.2.1")]));
+    assert_eq!(world.told(&["remove"]), lines(&[(1_110, "remove 192.0.2.1")]));
 }
