@@ -58,7 +58,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     match command {
         Command::Run { config, director, state_directory, socket, log_format } => {
-            logging::start(log_format)?;
+            let _written_at_the_end = logging::start(log_format)?;
             let Some(policy) = load(&config, director.as_deref(), err)? else {
                 return Ok(ExitStatus::Failed);
             };

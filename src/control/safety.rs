@@ -9,6 +9,7 @@ use crate::vrrp::picture::{PeerPicture, Picture, RouterPicture};
 use crate::vrrp::role::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Whether another director would take over without anybody noticing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +30,9 @@ impl SafeToFailOver {
     }
 }
 
+/// A Master that was contested so recently may be so now.
+const CONTESTED_FOR: Duration = Duration::from_secs(5);
+
 /// The first reason against it.
 fn obstacle(picture: &Picture, now: Instant) -> Option<String> {
     if picture.routers.is_empty() {
@@ -40,6 +44,18 @@ fn obstacle(picture: &Picture, now: Instant) -> Option<String> {
     if !picture.peers.iter().any(|peer| peer.up) {
         let silent: Vec<_> = picture.peers.iter().map(|peer| silence(peer, now)).collect();
         return Some(silent.join("; "));
+    }
+    let is_master = picture.routers.iter().any(|router| router.role == Role::Master);
+    let mut there = picture.peers.iter().filter(|peer| peer.up);
+    if is_master && !there.clone().any(|peer| peer.fit) {
+        let names: Vec<_> = there.map(|peer| peer.name.to_string()).collect();
+        return Some(format!("{} is heard, but says that it is unfit or was released", names.join(", ")));
+    }
+    let recently = |at: &Instant| *at + CONTESTED_FOR > now;
+    if let Some(router) = there.next().and_then(|_| {
+        picture.routers.iter().find(|router| router.contested_at.as_ref().is_some_and(recently))
+    }) {
+        return Some(format!("another Master is heard for {}, which does not give way", router.name));
     }
     picture.routers.iter().find_map(standby_obstacle)
 }

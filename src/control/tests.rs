@@ -26,6 +26,7 @@ fn router(name: &str, role: Role, cause: Cause) -> RouterPicture {
         cause: Some(cause),
         priority: 150,
         released: false,
+        contested_at: None,
         addresses_wanted: held,
         addresses_held: held,
         trackers: vec![("interface eth1".into(), true)],
@@ -42,7 +43,7 @@ pub(crate) fn picture() -> Picture {
     let last_heard = Some(Instant::from_millis(59_960));
     Picture {
         routers: vec![router("outside", Role::Master, Cause::Silence), inside],
-        peers: vec![PeerPicture { name: "lb-b".into(), up: true, last_heard }],
+        peers: vec![PeerPicture { name: "lb-b".into(), up: true, fit: true, last_heard }],
         bad_beats: BTreeMap::new(),
     }
 }

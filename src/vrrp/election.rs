@@ -2,6 +2,7 @@
 //! advertisements to send, orders for the addresses and roles come out. Bytes are [`super::station`]'s.
 
 mod build;
+mod grip;
 mod peers;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use super::unit::{Input as UnitInput, Output as UnitOutput, Unit};
 use crate::floating::{Order, Report};
 use crate::model::{DirectorName, RouterName, Tracked};
 use crate::time::Instant;
+use grip::Grip;
 use peers::Peers;
 pub use peers::{Beat, UnitBeat};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -149,6 +151,7 @@ pub(super) struct Seat {
     pub(super) name: Arc<str>,
     pub(super) unit: Unit,
     pub(super) trackers: Trackers,
+    grip: Grip,
     /// When an operator's release ends.
     released_until: Option<Instant>,
     /// A release that waits until the state has been passed.
@@ -166,6 +169,7 @@ struct Leaving {
 pub struct Election {
     pub(super) seats: Vec<Seat>,
     by_session: BTreeMap<SessionId, usize>,
+    by_router: BTreeMap<RouterId, usize>,
     names: Vec<RouterName>,
     transfer: Transfer,
     pub(super) peers: Peers,
@@ -239,7 +243,11 @@ impl Election {
     }
 
     pub(super) fn seat_of(&self, router: RouterId) -> Option<&Seat> {
-        self.seats.iter().find(|seat| seat.unit.routers().contains(&router))
+        self.by_router.get(&router).and_then(|index| self.seats.get(*index))
+    }
+
+    fn seat_of_mut(&mut self, router: RouterId) -> Option<&mut Seat> {
+        self.by_router.get(&router).and_then(|index| self.seats.get_mut(*index))
     }
 
     fn pass_on(&mut self, at: Instant, session: SessionId, input: UnitInput) {
@@ -258,7 +266,9 @@ impl Election {
     /// Gives each unit the fitness that its trackers make.
     fn judge(&mut self) {
         for seat in &mut self.seats {
-            let fitness = seat.trackers.fitness(seat.unit.role() == Role::Master, self.now);
+            let is_master = seat.unit.role() == Role::Master;
+            let mut fitness = seat.trackers.fitness(is_master, self.now);
+            fitness.faults.extend(seat.grip.fault(is_master, self.now));
             if fitness != *seat.unit.fitness() {
                 seat.unit.handle(UnitInput::Fitness { at: self.now, fitness });
             }
@@ -294,9 +304,16 @@ impl Election {
 
     fn report(&mut self, at: Instant, report: &Report) {
         self.now = at;
-        if let Report::Released { router } = report {
-            let seat = self.seats.iter_mut().find(|seat| seat.unit.routers().contains(router));
-            seat.into_iter().for_each(|seat| seat.unit.released_by_keeper(*router));
+        match report {
+            Report::Released { router } => {
+                let seat = self.seat_of_mut(*router);
+                seat.into_iter().for_each(|seat| seat.unit.released_by_keeper(*router));
+            }
+            Report::Held { router, held, wanted } => {
+                let seat = self.seat_of_mut(*router);
+                seat.into_iter().for_each(|seat| seat.grip.report(*router, held < wanted, at));
+            }
+            Report::Conflict { .. } => {}
         }
     }
 
@@ -427,6 +444,7 @@ impl Election {
             [
                 unit,
                 seat.trackers.deadline(is_master),
+                seat.grip.deadline(is_master),
                 seat.released_until,
                 seat.leaving.map(|leaving| leaving.by),
             ]
@@ -460,6 +478,15 @@ impl Election {
     /// The other directors and when each was last heard.
     pub fn peers_heard(&self) -> impl Iterator<Item = (&DirectorName, Option<Instant>)> {
         self.peers.heard_at()
+    }
+
+    /// Of each other director, in the order of [`Election::peers_up`]: whether it says that it could be Master of everything
+    /// that this one is Master of.
+    #[must_use]
+    pub fn peers_fit(&self) -> Vec<bool> {
+        let held = self.seats.iter().filter(|seat| seat.unit.role() == Role::Master);
+        let names: Vec<&str> = held.map(|seat| &*seat.name).collect();
+        self.peers.fit(&names).collect()
     }
 
     /// The other directors and whether their beats are fresh.

@@ -28,6 +28,8 @@ pub struct RouterPicture {
     /// Effective priority.
     pub priority: u8,
     pub released: bool,
+    /// When another Master that has to give way was last heard.
+    pub contested_at: Option<Instant>,
     pub addresses_wanted: usize,
     pub addresses_held: usize,
     pub trackers: Vec<(Arc<str>, bool)>,
@@ -56,5 +58,7 @@ pub struct Counts {
 pub struct PeerPicture {
     pub name: DirectorName,
     pub up: bool,
+    /// Whether it says that it could be Master of everything that this director is Master of.
+    pub fit: bool,
     pub last_heard: Option<Instant>,
 }

@@ -102,6 +102,7 @@ impl World<'_> {
                     self.cast(host, link, |to| Event::Seen { host: to, link, address, from });
                 }
                 Output::Report(report) => self.give(host, Item::Report(report)),
+                Output::SetLink { .. } => {}
                 Output::Tell(told) => self.say(|| format!("{host}: keeper: {told}")),
                 Output::Wait { deadline } => break deadline,
             }

@@ -1,5 +1,6 @@
 //! An election from a policy.
 
+use super::grip::Grip;
 use super::peers::Peers;
 use super::{Election, READY_BOUND, Seat};
 use crate::model::{BothUnfit, Pair, Policy, Preempt, RouterName, VirtualRouter};
@@ -24,9 +25,10 @@ impl Election {
     pub fn new(policy: &Policy, epoch: u64, now: Instant) -> Self {
         let pair = &policy.pair;
         let seats: Vec<Seat> = units_of(pair).into_iter().map(|unit| seat(unit, policy, now)).collect();
-        let mut by_session = BTreeMap::new();
+        let (mut by_session, mut by_router) = (BTreeMap::new(), BTreeMap::new());
         for (index, seat) in seats.iter().enumerate() {
             by_session.extend(seat.unit.members().iter().map(|member| (member.id, index)));
+            by_router.extend(seat.unit.routers().into_iter().map(|router| (router, index)));
         }
         let own = pair.own.clone().unwrap_or_else(|| "".into());
         let peers = Peers::new(own, epoch, pair.others().map(|(name, _)| name.clone()));
@@ -36,6 +38,7 @@ impl Election {
         Self {
             seats,
             by_session,
+            by_router,
             names: pair.routers.keys().cloned().collect(),
             transfer: Transfer::new(pair.connection_sync.is_some(), first_request),
             peers,
@@ -89,7 +92,7 @@ fn seat(of: UnitOf<'_>, policy: &Policy, now: Instant) -> Seat {
     let members = of.routers.iter().flat_map(|(id, router)| members(*id, router, &policy.pair)).collect();
     let trackers = Trackers::new(routers().flat_map(|router| &router.track), policy);
     let unit = Unit::new(settings, members, now);
-    Seat { name: of.name, unit, trackers, released_until: None, leaving: None }
+    Seat { name: of.name, unit, trackers, grip: Grip::default(), released_until: None, leaving: None }
 }
 
 /// The hooks run one after the other, each within its own time.

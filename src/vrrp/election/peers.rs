@@ -71,6 +71,7 @@ struct Peer {
     last: Option<(u64, u64)>,
     heard_at: Option<Instant>,
     interval: Duration,
+    units: Vec<UnitBeat>,
 }
 
 /// All other directors.
@@ -101,12 +102,16 @@ impl Peers {
     /// Whether the beat comes from a director of this policy and is newer than what was heard, or as new: the same one comes
     /// on several paths.
     pub(super) fn heard(&mut self, beat: &Beat, at: Instant) -> bool {
+        let fresh_for = self.fresh_for();
         let Some(peer) = self.others.get_mut(&beat.director) else { return false };
         let mark = (beat.epoch, beat.sequence);
-        if peer.last.is_some_and(|last| mark < last) {
+        // Without a key anybody can say any number: what nothing followed in time is no reason to be deaf to what comes now.
+        let silent = peer.heard_at.is_none_or(|heard| heard + fresh_for <= at);
+        if peer.last.is_some_and(|last| mark < last) && !silent {
             return false;
         }
         peer.last = Some(mark);
+        peer.units.clone_from(&beat.units);
         (peer.heard_at, peer.interval) = (Some(at), beat.interval.min(LONGEST_INTERVAL));
         true
     }
@@ -126,6 +131,12 @@ impl Peers {
         self.others
             .iter()
             .map(move |(name, peer)| (name, peer.heard_at.is_some_and(|heard| heard + fresh > now)))
+    }
+
+    /// Whether each director said of all these units that it could be their Master.
+    pub(super) fn fit(&self, units: &[&str]) -> impl Iterator<Item = bool> {
+        let says = |peer: &Peer, name: &str| peer.units.iter().any(|unit| unit.is_of(name) && unit.is_fit);
+        self.others.values().map(move |peer| units.iter().all(|name| says(peer, name)))
     }
 
     pub(super) fn heard_at(&self) -> impl Iterator<Item = (&DirectorName, Option<Instant>)> {

@@ -210,6 +210,7 @@ impl Account {
             cause: entry.cause.clone(),
             priority: election.priority(RouterId(index)),
             released: election.is_released(RouterId(index)),
+            contested_at: entry.contested_at,
             addresses_wanted: entry.wanted,
             addresses_held: entry.held,
             trackers: election
@@ -219,14 +220,16 @@ impl Account {
             counts: entry.counts.clone(),
         };
         let heard: BTreeMap<_, _> = election.peers_heard().collect();
-        let peer = |(name, up): (&Arc<str>, bool)| PeerPicture {
+        let fit = election.peers_fit();
+        let peer = |(index, (name, up)): (usize, (&Arc<str>, bool))| PeerPicture {
             name: Arc::clone(name),
             up,
+            fit: fit.get(index).copied().unwrap_or_default(),
             last_heard: heard.get(name).copied().flatten(),
         };
         Picture {
             routers: self.entries.iter().enumerate().map(router).collect(),
-            peers: election.peers_up(now).map(peer).collect(),
+            peers: election.peers_up(now).enumerate().map(peer).collect(),
             bad_beats: self.bad_beats.clone(),
         }
     }
