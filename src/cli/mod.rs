@@ -49,10 +49,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(status) => status.code(),
         Err(error) if is_broken_pipe(&error) => ExitStatus::Done.code(),
         Err(error) => {
-            writeln!(err, "tandem: {error:#}").ok();
+            writeln!(err, "tandem: {}", sentence(&error)).ok();
             ExitStatus::Failed.code()
         }
     }
+}
+
+/// The error with its causes, but for those that a message names already.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().skip(1).map(ToString::to_string).fold(error.to_string(), |text, cause| {
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }
 
 fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {

@@ -3,6 +3,7 @@
 
 mod build;
 mod grip;
+mod leaving;
 mod peers;
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,7 @@ use super::fitness::Reach;
 use super::machine::Heard;
 use super::role::{Cause, Role};
 use super::tracking::Trackers;
-use super::transfer::{RESIGN_BOUND, Transfer};
+use super::transfer::Transfer;
 use super::unit::{Input as UnitInput, Output as UnitOutput, Unit};
 use crate::floating::{Order, Report};
 use crate::model::{DirectorName, RouterName, Tracked};
@@ -317,70 +318,6 @@ impl Election {
         }
     }
 
-    fn chosen<'a>(
-        seats: &'a mut [Seat],
-        names: &'a [RouterName],
-        router: Option<&'a RouterName>,
-    ) -> impl Iterator<Item = &'a mut Seat> {
-        seats.iter_mut().filter(move |seat| {
-            router.is_none_or(|wanted| seat.unit.routers().iter().any(|id| names.get(id.0) == Some(wanted)))
-        })
-    }
-
-    fn release(&mut self, at: Instant, router: Option<&RouterName>, until: Option<Instant>) {
-        self.now = at;
-        if self.stop_by.is_some() {
-            return;
-        }
-        let by = at + RESIGN_BOUND;
-        for seat in Self::chosen(&mut self.seats, &self.names, router) {
-            (seat.released_until, seat.leaving) = (until, Some(Leaving { by, stop: false }));
-        }
-        self.begin_leaving(at);
-    }
-
-    fn stop(&mut self, at: Instant) {
-        self.now = at;
-        self.stop_by = Some(at + STOP_BOUND);
-        let by = at + RESIGN_BOUND;
-        for seat in &mut self.seats {
-            seat.leaving = Some(Leaving { by, stop: true });
-        }
-        self.begin_leaving(at);
-    }
-
-    /// Has the state sent before the Master resigns, where there is somebody to send it to.
-    fn begin_leaving(&mut self, at: Instant) {
-        let leaves = |seat: &Seat| seat.leaving.is_some() && seat.unit.role() == Role::Master;
-        let receiver = self.transfer.is_enabled() && self.peers.any_up(at);
-        if receiver && self.seats.iter().any(leaves) {
-            self.outputs.push_back(Output::PassState);
-        } else {
-            self.leave_now(at);
-        }
-    }
-
-    fn leave_now(&mut self, at: Instant) {
-        for seat in &mut self.seats {
-            match seat.leaving.take() {
-                None => {}
-                Some(Leaving { stop: true, .. }) => seat.unit.handle(UnitInput::Stop { at }),
-                Some(Leaving { stop: false, .. }) => seat.unit.handle(UnitInput::Release { at }),
-            }
-        }
-    }
-
-    fn clear(&mut self, at: Instant, router: Option<&RouterName>) {
-        self.now = at;
-        if self.stop_by.is_some() {
-            return;
-        }
-        for seat in Self::chosen(&mut self.seats, &self.names, router) {
-            (seat.released_until, seat.leaving) = (None, None);
-            seat.unit.handle(UnitInput::Clear { at });
-        }
-    }
-
     fn time_passed(&mut self, at: Instant) {
         self.now = at;
         if self.seats.iter().filter_map(|seat| seat.leaving).any(|leaving| leaving.by <= at) {
@@ -424,16 +361,6 @@ impl Election {
         let units = self.seats.iter().map(|seat| UnitBeat::of(&seat.name, &seat.unit)).collect();
         let beat = self.peers.next_beat(self.beat_every, self.transfer.said(), units);
         self.outputs.push_back(Output::Beat(beat));
-    }
-
-    fn stopped(&mut self) -> Option<Output> {
-        let stop_by = self.stop_by?;
-        let through = self.seats.iter().all(|seat| seat.leaving.is_none() && seat.unit.has_stopped(self.now));
-        if self.stopped || !(through || stop_by <= self.now) {
-            return None;
-        }
-        self.stopped = true;
-        Some(Output::Stopped { lengthen: self.seats.iter().any(|seat| seat.unit.leaves_addresses()) })
     }
 
     fn deadline(&mut self) -> Option<Instant> {
