@@ -43,7 +43,7 @@ impl Lone {
         std::fs::write(&file, policy).expect("a policy file");
         let mut command = Command::new("timeout");
         command.arg("20").args(way).args([&binary(), "run", "--config"]).arg(file);
-        self.machine.output(command.arg("--state-directory").arg(state))
+        self.machine.output(command.args(["--socket", "none", "--state-directory"]).arg(state))
     }
 
     /// Everything that a director may change here, as other programs tell it.
