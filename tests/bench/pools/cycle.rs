@@ -1,7 +1,7 @@
 //! What is done to the pair, always from and back to the same state: the first director is Master, both run.
 
 use crate::stage::canary::Canary;
-use crate::world::load::{Load, Report};
+use crate::world::load::{Account, Load};
 use crate::world::pair::Pair;
 use crate::world::site::{A, B, POOLS, Pool, Site};
 use nix::sys::signal::Signal;
@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 
 const PER_SECOND: u32 = 100;
 const PERIOD: Duration = Duration::from_millis(10);
-/// What takes longer has lost a packet: the first one is sent again after a second, a later one after 0.2 s and a bit.
-const LATE: Duration = Duration::from_millis(500);
 /// Connections before the event: the client knows its neighbours then.
 const LEAD: Duration = Duration::from_millis(500);
 /// Connections after it: a second trouble would be seen.
@@ -75,10 +73,7 @@ impl fmt::Display for Event {
 /// What the clients of one pool lived through, once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outcome {
-    pub(crate) connections: usize,
-    pub(crate) failed: usize,
-    pub(crate) late: usize,
-    pub(crate) blackout: Duration,
+    pub(crate) account: Account,
     /// The worst that the machine itself was late meanwhile.
     pub(crate) canary: Duration,
 }
@@ -150,18 +145,8 @@ fn measure(
     sleep(TRAIL);
     let late = canary.worst_since(start);
     canary.finish();
-    let outcome = |((pool, load), start): ((Pool, Load), Duration)| (pool, outcome(&load.finish(), start, late));
+    let outcome = |((pool, load), start): ((Pool, Load), Duration)| {
+        (pool, Outcome { account: load.finish().account(start, PERIOD), canary: late })
+    };
     loads.into_iter().zip(starts).map(outcome).collect()
-}
-
-fn outcome(report: &Report, start: Duration, canary: Duration) -> Outcome {
-    let requests = || report.requests.iter().filter(move |request| request.at >= start);
-    let failed = requests().filter(|request| request.result.is_err()).count();
-    let late = requests().filter(|request| request.result.is_ok() && request.took > LATE).count();
-    let good = requests().filter(|request| request.result.is_ok() && request.took <= LATE);
-    let end = requests().last().map_or(start, |request| request.at);
-    let times: Vec<Duration> = [start].into_iter().chain(good.map(|request| request.at)).chain([end]).collect();
-    let longest = times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
-    let blackout = if failed + late == 0 { Duration::ZERO } else { longest.saturating_sub(PERIOD) };
-    Outcome { connections: requests().count(), failed, late, blackout, canary }
 }

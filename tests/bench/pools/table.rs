@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 pub(crate) fn print(repetitions: usize, results: &Results) {
-    println!("\nconf/pair.yaml, {repetitions} repetitions, a new connection every 10 ms through each pool; times in ms");
+    println!(
+        "\nconf/pair.yaml, {repetitions} repetitions, a new connection every 10 ms through each pool; times in ms"
+    );
     println!(
         "{:<21} {:<9} {:>11} {:>7} {:>7} {:>7} {:>7} {:>8} {:>8} {:>9} {:>7}",
         "", "", "connections", "failed", "worst", "late", "worst", "median", "worst", "-machine", "canary"
@@ -13,16 +15,17 @@ pub(crate) fn print(repetitions: usize, results: &Results) {
     for ((event, pool), outcomes) in results {
         let sum = |count: fn(&Outcome) -> usize| outcomes.iter().map(count).sum::<usize>();
         let most = |count: fn(&Outcome) -> usize| outcomes.iter().map(count).max().unwrap_or_default();
-        let (median, worst) = median_and_worst(outcomes.iter().map(|outcome| outcome.blackout));
-        let without = outcomes.iter().map(|outcome| outcome.blackout.saturating_sub(outcome.canary)).max();
+        let (median, worst) = median_and_worst(outcomes.iter().map(|outcome| outcome.account.blackout));
+        let without =
+            outcomes.iter().map(|outcome| outcome.account.blackout.saturating_sub(outcome.canary)).max();
         let canary = outcomes.iter().map(|outcome| outcome.canary).max();
         println!(
             "{event:<21} {pool:<9} {:>11} {:>7} {:>7} {:>7} {:>7} {:>8.0} {:>8.0} {:>9.0} {:>7.0}",
-            sum(|outcome| outcome.connections),
-            sum(|outcome| outcome.failed),
-            most(|outcome| outcome.failed),
-            sum(|outcome| outcome.late),
-            most(|outcome| outcome.late),
+            sum(|outcome| outcome.account.connections),
+            sum(|outcome| outcome.account.failed),
+            most(|outcome| outcome.account.failed),
+            sum(|outcome| outcome.account.late),
+            most(|outcome| outcome.account.late),
             milliseconds(median),
             milliseconds(worst),
             milliseconds(without.unwrap_or_default()),
@@ -42,8 +45,12 @@ pub(crate) fn judge(results: &Results) -> bool {
     let mut kept = true;
     for event in events.into_iter().filter(|event| event.is_planned()) {
         let of_event = results.iter().filter(|((found, _), _)| *found == event);
-        let failed: usize = of_event.flat_map(|(_, outcomes)| outcomes).map(|outcome| outcome.failed).sum();
-        println!("  {} {event}: no failed connection; it is {failed}", if failed == 0 { "kept:  " } else { "BROKEN:" });
+        let failed: usize =
+            of_event.flat_map(|(_, outcomes)| outcomes).map(|outcome| outcome.account.failed).sum();
+        println!(
+            "  {} {event}: no failed connection; it is {failed}",
+            if failed == 0 { "kept:  " } else { "BROKEN:" }
+        );
         kept &= failed == 0;
     }
     kept

@@ -15,6 +15,8 @@ use super::http;
 use super::namespace::Namespace;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
+/// What takes longer has lost a packet: the first one is sent again after a second, a later one after 0.2 s and a bit.
+const LATE: Duration = Duration::from_millis(500);
 
 /// What became of one request. Times count from the start of the load.
 #[derive(Debug, Clone)]
@@ -106,6 +108,19 @@ impl Asking {
     }
 }
 
+/// What clients lived through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) connections: usize,
+    /// Refused, reset or not answered in 3 s.
+    pub(crate) failed: usize,
+    /// Answered, but a packet had to be sent again.
+    pub(crate) late: usize,
+    /// The longest time without a success: between the beginnings of two consecutive connections that were neither failed
+    /// nor late, less the period; 0 if all were neither.
+    pub(crate) blackout: Duration,
+}
+
 /// All requests of a load, by the time when they began.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -115,6 +130,20 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn failures(&self) -> impl Iterator<Item = &Request> {
         self.requests.iter().filter(|request| request.result.is_err())
+    }
+
+    /// What the clients lived through from then on, in a load of this period.
+    pub(crate) fn account(&self, from: Duration, period: Duration) -> Account {
+        let requests = || self.requests.iter().filter(move |request| request.at >= from);
+        let failed = requests().filter(|request| request.result.is_err()).count();
+        let late = requests().filter(|request| request.result.is_ok() && request.took > LATE).count();
+        let good = requests().filter(|request| request.result.is_ok() && request.took <= LATE);
+        let end = requests().last().map_or(from, |request| request.at);
+        let times: Vec<Duration> =
+            [from].into_iter().chain(good.map(|request| request.at)).chain([end]).collect();
+        let longest = times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
+        let blackout = if failed + late == 0 { Duration::ZERO } else { longest.saturating_sub(period) };
+        Account { connections: requests().count(), failed, late, blackout }
     }
 
     /// How many answers had this body.
