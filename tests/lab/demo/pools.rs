@@ -9,11 +9,11 @@ use std::time::Instant;
 
 /// Figures that a reader of the demo would look at first.
 const METRICS: [&str; 7] = [
-    "tandem_vrrp_role{",
+    "tandem_vrrp_state{",
     "tandem_vrrp_transitions_total{",
     "tandem_pool_servers_up{",
     "tandem_server_transitions_total{pool=\"dr\",server=\"192.168.101.110\"",
-    "tandem_sync_entries{",
+    "tandem_connection_sync_entries{",
     "tandem_ipvs_service_connections_total{",
     "tandem_drift_total{table=\"destinations\"}",
 ];

@@ -18,6 +18,8 @@ use tokio::time::{sleep, timeout};
 /// A packet that was lost in a blackout is sent again after 0.2, 0.4, 0.8, 1.6 s …; an emulated machine needs some more.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const ASK_EVERY: Duration = Duration::from_secs(1);
+/// A crowd that came at once would keep an emulated machine busy for longer than a Backup waits.
+const OPEN_EVERY: Duration = Duration::from_millis(15);
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: pair\r\n\r\n";
 
 /// Open connections through one service.
@@ -90,6 +92,7 @@ impl Clients {
 async fn all(shared: Arc<Shared>, active: usize, resting: usize) {
     let mut under_way = JoinSet::new();
     for number in 0..active + resting {
+        sleep(OPEN_EVERY).await;
         let opened = timeout(ANSWER_LIMIT, TcpStream::connect(shared.target)).await;
         match opened.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "not connected in time"))) {
             Ok(stream) => {
