@@ -1,5 +1,6 @@
 //! What clients of each pool live through when a director of the pair ends or comes back: a new TCP connection every 10 ms
 //! through each of NAT, DR, TUN and full-NAT to a real server, on the kernel's IPVS, with `conf/pair.yaml` as it is shipped.
+//! One pool at a time has clients: an emulated machine can't make more connections than these.
 //!
 //! A connection is one request to nginx on a real server. It has failed if it was refused, reset or not answered in 3 s; it
 //! is late if a packet of it had to be sent again (no answer within half a second). The longest time without a success is
@@ -32,7 +33,7 @@ mod world;
 use cycle::{CYCLES, Cycle, Results};
 use std::process::ExitCode;
 use world::pair::Pair;
-use world::site::{POLICY, Site};
+use world::site::{POLICY, POOLS, Site};
 
 const REPETITIONS: usize = 5;
 
@@ -55,7 +56,9 @@ fn main() -> ExitCode {
     let mut results = Results::new();
     for cycle in &arguments.cycles {
         for _ in 0..arguments.repetitions {
-            cycle.run(&site, &mut pair, &mut results);
+            for pool in POOLS {
+                cycle.run(&site, &mut pair, pool, &mut results);
+            }
         }
         progress(*cycle);
     }

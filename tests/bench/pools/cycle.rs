@@ -3,7 +3,7 @@
 use crate::stage::canary::Canary;
 use crate::world::load::{Account, Load};
 use crate::world::pair::Pair;
-use crate::world::site::{A, B, POOLS, Pool, Site};
+use crate::world::site::{A, B, Pool, Site};
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ const PERIOD: Duration = Duration::from_millis(10);
 /// Connections before the event: the client knows its neighbours then.
 const LEAD: Duration = Duration::from_millis(500);
 /// Connections after it: a second trouble would be seen.
-const TRAIL: Duration = Duration::from_secs(2);
+const TRAIL: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(40);
 const CANARY_PERIOD: Duration = Duration::from_millis(2);
 
@@ -71,9 +71,10 @@ impl fmt::Display for Event {
 }
 
 /// What the clients of one pool lived through, once.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     pub(crate) account: Account,
+    pub(crate) reasons: BTreeMap<String, usize>,
     /// The worst that the machine itself was late meanwhile.
     pub(crate) canary: Duration,
 }
@@ -91,12 +92,11 @@ impl Cycle {
         }
     }
 
-    /// One repetition.
-    pub(crate) fn run(self, site: &Site, pair: &mut Pair<'_>, results: &mut Results) {
+    /// One repetition, with clients of one pool.
+    pub(crate) fn run(self, site: &Site, pair: &mut Pair<'_>, pool: Pool, results: &mut Results) {
         let mut take = |event, pair: &mut Pair<'_>, holder, act: &mut dyn FnMut(&mut Pair<'_>)| {
-            for (pool, outcome) in measure(site, pair, holder, act) {
-                results.entry((event, pool)).or_default().push(outcome);
-            }
+            let outcome = measure(site, pair, pool, holder, act);
+            results.entry((event, pool)).or_default().push(outcome);
         };
         match self {
             Self::Stop => {
@@ -124,29 +124,26 @@ impl Cycle {
             }
         }
         pair.settle();
-        sleep(TRAIL);
     }
 }
 
-/// Connections through every pool while something happens, until one director alone holds the addresses and a bit longer.
+/// Connections through a pool while something happens, until one director alone holds the addresses and a bit longer.
 fn measure(
     site: &Site,
     pair: &mut Pair<'_>,
+    pool: Pool,
     holder: usize,
     act: &mut dyn FnMut(&mut Pair<'_>),
-) -> Vec<(Pool, Outcome)> {
+) -> Outcome {
     let canary = Canary::start(CANARY_PERIOD);
-    let loads = POOLS.map(|pool| (pool, Load::start(&site.client, pool.service(), "/", PER_SECOND)));
+    let load = Load::start(&site.client, pool.service(), "/", PER_SECOND);
     sleep(LEAD);
-    let start = Instant::now();
-    let starts = loads.each_ref().map(|(_, load)| load.elapsed());
+    let (start, load_start) = (Instant::now(), load.elapsed());
     act(pair);
     pair.wait_for_holder(holder, LIMIT);
     sleep(TRAIL);
     let late = canary.worst_since(start);
     canary.finish();
-    let outcome = |((pool, load), start): ((Pool, Load), Duration)| {
-        (pool, Outcome { account: load.finish().account(start, PERIOD), canary: late })
-    };
-    loads.into_iter().zip(starts).map(outcome).collect()
+    let report = load.finish();
+    Outcome { account: report.account(load_start, PERIOD), reasons: report.reasons(load_start), canary: late }
 }

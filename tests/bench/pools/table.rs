@@ -1,7 +1,7 @@
 //! The figures, a line for each event and pool, and what is promised of them.
 
 use crate::cycle::{Event, Outcome, Results};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub(crate) fn print(repetitions: usize, results: &Results) {
@@ -31,6 +31,15 @@ pub(crate) fn print(repetitions: usize, results: &Results) {
             milliseconds(without.unwrap_or_default()),
             milliseconds(canary.unwrap_or_default()),
         );
+    }
+    for ((event, pool), outcomes) in results {
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for (reason, count) in outcomes.iter().flat_map(|outcome| &outcome.reasons) {
+            *reasons.entry(reason).or_default() += count;
+        }
+        if !reasons.is_empty() {
+            println!("  {event}, {pool}: {reasons:?}");
+        }
     }
     println!(
         "  failed: refused, reset or unanswered after 3 s, in all repetitions and in the worst. late: answered, but a packet was \

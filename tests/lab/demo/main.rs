@@ -57,7 +57,7 @@ fn tell(screen: &mut Screen, story: &Story<'_>, pair: &mut Pair<'_>) -> ExitCode
     story.ask_all(screen);
     screen.step("One holds the addresses, both have the table");
     story.show_pair(screen, pair);
-    screen.step("The Master is killed, while clients make a new connection every 20 ms through each pool");
+    screen.step("The Master is killed, while clients make a new connection every 50 ms through each pool");
     story.kill(screen, pair);
     screen.step("It comes back with nothing, learns the connections, and takes over without losing one");
     story.come_back(screen, pair);

@@ -8,8 +8,8 @@ use crate::world::site::{A, B, NAMES, POOLS, Pool};
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 
-const PER_SECOND: u32 = 50;
-const PERIOD: Duration = Duration::from_millis(20);
+const PER_SECOND: u32 = 20;
+const PERIOD: Duration = Duration::from_millis(50);
 /// Clients run for so long before and after.
 const LEAD: Duration = Duration::from_millis(400);
 const TRAIL: Duration = Duration::from_millis(1200);
@@ -70,12 +70,14 @@ impl Story<'_> {
         holder: usize,
         act: impl FnOnce(&mut Pair<'_>),
     ) -> Vec<(Pool, Account)> {
-        let loads = POOLS.map(|pool| (pool, Load::start(&self.site.client, pool.service(), "/", PER_SECOND)));
+        let mut loads =
+            POOLS.map(|pool| (pool, Load::start(&self.site.client, pool.service(), "/", PER_SECOND)));
         std::thread::sleep(LEAD);
         let starts = loads.each_ref().map(|(_, load)| load.elapsed());
         act(pair);
         assert!(within(|| pair.watch.only_holder() == Some(holder)), "{} does not take over", NAMES[holder]);
         std::thread::sleep(TRAIL);
+        loads.iter_mut().for_each(|(_, load)| load.end());
         let account =
             |((pool, load), start): ((Pool, Load), Duration)| (pool, load.finish().account(start, PERIOD));
         loads.into_iter().zip(starts).map(account).collect()

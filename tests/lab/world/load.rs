@@ -1,6 +1,7 @@
 //! A steady load of new connections, made by one thread in a client's namespace: a task each, so that any number may hang
 //! and the pace is kept. It notes the time of each failure, so that a case can say how long and how badly clients suffered.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -39,7 +40,8 @@ struct Asking {
 #[derive(Debug)]
 pub(crate) struct Load {
     asking: Asking,
-    stop: oneshot::Sender<()>,
+    /// Dropped, it ends the load.
+    stop: Option<oneshot::Sender<()>>,
     thread: JoinHandle<()>,
 }
 
@@ -54,7 +56,7 @@ impl Load {
             let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(asks.steadily(Duration::from_secs(1) / per_second, stopped));
         });
-        Self { asking, stop, thread }
+        Self { asking, stop: Some(stop), thread }
     }
 
     /// Time since the start, to compare with the times in the report.
@@ -68,9 +70,14 @@ impl Load {
         requests.iter().filter(|request| request.result.is_ok()).count()
     }
 
+    /// Makes no more requests. The last answers are waited for by `finish`.
+    pub(crate) fn end(&mut self) {
+        self.stop = None;
+    }
+
     /// Ends the load, waits for the last answers and reports.
-    pub(crate) fn finish(self) -> Report {
-        drop(self.stop);
+    pub(crate) fn finish(mut self) -> Report {
+        self.end();
         self.thread.join().expect("the load ended well");
         let mut requests = std::mem::take(&mut *self.asking.requests.lock().expect("no panic"));
         requests.sort_by_key(|request| request.at);
@@ -144,6 +151,15 @@ impl Report {
         let longest = times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
         let blackout = if failed + late == 0 { Duration::ZERO } else { longest.saturating_sub(period) };
         Account { connections: requests().count(), failed, late, blackout }
+    }
+
+    /// Why requests failed from then on: each reason with its count.
+    pub(crate) fn reasons(&self, from: Duration) -> BTreeMap<String, usize> {
+        let mut reasons = BTreeMap::new();
+        for request in self.failures().filter(|request| request.at >= from) {
+            *reasons.entry(request.result.clone().unwrap_err()).or_default() += 1;
+        }
+        reasons
     }
 
     /// How many answers had this body.
