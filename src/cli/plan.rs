@@ -5,10 +5,11 @@ use crate::director::core::{Beginning, Core};
 use crate::director::host_look::addresses;
 use crate::director::state_directory::StateDirectory;
 use crate::kernel::{Kernel, LinuxKernel, complete, epoch, host_facts};
-use crate::model::{Policy, Roles};
+use crate::model::{Pair, Policy, Roles, SyncDaemon, SyncDaemonRole};
 use crate::reconcile::{self, Change, Verb};
 use crate::time::Instant;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
@@ -46,9 +47,9 @@ fn changes(
     let host = host_facts(&addresses(&policy))?;
     let observed = complete(kernel.observe(&Core::first_scope(&policy, &host, &owned))?)?;
     let beginning = Beginning {
+        roles: roles(&policy.pair, &observed.sync_daemons),
         policy,
         host,
-        roles: Roles::default(),
         observed: observed.clone(),
         owned: owned.clone(),
         seed: 0,
@@ -56,6 +57,13 @@ fn changes(
     };
     let core = Core::new(beginning);
     Ok((reconcile::plan(&core.tables(), &observed, &owned), core.waiting()))
+}
+
+/// The roles that this director has now, as the kernel's daemons tell them: a plan asks no running director, and must not
+/// turn a Master into a Backup.
+fn roles(pair: &Pair, daemons: &BTreeSet<SyncDaemon>) -> Roles {
+    let is_master = daemons.iter().any(|daemon| daemon.role == SyncDaemonRole::Master);
+    Roles { master_of: pair.routers.keys().filter(|_| is_master).cloned().collect() }
 }
 
 fn print_text(changes: &[Change], waiting: usize, out: &mut dyn Write) -> std::io::Result<()> {
@@ -95,4 +103,22 @@ fn print_json(changes: &[Change], out: &mut dyn Write) -> anyhow::Result<()> {
     serde_json::to_writer_pretty(&mut *out, &json!({ "plan_version": 1, "changes": changes }))?;
     writeln!(out)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::files::Disk;
+    use crate::policy::{self, View};
+
+    #[test]
+    fn a_plan_takes_the_role_from_the_daemon_that_runs() {
+        let loaded = policy::load(Path::new("conf/pair.yaml"), &Disk, View::Director("lb-a"));
+        let pair = loaded.policy.expect("it is shipped").pair;
+        let daemon = |role| SyncDaemon { role, interface: "eth1".to_owned(), sync_id: 61 };
+        let count = |daemons: BTreeSet<SyncDaemon>| roles(&pair, &daemons).master_of.len();
+        assert_eq!(count(BTreeSet::new()), 0);
+        assert_eq!(count([daemon(SyncDaemonRole::Backup)].into()), 0);
+        assert_eq!(count([daemon(SyncDaemonRole::Master)].into()), 2, "of both routers");
+    }
 }

@@ -30,6 +30,16 @@ const RETRIES: &str = "1";
 /// a daemon starts, which is why settings come before daemons. Its default holds about 90 datagrams.
 const SOCKET_BYTES: &str = "4194304";
 
+/// Takes TCP packets that are outside of the window which connection tracking knows.
+///
+/// A director that was Master before has old tracking of the connections that went on at the other. Back as Master it would
+/// see acknowledgements of what it never saw, and call those packets invalid: they lose their tracking, and full-NAT its
+/// source translation. NAT too: behind IPVS the packet is tracked anew, as a second connection with the same answers, so its
+/// source port is changed, and the real server resets it. Full-NAT switches that tracking on for all pools.
+///
+/// Source: `net/netfilter/nf_conntrack_proto_tcp.c` (`tcp_in_window`), `nf_nat_core.c` (`get_unique_tuple`).
+const LIBERAL_TRACKING: &str = "net/netfilter/nf_conntrack_tcp_be_liberal";
+
 /// Adds what the policy's pair needs.
 pub(super) fn add(wanted: &mut BTreeMap<Sysctl, String>, policy: &Policy, situation: Situation<'_>) {
     add_sloppiness(wanted, policy);
@@ -65,6 +75,14 @@ fn add_sloppiness(wanted: &mut BTreeMap<Sysctl, String>, policy: &Policy) {
             wanted.insert(Sysctl::from_path(format!("net/ipv4/vs/{name}")), "1".to_owned());
         }
     }
+    if policy.pools.values().flat_map(|pool| &pool.servers).any(is_tracked) {
+        wanted.insert(Sysctl::from_path(LIBERAL_TRACKING), "1".to_owned());
+    }
+}
+
+/// Whether its pool makes IPVS track all connections.
+const fn is_tracked(server: &RealServer) -> bool {
+    matches!(server.forwarding, Forwarding::FullNat(_))
 }
 
 /// Whether one of the real servers is a director. There the Backup must not balance: the Master has chosen it, and with a

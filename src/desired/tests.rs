@@ -231,6 +231,20 @@ fn settings_of_synchronisation_come_with_it_only() {
 }
 
 #[test]
+fn tracking_that_was_away_for_a_while_takes_what_it_did_not_see() {
+    let value = |tables: &Tables| {
+        tables.sysctls.get(&Sysctl::from_path("net/netfilter/nf_conntrack_tcp_be_liberal")).cloned()
+    };
+    let full_nat = policy([pool("web", VIP, &Forwarding::FullNat(SourceTranslation::Masquerade))]);
+    assert_eq!(value(&as_backup(&full_nat)), None, "nothing goes on elsewhere without synchronisation");
+    let full_nat = with_sync(full_nat, follow());
+    assert_eq!(value(&as_backup(&full_nat)).as_deref(), Some("1"));
+    assert_eq!(value(&as_master(&full_nat)).as_deref(), Some("1"));
+    let nat = with_sync(policy([pool("web", VIP, &Forwarding::Nat)]), follow());
+    assert_eq!(value(&as_master(&nat)), None, "IPVS takes its packets out of the tracking");
+}
+
+#[test]
 fn a_backup_that_is_a_real_server_too_does_not_balance() {
     let value = |tables: &Tables| tables.sysctls[&Sysctl::from_path("net/ipv4/vs/backup_only")].clone();
     let mut pool = pool("web", VIP, &Forwarding::DirectRouting);

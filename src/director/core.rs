@@ -234,6 +234,17 @@ impl Core {
         Ok(())
     }
 
+    /// Whether this director's tables are as good as another's: it is ready, each server has a verdict, and the kernel was
+    /// told. A takeover that can wait waits for this: a connection that the other director passes on is bound to its
+    /// destination as it comes, and one whose destination joins later stays unbound (through a tunnel it is lost).
+    #[must_use]
+    pub fn is_warm(&self, now: Instant) -> bool {
+        let mut servers = self.policy.pools.values().flat_map(|pool| &pool.servers);
+        let settled =
+            |server: &RealServer| self.target_of(server).is_none_or(|target| target.machine.is_settled());
+        self.readiness(now).is_ok() && servers.all(settled) && self.reconciler.has_told_all()
+    }
+
     /// Whether the first pass is through: everything is applied that the kernel accepts.
     #[must_use]
     pub fn is_applied(&self) -> bool {

@@ -115,6 +115,11 @@ impl Reconciler {
         matches!(self.step, Step::Idle)
     }
 
+    /// Whether the kernel was told of everything; some of it may have been refused.
+    pub(super) const fn has_told_all(&self) -> bool {
+        self.is_idle() && self.due.is_none()
+    }
+
     /// Whether nothing is under way, due, or waiting to be tried again.
     pub(super) const fn is_done(&self) -> bool {
         self.is_idle() && self.due.is_none() && self.counts.pending == 0

@@ -31,6 +31,7 @@ mod policies;
 mod ports;
 mod restart;
 mod services;
+mod takeover;
 mod topology;
 mod weather;
 mod world;

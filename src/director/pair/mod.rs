@@ -149,7 +149,7 @@ impl PairThreads {
         self.adverts.commander()
     }
 
-    /// Tells the election what has become of pools and checks, and that the pools are ready.
+    /// Tells the election what has become of pools and checks, and that the tables are warm.
     pub(super) fn look_at_pools(&mut self, core: &Core, now: Instant) {
         for what in &self.tracked {
             let good = match what {
@@ -165,7 +165,7 @@ impl PairThreads {
                 self.told.insert(what.clone(), good);
             }
         }
-        if !self.ready_told && core.readiness(now).is_ok() {
+        if !self.ready_told && core.is_warm(now) {
             self.ready_told = self.adverts.commander().give(Command::Ready);
         }
     }

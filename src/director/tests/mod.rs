@@ -27,6 +27,23 @@ fn servers_join_after_their_first_success_and_only_those_that_answer() {
 }
 
 #[test]
+fn a_director_is_warm_when_each_server_has_a_verdict_and_the_kernel_was_told() {
+    let mut world = World::fresh(dr());
+    let mut until = |what: &dyn Fn(&World) -> bool| {
+        while !what(&world) {
+            world.run_for(Duration::from_millis(5));
+            assert!(world.now < crate::time::Instant::ZERO + seconds(5), "never so");
+        }
+        (world.now, world.addresses().len())
+    };
+    let (ready, served) = until(&|world| world.core.readiness(world.now).is_ok());
+    assert!(served < 2, "one verdict is enough to be ready");
+    let (warm, served) = until(&|world| world.core.is_warm(world.now));
+    assert!(warm > ready);
+    assert_eq!(served, 2, "the kernel has both");
+}
+
+#[test]
 fn a_server_that_dies_is_out_within_fall_intervals_and_back_within_rise_intervals() {
     let mut world = World::fresh(dr());
     world.run_for(seconds(5));

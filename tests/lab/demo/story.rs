@@ -1,190 +1,138 @@
-//! The steps of the demo: each does something to the world, shows what came of it, and says what was expected.
+//! The story's beginning and its end. Each step does something to the site, shows what came of it, and says what was expected.
 
 use crate::screen::Screen;
-use crate::world::World;
-use crate::world::addresses::near;
-use crate::world::director::Director;
-use crate::world::namespace::Namespace;
-use crate::world::real_server::Encapsulation;
-use std::net::IpAddr;
+use crate::world::clients::Clients;
+use crate::world::pair::Pair;
+use crate::world::site::{A, B, DESTINATIONS, FLOATING, NAMES, POOLS, Pool, Site};
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes here; what takes longer is an expectation that did not come true.
-const LIMIT: Duration = Duration::from_secs(15);
-/// Figures that a reader of the demo would look at first.
-const METRICS: [&str; 6] = [
-    "tandem_pool_servers_up{",
-    "tandem_server_transitions_total{pool=\"dr\",server=\"web1\"",
-    "tandem_server_transitions_total{pool=\"dr\",to",
-    "tandem_check_runs_total{",
-    "tandem_ipvs_service_connections_total{",
-    "tandem_drift_total{table=\"destinations\"}",
-];
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+/// Connections through each pool that rest during the whole story.
+const RESTING: usize = 25;
 
-/// A pool of the policy, from the client's side.
-struct Pool<'world> {
-    what: &'static str,
-    vip: IpAddr,
-    client: &'world Namespace,
+pub(crate) struct Story<'site> {
+    pub(crate) site: &'site Site,
+    resting: RefCell<Vec<(Pool, Clients)>>,
 }
 
-pub(crate) struct Story<'world> {
-    world: &'world World,
-    pools: [Pool<'world>; 4],
-}
-
-impl<'world> Story<'world> {
-    pub(crate) fn new(world: &'world World) -> Self {
-        let pool = |what, host, client| Pool { what, vip: near(host).ipv4.into(), client };
-        let pools = [
-            pool("DR", 100, &world.near_client),
-            pool("TUN", 101, &world.near_client),
-            pool("full-NAT", 102, &world.near_client),
-            pool("NAT", 103, &world.far_client),
-        ];
-        Self { world, pools }
+impl<'site> Story<'site> {
+    pub(crate) fn new(site: &'site Site) -> Self {
+        Self { site, resting: RefCell::default() }
     }
 
-    /// What the administrator of the real servers does, for three of the four methods.
-    pub(crate) fn prepare_real_servers(&self) {
-        let [dr, tun, _, _] = &self.pools;
-        for server in &self.world.real_servers {
-            server.set_up_dr(dr.vip);
-            server.set_up_tun(tun.vip, Encapsulation::IpIp);
-            server.set_up_nat(near(200));
+    pub(crate) fn start(&self, screen: &mut Screen, pair: &Pair<'_>) {
+        for name in NAMES {
+            screen.command(&format!("tandem run --config pair.yaml --director {name}"));
         }
-    }
-
-    pub(crate) fn start(&self, screen: &mut Screen, policy: &str) -> Director<'world> {
-        screen.command("tandem run --config demo.yaml");
         let started = Instant::now();
-        let director = Director::start(self.world.director(), self.world.folder(), policy);
-        let ready = started.elapsed();
-        let complete = self.wait_for_destinations(8);
-        screen.say(&format!("/readyz says yes after {}.", seconds(ready)));
-        let all = "both servers passed their checks and joined the four pools";
-        screen.expect(complete.is_some(), &format!("{all}, {} after the start", seconds(started.elapsed())));
-        director
+        let master = within(|| pair.watch.only_holder() == Some(A));
+        let text = format!("lb-a, which is preferred, holds all {FLOATING} addresses {}", after(started));
+        screen.expect(master, &text);
+        let complete = self.wait_for_destinations(DESTINATIONS);
+        let all = "both servers passed both directors' checks and joined the four pools";
+        screen.expect(complete, &format!("{all} {}", after(started)));
     }
 
-    pub(crate) fn ask_in_turn(&self, screen: &mut Screen) {
-        let mut wanted = self.greetings();
-        wanted.sort();
-        for pool in &self.pools {
-            let answers = pool.ask(screen);
-            let mut both = [answers[0].clone(), answers[1].clone()];
-            both.sort();
-            let in_turn = answers[0] == answers[2] && answers[1] == answers[3];
-            screen.expect(in_turn && both == wanted, &format!("{}: both servers in turn", pool.what));
+    pub(crate) fn ask_all(&self, screen: &mut Screen) {
+        let wanted = self.greetings();
+        for pool in POOLS {
+            let answers = self.ask(screen, pool);
+            let both = wanted.iter().all(|server| answers.contains(server));
+            screen.expect(both, &format!("{pool}: both servers answer"));
         }
     }
 
-    pub(crate) fn show_table(&self, screen: &mut Screen) {
-        screen.command("ipvsadm -Ln");
-        screen.quote(&self.world.director().run("ipvsadm -Ln"));
-        let table = self.world.director().ipvs();
-        let complete = table.len() == 4 && table.iter().all(|service| service.destinations.len() == 2);
-        screen.expect(complete, "four services with two destinations each");
+    pub(crate) fn show_pair(&self, screen: &mut Screen, pair: &Pair<'_>) {
+        for director in [A, B] {
+            screen.command(&format!("ip -4 -brief address      # on {}", NAMES[director]));
+            screen.quote(&wrapped(&self.site.directors[director].run("ip -4 -brief address")));
+        }
+        screen.expect(pair.watch.only_holder() == Some(A), "every floating address is on lb-a alone");
+        screen.command("ipvsadm -Ln               # on lb-b, the Backup");
+        screen.quote(&self.site.directors[B].run("ipvsadm -Ln"));
+        let [mut here, mut there] = [A, B].map(|director| self.site.directors[director].ipvs_saved());
+        here.sort();
+        there.sort();
+        screen.expect(here == there, "lb-a has the same table: a takeover has only to move the addresses");
+        let open = |pool: Pool| (pool, Clients::open(&self.site.client, pool.service(), 0, RESTING));
+        let resting: Vec<_> = POOLS.into_iter().map(open).collect();
+        let opened = within(|| resting.iter().all(|(_, clients)| clients.all_open()));
+        self.resting.replace(resting);
+        let told = within(|| self.synchronised(B) >= POOLS.len() * RESTING);
+        let text = format!("{RESTING} connections through each pool are opened, and lb-b knows them all");
+        screen.expect(opened && told, &text);
     }
 
-    pub(crate) fn stop_server(&self, screen: &mut Screen) {
-        let [stopped, other] = &self.world.real_servers[..] else { panic!("two real servers") };
-        let start = Instant::now();
-        stopped.stop();
-        let after = self.wait_for_destinations(4).unwrap_or_else(|| start.elapsed());
-        let gone = self.destinations().iter().all(|address| !address.starts_with("192.168.101.110"));
-        let text = format!("192.168.101.110 left all four pools {} after it was stopped", seconds(after));
-        screen.expect(gone, &format!("{text} (three failed probes, one every 500 ms)"));
-        for pool in &self.pools {
-            let answers = pool.ask(screen);
-            let only = answers.iter().all(|answer| *answer == other.greeting());
-            screen.expect(only, &format!("{}: no request fails", pool.what));
+    /// The connections that have been there from the beginning are asked whether they are alive.
+    pub(crate) fn count_survivors(&self, screen: &mut Screen) {
+        for (pool, clients) in self.resting.take() {
+            let lost = clients.finish().len();
+            let text = format!("{pool}: {} of {RESTING} answer", RESTING - lost.min(RESTING));
+            screen.expect(lost == 0, &text);
         }
     }
 
-    pub(crate) fn start_server(&self, screen: &mut Screen) {
-        let server = &self.world.real_servers[0];
-        server.start();
-        server.wait_until_serving();
-        let start = Instant::now();
-        let after = self.wait_for_destinations(8).unwrap_or_else(|| start.elapsed());
-        let back = self.destinations().len() == 8;
-        let text =
-            format!("192.168.101.110 is back in all four pools {} after it served again", seconds(after));
-        screen.expect(back, &format!("{text} (two good probes)"));
-        self.ask_in_turn(screen);
+    pub(crate) fn stop(&self, screen: &mut Screen, pair: &mut Pair<'_>) {
+        let first = pair.directors[A].stop().success();
+        let moved = within(|| pair.watch.only_holder() == Some(B));
+        screen.expect(first && moved, "SIGTERM to lb-a: it hands over to lb-b and ends with exit status 0");
+        let second = pair.directors[B].stop().success();
+        screen.expect(second, "SIGTERM to lb-b: it ends with exit status 0");
+        std::thread::sleep(Duration::from_secs(4));
+        let stays = pair.watch.held(B).len() == FLOATING;
+        screen.expect(stays, "4 s later lb-b's addresses are still there: they live for 30 s more");
+        for pool in POOLS {
+            let answer = self.site.curl(pool);
+            screen.expect(answer.is_ok(), &format!("{pool} answers, and no director runs"));
+        }
     }
 
-    pub(crate) fn plan(&self, screen: &mut Screen, director: &Director<'_>) {
-        screen.command("tandem plan demo.yaml");
-        let output = director.plan();
-        screen.quote(&String::from_utf8_lossy(&output.stdout));
-        screen.expect(output.status.code() == Some(0), "exit status 0: no changes");
-    }
-
-    pub(crate) fn drift(&self, screen: &mut Screen, director: &Director<'_>) {
-        let edit = "ipvsadm -e -t 192.168.101.100:80 -r 192.168.101.210:80 -g -w 7";
-        let weights =
-            || self.world.director().ipvs().iter().flat_map(|s| &s.destinations).all(|d| d.weight == 1);
-        screen.command(edit);
-        let start = Instant::now();
-        self.world.director().run(edit);
-        let repaired = within(|| director.log().contains("drift, repaired by") && weights());
-        let line =
-            director.log().lines().rfind(|line| line.contains("drift, repaired by")).map(str::to_owned);
-        screen.say("The director's log:");
-        screen.quote(&line.unwrap_or_default());
-        let text = format!("the weight is right again, {} after the edit", seconds(start.elapsed()));
-        screen.expect(repaired, &text);
-    }
-
-    pub(crate) fn metrics(&self, screen: &mut Screen, director: &Director<'_>) {
-        screen.command("curl http://127.0.0.1:9752/metrics");
-        let counted = within(|| director.metric("tandem_drift_total{table=\"destinations\"}") == Some(1.0));
-        let metrics = director.metrics();
-        let shown = |line: &&str| METRICS.iter().any(|name| line.starts_with(name));
-        screen.quote(&metrics.lines().filter(shown).collect::<Vec<_>>().join("\n"));
-        screen.expect(counted, "the edit by hand was counted as drift");
-    }
-
-    pub(crate) fn stop(&self, screen: &mut Screen, director: &mut Director<'_>) {
-        let status = director.stop();
-        screen.expect(status.success(), "SIGTERM ends it with exit status 0");
-        self.ask_in_turn(screen);
-    }
-
-    fn greetings(&self) -> [String; 2] {
-        [0, 1].map(|number: usize| self.world.real_servers[number].greeting())
-    }
-
-    fn destinations(&self) -> Vec<String> {
-        let table = self.world.director().ipvs();
-        table.into_iter().flat_map(|service| service.destinations).map(|held| held.address).collect()
-    }
-
-    /// How long it took until the table had so many destinations; `None`: too long.
-    fn wait_for_destinations(&self, count: usize) -> Option<Duration> {
-        let start = Instant::now();
-        within(|| self.destinations().len() == count).then(|| start.elapsed())
-    }
-}
-
-impl Pool<'_> {
     /// Four answers, each to a connection of its own, shown in one line.
-    fn ask(&self, screen: &Screen) -> [String; 4] {
-        let url = format!("http://{}/", self.vip);
-        screen.command(&format!("curl {url}      # {}, four times", self.what));
-        let answers = [(); 4].map(|()| self.client.curl(&url).unwrap_or_else(|error| error));
+    pub(crate) fn ask(&self, screen: &Screen, pool: Pool) -> [String; 4] {
+        screen.command(&format!("curl http://{}/      # {pool}, four times", pool.vip()));
+        let answers = [(); 4].map(|()| self.site.curl(pool).unwrap_or_else(|error| error));
         screen.quote(&answers.each_ref().map(|answer| answer.trim()).join("   "));
         answers
     }
+
+    pub(crate) fn greetings(&self) -> [String; 2] {
+        [0, 1].map(|number: usize| self.site.real_servers[number].greeting())
+    }
+
+    /// Whether both tables come to have so many destinations.
+    pub(crate) fn wait_for_destinations(&self, count: usize) -> bool {
+        within(|| self.site.directors.iter().all(|director| director.ipvs_destinations() == count))
+    }
+
+    /// Established connections in a director's table.
+    fn synchronised(&self, director: usize) -> usize {
+        let read = || std::fs::read_to_string("/proc/thread-self/net/ip_vs_conn").unwrap_or_default();
+        let table = self.site.directors[director].inside(read);
+        table.lines().filter(|line| line.contains("ESTABLISHED")).count()
+    }
 }
 
-fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
+/// Four addresses a line, under each other.
+fn wrapped(listing: &str) -> String {
+    let mut text = String::new();
+    for line in listing.lines().filter(|line| !line.starts_with("lo")) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (head, addresses) = words.split_at(words.len().min(2));
+        for (number, some) in addresses.chunks(5).enumerate() {
+            let head = if number == 0 { head.join(" ") } else { String::new() };
+            text += &format!("{head:<14} {}\n", some.join(" "));
+        }
+    }
+    text
 }
 
-fn within(mut condition: impl FnMut() -> bool) -> bool {
+pub(crate) fn after(start: Instant) -> String {
+    format!("{:.1} s after the start", start.elapsed().as_secs_f64())
+}
+
+pub(crate) fn within(mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while start.elapsed() < LIMIT {
         if condition() {

@@ -47,7 +47,7 @@ fn readiness_waits_for_a_verdict_and_says_so_while_health_is_good() {
     real_servers: [192.168.101.111]
     check: {http: {path: /}, address: 127.0.0.1, port: 8100, interval: 4s, timeout: 3s, fall: 1}
 ";
-    let mut director = Director::launch(&host.machine, host.folder(), &policy("", pool));
+    let mut director = Director::launch(&host.machine, host.folder(), &policy("", pool), None);
     let ask = |path: &str| host.machine.curl_with(&["--no-fail"], &format!("http://127.0.0.1:9752{path}"));
     until("word of the pool", LIMIT, || match ask("/readyz") {
         Ok(text) if text == "not ready: pool slow: no server has a verdict yet\n" => Ok(()),

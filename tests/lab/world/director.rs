@@ -20,24 +20,31 @@ pub(crate) struct Director<'world> {
     process: Process,
     namespace: &'world Namespace,
     folder: PathBuf,
+    /// Its name in the policy, where that names directors: all of the lab has one host name.
+    name: Option<&'static str>,
 }
 
 impl<'world> Director<'world> {
     /// Writes the policy, starts Tandem and waits until it says that it is ready.
     #[track_caller]
     pub(crate) fn start(namespace: &'world Namespace, folder: &Path, policy: &str) -> Self {
-        let mut director = Self::launch(namespace, folder, policy);
+        let mut director = Self::launch(namespace, folder, policy, None);
         director.wait_until_ready();
         director
     }
 
-    /// The same without waiting.
-    pub(crate) fn launch(namespace: &'world Namespace, folder: &Path, policy: &str) -> Self {
+    /// The same without waiting; `name` is the director's in the policy of a pair.
+    pub(crate) fn launch(
+        namespace: &'world Namespace,
+        folder: &Path,
+        policy: &str,
+        name: Option<&'static str>,
+    ) -> Self {
         let folder = folder.join(format!("tandem-{}", namespace.name()));
         fs::create_dir_all(folder.join("state")).expect("a state directory");
         fs::write(folder.join("tandem.yaml"), policy).expect("the policy file");
-        let process = spawn(namespace, &folder);
-        Self { process, namespace, folder }
+        let process = spawn(namespace, &folder, name);
+        Self { process, namespace, folder, name }
     }
 
     #[track_caller]
@@ -66,8 +73,18 @@ impl<'world> Director<'world> {
     /// Starts again after `stop` or `kill`, with the same policy and state.
     #[track_caller]
     pub(crate) fn start_again(&mut self) {
-        self.process = spawn(self.namespace, &self.folder);
+        self.launch_again();
         self.wait_until_ready();
+    }
+
+    /// The same without waiting.
+    pub(crate) fn launch_again(&mut self) {
+        self.process = spawn(self.namespace, &self.folder, self.name);
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_until_ended(&mut self) -> ExitStatus {
+        self.process.wait_until_ended(STOP_LIMIT)
     }
 
     /// Replaces the policy file, without telling Tandem.
@@ -80,10 +97,18 @@ impl<'world> Director<'world> {
         self.namespace.output(Command::new(binary()).args(arguments))
     }
 
+    /// Runs a subcommand that asks the running director: `ask(&["release"])`.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Output {
+        let socket = self.folder.join("tandem.sock");
+        self.tandem(&[arguments, &["--socket", socket.to_str().expect("a plain path")]].concat())
+    }
+
     /// `tandem plan` of its policy, as an operator would ask while it runs or after it has stopped.
     pub(crate) fn plan(&self) -> Output {
         let path = |name: &str| self.folder.join(name).to_str().expect("a plain path").to_owned();
-        self.tandem(&["plan", &path("tandem.yaml"), "--state-directory", &path("state")])
+        let (policy, state) = (path("tandem.yaml"), path("state"));
+        let named = self.name.map_or(vec![], |name| vec!["--director", name]);
+        self.tandem(&[&["plan", &policy, "--state-directory", &state][..], &named].concat())
     }
 
     pub(crate) fn state_directory(&self) -> PathBuf {
@@ -136,17 +161,11 @@ impl Drop for Director<'_> {
     }
 }
 
-fn spawn(namespace: &Namespace, folder: &Path) -> Process {
+fn spawn(namespace: &Namespace, folder: &Path, name: Option<&str>) -> Process {
     let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
-    let arguments = [
-        "run",
-        "--config",
-        &path("tandem.yaml"),
-        "--state-directory",
-        &path("state"),
-        "--socket",
-        &path("tandem.sock"),
-    ];
+    let (policy, state, socket) = (path("tandem.yaml"), path("state"), path("tandem.sock"));
+    let mut arguments = vec!["run", "--config", &policy, "--state-directory", &state, "--socket", &socket];
+    arguments.extend(name.into_iter().flat_map(|name| ["--director", name]));
     Process::start(namespace, &binary(), &arguments, &folder.join("tandem.log"))
 }
 

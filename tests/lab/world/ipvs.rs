@@ -1,6 +1,7 @@
 //! The kernel's IPVS table as `ipvsadm` shows it: the outside view, not made by the code that is tested.
 
 use super::namespace::Namespace;
+use std::io::Read as _;
 
 /// A line `TCP 192.168.101.100:80 rr` and its destinations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,11 +43,16 @@ impl Namespace {
         parse(&self.run("ipvsadm -Ln"))
     }
 
-    /// How many destinations there are, all services together. From /proc, which is quick enough to catch an instant.
+    /// How many destinations there are, all services together. From /proc, which is quick enough to catch an instant. It is
+    /// read at once: a second read goes on where another namespace's services were counted too, and leaves out some.
     pub(crate) fn ipvs_destinations(&self) -> usize {
-        let table = self.inside(|| std::fs::read_to_string("/proc/thread-self/net/ip_vs")).expect("IPVS");
+        let mut table = vec![0; 65_536];
+        let length = self
+            .inside(|| std::fs::File::open("/proc/thread-self/net/ip_vs")?.read(&mut table))
+            .expect("IPVS in this kernel");
+        let text = String::from_utf8_lossy(&table[..length]);
         // One more line begins so: the heading.
-        table.lines().filter(|line| line.trim_start().starts_with("->")).count() - 1
+        text.lines().filter(|line| line.trim_start().starts_with("->")).count().saturating_sub(1)
     }
 
     /// The table as commands, which is easy to compare with what was wanted.

@@ -1,6 +1,7 @@
 //! A steady load of new connections, made by one thread in a client's namespace: a task each, so that any number may hang
 //! and the pace is kept. It notes the time of each failure, so that a case can say how long and how badly clients suffered.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -15,6 +16,8 @@ use super::http;
 use super::namespace::Namespace;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
+/// What takes longer has lost a packet: the first one is sent again after a second, a later one after 0.2 s and a bit.
+const LATE: Duration = Duration::from_millis(500);
 
 /// What became of one request. Times count from the start of the load.
 #[derive(Debug, Clone)]
@@ -37,7 +40,8 @@ struct Asking {
 #[derive(Debug)]
 pub(crate) struct Load {
     asking: Asking,
-    stop: oneshot::Sender<()>,
+    /// Dropped, it ends the load.
+    stop: Option<oneshot::Sender<()>>,
     thread: JoinHandle<()>,
 }
 
@@ -52,7 +56,7 @@ impl Load {
             let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(asks.steadily(Duration::from_secs(1) / per_second, stopped));
         });
-        Self { asking, stop, thread }
+        Self { asking, stop: Some(stop), thread }
     }
 
     /// Time since the start, to compare with the times in the report.
@@ -66,9 +70,14 @@ impl Load {
         requests.iter().filter(|request| request.result.is_ok()).count()
     }
 
+    /// Makes no more requests. The last answers are waited for by `finish`.
+    pub(crate) fn end(&mut self) {
+        self.stop = None;
+    }
+
     /// Ends the load, waits for the last answers and reports.
-    pub(crate) fn finish(self) -> Report {
-        drop(self.stop);
+    pub(crate) fn finish(mut self) -> Report {
+        self.end();
         self.thread.join().expect("the load ended well");
         let mut requests = std::mem::take(&mut *self.asking.requests.lock().expect("no panic"));
         requests.sort_by_key(|request| request.at);
@@ -106,6 +115,19 @@ impl Asking {
     }
 }
 
+/// What clients lived through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) connections: usize,
+    /// Refused, reset or not answered in 3 s.
+    pub(crate) failed: usize,
+    /// Answered, but a packet had to be sent again.
+    pub(crate) late: usize,
+    /// The longest time without a success: between the beginnings of two consecutive connections that were neither failed
+    /// nor late, less the period; 0 if all were neither.
+    pub(crate) blackout: Duration,
+}
+
 /// All requests of a load, by the time when they began.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -115,6 +137,29 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn failures(&self) -> impl Iterator<Item = &Request> {
         self.requests.iter().filter(|request| request.result.is_err())
+    }
+
+    /// What the clients lived through from then on, in a load of this period.
+    pub(crate) fn account(&self, from: Duration, period: Duration) -> Account {
+        let requests = || self.requests.iter().filter(move |request| request.at >= from);
+        let failed = requests().filter(|request| request.result.is_err()).count();
+        let late = requests().filter(|request| request.result.is_ok() && request.took > LATE).count();
+        let good = requests().filter(|request| request.result.is_ok() && request.took <= LATE);
+        let end = requests().last().map_or(from, |request| request.at);
+        let times: Vec<Duration> =
+            [from].into_iter().chain(good.map(|request| request.at)).chain([end]).collect();
+        let longest = times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
+        let blackout = if failed + late == 0 { Duration::ZERO } else { longest.saturating_sub(period) };
+        Account { connections: requests().count(), failed, late, blackout }
+    }
+
+    /// Why requests failed from then on: each reason with its count.
+    pub(crate) fn reasons(&self, from: Duration) -> BTreeMap<String, usize> {
+        let mut reasons = BTreeMap::new();
+        for request in self.failures().filter(|request| request.at >= from) {
+            *reasons.entry(request.result.clone().unwrap_err()).or_default() += 1;
+        }
+        reasons
     }
 
     /// How many answers had this body.

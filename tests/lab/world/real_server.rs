@@ -221,6 +221,7 @@ http {{
     access_log {folder}/access.log lab;
     default_type text/plain;
     reset_timedout_connection on;
+    keepalive_timeout 1h; keepalive_requests 100000; client_header_timeout 1h;
     server {{
         listen 80; listen [::]:80; listen 8080; listen [::]:8080;
         listen 443 ssl; listen [::]:443 ssl; listen 8443 ssl; listen [::]:8443 ssl;
