@@ -145,7 +145,7 @@ impl Report {
         let failed = requests().filter(|request| request.result.is_err()).count();
         let late = requests().filter(|request| request.result.is_ok() && request.took > LATE).count();
         let good = requests().filter(|request| request.result.is_ok() && request.took <= LATE);
-        let end = requests().last().map_or(from, |request| request.at);
+        let end = requests().next_back().map_or(from, |request| request.at);
         let times: Vec<Duration> =
             [from].into_iter().chain(good.map(|request| request.at)).chain([end]).collect();
         let longest = times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
@@ -156,8 +156,9 @@ impl Report {
     /// Why requests failed from then on: each reason with its count.
     pub(crate) fn reasons(&self, from: Duration) -> BTreeMap<String, usize> {
         let mut reasons = BTreeMap::new();
-        for request in self.failures().filter(|request| request.at >= from) {
-            *reasons.entry(request.result.clone().unwrap_err()).or_default() += 1;
+        let failed = self.failures().filter(|request| request.at >= from);
+        for reason in failed.filter_map(|request| request.result.as_ref().err()) {
+            *reasons.entry(reason.clone()).or_default() += 1;
         }
         reasons
     }
