@@ -10,7 +10,7 @@
 //! these figures say little of a real one; `failover` measures the blackout itself natively.
 //!
 //! Needs IPVS: `tests/lab/run bench pools`. Arguments: `--repetitions N` (5) and
-//! `--cycle stop|release|kill|link|pause` (all, unless some are named).
+//! `--cycle stop|release|kill|link|links|pause` (all, unless some are named).
 //!
 //! The exit status is 1 when a planned takeover failed a connection.
 

@@ -26,10 +26,12 @@ pub(crate) enum Cycle {
     Release,
     Kill,
     Link,
+    BothLinks,
     Pause,
 }
 
-pub(crate) const CYCLES: [Cycle; 5] = [Cycle::Stop, Cycle::Release, Cycle::Kill, Cycle::Link, Cycle::Pause];
+pub(crate) const CYCLES: [Cycle; 6] =
+    [Cycle::Stop, Cycle::Release, Cycle::Kill, Cycle::Link, Cycle::BothLinks, Cycle::Pause];
 
 /// One thing that clients live through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +44,8 @@ pub(crate) enum Event {
     ReturnAfterKill,
     LinkCut,
     LinkReturn,
+    BothLinksCut,
+    BothLinksReturn,
     Pause,
     ReturnAfterPause,
 }
@@ -49,7 +53,7 @@ pub(crate) enum Event {
 impl Event {
     /// Whether the Master had the time to hand over.
     pub(crate) const fn is_planned(self) -> bool {
-        !matches!(self, Self::Kill | Self::LinkCut | Self::Pause)
+        !matches!(self, Self::Kill | Self::LinkCut | Self::BothLinksCut | Self::Pause)
     }
 }
 
@@ -64,6 +68,8 @@ impl fmt::Display for Event {
             Self::ReturnAfterKill => "return, tables empty",
             Self::LinkCut => "link cut",
             Self::LinkReturn => "return of the link",
+            Self::BothLinksCut => "both links cut",
+            Self::BothLinksReturn => "return of both links",
             Self::Pause => "SIGSTOP",
             Self::ReturnAfterPause => "SIGCONT and return",
         })
@@ -88,6 +94,7 @@ impl Cycle {
             Self::Release => "release",
             Self::Kill => "kill",
             Self::Link => "link",
+            Self::BothLinks => "links",
             Self::Pause => "pause",
         }
     }
@@ -117,6 +124,14 @@ impl Cycle {
             Self::Link => {
                 take(Event::LinkCut, pair, B, &mut |_| site.set_outside(A, false));
                 take(Event::LinkReturn, pair, A, &mut |_| site.set_outside(A, true));
+            }
+            Self::BothLinks => {
+                let set = |plugged| {
+                    site.set_outside(A, plugged);
+                    site.set_inside(A, plugged);
+                };
+                take(Event::BothLinksCut, pair, B, &mut |_| set(false));
+                take(Event::BothLinksReturn, pair, A, &mut |_| set(true));
             }
             Self::Pause => {
                 take(Event::Pause, pair, B, &mut |pair| pair.freeze(A, true));

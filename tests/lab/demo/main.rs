@@ -59,7 +59,7 @@ fn tell(screen: &mut Screen, story: &Story<'_>, pair: &mut Pair<'_>) -> ExitCode
     story.show_pair(screen, pair);
     screen.step("The Master is killed, while clients make a new connection every 50 ms through each pool");
     story.kill(screen, pair);
-    screen.step("It comes back with nothing, learns the connections, and takes over without losing one");
+    screen.step("It comes back with nothing, learns the connections, and takes over again");
     story.come_back(screen, pair);
     screen.step("The Master's cables are pulled, and put back");
     story.cut_off(screen, pair);

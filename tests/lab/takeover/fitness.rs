@@ -1,7 +1,8 @@
 //! What moves the addresses beside the death of a director, and what must not.
 
 use super::*;
-use crate::world::site::{A, B, POLICY};
+use crate::world::load::Load;
+use crate::world::site::{A, B, POLICY, Pool};
 
 /// Three failed probes a second apart, and one time-out.
 const OUT_LIMIT: Duration = Duration::from_secs(8);
@@ -64,4 +65,26 @@ fn a_pool_that_both_lose_moves_nothing_and_one_that_the_master_loses_moves_the_a
     takes_over(&site, &pair, "loss of the Master's pool", B, PATIENCE * 2, || site.directors[A].nft(blind));
     let see_again = || drop(site.directors[A].run("nft delete table ip blind"));
     takes_over(&site, &pair, "its return", A, RETURN_LIMIT, see_again);
+}
+
+/// Its checks have failed while it was cut off, so its table is empty: it must wait until they pass before it preempts.
+#[test]
+#[ignore = "it preempts with an empty table: `Command::Ready` is given once in a director's life"]
+fn a_director_that_was_cut_off_for_long_returns_warm() {
+    let site = Site::new();
+    let pair = Pair::start(&site, POLICY);
+    let set_both = |plugged| {
+        site.set_outside(A, plugged);
+        site.set_inside(A, plugged);
+    };
+    takes_over(&site, &pair, "cut of both links", B, SERVES_WITHIN, || set_both(false));
+    until("empty table", OUT_LIMIT, || match site.directors[A].ipvs_destinations() {
+        0 => Ok(()),
+        found => Err(format!("{found} destinations")),
+    });
+    let load = Load::start(&site.client, Pool::Nat.service(), "/", 20);
+    takes_over(&site, &pair, "their return", A, RETURN_LIMIT, || set_both(true));
+    std::thread::sleep(Duration::from_secs(2));
+    let account = load.finish().account(Duration::ZERO, Duration::from_millis(50));
+    assert!(account.blackout < Duration::from_millis(500), "{account:?}");
 }
