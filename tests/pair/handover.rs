@@ -94,9 +94,15 @@ impl Course {
         let program = if director == PREFERRED { self.preferred.program } else { self.other.program };
         let limit = if program == Program::Frr { limit + FRR_SLACK } else { limit };
         until_held(&self.holders, director, how, limit);
+        if program == Program::Frr {
+            // FRR announces while its macvlan is still coming up, and that is often lost: its neighbours find out when they
+            // ask again, which is not what is looked at here.
+            self.stage.client.run(&format!("ip neigh flush dev {INTERFACE}"));
+        }
         let expected = self.link_address(director);
         let family = self.setting.family;
-        until(&format!("neighbour of the client ({how})"), NEIGHBOUR_MAX, || {
+        let limit = if program == Program::Frr { FRR_SLACK } else { NEIGHBOUR_MAX };
+        until(&format!("neighbour of the client ({how})"), limit, || {
             let found = self.stage.neighbour_of_client(family);
             if found.as_ref() == Some(&expected) { Ok(()) } else { Err(format!("{found:?}, not {expected}")) }
         });
