@@ -75,7 +75,9 @@ impl Course {
     fn stop(&self) {
         self.preferred.terminate();
         let skew = self.setting.master_down_interval() - self.setting.interval * 3;
-        self.taken_over_by(OTHER, "SIGTERM", skew + SLACK);
+        // FRR takes its time to end.
+        let end = if self.preferred.program == Program::Frr { FRR_SLACK } else { Duration::ZERO };
+        self.taken_over_by(OTHER, "SIGTERM", end + skew + SLACK);
     }
 
     /// The Master dies, and with it what it held.

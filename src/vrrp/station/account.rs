@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// The same error of the same router is told at most so often.
 const TELL_EVERY: Duration = Duration::from_secs(10);
+/// Another machine that claims an address for so long while we are Master is no director that takes over.
+const CLAIM_LASTS: Duration = Duration::from_millis(500);
 /// A Master that was contested and hears nothing for so long is not contested any more.
 const CONTEST_ENDS: Duration = Duration::from_secs(5);
 
@@ -31,6 +33,8 @@ struct Entry {
     /// When it decided to become Master, until all its addresses are held.
     takes_over_since: Option<Instant>,
     contested_at: Option<Instant>,
+    /// Since when another machine claims each address of this Master.
+    claimed_since: BTreeMap<IpAddr, Instant>,
     /// For each kind of error: when it was last told, and how often it came since.
     told: BTreeMap<&'static str, (Instant, u64)>,
     trackers: BTreeMap<Arc<str>, bool>,
@@ -56,6 +60,7 @@ impl Account {
             held: 0,
             takes_over_since: None,
             contested_at: None,
+            claimed_since: BTreeMap::new(),
             told: BTreeMap::new(),
             trackers: BTreeMap::new(),
             counts: Counts::default(),
@@ -116,6 +121,7 @@ impl Account {
     pub(super) fn role(&mut self, router: RouterId, role: Role, cause: &Cause, at: Instant) -> Option<Event> {
         let entry = self.entry(router)?;
         (entry.role, entry.since, entry.cause) = (role, at, Some(cause.clone()));
+        entry.claimed_since.clear();
         entry.takes_over_since = (role == Role::Master).then_some(at);
         *entry.counts.transitions.entry((role, cause.name())).or_default() += 1;
         Some(Event::Role { router: Arc::clone(&entry.name), role, cause: cause.clone() })
@@ -150,19 +156,15 @@ impl Account {
             }
             Report::Released { .. } => {}
             Report::Conflict { router, address, hardware_address } => {
-                self.count_conflict(*router);
-                return self.tell_conflict(*router, *address, *hardware_address, at);
+                return self.conflict(*router, *address, *hardware_address, at);
             }
         }
         None
     }
 
-    fn count_conflict(&mut self, router: RouterId) {
-        self.entry(router).into_iter().for_each(|entry| entry.counts.address_conflicts += 1);
-    }
-
-    /// Each router's conflicts are told now and then.
-    fn tell_conflict(
+    /// Counts a claim that lasts, and tells it now and then. A new Master that takes over announces in the moment in which its
+    /// advertisement is on the way here: that is no conflict.
+    fn conflict(
         &mut self,
         router: RouterId,
         address: IpAddr,
@@ -171,6 +173,11 @@ impl Account {
     ) -> Option<Event> {
         const KIND: &str = "address_conflict";
         let entry = self.entry(router)?;
+        let since = *entry.claimed_since.entry(address).or_insert(at);
+        if at.saturating_since(since) < CLAIM_LASTS {
+            return None;
+        }
+        entry.counts.address_conflicts += 1;
         if entry.told.get(KIND).is_some_and(|(last, _)| *last + TELL_EVERY > at) {
             return None;
         }
