@@ -36,7 +36,7 @@ use tokio::time::timeout;
 
 /// How long addresses that nobody took over live on after a stop: long enough for a restart, and short for a director that is
 /// started elsewhere meanwhile, which takes them too.
-const LEFT_FOR: Duration = Duration::from_secs(5);
+const LEFT_FOR: Duration = Duration::from_secs(10);
 /// The address thread is given so long to do what it was told last.
 const LONGEST_FINISH: Duration = Duration::from_secs(2);
 /// Changes of things tracked that wait.

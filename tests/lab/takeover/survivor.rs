@@ -7,7 +7,7 @@ use crate::world::site::{A, B, FLOATING, POLICY, Pool};
 
 const CLIENTS: usize = 10;
 /// Longer than an address lives that is not lengthened.
-const AWAY: Duration = Duration::from_secs(6);
+const AWAY: Duration = Duration::from_secs(5);
 
 #[test]
 fn the_restart_of_a_lone_survivor_costs_neither_addresses_nor_connections() {
