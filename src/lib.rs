@@ -5,6 +5,7 @@
 //! | module | pure | what it is |
 //! |---|---|---|
 //! | [`time`] | yes | `Instant`: microseconds since start |
+//! | `internet_checksum` | yes | RFC 1071, for packets of our own |
 //! | `hash` | yes | FNV-1a, for what must hash the same after a restart |
 //! | [`model`] | yes | the nouns: policy, pool, virtual service, destination, check, tables; the glossary |
 //! | [`policy`] | yes | YAML files to a policy, with every problem at once |
@@ -33,6 +34,7 @@ pub mod director;
 pub mod floating;
 mod hash;
 pub mod health;
+mod internet_checksum;
 pub mod kernel;
 pub mod model;
 pub mod observe;

@@ -12,6 +12,7 @@
 use super::datagram::VRRP_PROTOCOL;
 use super::socket::{IPV4_GROUP, IPV6_GROUP, TRAFFIC_CLASS_BYTE, TTL};
 use crate::floating::Report;
+use crate::internet_checksum::checksum;
 use crate::vrrp::{RouterId, SessionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -88,9 +89,7 @@ fn ipv4_headers(hardware: [u8; 6], source: Ipv4Addr, message_bytes: usize) -> Op
     ip[8..10].copy_from_slice(&[TTL, VRRP_PROTOCOL]);
     ip[12..16].copy_from_slice(&source.octets());
     ip[16..].copy_from_slice(&IPV4_GROUP.octets());
-    let sum: u32 = ip.chunks(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]]))).sum();
-    let folded = (sum & 0xffff) + (sum >> 16);
-    let checksum = !u16::try_from((folded & 0xffff) + (folded >> 16)).ok()?;
+    let checksum = checksum([&*ip]);
     ip[10..12].copy_from_slice(&checksum.to_be_bytes());
     Some((headers, ETHERNET_BYTES + IPV4_BYTES))
 }

@@ -4,6 +4,7 @@
 //! announced, as keepalived sends it); RFC 4861, sections 4.4 and 7.2.6 (neighbour advertisement to all nodes, override
 //! flag set), RFC 9568, section 8.2.2 (router flag set); RFC 4443, section 2.3 (checksum).
 
+use crate::internet_checksum::{checksum, pseudo_header};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const BROADCAST: [u8; 6] = [0xff; 6];
@@ -91,16 +92,8 @@ fn neighbour_advertisement(address: Ipv6Addr, hardware: [u8; 6]) -> Vec<u8> {
 
 /// Over the pseudo-header (RFC 8200, section 8.1) and a message whose checksum is zero; over one with its checksum it is 0.
 fn icmpv6_checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
-    let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
-    let next_header = [0, 0, 0, ICMPV6];
-    let (source, destination) = (source.octets(), destination.octets());
-    let parts = [source.as_slice(), &destination, &length, &next_header, message];
-    let words = parts.iter().flat_map(|part| part.chunks(2));
-    let sum: u64 = words
-        .map(|word| u64::from(u16::from_be_bytes([word[0], word.get(1).copied().unwrap_or_default()])))
-        .sum();
-    let folded = (0..4).fold(sum, |sum, _| (sum & 0xffff) + (sum >> 16));
-    !u16::try_from(folded).unwrap_or(u16::MAX)
+    let header = pseudo_header(&source.octets(), &destination.octets(), ICMPV6, message.len());
+    checksum([&header, message])
 }
 
 /// The sender of a request or an answer says that the address is its own; a probe (RFC 5227, section 2.1.1) has none yet.
