@@ -170,13 +170,14 @@ impl Driver {
                 Output::Send { session, destination, bytes } => self.send(session, destination, &bytes),
                 Output::Beat { bytes } => self.send_beat(&bytes),
                 Output::Order(order) => (self.order)(order),
-                Output::PassState => self.notice(Notice::PassState),
+                Output::PassState { whole } => self.notice(Notice::PassState { whole }),
+                Output::WarmUp { since } => self.notice(Notice::WarmUp { since }),
                 Output::RunHook { unit } => {
                     let hooks = self.station.hooks(unit);
                     self.notice(Notice::RunHook { unit, hooks });
                 }
-                Output::Role { router, is_master } => {
-                    self.notice(Notice::Role { router, is_master });
+                Output::Role { router, is_master, handed_over } => {
+                    self.notice(Notice::Role { router, is_master, handed_over });
                     self.chores_at = Instant::ZERO;
                 }
                 Output::Tell(event) => self.notice(Notice::Tell(event)),
@@ -250,7 +251,7 @@ impl Driver {
         while let Ok(command) = self.commands.queue.try_recv() {
             self.station.handle(match command {
                 Command::Tracked { what, good } => Input::Tracked { at, what, good },
-                Command::Ready => Input::Ready { at },
+                Command::Warm { since } => Input::Warm { at, since },
                 Command::Keeper(report) => {
                     self.framing.note(&report);
                     Input::Keeper { at, report }

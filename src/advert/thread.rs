@@ -38,8 +38,10 @@ pub enum Command {
         what: Tracked,
         good: bool,
     },
-    /// The tables are applied and the pools have verdicts.
-    Ready,
+    /// The tables are applied, and each verdict of the pools is of what there is since then.
+    Warm {
+        since: Instant,
+    },
     Keeper(Report),
     StatePassed,
     HookDone {
@@ -61,10 +63,18 @@ pub enum Notice {
     Role {
         router: RouterId,
         is_master: bool,
+        /// Whether another director hands the addresses over.
+        handed_over: bool,
     },
     Tell(Event),
-    /// Have the connection table sent, then say [`Command::StatePassed`].
-    PassState,
+    /// Have the connection table sent, then say [`Command::StatePassed`]; not `whole`: what has come since the last time.
+    PassState {
+        whole: bool,
+    },
+    /// Say [`Command::Warm`] when the pools know their servers as they are since then.
+    WarmUp {
+        since: Instant,
+    },
     RunHook {
         unit: usize,
         hooks: Vec<Hook>,

@@ -63,7 +63,10 @@ fn changes(
 /// turn a Master into a Backup.
 fn roles(pair: &Pair, daemons: &BTreeSet<SyncDaemon>) -> Roles {
     let is_master = daemons.iter().any(|daemon| daemon.role == SyncDaemonRole::Master);
-    Roles { master_of: pair.routers.keys().filter(|_| is_master).cloned().collect() }
+    Roles {
+        master_of: pair.routers.keys().filter(|_| is_master).cloned().collect(),
+        taking_over: BTreeSet::new(),
+    }
 }
 
 fn print_text(changes: &[Change], waiting: usize, out: &mut dyn Write) -> std::io::Result<()> {

@@ -65,7 +65,7 @@ pub struct Entry {
 }
 
 /// What an entry stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     Connection {
         /// The number of its protocol's state.

@@ -33,4 +33,4 @@ pub mod services;
 
 pub use count::{EntryCounts, count};
 pub use entry::Entry;
-pub use pass::{PassError, Passed, pass};
+pub use pass::{PassError, Passed, Told, pass};

@@ -12,8 +12,9 @@ use super::services::binding;
 use crate::model::{ConnectionSync, Tables};
 use nix::sys::socket::{getsockopt, sockopt};
 use socket2::SockRef;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::time::Duration;
@@ -47,6 +48,27 @@ pub struct Passed {
     pub took: Duration,
 }
 
+/// What was told before: a hash of each record.
+#[derive(Debug, Default)]
+pub struct Told(HashSet<u64>);
+
+impl Told {
+    fn hash(entry: &Entry) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (entry.protocol, entry.client, entry.virtual_service, entry.destination, entry.kind)
+            .hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn has(&self, entry: &Entry) -> bool {
+        self.0.contains(&Self::hash(entry))
+    }
+
+    fn add(&mut self, entry: &Entry) {
+        self.0.insert(Self::hash(entry));
+    }
+}
+
 /// Why the table could not be told.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
@@ -68,11 +90,17 @@ struct Round {
 }
 
 /// Tells the connections of this thread's network namespace by `sync`'s interface and id, within the time `within`.
-/// `tables` are what the kernel should hold.
+/// `tables` are what the kernel should hold. What `told` has, in the same state, is left out; what is told joins it.
 ///
 /// # Errors
 /// When the table cannot be read or a datagram cannot be sent; what was sent by then stays told.
-pub fn pass(sync: &ConnectionSync, tables: &Tables, within: Duration) -> Result<Passed, PassError> {
+pub fn pass(
+    sync: &ConnectionSync,
+    tables: &Tables,
+    within: Duration,
+    told: &mut Told,
+) -> Result<Passed, PassError> {
+    let mut fresh = Told::default();
     let start = Instant::now();
     let failed = |source| PassError::Send { interface: sync.interface.clone(), source };
     let (socket, mtu) = open(&sync.interface).map_err(failed)?;
@@ -80,7 +108,8 @@ pub fn pass(sync: &ConnectionSync, tables: &Tables, within: Duration) -> Result<
     for number in 1..=ROUNDS {
         let table = BufReader::new(File::open(TABLE).map_err(PassError::Read)?);
         let mut sender = Sender::new(|bytes| socket.send(bytes).map(drop), start + within);
-        let round = tell(table, tables, Packer::new(sync.sync_id.get(), mtu), &mut sender);
+        let memory = (&*told, &mut fresh);
+        let round = tell(table, tables, memory, Packer::new(sync.sync_id.get(), mtu), &mut sender);
         let round = round.map_err(|trouble| trouble.explained(failed))?;
         passed.datagrams += sender.datagrams;
         if round.complete || number == 1 {
@@ -92,6 +121,7 @@ pub fn pass(sync: &ConnectionSync, tables: &Tables, within: Duration) -> Result<
             break;
         }
     }
+    told.0.extend(fresh.0);
     passed.took = start.elapsed();
     Ok(passed)
 }
@@ -126,10 +156,11 @@ fn open(interface: &str) -> io::Result<(UdpSocket, usize)> {
     Ok((socket, usize::try_from(mtu).unwrap_or_default()))
 }
 
-/// Reads a table and sends it.
+/// Reads a table and sends it, but for what was told before; what it sends is noted as fresh.
 fn tell(
     lines: impl BufRead,
     tables: &Tables,
+    (told, fresh): (&Told, &mut Told),
     mut packer: Packer,
     sender: &mut Sender<impl FnMut(&[u8]) -> io::Result<()>>,
 ) -> Result<Round, Trouble> {
@@ -137,11 +168,14 @@ fn tell(
     // The first line is the heading.
     for line in lines.lines().skip(1).take(MOST_ENTRIES) {
         let Some(entry) = Entry::parse(&line.map_err(Trouble::Read)?) else { continue };
-        if matches!(entry.kind, Kind::Connection { over: true, .. }) {
+        if matches!(entry.kind, Kind::Connection { over: true, .. }) || told.has(&entry) {
             continue;
         }
         match binding(tables, &entry).filter(|binding| omission(&entry, binding).is_none()) {
-            Some(binding) => sender.queue.extend(packer.add(&entry, &binding)),
+            Some(binding) => {
+                fresh.add(&entry);
+                sender.queue.extend(packer.add(&entry, &binding));
+            }
             None => omitted += 1,
         }
         if !sender.send_what_is_due().map_err(Trouble::Send)? {
@@ -233,8 +267,9 @@ mod tests {
             Ok(())
         };
         let mut sender = Sender::new(send, Instant::now() + within);
-        let round =
-            tell(text.as_bytes(), &tables(), Packer::new(61, 1_500), &mut sender).expect("text can be read");
+        let memory = (&Told::default(), &mut Told::default());
+        let round = tell(text.as_bytes(), &tables(), memory, Packer::new(61, 1_500), &mut sender)
+            .expect("text can be read");
         (sizes, round)
     }
 
@@ -256,6 +291,27 @@ mod tests {
     }
 
     #[test]
+    fn the_rest_is_what_came_since_or_changed_its_state() {
+        let client =
+            |number: usize, state: &str| line("C0A86564", state).replace("C350", &format!("{number:04X}"));
+        let pass = |lines: &str, told: &mut Told| {
+            let text = format!("{HEADING}{lines}");
+            let mut fresh = Told::default();
+            let mut sender = Sender::new(|_: &[u8]| Ok(()), Instant::now() + Duration::from_secs(1));
+            let packer = Packer::new(61, 1_500);
+            let round = tell(text.as_bytes(), &tables(), (told, &mut fresh), packer, &mut sender);
+            told.0.extend(fresh.0);
+            round.expect("text can be read").told
+        };
+        let mut told = Told::default();
+        let before = client(1, "ESTABLISHED") + &client(2, "SYN_RECV");
+        assert_eq!(pass(&before, &mut told), 2);
+        assert_eq!(pass(&before.replace("899", "898"), &mut told), 0, "time alone is no news");
+        let after = client(1, "ESTABLISHED") + &client(2, "ESTABLISHED") + &client(3, "ESTABLISHED");
+        assert_eq!(pass(&after, &mut told), 2);
+    }
+
+    #[test]
     fn records_are_paced_and_end_with_the_time() {
         let lines = line("C0A86564", "ESTABLISHED").repeat(2_000);
         let start = Instant::now();
@@ -272,7 +328,8 @@ mod tests {
         let role = crate::model::SyncRole::Both;
         let sync_id = 61.try_into().expect("not zero");
         let sync = ConnectionSync { interface: "nosuch0".to_owned(), sync_id, role };
-        let error = pass(&sync, &tables(), Duration::from_secs(1)).expect_err("there is none");
+        let error =
+            pass(&sync, &tables(), Duration::from_secs(1), &mut Told::default()).expect_err("there is none");
         assert!(error.to_string().contains("nosuch0"), "{error}");
     }
 }

@@ -48,7 +48,7 @@ pub fn tables(
     let mut tables = Tables {
         sync_daemons: sync_daemons(&policy.pair, situation.roles),
         timeouts: policy.kernel.timeouts,
-        ruleset: ruleset::ruleset(policy),
+        ruleset: ruleset::ruleset(policy, situation.roles),
         sysctls: sysctls::sysctls(policy, situation),
         addresses: policy.virtual_addresses.iter().cloned().collect(),
         ..Tables::default()

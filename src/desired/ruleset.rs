@@ -1,16 +1,18 @@
-//! Our nftables table: what full-NAT, joined ports and untracked pools need.
+//! Our nftables table: what full-NAT, joined ports, untracked pools and planned takeovers need.
 
 use crate::model::{
-    Family, Forwarding, Policy, Pool, Ruleset, ServiceKey, SourceTranslation, VirtualService,
+    Family, Forwarding, Policy, Pool, Roles, Ruleset, ServiceKey, SourceTranslation, VirtualService,
 };
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// The ruleset that the policy needs; empty when no pool needs any.
-pub(super) fn ruleset(policy: &Policy) -> Ruleset {
+/// The ruleset that the policy needs in these roles; empty when no pool needs any.
+pub(super) fn ruleset(policy: &Policy, roles: &Roles) -> Ruleset {
     // Only where another director may have to carry connections on: random ports are safer against two connections that
     // want the same one at the same moment.
     let repeatable_sources = policy.pair.connection_sync.is_some();
-    let mut ruleset = Ruleset { repeatable_sources, ..Ruleset::default() };
+    let withheld_resets = withheld_resets(policy, roles);
+    let mut ruleset = Ruleset { repeatable_sources, withheld_resets, ..Ruleset::default() };
     for pool in policy.pools.values() {
         for service in &pool.services {
             add_joined_ports(&mut ruleset, service);
@@ -19,6 +21,21 @@ pub(super) fn ruleset(policy: &Policy) -> Ruleset {
         }
     }
     ruleset
+}
+
+/// The floating addresses that another director may be handing over. Clients begin connections there until the last moment,
+/// and their next packets may come here before the old Master has passed them on. The kernel would reset what it does not
+/// know; a client that hears nothing sends the packet again. A Backup, which has no such address, has the rule already: it
+/// must be there before the address is.
+fn withheld_resets(policy: &Policy, roles: &Roles) -> BTreeSet<IpAddr> {
+    if policy.pair.connection_sync.is_none() {
+        return BTreeSet::new();
+    }
+    let taken_in = policy.pair.routers.iter().filter(|(name, _)| roles.takes_in(name));
+    let addresses = taken_in.flat_map(|(_, router)| {
+        router.addresses.iter().map(ipnet::IpNet::addr).chain(router.local_addresses.iter().copied())
+    });
+    addresses.collect()
 }
 
 /// Joined ports share one firewall mark, and so one service.

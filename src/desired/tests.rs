@@ -160,7 +160,7 @@ fn follow() -> SyncRole {
 }
 
 fn as_master(policy: &Policy) -> Tables {
-    let roles = Roles { master_of: ["outside".into(), "inside".into()].into() };
+    let roles = Roles { master_of: ["outside".into(), "inside".into()].into(), ..Roles::default() };
     tables(policy, Situation { host: &host(policy), roles: &roles }, |_, _| Standing::Up)
 }
 

@@ -24,6 +24,10 @@ use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+/// From a planned takeover on, so long the old Master may still pass on what was begun there: it goes on for
+/// [`crate::vrrp::unit::RELEASE_BOUND`] at most, then it reads its table a last time.
+const TAKING_OVER: Duration = Duration::from_secs(3);
+
 /// What happened. Instants never go back.
 #[derive(Debug)]
 pub enum Input {
@@ -91,6 +95,8 @@ pub struct Core {
     /// Whether something changed that the desired tables depend on.
     undecided: bool,
     stopping: bool,
+    /// When the takeover of what another director hands over is through.
+    settles_at: Option<Instant>,
     now: Instant,
 }
 
@@ -140,6 +146,7 @@ impl Core {
             targets,
             users,
             adopted,
+            settles_at: None,
             now,
         };
         core.tell(adoption::found(&core.policy, &observed));
@@ -181,6 +188,7 @@ impl Core {
             }
             Input::Roles { at, roles } => {
                 self.now = at;
+                self.settles_at = (!roles.taking_over.is_empty()).then_some(at + TAKING_OVER);
                 self.undecided |= roles != self.roles;
                 self.roles = roles;
             }
@@ -208,7 +216,11 @@ impl Core {
             self.reconciler.settle_record();
             return self.reconciler.take_record().map_or(Output::Stopped, Output::Record);
         }
-        let deadlines = [self.reconciler.deadline(), self.targets.deadline().filter(|_| !self.stopping)];
+        let deadlines = [
+            self.reconciler.deadline(),
+            self.targets.deadline().filter(|_| !self.stopping),
+            self.settles_at.filter(|_| !self.stopping),
+        ];
         Output::Wait { deadline: deadlines.into_iter().flatten().min() }
     }
 
@@ -234,14 +246,17 @@ impl Core {
         Ok(())
     }
 
-    /// Whether this director's tables are as good as another's: it is ready, each server has a verdict, and the kernel was
-    /// told. A takeover that can wait waits for this: a connection that the other director passes on is bound to its
-    /// destination as it comes, and one whose destination joins later stays unbound (through a tunnel it is lost).
+    /// Whether this director's tables are as good as another's: it is ready, each server has a verdict that is of what there
+    /// is since `since`, and the kernel was told. A takeover that can wait waits for this: a director that was cut off has
+    /// lost its servers meanwhile, and one that has just started does not know them yet. A connection that the other director
+    /// passes on is bound to its destination as it comes, and one whose destination joins later stays unbound (through a
+    /// tunnel it is lost).
     #[must_use]
-    pub fn is_warm(&self, now: Instant) -> bool {
+    pub fn is_warm(&self, since: Instant, now: Instant) -> bool {
         let mut servers = self.policy.pools.values().flat_map(|pool| &pool.servers);
-        let settled =
-            |server: &RealServer| self.target_of(server).is_none_or(|target| target.machine.is_settled());
+        let settled = |server: &RealServer| {
+            self.target_of(server).is_none_or(|target| target.machine.is_settled_since(since))
+        };
         self.readiness(now).is_ok() && servers.all(settled) && self.reconciler.has_told_all()
     }
 
@@ -311,6 +326,11 @@ impl Core {
 
     fn time_passed(&mut self, at: Instant) {
         self.now = at;
+        if self.settles_at.is_some_and(|settles_at| settles_at <= at) {
+            self.settles_at = None;
+            self.roles.taking_over.clear();
+            self.undecided = true;
+        }
         if !self.stopping {
             let wishes = self.targets.time_passed(at);
             self.take(wishes);

@@ -157,6 +157,8 @@ pub struct Machine {
     reason: Reason,
     changed_at: Option<Instant>,
     last: Option<(Instant, Outcome)>,
+    /// The start of the last probe whose outcome agrees with the verdict.
+    confirmed: Option<Instant>,
 }
 
 impl Machine {
@@ -185,6 +187,7 @@ impl Machine {
             reason: Reason::Started(start),
             changed_at: None,
             last: None,
+            confirmed: None,
         }
     }
 
@@ -225,7 +228,7 @@ impl Machine {
     fn finished(&mut self, at: Instant, reported: ProbeId, outcome: Outcome) {
         match self.state {
             State::Probing { probe, next_due, .. } if probe == reported => {
-                self.judge(at, outcome);
+                self.judge(at, probe, outcome);
                 self.state = State::Waiting { due: next_due.max(at) };
                 self.time_passed(at);
             }
@@ -257,12 +260,15 @@ impl Machine {
         anchor + gap
     }
 
-    fn judge(&mut self, at: Instant, outcome: Outcome) {
+    fn judge(&mut self, at: Instant, probe: ProbeId, outcome: Outcome) {
         let was_up = self.is_up();
         match &outcome.result {
             Ok(()) => self.succeeded(),
             Err(Failure::Local(_)) => {}
             Err(failure) => self.failed(failure),
+        }
+        if outcome.result.is_ok() == self.is_up() && !matches!(outcome.result, Err(Failure::Local(_))) {
+            self.confirmed = Some(probe.0);
         }
         if self.is_up() != was_up {
             self.changed_at = Some(at);
@@ -307,6 +313,19 @@ impl Machine {
     #[must_use]
     pub const fn is_settled(&self) -> bool {
         self.settled
+    }
+
+    /// Whether the verdict is of what there is since `since`: what stood between this host and the server before then says
+    /// nothing of the server. One is down when it has failed since then as often as takes one out; a success is good for an
+    /// interval.
+    #[must_use]
+    pub fn is_settled_since(&self, since: Instant) -> bool {
+        let Params { interval, fall, .. } = self.params;
+        let enough = |began: Instant| match self.is_up() {
+            true => began + interval >= since,
+            false => self.counter == 0 && began + interval / 2 >= since + interval * (fall - 1),
+        };
+        self.settled && self.confirmed.is_some_and(enough)
     }
 
     /// HAProxy's counter: 0..=rise + fall - 1, up from `rise` on.

@@ -362,3 +362,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_verdict_is_of_now_when_a_success_is_fresh_or_a_full_run_of_failures_came_since() {
+    let at = |intervals: u32| Instant::ZERO + INTERVAL * intervals;
+    let settled = |script: &str, since| {
+        let mut machine = Machine::new(params(2, 3), Start::Up, Instant::ZERO);
+        counters(&mut machine, script);
+        machine.is_settled_since(since)
+    };
+    assert!(settled("+", at(1)), "a success is good for an interval");
+    assert!(!settled("+", at(1) + Duration::from_micros(1)));
+    assert!(settled("+-", at(1)) && !settled("+-", at(2)), "one failure takes nobody out and proves nothing");
+    assert!(!settled("l", at(0)), "what could not be probed has no verdict");
+    assert!(settled("---", at(0)) && !settled("---", at(1)));
+    assert!(settled("-----", at(2)) && !settled("-----", at(3)), "three of them began since");
+    assert!(!settled("-----+", at(2)), "it is about to come back");
+    assert!(settled("-----++", at(7)));
+}

@@ -277,15 +277,17 @@ impl ConnectionSync {
     pub fn daemons(&self, groups: &BTreeMap<GroupName, SyncGroup>, roles: &Roles) -> BTreeSet<SyncDaemon> {
         let daemon =
             |role| SyncDaemon { role, interface: self.interface.clone(), sync_id: self.sync_id.get() };
-        match &self.role {
-            SyncRole::Both => [SyncDaemonRole::Master, SyncDaemonRole::Backup].map(daemon).into(),
-            SyncRole::FollowRouter(router) => [daemon(SyncDaemonRole::of(roles.is_master_of(router)))].into(),
+        let followed = match &self.role {
+            SyncRole::Both => return [SyncDaemonRole::Master, SyncDaemonRole::Backup].map(daemon).into(),
+            SyncRole::FollowRouter(router) => std::slice::from_ref(router),
             SyncRole::FollowGroup(group) => {
-                let routers = groups.get(group).map(|group| group.routers.as_slice()).unwrap_or_default();
-                let master = !routers.is_empty() && routers.iter().all(|router| roles.is_master_of(router));
-                [daemon(SyncDaemonRole::of(master))].into()
+                groups.get(group).map(|group| group.routers.as_slice()).unwrap_or_default()
             }
-        }
+        };
+        let master = !followed.is_empty() && followed.iter().all(|router| roles.is_master_of(router));
+        let takes_in = !master || followed.iter().any(|router| roles.takes_in(router));
+        let wanted = [(SyncDaemonRole::Master, master), (SyncDaemonRole::Backup, takes_in)];
+        wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(role, _)| daemon(role)).collect()
     }
 }
 
@@ -309,10 +311,6 @@ pub enum SyncDaemonRole {
 }
 
 impl SyncDaemonRole {
-    const fn of(master: bool) -> Self {
-        if master { Self::Master } else { Self::Backup }
-    }
-
     /// The word of `ipvsadm`: `master`, `backup`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -327,6 +325,8 @@ impl SyncDaemonRole {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Roles {
     pub master_of: BTreeSet<RouterName>,
+    /// Those of them that another director hands over right now: it still passes on connections that began there.
+    pub taking_over: BTreeSet<RouterName>,
 }
 
 impl Roles {
@@ -334,6 +334,12 @@ impl Roles {
     #[must_use]
     pub fn is_master_of(&self, router: &RouterName) -> bool {
         self.master_of.contains(router)
+    }
+
+    /// Whether connections of a router may come from another director now: as Backup, and while it takes over.
+    #[must_use]
+    pub fn takes_in(&self, router: &RouterName) -> bool {
+        !self.is_master_of(router) || self.taking_over.contains(router)
     }
 }
 

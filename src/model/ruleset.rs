@@ -20,12 +20,18 @@ pub struct Ruleset {
     pub untracked: BTreeSet<ServiceKey>,
     /// The real servers' side of untracked NAT services: answers from these bypass it too.
     pub untracked_replies: BTreeSet<(super::Protocol, IpAddr, u16)>,
+    /// Addresses of ours from which no TCP packet is reset that belongs to a connection unknown here: another director is
+    /// about to pass it on.
+    pub withheld_resets: BTreeSet<IpAddr>,
 }
 
 impl Ruleset {
     /// Whether no rule is needed: the table shall not exist.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.source_translations.is_empty() && self.marks.is_empty() && self.untracked.is_empty()
+        self.source_translations.is_empty()
+            && self.marks.is_empty()
+            && self.untracked.is_empty()
+            && self.withheld_resets.is_empty()
     }
 }

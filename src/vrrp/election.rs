@@ -7,6 +7,7 @@ mod leaving;
 mod peers;
 #[cfg(test)]
 mod tests;
+mod warmth;
 
 use super::RouterId;
 use super::SessionId;
@@ -26,9 +27,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use warmth::Warmth;
 
-/// A director counts as ready to preempt after this, whatever its pools say.
-const READY_BOUND: Duration = Duration::from_secs(60);
 /// A director that stops waits at most so long for another to take over.
 pub const STOP_BOUND: Duration = Duration::from_secs(8);
 
@@ -51,9 +51,11 @@ pub enum Input {
         what: Tracked,
         good: bool,
     },
-    /// The director's tables are applied and its pools have verdicts.
-    Ready {
+    /// The answer to [`Output::WarmUp`]: the director's tables are applied, and each verdict of its pools is of what there is
+    /// since `since`.
+    Warm {
         at: Instant,
+        since: Instant,
     },
     /// Another director's beat; `apart`: on a path that the routers' own links are not.
     Beat {
@@ -99,7 +101,7 @@ impl Input {
             Self::Advertisement { at, .. }
             | Self::Link { at, .. }
             | Self::Tracked { at, .. }
-            | Self::Ready { at }
+            | Self::Warm { at, .. }
             | Self::Beat { at, .. }
             | Self::Keeper { at, .. }
             | Self::StatePassed { at }
@@ -131,8 +133,14 @@ pub enum Output {
     },
     /// Send a beat to the other directors.
     Beat(Beat),
-    /// Have the connection table sent.
-    PassState,
+    /// Have the connection table sent; not `whole`: what has come since it was sent last.
+    PassState {
+        whole: bool,
+    },
+    /// Say when the pools know their servers as they are since then.
+    WarmUp {
+        since: Instant,
+    },
     RunHook {
         unit: usize,
     },
@@ -157,6 +165,11 @@ pub(super) struct Seat {
     released_until: Option<Instant>,
     /// A release that waits until the state has been passed.
     leaving: Option<Leaving>,
+    /// Whether nothing but an operator speaks against it: no tracker, no link.
+    sound: bool,
+    /// Whether connections may have begun here after the state was passed.
+    owes_state: bool,
+    was_master: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,8 +187,7 @@ pub struct Election {
     names: Vec<RouterName>,
     transfer: Transfer,
     pub(super) peers: Peers,
-    ready: bool,
-    ready_by: Instant,
+    warmth: Warmth,
     /// By then the others' beats have come: who is not up is not there.
     peers_known_at: Instant,
     beat_at: Option<Instant>,
@@ -197,16 +209,17 @@ impl Election {
                 self.pass_on(at, session, UnitInput::Link { at, session, source });
             }
             Input::Tracked { at, what, good } => self.tracked(at, &what, good),
-            Input::Ready { at } => {
+            Input::Warm { at, since } => {
                 self.now = at;
-                self.ready = true;
+                self.warmth.warmed(since);
             }
             Input::Beat { at, beat, apart } => self.beat(at, &beat, apart),
             Input::Keeper { at, report } => self.report(at, &report),
             Input::StatePassed { at } => {
                 self.now = at;
-                self.transfer.passed();
-                self.leave_now(at);
+                if self.transfer.passed().leaving {
+                    self.leave_now(at);
+                }
             }
             Input::HookDone { at, unit } => {
                 self.now = at;
@@ -227,6 +240,8 @@ impl Election {
         for index in 0..self.seats.len() {
             self.collect(index);
         }
+        self.pass_state();
+        self.outputs.extend(self.warmth.question().map(|since| Output::WarmUp { since }));
         self.send_beat();
         if let Some(output) = self.outputs.pop_front() {
             return output;
@@ -273,11 +288,15 @@ impl Election {
             if fitness != *seat.unit.fitness() {
                 seat.unit.handle(UnitInput::Fitness { at: self.now, fitness });
             }
+            let was_sound = std::mem::replace(&mut seat.sound, seat.unit.is_sound());
+            if seat.sound && !was_sound {
+                self.warmth.chill(self.now);
+            }
         }
     }
 
     fn allow_preemption(&mut self) {
-        let (at, ready) = (self.now, self.ready || self.ready_by <= self.now);
+        let (at, ready) = (self.now, self.warmth.is_warm(self.now));
         let wanted = ready && self.seats.iter().any(|seat| seat.unit.would_preempt(at));
         let alone = self.peers_known_at <= at && !self.peers.any_up(at);
         let has_state = alone || self.transfer.has_state(wanted, at);
@@ -292,9 +311,7 @@ impl Election {
             return;
         }
         let is_master = self.seats.iter().any(|seat| seat.unit.role() == Role::Master);
-        if self.transfer.heard(beat.said, is_master, at) {
-            self.outputs.push_back(Output::PassState);
-        }
+        self.transfer.heard(beat.said, is_master, at);
         for unit in beat.units.iter().filter(|_| apart) {
             let elsewhere = unit.elsewhere(beat.director.clone(), at + self.peers.fresh_for());
             if let Some(seat) = self.seats.iter_mut().find(|seat| unit.is_of(&seat.name)) {
@@ -343,6 +360,12 @@ impl Election {
                 UnitOutput::Contested { session, by } => Output::Contested { session, by },
                 UnitOutput::RunHook => Output::RunHook { unit: index },
                 UnitOutput::Role { role, cause } => {
+                    // Who stood still has nothing to pass on that the others do not know better.
+                    seat.owes_state = role != Role::Master && cause != Cause::Stalled && seat.was_master;
+                    seat.was_master = role == Role::Master;
+                    if cause == Cause::Stalled {
+                        self.warmth.chill(self.now);
+                    }
                     let told = |router| Output::Role { router, role, cause: cause.clone() };
                     self.outputs.extend(seat.unit.routers().into_iter().map(told));
                     // The others hear of it at once: a Master elsewhere, a director that left.

@@ -70,6 +70,12 @@ impl Cause {
         Self::HigherPriority { source: heard.source, priority: heard.priority }
     }
 
+    /// Why one became Master: whether the Master before is alive and knows that it is followed.
+    #[must_use]
+    pub const fn is_hand_over(&self) -> bool {
+        matches!(self, Self::MasterResigned { .. } | Self::Preempts { .. } | Self::MasterUnfit { .. })
+    }
+
     /// The closed list of the metric's label `reason`.
     #[must_use]
     pub const fn name(&self) -> &'static str {

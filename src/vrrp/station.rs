@@ -87,8 +87,9 @@ pub enum Input<'a> {
         what: Tracked,
         good: bool,
     },
-    Ready {
+    Warm {
         at: Instant,
+        since: Instant,
     },
     Keeper {
         at: Instant,
@@ -132,7 +133,12 @@ pub enum Output {
         bytes: Vec<u8>,
     },
     Order(Order),
-    PassState,
+    PassState {
+        whole: bool,
+    },
+    WarmUp {
+        since: Instant,
+    },
     RunHook {
         unit: usize,
     },
@@ -140,6 +146,8 @@ pub enum Output {
     Role {
         router: RouterId,
         is_master: bool,
+        /// Whether another director hands the addresses over.
+        handed_over: bool,
     },
     Tell(Event),
     /// `lengthen`: addresses are left that nobody took.
@@ -224,7 +232,7 @@ impl Station {
                 election::Input::Keeper { at, report }
             }
             Input::Tracked { at, what, good } => election::Input::Tracked { at, what, good },
-            Input::Ready { at } => election::Input::Ready { at },
+            Input::Warm { at, since } => election::Input::Warm { at, since },
             Input::StatePassed { at } => election::Input::StatePassed { at },
             Input::HookDone { at, unit } => election::Input::HookDone { at, unit },
             Input::Release { at, router, until } => election::Input::Release { at, router, until },
@@ -256,13 +264,19 @@ impl Station {
                     self.account.order(&order);
                     return Output::Order(order);
                 }
-                election::Output::PassState => return Output::PassState,
+                election::Output::PassState { whole } => return Output::PassState { whole },
+                election::Output::WarmUp { since } => return Output::WarmUp { since },
                 election::Output::RunHook { unit } => return Output::RunHook { unit },
                 election::Output::Stopped { lengthen } => return Output::Stopped { lengthen },
                 election::Output::Role { router, role, cause } => {
                     let events = self.account.role(router, role, &cause, self.now);
                     self.outputs.extend(events.map(Output::Tell));
-                    return Output::Role { router, is_master: role == super::role::Role::Master };
+                    let is_master = role == super::role::Role::Master;
+                    return Output::Role {
+                        router,
+                        is_master,
+                        handed_over: is_master && cause.is_hand_over(),
+                    };
                 }
                 election::Output::Contested { session, by } => self.contested(session, by),
             }

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub const PREEMPT_BOUND: Duration = Duration::from_secs(10);
 /// A Master that is to resign waits at most so long until its state has been sent.
 pub const RESIGN_BOUND: Duration = Duration::from_secs(3);
+/// What is left when the addresses have gone is passed within this.
+pub const REST_BOUND: Duration = Duration::from_secs(1);
 /// State is passed on request at most so often.
 const LEAST_BETWEEN: Duration = Duration::from_secs(2);
 
@@ -30,6 +32,25 @@ struct Request {
     served: bool,
 }
 
+/// What a transfer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Pass {
+    /// The request of another director that it serves.
+    pub request: Option<u32>,
+    /// Whether a Master waits for it before it resigns.
+    pub leaving: bool,
+    /// Whether it carries on one before: what has come since then.
+    pub rest: bool,
+}
+
+impl Pass {
+    /// Whether everything is to be sent.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.request.is_some() || self.leaving
+    }
+}
+
 /// State transfer of one director; inert where the policy says no connection synchronisation.
 #[derive(Debug)]
 pub struct Transfer {
@@ -37,17 +58,26 @@ pub struct Transfer {
     next_number: u32,
     request: Option<Request>,
     passed: u32,
-    /// The request that is being served, and since when.
-    serving: Option<u32>,
-    last_began: Option<Instant>,
+    /// What the next transfer is for.
+    wanted: Pass,
+    /// The transfer under way, and since when.
+    running: Option<(Pass, Instant)>,
+    last_request_at: Option<Instant>,
 }
 
 impl Transfer {
     /// `first_number` differs between runs, so that an answer to an earlier run is none to this one.
     #[must_use]
     pub fn new(enabled: bool, first_number: u32) -> Self {
-        let next_number = first_number.max(1);
-        Self { enabled, next_number, request: None, passed: 0, serving: None, last_began: None }
+        Self {
+            enabled,
+            next_number: first_number.max(1),
+            request: None,
+            passed: 0,
+            wanted: Pass::default(),
+            running: None,
+            last_request_at: None,
+        }
     }
 
     /// Whether the policy has connections synchronised at all.
@@ -81,27 +111,54 @@ impl Transfer {
         request.served || request.since + PREEMPT_BOUND <= now
     }
 
-    /// Another director's beat. Whether the state is to be passed now.
-    pub fn heard(&mut self, said: Said, is_master: bool, now: Instant) -> bool {
+    /// Another director's beat: it may answer our request, and ask for state.
+    pub fn heard(&mut self, said: Said, is_master: bool, now: Instant) {
         if let Some(request) = self.request.as_mut().filter(|request| request.number == said.passed) {
             request.served = true;
         }
+        let known = |pass: &Pass| pass.request == Some(said.wants);
         let asked = self.enabled && is_master && said.wants != 0 && said.wants != self.passed;
-        // What was never answered does not stop all that comes after it.
-        let rest = if self.serving.is_some() { PREEMPT_BOUND } else { LEAST_BETWEEN };
-        let rested = self.last_began.is_none_or(|began| began + rest <= now);
-        if !asked || !rested {
-            return false;
+        let under_way = known(&self.wanted) || self.running.is_some_and(|(pass, _)| known(&pass));
+        let rested = self.last_request_at.is_none_or(|began| began + LEAST_BETWEEN <= now);
+        if asked && !under_way && rested {
+            self.wanted.request = Some(said.wants);
+            self.last_request_at = Some(now);
         }
-        (self.serving, self.last_began) = (Some(said.wants), Some(now));
-        true
     }
 
-    /// The state has been sent, or could not be: either way there is nothing to wait for.
-    pub fn passed(&mut self) {
-        if let Some(number) = self.serving.take() {
-            self.passed = number;
+    /// A Master is to resign.
+    pub fn ask_for_leaving(&mut self) {
+        self.wanted.leaving = true;
+    }
+
+    /// The addresses have gone to another director.
+    pub fn ask_for_the_rest(&mut self) {
+        self.wanted.rest = true;
+    }
+
+    /// The transfer to begin now, if any: one at a time, so that each sees what came before it was asked for. One that was
+    /// never answered does not stop all that comes after it.
+    pub fn start(&mut self, now: Instant) -> Option<Pass> {
+        let busy = self.running.is_some_and(|(_, began)| began + PREEMPT_BOUND > now);
+        if busy || self.wanted == Pass::default() {
+            return None;
         }
+        let pass = std::mem::take(&mut self.wanted);
+        self.running = Some((pass, now));
+        Some(pass)
+    }
+
+    /// Whether one is under way or waits.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.running.is_some() || self.wanted != Pass::default()
+    }
+
+    /// The state has been sent, or could not be: either way there is nothing to wait for. What it was for.
+    pub fn passed(&mut self) -> Pass {
+        let Some((pass, _)) = self.running.take() else { return Pass::default() };
+        self.passed = pass.request.unwrap_or(self.passed);
+        pass
     }
 }
 
@@ -115,8 +172,11 @@ mod tests {
         let now = Instant::from_millis(100);
         assert!(!returning.has_state(true, now));
         assert_eq!(returning.said().wants, 7);
-        assert!(master.heard(returning.said(), true, now), "the Master is to pass its state");
-        assert!(!master.heard(returning.said(), true, now), "once");
+        master.heard(returning.said(), true, now);
+        let pass = master.start(now).expect("the Master is to pass its state");
+        assert!(pass.is_whole() && pass.request == Some(7));
+        master.heard(returning.said(), true, now + LEAST_BETWEEN);
+        assert_eq!(master.start(now + LEAST_BETWEEN), None, "once");
         assert!(!returning.has_state(true, now));
         master.passed();
         returning.heard(master.said(), false, now);
@@ -139,9 +199,44 @@ mod tests {
         let mut master = Transfer::new(true, 90);
         let start = Instant::from_millis(100);
         let wants = |wants| Said { wants, passed: 0 };
-        assert!(master.heard(wants(7), true, start));
-        assert!(!master.heard(wants(8), true, start + LEAST_BETWEEN));
-        assert!(master.heard(wants(8), true, start + PREEMPT_BOUND));
+        master.heard(wants(7), true, start);
+        assert!(master.start(start).is_some());
+        master.heard(wants(8), true, start + LEAST_BETWEEN);
+        assert_eq!(master.start(start + LEAST_BETWEEN), None, "one at a time");
+        let late = start + PREEMPT_BOUND;
+        assert_eq!(master.start(late).map(|pass| pass.request), Some(Some(8)));
+    }
+
+    #[test]
+    fn requests_that_follow_each_other_quickly_are_not_served_one_by_one() {
+        let mut master = Transfer::new(true, 90);
+        let start = Instant::from_millis(100);
+        let mut served = 0;
+        for number in 1..=100 {
+            let now = start + Duration::from_millis(10) * number;
+            master.heard(Said { wants: number, passed: 0 }, true, now);
+            served += usize::from(master.start(now).is_some());
+            master.passed();
+        }
+        assert_eq!(served, 1);
+    }
+
+    #[test]
+    fn what_is_asked_for_while_one_runs_is_the_next_ones() {
+        let mut master = Transfer::new(true, 90);
+        let now = Instant::from_millis(100);
+        master.ask_for_leaving();
+        let leaving = master.start(now).expect("it is asked for");
+        assert!(leaving.leaving && leaving.is_whole());
+        master.ask_for_the_rest();
+        assert_eq!(master.start(now), None);
+        assert_eq!(master.passed(), leaving);
+        assert!(master.is_passing(), "the rest waits");
+        let rest = master.start(now).expect("it waited");
+        assert!(rest.rest && !rest.is_whole());
+        assert_eq!(master.passed(), rest);
+        assert!(!master.is_passing());
+        assert_eq!(master.passed(), Pass::default(), "an answer that nobody waits for");
     }
 
     #[test]

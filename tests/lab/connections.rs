@@ -14,7 +14,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use tandem::connections::{EntryCounts, Passed, count, pass};
+use tandem::connections::{EntryCounts, Passed, Told, count, pass};
 use tandem::kernel::{Kernel, LinuxKernel};
 use tandem::model::{ConnectionSync, Observed, Scope, SyncDaemon, SyncDaemonRole, SyncRole, Tables};
 use tandem::reconcile::Change;
@@ -100,7 +100,7 @@ impl Pair {
         let tables = Tables { services: observe(a).services, ..Tables::default() };
         let sync_id = SYNC_ID.try_into().expect("not zero");
         let sync = ConnectionSync { interface: "eth0".to_owned(), sync_id, role: SyncRole::Both };
-        let passed = a.inside(|| pass(&sync, &tables, LIMIT)).expect("told");
+        let passed = a.inside(|| pass(&sync, &tables, LIMIT, &mut Told::default())).expect("told");
         println!("{passed:?}");
         passed
     }

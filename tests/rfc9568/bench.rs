@@ -96,7 +96,8 @@ impl Bench {
         let beginning = Beginning { policy: &policy, keyring, epoch: 1, marks: BTreeMap::new(), now: at(0) };
         let session = SessionId { router: RouterId(0), family };
         let mut bench = Self { station: Station::new(beginning), session, said: Vec::new() };
-        bench.give(Input::Ready { at: at(0) });
+        // Its tables are warm all the time.
+        bench.give(Input::Warm { at: at(0), since: at(1_000_000_000) });
         bench
     }
 

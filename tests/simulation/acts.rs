@@ -96,8 +96,7 @@ impl World<'_> {
         }
         self.hosts[host].marks = self.hosts[host].station.as_ref().map(Station::marks).unwrap_or_default();
         self.hosts[host].run += 1;
+        self.hosts[host].reloaded_at = Some(self.hosts[host].clock(self.now));
         self.begin(host);
-        let (run, soon) = (self.hosts[host].run, self.random.between(1_000, 50_000));
-        self.at(self.now + soon, Event::Item { host, run, item: Item::Ready });
     }
 }

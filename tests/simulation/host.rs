@@ -21,7 +21,7 @@ pub enum Item {
     Beat { bytes: Rc<[u8]>, apart: bool },
     Link { link: usize },
     Tracked { what: usize },
-    Ready,
+    Warm { since: Instant },
     Report(Report),
     StatePassed,
     HookDone { unit: usize },
@@ -73,6 +73,8 @@ pub struct Host {
     /// On the world's clock: since when it runs without a standstill; when its process began.
     pub running_since: u64,
     pub began_at: u64,
+    /// On the own clock.
+    pub reloaded_at: Option<Instant>,
     pub stopping: bool,
     /// When a Master was last heard on each link, on the world's clock.
     pub heard_at: Vec<u64>,
@@ -112,6 +114,7 @@ impl Host {
             may_hold_for: vec![0; count],
             running_since: 0,
             began_at: 0,
+            reloaded_at: None,
             stopping: false,
             heard_at: vec![0; drawn.links],
             path_since: 0,

@@ -318,7 +318,7 @@ impl<'a> World<'a> {
                 let good = self.hosts[host].good[what];
                 station.handle(Input::Tracked { at, what: draw::tracked()[what].clone(), good });
             }
-            Item::Ready => station.handle(Input::Ready { at }),
+            Item::Warm { since } => station.handle(Input::Warm { at, since }),
             Item::Report(report) => station.handle(Input::Keeper { at, report }),
             Item::StatePassed => station.handle(Input::StatePassed { at }),
             Item::HookDone { unit } => station.handle(Input::HookDone { at, unit }),
@@ -363,7 +363,8 @@ impl<'a> World<'a> {
                 self.say(|| format!("{host}: {order:?}"));
                 self.order(host, order);
             }
-            Output::PassState => {
+            Output::WarmUp { since } => self.warm_up(host, since),
+            Output::PassState { .. } => {
                 if let Some(takes) = self.drawn.state_takes[host] {
                     let run = self.hosts[host].run;
                     self.at(self.now + takes, Event::Item { host, run, item: Item::StatePassed });
@@ -469,8 +470,15 @@ impl<'a> World<'a> {
         self.say(|| format!("{host}: starts"));
         self.begin_keeper(host);
         self.begin(host);
-        let (run, after) = (self.hosts[host].run, self.drawn.ready_after[host]);
-        self.at(self.now + after, Event::Item { host, run, item: Item::Ready });
+    }
+
+    /// Its pools know their servers a while later: each time the same while, but none after a reload, which keeps verdicts.
+    fn warm_up(&mut self, host: usize, since: Instant) {
+        let this = &self.hosts[host];
+        let reloaded = this.reloaded_at == Some(since);
+        let after = if reloaded { self.random.between(1_000, 50_000) } else { self.drawn.ready_after[host] };
+        let run = this.run;
+        self.at(self.now + after, Event::Item { host, run, item: Item::Warm { since } });
     }
 
     /// A new station, of a new process or after a reload.

@@ -13,7 +13,7 @@ use super::error::RunError;
 use crate::advert::Paths;
 use crate::advert::realtime;
 use crate::advert::thread::{AdvertThread, Command, Commander, Notice, Parts, Published};
-use crate::connections;
+use crate::connections::{self, Told};
 use crate::floating::thread::{AddressThread, Handle, Surroundings};
 use crate::floating::{self, Plan};
 use crate::model::{Authentication, ConnectionSync, Hook, Policy, Roles, RouterName, Tables, Tracked};
@@ -21,13 +21,13 @@ use crate::time::Instant;
 use crate::track::{self, Watches};
 use crate::vrrp::role::Role;
 use crate::vrrp::station::{Beginning, Station};
-use crate::vrrp::transfer::RESIGN_BOUND;
+use crate::vrrp::transfer::{RESIGN_BOUND, REST_BOUND};
 use memory::Memory;
 pub(super) use secrets::SecretError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::process::Command as Program;
 use tokio::sync::mpsc;
@@ -61,7 +61,11 @@ pub(super) struct PairThreads {
     /// What the election was told of everything tracked.
     told: BTreeMap<Tracked, bool>,
     tracked: BTreeSet<Tracked>,
-    ready_told: bool,
+    taking_over: BTreeSet<RouterName>,
+    /// The election waits for verdicts that are of what there is since then.
+    warm_up: Option<Instant>,
+    /// What the other director was told of the connection table.
+    told_connections: Arc<Mutex<Told>>,
 }
 
 /// What the loop has to do about a notice.
@@ -127,7 +131,9 @@ impl PairThreads {
             watched: BTreeMap::new(),
             told: BTreeMap::new(),
             tracked,
-            ready_told: false,
+            taking_over: BTreeSet::new(),
+            warm_up: None,
+            told_connections: Arc::default(),
         }))
     }
 
@@ -165,8 +171,9 @@ impl PairThreads {
                 self.told.insert(what.clone(), good);
             }
         }
-        if !self.ready_told && core.is_warm(now) {
-            self.ready_told = self.adverts.commander().give(Command::Ready);
+        let warm = self.warm_up.filter(|since| core.is_warm(*since, now));
+        if warm.is_some_and(|since| self.adverts.commander().give(Command::Warm { since })) {
+            self.warm_up = None;
         }
     }
 
@@ -185,13 +192,16 @@ impl PairThreads {
             News::Ended => return Duty::Stopped,
         };
         match notice {
-            Notice::Role { router, is_master } => {
+            Notice::Role { router, is_master, handed_over } => {
                 let Some(name) = self.names.get(router.0) else { return Duty::None };
-                match is_master {
-                    true => self.master_of.insert(name.clone()),
-                    false => self.master_of.remove(name),
+                let set = |names: &mut BTreeSet<RouterName>, there| match there {
+                    true => names.insert(name.clone()),
+                    false => names.remove(name),
                 };
-                return Duty::Roles(Roles { master_of: self.master_of.clone() });
+                set(&mut self.master_of, is_master);
+                set(&mut self.taking_over, is_master && handed_over);
+                let (master_of, taking_over) = (self.master_of.clone(), self.taking_over.clone());
+                return Duty::Roles(Roles { master_of, taking_over });
             }
             Notice::Stopped { lengthen } => {
                 if lengthen {
@@ -204,7 +214,8 @@ impl PairThreads {
                 return Duty::Stopped;
             }
             Notice::Tell(event) => log::vrrp(&event),
-            Notice::PassState => self.pass_state(tables()),
+            Notice::PassState { whole } => self.pass_state(tables(), whole),
+            Notice::WarmUp { since } => self.warm_up = Some(since),
             Notice::RunHook { unit, hooks } => self.run_hooks(unit, hooks),
             Notice::Marks(marks) => self.memory.keep(marks),
             Notice::Trouble(message) => tracing::warn!("{message}"),
@@ -224,7 +235,7 @@ impl PairThreads {
         let master_of: BTreeSet<RouterName> = masters.map(|router| router.name.clone()).collect();
         (published.notices_lost > 0 && master_of != self.master_of).then(|| {
             self.master_of.clone_from(&master_of);
-            Roles { master_of }
+            Roles { master_of, taking_over: BTreeSet::new() }
         })
     }
 
@@ -239,13 +250,20 @@ impl PairThreads {
         }
     }
 
-    /// Sends the connection table, off this loop.
-    fn pass_state(&self, tables: Tables) {
+    /// Sends the connection table, off this loop; not `whole`: what has come since the last time.
+    fn pass_state(&self, tables: Tables, whole: bool) {
         let (Some(sync), commander) = (self.sync.clone(), self.adverts.commander().clone()) else { return };
+        let told = Arc::clone(&self.told_connections);
         spawn_blocking(move || {
-            match connections::pass(&sync, &tables, RESIGN_BOUND) {
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            let within = if whole { RESIGN_BOUND } else { REST_BOUND };
+            if whole {
+                *told = Told::default();
+            }
+            match connections::pass(&sync, &tables, within, &mut told) {
                 Ok(passed) => tracing::info!(
                     connections = passed.connections,
+                    whole,
                     omitted = passed.omitted,
                     "connections were passed to the other director in {:?}",
                     passed.took

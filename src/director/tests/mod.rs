@@ -38,7 +38,7 @@ fn a_director_is_warm_when_each_server_has_a_verdict_and_the_kernel_was_told() {
     };
     let (ready, served) = until(&|world| world.core.readiness(world.now).is_ok());
     assert!(served < 2, "one verdict is enough to be ready");
-    let (warm, served) = until(&|world| world.core.is_warm(world.now));
+    let (warm, served) = until(&|world| world.core.is_warm(crate::time::Instant::ZERO, world.now));
     assert!(warm > ready);
     assert_eq!(served, 2, "the kernel has both");
 }
@@ -410,9 +410,12 @@ fn a_role_moves_the_synchronisation_daemon() {
     let roles =
         |world: &World| -> Vec<_> { world.kernel.sync_daemons.iter().map(|found| found.role).collect() };
     assert_eq!(roles(&world), [SyncDaemonRole::Backup]);
-    let roles_now = Roles { master_of: ["outside".into()].into() };
+    let roles_now = Roles { master_of: ["outside".into()].into(), taking_over: ["outside".into()].into() };
     world.core.handle(Input::Roles { at: world.now, roles: roles_now });
     world.run_for(Duration::from_millis(100));
+    let both = [SyncDaemonRole::Master, SyncDaemonRole::Backup];
+    assert_eq!(roles(&world), both, "the old Master still passes on what began there");
+    world.run_for(seconds(3));
     assert_eq!(roles(&world), [SyncDaemonRole::Master]);
     assert!(world.is_level());
 }

@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// Priorities of our two chains (`linux/netfilter_ipv4.h`): `NF_IP_PRI_RAW`, `NF_IP_PRI_NAT_SRC`.
+/// Priorities of our chains (`linux/netfilter_ipv4.h`): `NF_IP_PRI_RAW`, `NF_IP_PRI_NAT_SRC`, `NF_IP_PRI_FILTER`.
 const PRIORITY_RAW: i32 = -300;
 const PRIORITY_SOURCE_NAT: i32 = 100;
+const PRIORITY_FILTER: i32 = 0;
 
 /// What a packet is looked up by: the first that matches decides, so a port comes before every port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +31,7 @@ pub(super) fn replacement(ruleset: &Ruleset) -> Value {
     let mut commands = vec![table_command("add"), table_command("delete"), table_command("add")];
     commands.extend(source_translation(ruleset));
     commands.extend(prerouting(ruleset));
+    commands.extend(withheld_resets(ruleset));
     json!({ "nftables": commands })
 }
 
@@ -120,6 +122,31 @@ fn prerouting(ruleset: &Ruleset) -> Vec<Value> {
     commands.extend(untracked("untracked_replies", "s", &[to_another_host()], replies));
     if !commands.is_empty() {
         commands.insert(0, base_chain("prerouting", "filter", PRIORITY_RAW));
+    }
+    commands
+}
+
+/// One set and one rule a family. The reset of a packet that acknowledges something, as all but the first of a connection do,
+/// bears no acknowledgement itself (RFC 9293, section 3.5.2): a first packet to a closed port is still refused at once.
+fn withheld_resets(ruleset: &Ruleset) -> Vec<Value> {
+    let mut commands = Vec::new();
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let of_family = |address: &&IpAddr| Family::of(**address) == family;
+        let addresses: Vec<&IpAddr> = ruleset.withheld_resets.iter().filter(of_family).collect();
+        if addresses.is_empty() {
+            continue;
+        }
+        let name = format!("withheld_resets_{}", family_digit(family));
+        let set = json!({ "name": name, "type": address_type(family), "elem": addresses });
+        let source = json!({ "payload": { "protocol": payload_protocol(family), "field": "saddr" } });
+        let of_ours = json!({ "match": { "op": "==", "left": source, "right": format!("@{name}") } });
+        let flags = json!({ "payload": { "protocol": "tcp", "field": "flags" } });
+        let masked = json!({ "&": [flags, { "|": ["rst", "ack"] }] });
+        let reset = json!({ "match": { "op": "==", "left": masked, "right": "rst" } });
+        commands.extend([add("set", set), rule("output", vec![of_ours, reset, json!({ "drop": null })])]);
+    }
+    if !commands.is_empty() {
+        commands.insert(0, base_chain("output", "filter", PRIORITY_FILTER));
     }
     commands
 }

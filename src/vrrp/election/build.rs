@@ -2,7 +2,8 @@
 
 use super::grip::Grip;
 use super::peers::Peers;
-use super::{Election, READY_BOUND, Seat};
+use super::warmth::Warmth;
+use super::{Election, Seat};
 use crate::model::{BothUnfit, Pair, Policy, Preempt, RouterName, VirtualRouter};
 use crate::time::Instant;
 use crate::vrrp::machine::OWNER;
@@ -42,8 +43,7 @@ impl Election {
             names: pair.routers.keys().cloned().collect(),
             transfer: Transfer::new(pair.connection_sync.is_some(), first_request),
             peers,
-            ready: false,
-            ready_by: now + READY_BOUND,
+            warmth: Warmth::new(now),
             peers_known_at: now + BEAT_MOST * 2,
             beat_at: beats.then_some(now),
             beat_every: fastest.clamp(BEAT_LEAST, BEAT_MOST),
@@ -92,7 +92,17 @@ fn seat(of: UnitOf<'_>, policy: &Policy, now: Instant) -> Seat {
     let members = of.routers.iter().flat_map(|(id, router)| members(*id, router, &policy.pair)).collect();
     let trackers = Trackers::new(routers().flat_map(|router| &router.track), policy);
     let unit = Unit::new(settings, members, now);
-    Seat { name: of.name, unit, trackers, grip: Grip::default(), released_until: None, leaving: None }
+    Seat {
+        name: of.name,
+        unit,
+        trackers,
+        grip: Grip::default(),
+        released_until: None,
+        leaving: None,
+        sound: false,
+        owes_state: false,
+        was_master: false,
+    }
 }
 
 /// The hooks run one after the other, each within its own time.

@@ -45,10 +45,24 @@ impl Election {
         let leaves = |seat: &Seat| seat.leaving.is_some() && seat.unit.role() == Role::Master;
         let receiver = self.transfer.is_enabled() && self.peers.any_up(at);
         if receiver && self.seats.iter().any(leaves) {
-            self.outputs.push_back(Output::PassState);
+            self.transfer.ask_for_leaving();
         } else {
             self.leave_now(at);
         }
+    }
+
+    /// Has the state sent that is asked for; and once more when the addresses have gone to another, since clients began
+    /// connections here until then.
+    pub(super) fn pass_state(&mut self) {
+        let receiver = self.transfer.is_enabled() && self.peers.any_up(self.now);
+        for seat in self.seats.iter_mut().filter(|seat| seat.owes_state && !seat.unit.holds_addresses()) {
+            seat.owes_state = false;
+            if receiver {
+                self.transfer.ask_for_the_rest();
+            }
+        }
+        let pass = self.transfer.start(self.now);
+        self.outputs.extend(pass.map(|pass| Output::PassState { whole: pass.is_whole() }));
     }
 
     pub(super) fn leave_now(&mut self, at: Instant) {
@@ -74,7 +88,8 @@ impl Election {
 
     pub(super) fn stopped(&mut self) -> Option<Output> {
         let stop_by = self.stop_by?;
-        let through = self.seats.iter().all(|seat| seat.leaving.is_none() && seat.unit.has_stopped(self.now));
+        let gone = |seat: &Seat| seat.leaving.is_none() && seat.unit.has_stopped(self.now);
+        let through = self.seats.iter().all(gone) && !self.transfer.is_passing();
         if self.stopped || !(through || stop_by <= self.now) {
             return None;
         }

@@ -68,7 +68,7 @@ impl Story {
     fn new() -> Self {
         let mut story = Self { election: Election::new(&policy(), 7, at(0)), said: Vec::new(), sequence: 0 };
         story.give(Input::Link { at: at(0), session: SESSION, source: Some([192, 0, 2, 11].into()) });
-        story.give(Input::Ready { at: at(0) });
+        story.give(Input::Warm { at: at(0), since: at(0) });
         story.give(Input::Timeout { at: at(0) });
         story
     }
@@ -108,7 +108,7 @@ impl Story {
     }
 
     fn passes_state(&self) -> usize {
-        self.said.iter().filter(|output| **output == Output::PassState).count()
+        self.said.iter().filter(|output| matches!(output, Output::PassState { .. })).count()
     }
 
     fn master() -> Self {
@@ -224,9 +224,72 @@ fn state_is_passed_to_another_director_that_asks_for_it() {
 #[test]
 fn it_counts_as_ready_after_a_minute_whatever_its_pools_say() {
     let mut story = Story::new();
-    story.election.ready = false;
+    story.election.warmth = Warmth::new(at(0));
     story.until(100, 59_900, |story, millis| story.hear(millis, 100));
     assert_eq!(story.role(), Role::Backup);
     story.until(60_000, 60_600, |story, millis| story.hear(millis, 100));
     assert_eq!(story.role(), Role::Master);
+}
+
+#[test]
+fn a_director_that_was_cut_off_preempts_when_its_pools_know_their_servers_anew() {
+    let mut story = Story::master();
+    story.give(Input::Link { at: at(500), session: SESSION, source: None });
+    assert_eq!(story.role(), Role::Fault);
+    story.said.clear();
+    story.give(Input::Link { at: at(5_000), session: SESSION, source: Some([192, 0, 2, 11].into()) });
+    assert!(story.said.contains(&Output::WarmUp { since: at(5_000) }), "{:?}", story.said);
+    story.until(5_100, 9_000, |story, millis| story.hear(millis, 100));
+    assert_eq!(story.role(), Role::Backup, "its tables are cold");
+    story.give(Input::Warm { at: at(9_010), since: at(0) });
+    story.until(9_100, 9_500, |story, millis| story.hear(millis, 100));
+    assert_eq!(story.role(), Role::Backup, "that is what it knew before");
+    story.give(Input::Warm { at: at(9_510), since: at(5_000) });
+    story.until(9_600, 10_200, |story, millis| story.hear(millis, 100));
+    assert_eq!(story.role(), Role::Master);
+}
+
+#[test]
+fn cold_tables_keep_nobody_from_taking_over_what_no_master_holds() {
+    let mut story = Story::master();
+    story.give(Input::Link { at: at(500), session: SESSION, source: None });
+    story.give(Input::Link { at: at(5_000), session: SESSION, source: Some([192, 0, 2, 11].into()) });
+    story.until(5_100, 5_400, |_, _| {});
+    assert_eq!(story.role(), Role::Master);
+}
+
+/// The other director takes over from one that was asked to leave; what the state was passed for, in turn.
+fn hand_over(story: &mut Story, leave: Input) -> Vec<bool> {
+    story.beat(410, Said::default());
+    story.give(leave);
+    story.give(Input::StatePassed { at: at(430) });
+    story.hear(500, 100);
+    let passes = |story: &Story| -> Vec<bool> {
+        let whole = |output: &Output| match output {
+            Output::PassState { whole } => Some(*whole),
+            _ => None,
+        };
+        story.said.iter().filter_map(whole).collect()
+    };
+    assert_eq!(passes(story), [true], "the addresses are still here, and so are new connections");
+    story.give(Input::Keeper { at: at(520), report: Report::Released { router: RouterId(0) } });
+    passes(story)
+}
+
+#[test]
+fn what_began_here_until_the_addresses_were_gone_is_passed_as_well() {
+    let mut story = Story::master();
+    let passes = hand_over(&mut story, Input::Release { at: at(420), router: None, until: None });
+    assert_eq!(passes, [true, false]);
+}
+
+#[test]
+fn a_stop_waits_until_the_rest_has_been_passed() {
+    let mut story = Story::master();
+    assert_eq!(hand_over(&mut story, Input::Stop { at: at(420) }), [true, false]);
+    story.until(600, 700, |_, _| {});
+    let stopped = Output::Stopped { lengthen: false };
+    assert!(!story.said.contains(&stopped));
+    story.give(Input::StatePassed { at: at(710) });
+    assert_eq!(story.said.last(), Some(&stopped));
 }

@@ -237,7 +237,19 @@ impl Unit {
     /// Whether trackers, links and operator leave it fit to be Master.
     #[must_use]
     pub fn is_fit(&self) -> bool {
-        !self.released && !self.stopping && self.fitness.is_fit() && self.dead_links() == 0
+        !self.released && !self.stopping && self.is_sound()
+    }
+
+    /// Whether neither a tracker nor a link speaks against it.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.fitness.is_fit() && self.dead_links() == 0
+    }
+
+    /// Whether the keeper was told to hold its addresses, or has not let go of them.
+    #[must_use]
+    pub fn holds_addresses(&self) -> bool {
+        self.holding != Holding::None
     }
 
     /// Whether only the connection state is missing for it to preempt.

@@ -22,7 +22,8 @@ fn policy() -> Policy {
 
 /// What the director with this role has to change now, and the changes made.
 fn reconcile(director: &Namespace, master: bool) -> Vec<String> {
-    let roles = Roles { master_of: master.then(|| "outside".into()).into_iter().collect() };
+    let master_of = master.then(|| "outside".into()).into_iter().collect();
+    let roles = Roles { master_of, ..Roles::default() };
     let situation = Situation { host: &HostFacts::default(), roles: &roles };
     let desired = tables(&policy(), situation, |_, _| Standing::Up);
     let owned = Ownership::default();

@@ -49,6 +49,7 @@ fn everything() -> Ruleset {
             (Protocol::Udp, address("192.168.101.110"), 5060),
             (Protocol::Tcp, address("fd00:192:168:101::110"), 0),
         ]),
+        withheld_resets: [VIP, "192.168.101.99", VIP6].map(address).into(),
     }
 }
 

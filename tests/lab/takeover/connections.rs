@@ -133,7 +133,6 @@ fn connections_live_on_through_a_kill_and_a_return_with_nothing() {
 }
 
 #[test]
-#[ignore = "a director that was cut off for long preempts before its checks pass again: `Command::Ready` is given once"]
 fn connections_live_on_through_cuts_of_links() {
     let site = Site::new();
     let pair = Pair::start(&site, POLICY);

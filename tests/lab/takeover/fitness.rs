@@ -69,7 +69,6 @@ fn a_pool_that_both_lose_moves_nothing_and_one_that_the_master_loses_moves_the_a
 
 /// Its checks have failed while it was cut off, so its table is empty: it must wait until they pass before it preempts.
 #[test]
-#[ignore = "it preempts with an empty table: `Command::Ready` is given once in a director's life"]
 fn a_director_that_was_cut_off_for_long_returns_warm() {
     let site = Site::new();
     let pair = Pair::start(&site, POLICY);
