@@ -384,12 +384,12 @@ impl<'a> World<'a> {
         self.say(|| format!("{host}: {told:?}"));
         if let Told::Role { router, role, cause } = told {
             self.judge.moved(self.now, || format!("director {host} became {role:?} ({cause})"));
-            self.tally.transition(role.name(), cause.name());
             let clock = self.hosts[host].clock(self.now);
             let this = &mut self.hosts[host];
             let index = this.names.iter().position(|known| *known == router).expect("a router");
             let was_master = this.roles[index] == Role::Master;
-            this.roles[index] = role;
+            let from = std::mem::replace(&mut this.roles[index], role);
+            self.tally.transition((from.name(), role.name(), cause.name()));
             if role == Role::Master && cause == Cause::Silence {
                 self.takes_over_from_silence(host, index);
             }
