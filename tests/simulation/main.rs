@@ -3,6 +3,9 @@
 //! `cargo test --test simulation` runs some hundred seeds. `SEEDS=100000 cargo test --release --test simulation -- --nocapture`
 //! runs many, on all cores, and prints what was hit. `SEED=7 cargo test --test simulation -- --nocapture` tells the story of
 //! one; a seed that breaks an invariant tells it by itself. `FIRST=n` begins at another seed.
+//!
+//! `SEED=7` prints the world as a script, too: in `tests/scenarios` it is kept whatever becomes of the drawing
+//! ([`scenarios`]).
 
 #![allow(unreachable_pub, reason = "the modules of a test have no other reader")]
 #![expect(clippy::print_stdout, reason = "the counts and transcripts are what it is for")]
@@ -14,10 +17,14 @@ mod host;
 mod judge;
 mod keeper;
 mod network;
+mod policy;
 mod random;
+mod scenarios;
+mod script;
 mod tally;
 mod world;
 
+use random::Random;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tally::Tally;
@@ -34,9 +41,10 @@ fn number(name: &str) -> Option<u64> {
 
 fn run(seed: u64, verbose: bool) -> (Tally, Result<(), String>, Vec<String>) {
     let drawn = draw::draw(seed);
-    let mut world = World::new(&drawn, seed, verbose);
+    let jitter = seed ^ 0xabcd_ef01;
+    let mut world = World::new(&drawn, Random::new(jitter), verbose);
     if verbose {
-        println!("{drawn:#?}");
+        println!("{}", script::write(&drawn, Some(jitter)));
     }
     let result = world.run();
     (world.tally, result, world.transcript)
