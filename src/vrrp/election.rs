@@ -368,8 +368,6 @@ impl Election {
                     }
                     let told = |router| Output::Role { router, role, cause: cause.clone() };
                     self.outputs.extend(seat.unit.routers().into_iter().map(told));
-                    // The others hear of it at once: a Master elsewhere, a director that left.
-                    self.beat_at = self.beat_at.map(|_| self.now);
                     continue;
                 }
             };
@@ -377,11 +375,16 @@ impl Election {
         }
     }
 
+    /// When it is due; and at once when it has news: a Master elsewhere, a director that left, or is fit again.
     fn send_beat(&mut self) {
-        let Some(due) = self.beat_at.filter(|due| *due <= self.now) else { return };
-        let next = due + self.beat_every;
+        let Some(due) = self.beat_at else { return };
+        let units: Vec<UnitBeat> =
+            self.seats.iter().map(|seat| UnitBeat::of(&seat.name, &seat.unit)).collect();
+        if due > self.now && !self.peers.is_news(&units) {
+            return;
+        }
+        let next = due.min(self.now) + self.beat_every;
         self.beat_at = Some(if next > self.now { next } else { self.now + self.beat_every });
-        let units = self.seats.iter().map(|seat| UnitBeat::of(&seat.name, &seat.unit)).collect();
         let beat = self.peers.next_beat(self.beat_every, self.transfer.said(), units);
         self.outputs.push_back(Output::Beat(beat));
     }

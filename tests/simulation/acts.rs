@@ -8,6 +8,7 @@ use tandem::vrrp::station::Station;
 impl World<'_> {
     pub fn act(&mut self, act: &Act) {
         self.say(|| format!("-- {act:?}"));
+        self.narrate(|| format!("-- {}", crate::script::act(act)));
         if act.is_unplanned() {
             self.judge.unplanned_at = self.now;
         }

@@ -1,18 +1,12 @@
-//! What a seed means: the policy of a world, and what will go wrong in it when.
+//! What a seed means: the sketch of a world, and what will go wrong in it when.
 
 use crate::faults::{self, Act};
+use crate::policy::policy;
 use crate::random::Random;
-use ipnet::IpNet;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::num::NonZeroU8;
 use std::time::Duration;
 use tandem::model::{
-    AnnouncementPolicy, Authentication, AuthenticationKey, AuthenticationMode, BothUnfit, Check,
-    ChecksumReading, ConnectionSync, Director, Family, Forwarding, GroupName, Initial, KernelSettings,
-    MetricsSettings, OnFailure, OnStop, Pair, Policy, Pool, Preempt, ProbeSpec, RealServer, RouterName,
-    Secret, SyncGroup, SyncRole, TargetKey, Thresholds, Tracked, Tracker, Transport, VirtualRouter,
-    VrrpVersion,
+    BothUnfit, ChecksumReading, Family, Policy, Preempt, Tracked, VirtualRouter, VrrpVersion,
 };
 
 /// A floating address: of which router, and its place in [`crate::host::Host::kernel`].
@@ -26,22 +20,13 @@ pub struct Place {
 /// A world before it begins.
 #[derive(Debug)]
 pub struct Drawn {
-    pub hosts: usize,
+    pub sketch: Sketch,
     /// As director 0 reads it.
     pub policy: Policy,
     /// The link of each router.
     pub link_of: Vec<usize>,
     pub links: usize,
     pub places: Vec<Place>,
-    pub interval: Duration,
-    pub version: VrrpVersion,
-    pub heartbeat: bool,
-    pub hmac: bool,
-    pub reversed_ipv6: bool,
-    /// From the start of a director until its tables are applied, µs.
-    pub ready_after: Vec<u64>,
-    /// How long passing the state takes, µs; `None`: it never answers.
-    pub state_takes: Vec<Option<u64>>,
     pub acts: Vec<(u64, Act)>,
     pub kinds: Vec<&'static str>,
     /// When the last act is over, µs.
@@ -49,6 +34,14 @@ pub struct Drawn {
     pub length: u64,
     /// From then on nothing happens but that a pool dies for all, µs.
     pub pools_only_from: Option<u64>,
+}
+
+impl std::ops::Deref for Drawn {
+    type Target = Sketch;
+
+    fn deref(&self) -> &Sketch {
+        &self.sketch
+    }
 }
 
 pub fn name(host: usize) -> std::sync::Arc<str> {
@@ -71,8 +64,9 @@ pub fn tracked() -> [Tracked; 3] {
     [Tracked::Check("upstream".into()), Tracked::Pool("web".into()), Tracked::Interface("eth9".into())]
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shape {
+/// Which routers there are, of which families, and whether they move together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
     One,
     BothFamilies,
     Group,
@@ -80,8 +74,58 @@ enum Shape {
     Apart,
 }
 
+impl Shape {
+    pub fn links(self) -> usize {
+        match self {
+            Self::One | Self::BothFamilies => 1,
+            Self::Group | Self::GroupBothFamilies | Self::Apart => 2,
+        }
+    }
+}
+
+/// What a world is made from, but for what goes wrong in it.
+#[derive(Clone, Debug)]
+pub struct Sketch {
+    pub hosts: usize,
+    pub version: VrrpVersion,
+    pub interval: Duration,
+    pub shape: Shape,
+    pub unicast: bool,
+    pub hmac: bool,
+    pub heartbeat: bool,
+    pub priorities: Vec<u8>,
+    pub preempt: Preempt,
+    pub start_delay: Duration,
+    /// What is tracked (a place in [`tracked`]), and what it does to the priority.
+    pub track: Vec<(usize, Option<i16>)>,
+    pub checksum: ChecksumReading,
+    pub both_unfit: BothUnfit,
+    pub synchronised: bool,
+    pub reversed_ipv6: bool,
+    /// From the start of a director until its tables are applied, µs.
+    pub ready_after: Vec<u64>,
+    /// How long passing the state takes, µs; `None`: it never answers.
+    pub state_takes: Vec<Option<u64>>,
+}
+
 pub fn draw(seed: u64) -> Drawn {
     let mut random = Random::new(seed);
+    let mut sketch = sketch(&mut random);
+    let (acts, kinds, pools_only) =
+        faults::draw(&mut random, sketch.hosts, sketch.shape.links(), sketch.interval);
+    sketch.reversed_ipv6 = random.chance(500);
+    let mut drawn = Drawn::new(sketch, acts, kinds);
+    if pools_only {
+        let from = drawn.quiet_after();
+        drawn.acts.iter_mut().for_each(|(at, _)| *at += from);
+        drawn.over_at += from;
+        drawn.pools_only_from = Some(from + 2_000_000);
+    }
+    drawn.length = drawn.long_enough().max(60_000_000);
+    drawn
+}
+
+fn sketch(random: &mut Random) -> Sketch {
     let hosts = if random.chance(250) { 3 } else { 2 };
     let version = if random.chance(120) { VrrpVersion::V2 } else { VrrpVersion::V3 };
     let interval_ms = match version {
@@ -94,7 +138,6 @@ pub fn draw(seed: u64) -> Drawn {
             _ => 1_000,
         },
     };
-    let interval = Duration::from_millis(interval_ms);
     let shape = match (version, random.below(100)) {
         (VrrpVersion::V3, 0..15) => Shape::BothFamilies,
         (VrrpVersion::V3, 15..25) => Shape::GroupBothFamilies,
@@ -102,54 +145,57 @@ pub fn draw(seed: u64) -> Drawn {
         (_, 50..60) => Shape::Apart,
         (_, _) => Shape::One,
     };
-    let unicast = matches!(shape, Shape::One) && random.chance(400);
-    let hmac = random.chance(200);
-    let heartbeat = random.chance(500);
-    let policy = policy(&mut random, hosts, version, interval, shape, unicast, hmac, heartbeat);
-    let links = match shape {
-        Shape::One | Shape::BothFamilies => 1,
-        Shape::Group | Shape::GroupBothFamilies | Shape::Apart => 2,
-    };
-    let ready = |random: &mut Random| match random.chance(200) {
+    // In the order of this list: a seed means the same as long as the order of the draws is kept.
+    Sketch {
+        hosts,
+        version,
+        interval: Duration::from_millis(interval_ms),
+        shape,
+        unicast: matches!(shape, Shape::One) && random.chance(400),
+        hmac: random.chance(200),
+        heartbeat: random.chance(500),
+        priorities: priorities(random, hosts),
+        preempt: preempt(random),
+        start_delay: if random.chance(150) {
+            Duration::from_millis(random.between(500, 3_000))
+        } else {
+            Duration::ZERO
+        },
+        track: trackers(random),
+        checksum: random.pick(&[ChecksumReading::Rfc9568, ChecksumReading::Rfc5798]),
+        both_unfit: match shape {
+            Shape::Group | Shape::GroupBothFamilies => {
+                random.pick(&[BothUnfit::KeepBest, BothUnfit::KeepBest, BothUnfit::Release])
+            }
+            Shape::One | Shape::BothFamilies | Shape::Apart => BothUnfit::KeepBest,
+        },
+        synchronised: random.chance(500),
+        reversed_ipv6: false,
+        ready_after: (0..hosts).map(|_| ready(random)).collect(),
+        state_takes: (0..hosts).map(|_| state(random)).collect(),
+    }
+}
+
+fn preempt(random: &mut Random) -> Preempt {
+    match random.below(100) {
+        0..60 => Preempt::After(Duration::ZERO),
+        60..80 => Preempt::Never,
+        _ => Preempt::After(Duration::from_millis(random.between(500, 5_000))),
+    }
+}
+
+fn ready(random: &mut Random) -> u64 {
+    match random.chance(200) {
         true => random.between(1_000_000, 8_000_000),
         false => random.between(20_000, 400_000),
-    };
-    let state = |random: &mut Random| match random.chance(150) {
+    }
+}
+
+fn state(random: &mut Random) -> Option<u64> {
+    match random.chance(150) {
         true => None,
         false => Some(random.between(2_000, 1_500_000)),
-    };
-    let ready_after = (0..hosts).map(|_| ready(&mut random)).collect();
-    let state_takes = (0..hosts).map(|_| state(&mut random)).collect();
-    let (acts, kinds, pools_only) = faults::draw(&mut random, hosts, links, interval);
-    let over_at = acts.iter().map(|(at, act)| at + act.lasts()).max().unwrap_or_default();
-    let places = places(&policy);
-    let mut drawn = Drawn {
-        hosts,
-        policy,
-        places,
-        link_of: (0..links).collect(),
-        links,
-        interval,
-        version,
-        heartbeat,
-        hmac,
-        reversed_ipv6: random.chance(500),
-        ready_after,
-        state_takes,
-        acts,
-        kinds,
-        over_at,
-        length: 0,
-        pools_only_from: None,
-    };
-    if pools_only {
-        let from = drawn.quiet_after();
-        drawn.acts.iter_mut().for_each(|(at, _)| *at += from);
-        drawn.over_at += from;
-        drawn.pools_only_from = Some(from + 2_000_000);
     }
-    drawn.length = (drawn.over_at + drawn.quiet_after() + 5_000_000).max(60_000_000);
-    drawn
 }
 
 fn places(policy: &Policy) -> Vec<Place> {
@@ -163,6 +209,30 @@ fn places(policy: &Policy) -> Vec<Place> {
 }
 
 impl Drawn {
+    /// A world in which this happens; as long as it takes until it is quiet again.
+    pub fn new(sketch: Sketch, acts: Vec<(u64, Act)>, kinds: Vec<&'static str>) -> Self {
+        let policy = policy(&sketch);
+        let links = sketch.shape.links();
+        let mut drawn = Self {
+            places: places(&policy),
+            policy,
+            link_of: (0..links).collect(),
+            links,
+            over_at: acts.iter().map(|(at, act)| at + act.lasts()).max().unwrap_or_default(),
+            acts,
+            kinds,
+            length: 0,
+            pools_only_from: None,
+            sketch,
+        };
+        drawn.length = drawn.long_enough();
+        drawn
+    }
+
+    pub fn long_enough(&self) -> u64 {
+        self.over_at + self.quiet_after() + 5_000_000
+    }
+
     /// The policy as one director reads it.
     pub fn policy_of(&self, host: usize) -> Policy {
         let mut policy = self.policy.clone();
@@ -200,105 +270,7 @@ pub fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).expect("short")
 }
 
-#[expect(clippy::too_many_arguments, reason = "what a policy is drawn from")]
-fn policy(
-    random: &mut Random,
-    hosts: usize,
-    version: VrrpVersion,
-    interval: Duration,
-    shape: Shape,
-    unicast: bool,
-    hmac: bool,
-    heartbeat: bool,
-) -> Policy {
-    let priorities = priorities(random, hosts);
-    let preempt = match random.below(100) {
-        0..60 => Preempt::After(Duration::ZERO),
-        60..80 => Preempt::Never,
-        _ => Preempt::After(Duration::from_millis(random.between(500, 5_000))),
-    };
-    let start_delay =
-        if random.chance(150) { Duration::from_millis(random.between(500, 3_000)) } else { Duration::ZERO };
-    let track = trackers(random);
-    let mut router = VirtualRouter {
-        name: "outside".into(),
-        interface: "eth0".to_owned(),
-        vrid: NonZeroU8::new(51).expect("not 0"),
-        priorities,
-        addresses: addresses(0, shape),
-        local_addresses: Vec::new(),
-        version,
-        accept_versions: vec![version],
-        interval,
-        transport: if unicast { Transport::Unicast } else { Transport::Multicast },
-        preempt,
-        start_delay,
-        virtual_mac: false,
-        announcements: AnnouncementPolicy::default(),
-        track,
-        heartbeat: if heartbeat { vec!["eth7".to_owned()] } else { Vec::new() },
-        checksum: random.pick(&[ChecksumReading::Rfc9568, ChecksumReading::Rfc5798]),
-        before_master: None,
-        authentication: hmac.then(authentication),
-    };
-    let mut routers = BTreeMap::new();
-    let mut groups = BTreeMap::new();
-    if matches!(shape, Shape::Group | Shape::GroupBothFamilies | Shape::Apart) {
-        let mut inside = router.clone();
-        (inside.name, inside.interface) = ("zinside".into(), "eth1".to_owned());
-        inside.addresses = addresses(1, shape);
-        inside.vrid = NonZeroU8::new(52).expect("not 0");
-        if shape == Shape::Apart {
-            let mut turned: Vec<u8> = inside.priorities.values().copied().collect();
-            turned.reverse();
-            inside.priorities = (0..hosts).map(name).zip(turned).collect();
-        } else {
-            let names = vec!["outside".into(), "zinside".into()];
-            let both_unfit = random.pick(&[BothUnfit::KeepBest, BothUnfit::KeepBest, BothUnfit::Release]);
-            groups.insert("site".into(), SyncGroup { name: "site".into(), routers: names, both_unfit });
-        }
-        routers.insert(inside.name.clone(), inside);
-    }
-    router.heartbeat.truncate(1);
-    routers.insert(router.name.clone(), router);
-    let synchronised = random.chance(500);
-    assemble(hosts, routers, groups, synchronised)
-}
-
-fn assemble(
-    hosts: usize,
-    routers: BTreeMap<RouterName, VirtualRouter>,
-    groups: BTreeMap<GroupName, SyncGroup>,
-    synchronised: bool,
-) -> Policy {
-    let director = |host: usize| Director {
-        ipv4: Some(Ipv4Addr::new(10, 0, 0, 10 + u8::try_from(host).expect("small"))),
-        ipv6: None,
-    };
-    let sync = ConnectionSync {
-        interface: "eth1".to_owned(),
-        sync_id: NonZeroU8::new(61).expect("not 0"),
-        role: SyncRole::FollowRouter("outside".into()),
-    };
-    Policy {
-        checks: [("alive".into(), check())].into(),
-        pools: [("web".into(), pool())].into(),
-        virtual_addresses: Vec::new(),
-        pair: Pair {
-            directors: (0..hosts).map(|host| (name(host), director(host))).collect(),
-            own: None,
-            routers,
-            groups,
-            connection_sync: synchronised.then_some(sync),
-            peer: tandem::model::PeerSettings::default(),
-        },
-        kernel: KernelSettings::default(),
-        metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9650).into(), per_server: false },
-        on_stop: OnStop::Keep,
-    }
-}
-
-fn priorities(random: &mut Random, hosts: usize) -> BTreeMap<std::sync::Arc<str>, u8> {
+fn priorities(random: &mut Random, hosts: usize) -> Vec<u8> {
     let values: [u8; 3] = match random.below(100) {
         0..18 => [100, 100, 100],
         18..28 => [255, 150, 100],
@@ -306,77 +278,15 @@ fn priorities(random: &mut Random, hosts: usize) -> BTreeMap<std::sync::Arc<str>
         35..60 => [100, 150, 50],
         _ => [200, 150, 100],
     };
-    (0..hosts).map(|host| (name(host), values[host])).collect()
+    values[..hosts].to_vec()
 }
 
-fn trackers(random: &mut Random) -> Vec<Tracker> {
+fn trackers(random: &mut Random) -> Vec<(usize, Option<i16>)> {
     let mut track = Vec::new();
-    for what in tracked() {
+    for what in 0..tracked().len() {
         if random.chance(500) {
-            let priority_change = match random.below(3) {
-                0 => Some(-60),
-                _ => None,
-            };
-            let name = match &what {
-                Tracked::Check(name) | Tracked::Pool(name) => name.clone(),
-                Tracked::Interface(name) | Tracked::Process(name) => name.as_str().into(),
-                Tracked::File(path) => path.display().to_string().into(),
-            };
-            track.push(Tracker { name, what, priority_change });
+            track.push((what, (random.below(3) == 0).then_some(-60)));
         }
     }
     track
-}
-
-fn addresses(link: u8, shape: Shape) -> Vec<IpNet> {
-    let ipv4: IpNet = format!("10.0.{link}.100/24").parse().expect("a network");
-    let ipv6: IpNet = format!("fe80::{link}:100/64").parse().expect("a network");
-    match shape {
-        Shape::BothFamilies | Shape::GroupBothFamilies => vec![ipv4, ipv6],
-        Shape::One | Shape::Group | Shape::Apart => vec![ipv4],
-    }
-}
-
-fn authentication() -> Authentication {
-    let key = AuthenticationKey { id: 1, secret: Secret::Credential("vrrp".to_owned()) };
-    Authentication::Hmac { mode: AuthenticationMode::Enforce, keys: vec![key] }
-}
-
-/// Fails after 900 ms at most, so the hold-down of a pool is 1.1 s.
-fn check() -> Check {
-    Check {
-        address: None,
-        port: None,
-        name: "alive".into(),
-        probe: ProbeSpec::Tcp,
-        interval: Duration::from_millis(200),
-        timeout: Duration::from_millis(100),
-        rise: 2,
-        fall: 3,
-        source: None,
-        interface: None,
-        mark: None,
-    }
-}
-
-fn pool() -> Pool {
-    let address = IpAddr::from([10, 0, 1, 200]);
-    let server = RealServer {
-        name: "web1".into(),
-        address,
-        port: Some(80),
-        weight: 1,
-        thresholds: Thresholds::default(),
-        forwarding: Forwarding::Nat,
-        check: Some(TargetKey { check: "alive".into(), address: (address, 80).into() }),
-    };
-    Pool {
-        name: "web".into(),
-        services: Vec::new(),
-        servers: vec![server],
-        on_failure: OnFailure::Remove,
-        initial: Initial::Down,
-        untracked: false,
-        labels: BTreeMap::new(),
-    }
 }

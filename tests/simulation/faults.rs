@@ -9,6 +9,32 @@ const LAST: u64 = 24_000_000;
 /// No fault lasts longer, µs.
 const LONGEST: u64 = 7_000_000;
 
+/// Every kind of fault, as it is counted.
+pub const KINDS: [&str; 22] = [
+    "loss",
+    "duplicates",
+    "delay and reordering",
+    "one-way partition",
+    "full partition",
+    "partition of every link",
+    "link down",
+    "heartbeat path lost",
+    "stall of the advert thread",
+    "stall of the process",
+    "pause of the machine, packets queued",
+    "pause of the machine, packets lost",
+    "kill",
+    "stop and start",
+    "reload",
+    "clock step",
+    "release and clear",
+    "tracker of one director",
+    "tracker of all directors",
+    "pool dies for all",
+    "pool dies for all, nothing else",
+    "split brain, one without gateway",
+];
+
 /// How a director stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Still {

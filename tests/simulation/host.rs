@@ -131,6 +131,11 @@ impl Host {
         Instant::from_micros(now - self.behind - stopped)
     }
 
+    /// Whether everything that is tracked is good there, and every link is up.
+    pub fn is_fit(&self) -> bool {
+        !self.good.contains(&false) && !self.links_up.contains(&false)
+    }
+
     pub fn is_running(&self) -> bool {
         self.station.is_some() && self.still.is_none()
     }

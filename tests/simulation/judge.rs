@@ -31,6 +31,9 @@ pub struct Judge {
     /// Since when each link loses and delays nothing.
     healthy_since: Vec<u64>,
     link_up_since: Vec<Vec<u64>>,
+    /// Since when each director has been fit.
+    fit_since: Vec<u64>,
+    was_fit: Vec<bool>,
     /// Whether somebody answered for each router since the last unplanned fault was overcome.
     pub covered: Vec<bool>,
     interval: u64,
@@ -60,6 +63,8 @@ impl Judge {
             unplanned_at: 0,
             healthy_since: vec![0; drawn.links],
             link_up_since: vec![vec![0; drawn.links]; drawn.hosts],
+            fit_since: vec![0; drawn.hosts],
+            was_fit: vec![true; drawn.hosts],
             covered: vec![false; drawn.link_of.len()],
             interval: micros(drawn.interval),
             down,
@@ -139,6 +144,11 @@ impl World<'_> {
                 if !self.hosts[host].links_up[link] {
                     self.judge.link_up_since[host][link] = self.now;
                 }
+            }
+        }
+        for (host, this) in self.hosts.iter().enumerate() {
+            if !(std::mem::replace(&mut self.judge.was_fit[host], this.is_fit()) && this.is_fit()) {
+                self.judge.fit_since[host] = self.now;
             }
         }
         let present = |host: &crate::host::Host| host.station.is_some() && !host.stopping;
@@ -268,7 +278,8 @@ impl World<'_> {
         let mut others = (0..self.hosts.len()).filter(|other| *other != host);
         let master = others.find(|other| {
             let this = &self.hosts[*other];
-            let fit = !this.good.contains(&false) && !this.links_up.contains(&false);
+            // The news has to travel: a thread of its own there, the path, a thread here.
+            let fit = this.is_fit() && self.now > self.judge.fit_since[*other] + SLACK;
             steady(*other) && fit && this.is_master(router) && self.role_for(*other, router) > long
         });
         if !self.drawn.heartbeat || master.is_none() || !steady(host) {

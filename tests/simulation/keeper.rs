@@ -1,6 +1,6 @@
 //! A director's production keeper of floating addresses, and the kernel that it works on.
 
-use crate::draw::micros;
+use crate::draw::{micros, name};
 use crate::faults::Still;
 use crate::host::Item;
 use crate::world::{Event, World};
@@ -67,31 +67,36 @@ impl World<'_> {
         }
     }
 
-    /// What has come while it stood still, at the present instant.
-    pub fn resume_keeper(&mut self, host: usize) {
+    /// What has come while it stood still, at the present instant. The advert thread, which stood still as well, gives its next
+    /// sign of life only behind its orders; this thread goes on sooner.
+    pub fn resume_keeper(&mut self, host: usize, silent: Duration) {
         let at = self.hosts[host].clock(self.now);
         let inputs = std::mem::take(&mut self.hosts[host].keeper_inbox);
         if let Some(keeper) = &mut self.hosts[host].keeper {
             keeper.handle(Input::Timeout { at });
             inputs.into_iter().for_each(|input| keeper.handle(input));
         }
-        self.keeper_turn(host);
+        self.turn(host, silent);
     }
 
     /// One turn of the keeper's thread.
     pub fn keeper_turn(&mut self, host: usize) {
+        // A thread that stands still gave its last sign of life when it began to.
+        let silent = match self.hosts[host].still {
+            Some(still) if still.how == Still::Thread => self.now - still.since,
+            Some(_) | None => 0,
+        };
+        self.turn(host, Duration::from_micros(silent));
+    }
+
+    fn turn(&mut self, host: usize, silent: Duration) {
         let this = &mut self.hosts[host];
         if !this.keeper_runs() {
             return;
         }
         let at = this.clock(self.now);
-        // A thread that stands still gave its last sign of life when it began to.
-        let silent = match this.still {
-            Some(still) if still.how == Still::Thread => self.now - still.since,
-            Some(_) | None => 0,
-        };
         let Some(mut keeper) = this.keeper.take() else { return };
-        keeper.handle(Input::AdvertThreadAlive { at, sign: at - Duration::from_micros(silent) });
+        keeper.handle(Input::AdvertThreadAlive { at, sign: at - silent });
         keeper.handle(Input::Timeout { at });
         let deadline = loop {
             match keeper.poll() {
@@ -148,6 +153,8 @@ impl World<'_> {
             };
             if operation.kind != OperationKind::Renew {
                 self.say(|| format!("{host}: {} {}", operation.kind.verb(), operation.address));
+                let done = if operation.kind == OperationKind::Add { "has" } else { "lets go of" };
+                self.narrate(|| format!("{}: {done} {}", name(host), operation.address));
             }
             if let Some(until) = until {
                 self.at(self.now + micros(until.saturating_since(at)), Event::Expiry { host });
@@ -166,6 +173,7 @@ impl World<'_> {
             if self.hosts[host].kernel[place.index].is_some_and(|until| until <= at) {
                 self.hosts[host].kernel[place.index] = None;
                 self.say(|| format!("{host}: {} expires", place.address));
+                self.narrate(|| format!("{}: the kernel takes {} away", name(host), place.address));
                 let prefix_length = if place.address.is_ipv4() { 32 } else { 128 };
                 let interface = interface(self.drawn.link_of[place.router]);
                 let address = place.address;

@@ -2,16 +2,23 @@
 
 /// Where a world's randomness comes from.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct Random(Option<u64>);
 
 impl Random {
     pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
+        Self(Some(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d))
     }
 
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
+    /// None at all: everything is as quick as it can be, and nothing happens that does not always. Such a world depends on
+    /// nobody's order of draws.
+    pub fn even() -> Self {
+        Self(None)
+    }
+
+    fn next(&mut self) -> u64 {
+        let Some(state) = &mut self.0 else { return 0 };
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = *state;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         word ^ (word >> 31)
@@ -29,7 +36,8 @@ impl Random {
 
     /// Whether a thing happens that does so many times in a thousand.
     pub fn chance(&mut self, permille: u64) -> bool {
-        self.below(1_000) < permille
+        let drawn = self.below(1_000);
+        if self.0.is_some() { drawn < permille } else { permille >= 1_000 }
     }
 
     pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {

@@ -106,22 +106,25 @@ pub struct World<'a> {
     pub judge: Judge,
     pub verbose: bool,
     pub transcript: Vec<String>,
+    /// What an operator would see of it.
+    pub story: Vec<String>,
     queue: BinaryHeap<Reverse<Entry>>,
     sequence: u64,
 }
 
 impl<'a> World<'a> {
-    pub fn new(drawn: &'a Drawn, seed: u64, verbose: bool) -> Self {
+    pub fn new(drawn: &'a Drawn, random: Random, verbose: bool) -> Self {
         let mut world = Self {
             drawn,
             now: 0,
-            random: Random::new(seed ^ 0xabcd_ef01),
+            random,
             hosts: (0..drawn.hosts).map(|_| Host::new(drawn)).collect(),
             network: Network::new(drawn),
             tally: Tally::default(),
             judge: Judge::new(drawn),
             verbose,
             transcript: Vec::new(),
+            story: Vec::new(),
             queue: BinaryHeap::new(),
             sequence: 0,
         };
@@ -171,6 +174,14 @@ impl<'a> World<'a> {
         if self.verbose {
             let (seconds, rest) = (self.now / 1_000_000, self.now % 1_000_000);
             self.transcript.push(format!("{seconds:>3}.{rest:06} {}", line()));
+        }
+    }
+
+    /// A line of the story, to the millisecond.
+    pub fn narrate(&mut self, line: impl FnOnce() -> String) {
+        if self.verbose {
+            let (seconds, rest) = (self.now / 1_000_000, self.now % 1_000_000 / 1_000);
+            self.story.push(format!("{seconds:>3}.{rest:03} {}", line()));
         }
     }
 
@@ -384,13 +395,14 @@ impl<'a> World<'a> {
     fn told(&mut self, host: usize, told: Told) {
         self.say(|| format!("{host}: {told:?}"));
         if let Told::Role { router, role, cause } = told {
+            self.narrate(|| format!("{}: {router} is {}: {cause}", draw::name(host), role.name()));
             self.judge.moved(self.now, || format!("director {host} became {role:?} ({cause})"));
-            self.tally.transition(role.name(), cause.name());
             let clock = self.hosts[host].clock(self.now);
             let this = &mut self.hosts[host];
             let index = this.names.iter().position(|known| *known == router).expect("a router");
             let was_master = this.roles[index] == Role::Master;
-            this.roles[index] = role;
+            let from = std::mem::replace(&mut this.roles[index], role);
+            self.tally.transition((from.name(), role.name(), cause.name()));
             if role == Role::Master && cause == Cause::Silence {
                 self.takes_over_from_silence(host, index);
             }
@@ -573,7 +585,11 @@ impl<'a> World<'a> {
         self.say(|| format!("{host}: resumes"));
         let items = std::mem::take(&mut self.hosts[host].inbox);
         let queued = self.judge.most_queued(&items);
-        self.resume_keeper(host);
+        let silent = match still.how {
+            Still::Thread | Still::Process => Duration::from_micros(now - still.since),
+            Still::Machine { .. } => Duration::ZERO,
+        };
+        self.resume_keeper(host, silent);
         self.serve(host, items);
         self.after_standstill(host, still, &was_master, queued);
     }

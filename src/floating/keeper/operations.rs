@@ -112,6 +112,12 @@ impl Keeper {
         }
     }
 
+    /// Whether the kernel holds the address and was not asked to remove it.
+    pub(super) fn stays(&self, id: usize) -> bool {
+        let leaves = |flying: &InFlight| flying.id == id && flying.kind == OperationKind::Remove;
+        self.addresses[id].is_held() && !self.in_flight.iter().any(leaves)
+    }
+
     fn renewal_due(&self, until: Option<Instant>, renewed: Option<Instant>, last: bool) -> Option<Instant> {
         match (self.lifetimes, self.lengthened) {
             (true, Some(_)) => (!last).then_some(Instant::ZERO),
@@ -197,6 +203,10 @@ impl Keeper {
         if address.errno.replace(errno) != Some(errno) {
             let key = (address.router, flying.kind, errno);
             self.refusals.entry(key).or_default().push(address.address);
+        }
+        if flying.kind == OperationKind::Remove && self.standing_of(flying.id) == &Standing::Hold {
+            // A wish that came while it was under way has announced nothing.
+            self.announce_taken_over(flying.id);
         }
         self.reconsider(flying.id);
     }

@@ -122,9 +122,10 @@ impl Keeper {
         }
     }
 
-    /// A burst, a second one and refreshes, where the address is there.
+    /// A burst, a second one and refreshes, where the address is there and stays: the other director lets go of what it hears
+    /// announced.
     pub(super) fn announce_taken_over(&mut self, address: usize) {
-        if self.addresses[address].is_held() {
+        if self.stays(address) {
             self.announcer.take_over(address, self.now);
         }
     }
@@ -134,7 +135,7 @@ impl Keeper {
             return;
         };
         for address in router.addresses.clone() {
-            if self.addresses[address].is_held() {
+            if self.stays(address) {
                 self.announcer.burst(address, repeat, self.now);
             }
         }
@@ -202,10 +203,10 @@ impl Keeper {
     }
 
     fn conflict(&mut self, id: usize, hardware_address: [u8; 6]) {
-        let now = self.now;
+        let (now, stays) = (self.now, self.stays(id));
         let address = &mut self.addresses[id];
         let recent = address.conflict_at.is_some_and(|at| now.saturating_since(at) < CONFLICT_EVERY);
-        if recent || !address.is_held() {
+        if recent || !stays {
             return;
         }
         address.conflict_at = Some(now);

@@ -80,21 +80,29 @@ pub(in crate::vrrp) struct Peers {
     own: DirectorName,
     epoch: u64,
     sequence: u64,
+    /// What the last beat said of the units.
+    told: Vec<UnitBeat>,
     others: BTreeMap<DirectorName, Peer>,
 }
 
 impl Peers {
     pub(super) fn new(own: DirectorName, epoch: u64, others: impl Iterator<Item = DirectorName>) -> Self {
         let others = others.map(|name| (name, Peer::default())).collect();
-        Self { own, epoch, sequence: 0, others }
+        Self { own, epoch, sequence: 0, told: Vec::new(), others }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.others.is_empty()
     }
 
+    /// Whether the others were told something else of these units.
+    pub(super) fn is_news(&self, units: &[UnitBeat]) -> bool {
+        self.told != units
+    }
+
     pub(super) fn next_beat(&mut self, interval: Duration, said: Said, units: Vec<UnitBeat>) -> Beat {
         self.sequence += 1;
+        self.told.clone_from(&units);
         let (director, epoch, sequence) = (self.own.clone(), self.epoch, self.sequence);
         Beat { director, epoch, sequence, interval, said, units }
     }

@@ -221,6 +221,28 @@ fn state_is_passed_to_another_director_that_asks_for_it() {
     assert!(passed);
 }
 
+/// Seed 13479: a Master that had been unfit was taken for unfit until its next beat, and another took over from silence.
+#[test]
+fn the_others_hear_at_once_that_a_director_is_unfit_or_fit_again() {
+    let mut story = Story::master();
+    for (millis, up) in [(430, false), (440, true)] {
+        story.said.clear();
+        story.give(Input::Link {
+            at: at(millis),
+            session: SESSION,
+            source: up.then(|| [192, 0, 2, 11].into()),
+        });
+        let fit = story.said.iter().find_map(|output| match output {
+            Output::Beat(beat) => beat.units.first().map(|unit| unit.is_fit),
+            _ => None,
+        });
+        assert_eq!(fit, Some(up), "{millis}");
+    }
+    story.said.clear();
+    story.give(Input::Timeout { at: at(445) });
+    assert!(!story.said.iter().any(|output| matches!(output, Output::Beat(_))), "no news");
+}
+
 #[test]
 fn it_counts_as_ready_after_a_minute_whatever_its_pools_say() {
     let mut story = Story::new();

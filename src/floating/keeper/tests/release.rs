@@ -113,6 +113,28 @@ fn a_release_that_turns_into_drop_is_still_told() {
     assert_eq!(world.told(&STORY), lines(&[(2_100, "remove 192.0.2.1"), (2_100, RELEASED)]));
 }
 
+/// Seed 48716: it announced what was being removed; the other director believed that and let go, and nobody had it.
+#[test]
+fn an_address_whose_removal_is_under_way_is_announced_when_it_is_there_again_or_stays() {
+    let granted = [(1_500, "add 192.0.2.1 3s"), (1_500, "announce 192.0.2.1")];
+    let refused = [(1_500, "announce 192.0.2.1")];
+    for (result, expected) in [(Ok(()), &granted[..]), (Err(16), &refused[..])] {
+        let mut world = World::new(&plan(&[address(1)], true));
+        world.wish(0, Wish::Hold);
+        world.run_until(1_500);
+        world.diary.clear();
+        let order = |wish| Input::Order { at: millis(1_500), order: Order::Wish { router: WEB, wish } };
+        world.keeper.handle(order(Wish::Drop));
+        while !matches!(world.keeper.poll(), Output::Operate(_)) {}
+        world.keeper.handle(order(Wish::Hold));
+        world.input(Input::Order { at: millis(1_500), order: Order::Announce { router: WEB, repeat: 1 } });
+        assert_eq!(world.told(&["announce"]), []);
+        world.keeper.handle(Input::Done { at: millis(1_500), results: vec![result] });
+        world.run_until(1_510);
+        assert_eq!(world.told(&["add", "announce"]), lines(expected), "{result:?}");
+    }
+}
+
 #[test]
 fn with_a_virtual_mac_the_other_director_has_the_same() {
     let mut plan = plan(&[address(1)], true);
