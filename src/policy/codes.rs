@@ -127,7 +127,7 @@ codes! {
     // The pair: what moves together.
     Error RouterInTwoGroups "router-in-two-groups" "A router is there twice in sync groups.",
     Warning GroupOfOne "group-of-one" "A sync group without two routers.",
-    Warning GroupPreference "group-preference" "Routers of one sync group prefer different directors.",
+    Error GroupPreference "group-preference" "Routers of one sync group rank the directors differently.",
     Warning NatGatewayFixed "nat-gateway-fixed" "A NAT pool of a pair whose gateway does not move with its service.",
     Warning MasqueradeInPair "masquerade-in-pair" "Full-NAT in a pair with addresses that don't move: connections die in a failover.",
     Error LocalAddressesOfPair "local-addresses-of-pair" "Full-NAT's local addresses do not fit the directors.",
