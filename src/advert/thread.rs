@@ -142,6 +142,8 @@ pub struct Parts {
     pub order: Box<dyn FnMut(Order) + Send>,
     /// Microseconds of the clock at the last sign of life.
     pub alive: Arc<AtomicU64>,
+    /// The last sign of life of the address thread.
+    pub keeper_pulse: Box<dyn Fn() -> Instant + Send>,
 }
 
 impl std::fmt::Debug for Parts {

@@ -75,6 +75,16 @@ pub enum Input {
     },
     /// `None`: every router.
     Release {
+    /// Whether the address thread gives no sign of life.
+    KeeperStands {
+        at: Instant,
+        still: bool,
+    },
+    /// The machine was suspended for so long, which its clock does not show.
+    Slept {
+        at: Instant,
+        slept: Duration,
+    },
         at: Instant,
         router: Option<RouterName>,
         until: Option<Instant>,
@@ -106,6 +116,8 @@ impl Input {
             | Self::HookDone { at, .. }
             | Self::Release { at, .. }
             | Self::Clear { at, .. }
+            | Self::KeeperStands { at, .. }
+            | Self::Slept { at, .. }
             | Self::Stop { at }
             | Self::Timeout { at } => *at,
         }
@@ -215,6 +227,14 @@ impl Election {
             }
             Input::Release { at, router, until } => self.release(at, router.as_ref(), until),
             Input::Clear { at, router } => self.clear(at, router.as_ref()),
+            Input::KeeperStands { at, still } => {
+                self.now = at;
+                self.seats.iter_mut().for_each(|seat| seat.grip.keeper(still));
+            }
+            Input::Slept { at, slept } => {
+                self.now = at;
+                self.seats.iter_mut().for_each(|seat| seat.unit.handle(UnitInput::Slept { at, slept }));
+            }
             Input::Stop { at } => self.stop(at),
             Input::Timeout { at } => self.time_passed(at),
         }

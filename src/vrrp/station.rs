@@ -101,6 +101,16 @@ pub enum Input<'a> {
         at: Instant,
         unit: usize,
     },
+    /// Whether the address thread gives no sign of life.
+    KeeperStands {
+        at: Instant,
+        still: bool,
+    },
+    /// The machine was suspended for so long, which its clock does not show.
+    Slept {
+        at: Instant,
+        slept: Duration,
+    },
     Release {
         at: Instant,
         router: Option<RouterName>,
@@ -227,6 +237,8 @@ impl Station {
             Input::Ready { at } => election::Input::Ready { at },
             Input::StatePassed { at } => election::Input::StatePassed { at },
             Input::HookDone { at, unit } => election::Input::HookDone { at, unit },
+            Input::KeeperStands { at, still } => election::Input::KeeperStands { at, still },
+            Input::Slept { at, slept } => election::Input::Slept { at, slept },
             Input::Release { at, router, until } => election::Input::Release { at, router, until },
             Input::Clear { at, router } => election::Input::Clear { at, router },
             Input::Stop { at } => election::Input::Stop { at },

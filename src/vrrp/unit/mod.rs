@@ -86,6 +86,11 @@ pub enum Input {
     HookDone {
         at: Instant,
     },
+    /// The machine was suspended for so long, which its clock does not show.
+    Slept {
+        at: Instant,
+        slept: Duration,
+    },
     Release {
         at: Instant,
     },
@@ -109,6 +114,7 @@ impl Input {
             | Self::MayPreempt { at, .. }
             | Self::Elsewhere { at, .. }
             | Self::HookDone { at }
+            | Self::Slept { at, .. }
             | Self::Release { at }
             | Self::Clear { at }
             | Self::Stop { at }
@@ -262,7 +268,8 @@ impl Unit {
     /// Takes in what happened; call [`Unit::poll`] afterwards until it says [`Output::Wait`].
     pub fn handle(&mut self, input: Input) {
         // Whatever comes first after a standstill shows it. The advertisement that does is of the past.
-        let stalled = self.check_stall(input.at());
+        let unseen = if let Input::Slept { slept, .. } = input { slept } else { Duration::ZERO };
+        let stalled = self.check_stall(input.at(), unseen);
         match input {
             Input::Advertisement { .. } if stalled => {}
             Input::Advertisement { at, session, heard } => self.heard(at, session, heard),
@@ -276,6 +283,9 @@ impl Unit {
             Input::HookDone { .. } => self.gate.hook_done(),
             Input::Release { at } => self.release(at),
             Input::Clear { at } => {
+            Input::Slept { at, .. } => {
+                self.members.iter_mut().for_each(|member| member.machine.restart_down_timer(at));
+            }
                 self.released = false;
                 self.judge(at);
             }

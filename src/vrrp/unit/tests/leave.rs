@@ -120,6 +120,27 @@ fn whatever_comes_first_after_a_standstill_shows_it() {
 }
 
 #[test]
+fn a_suspension_that_the_clock_does_not_show_is_a_standstill_as_long_as_it_was() {
+    for (slept, role) in [(341, Role::Master), (343, Role::Backup), (60_000, Role::Backup)] {
+        let mut story = Story::master(&[OUTSIDE]);
+        // Its last advertisement is of 341 ms, and the other director waits 361 ms.
+        story.give(Input::Slept { at: at(360), slept: Duration::from_millis(slept) });
+        assert_eq!(story.unit.role(), role, "{slept}");
+    }
+}
+
+#[test]
+fn a_backup_that_was_suspended_gives_the_master_a_whole_down_interval_again() {
+    let mut story = Story::new(settings(), 90, &[OUTSIDE]);
+    story.hear(100, OUTSIDE, 12, 100);
+    story.give(Input::Slept { at: at(400), slept: Duration::from_secs(60) });
+    story.until(760);
+    assert_eq!(story.unit.role(), Role::Backup);
+    story.until(770);
+    assert_eq!(story.unit.role(), Role::Master);
+}
+
+#[test]
 fn a_standstill_shorter_than_the_others_wait_is_none() {
     // Its last advertisement is of 341 ms, and the other director (priority 100) waits 361 ms.
     for (millis, role) in [(701, Role::Master), (702, Role::Master), (703, Role::Backup)] {
