@@ -120,6 +120,7 @@ codes! {
     Error AuthenticationKeys "authentication-keys" "Keys of advertisements that cannot be used.",
     Error HookProgram "hook-program" "A hook without the whole path of a program.",
     Warning HeartbeatOwnInterface "heartbeat-own-interface" "A heartbeat on the router's own interface.",
+    Warning HeartbeatUnsealed "heartbeat-unsealed" "A heartbeat without a key that proves from whom it is.",
     Error TrackerKind "tracker-kind" "A tracker that says nothing, or several things.",
     Error TrackerTwice "tracker-twice" "A router that tracks one thing twice.",
     Error TrackedCheckTarget "tracked-check-target" "A tracked check that does not say whom it asks.",

@@ -54,6 +54,12 @@ impl Beats {
         Self { keys, newest: Marks::new(DIRECTORS) }
     }
 
+    /// Whether what is read proves that it comes from a director: there is a key.
+    #[must_use]
+    pub fn are_sealed(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// The datagram of a beat.
     #[must_use]
     pub fn encode(&self, beat: &Beat) -> Vec<u8> {

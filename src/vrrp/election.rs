@@ -55,11 +55,13 @@ pub enum Input {
     Ready {
         at: Instant,
     },
-    /// Another director's beat; `apart`: on a path that the routers' own links are not.
+    /// Another director's beat; `apart`: on a path that the routers' own links are not; `sealed`: it is proven to be that
+    /// director's.
     Beat {
         at: Instant,
         beat: Beat,
         apart: bool,
+        sealed: bool,
     },
     Keeper {
         at: Instant,
@@ -73,8 +75,6 @@ pub enum Input {
         at: Instant,
         unit: usize,
     },
-    /// `None`: every router.
-    Release {
     /// Whether the address thread gives no sign of life.
     KeeperStands {
         at: Instant,
@@ -85,6 +85,8 @@ pub enum Input {
         at: Instant,
         slept: Duration,
     },
+    /// `None`: every router.
+    Release {
         at: Instant,
         router: Option<RouterName>,
         until: Option<Instant>,
@@ -114,10 +116,10 @@ impl Input {
             | Self::Keeper { at, .. }
             | Self::StatePassed { at }
             | Self::HookDone { at, .. }
-            | Self::Release { at, .. }
-            | Self::Clear { at, .. }
             | Self::KeeperStands { at, .. }
             | Self::Slept { at, .. }
+            | Self::Release { at, .. }
+            | Self::Clear { at, .. }
             | Self::Stop { at }
             | Self::Timeout { at } => *at,
         }
@@ -213,7 +215,7 @@ impl Election {
                 self.now = at;
                 self.ready = true;
             }
-            Input::Beat { at, beat, apart } => self.beat(at, &beat, apart),
+            Input::Beat { at, beat, apart, sealed } => self.beat(at, &beat, apart, sealed),
             Input::Keeper { at, report } => self.report(at, &report),
             Input::StatePassed { at } => {
                 self.now = at;
@@ -225,8 +227,6 @@ impl Election {
                 let seat = self.seats.get_mut(unit);
                 seat.into_iter().for_each(|seat| seat.unit.handle(UnitInput::HookDone { at }));
             }
-            Input::Release { at, router, until } => self.release(at, router.as_ref(), until),
-            Input::Clear { at, router } => self.clear(at, router.as_ref()),
             Input::KeeperStands { at, still } => {
                 self.now = at;
                 self.seats.iter_mut().for_each(|seat| seat.grip.keeper(still));
@@ -235,6 +235,8 @@ impl Election {
                 self.now = at;
                 self.seats.iter_mut().for_each(|seat| seat.unit.handle(UnitInput::Slept { at, slept }));
             }
+            Input::Release { at, router, until } => self.release(at, router.as_ref(), until),
+            Input::Clear { at, router } => self.clear(at, router.as_ref()),
             Input::Stop { at } => self.stop(at),
             Input::Timeout { at } => self.time_passed(at),
         }
@@ -306,7 +308,7 @@ impl Election {
         }
     }
 
-    fn beat(&mut self, at: Instant, beat: &Beat, apart: bool) {
+    fn beat(&mut self, at: Instant, beat: &Beat, apart: bool, sealed: bool) {
         self.now = at;
         if !self.peers.heard(beat, at) {
             return;
@@ -316,7 +318,8 @@ impl Election {
             self.outputs.push_back(Output::PassState);
         }
         for unit in beat.units.iter().filter(|_| apart) {
-            let elsewhere = unit.elsewhere(beat.director.clone(), at + self.peers.fresh_for());
+            let until = at + self.peers.fresh_for();
+            let elsewhere = unit.elsewhere(beat.director.clone(), sealed, until);
             if let Some(seat) = self.seats.iter_mut().find(|seat| unit.is_of(&seat.name)) {
                 seat.unit.handle(UnitInput::Elsewhere { at, elsewhere });
             }

@@ -373,7 +373,10 @@ impl Station {
 
     fn beat_received(&mut self, at: Instant, bytes: &[u8], apart: bool) {
         match self.beats.decode(bytes) {
-            Ok(beat) => self.election.handle(election::Input::Beat { at, beat, apart }),
+            Ok(beat) => {
+                let sealed = self.beats.are_sealed();
+                self.election.handle(election::Input::Beat { at, beat, apart, sealed });
+            }
             Err(bad @ (BadBeat::Malformed | BadBeat::Refused(_))) => self.account.bad_beat(bad.name()),
         }
     }

@@ -485,8 +485,9 @@ impl<'a> World<'a> {
         if self.drawn.hmac {
             let names = this.names.iter().cloned();
             keyring.routers = names.map(|name| (name, RouterKeys::Hmac(key()))).collect();
-            keyring.peer = Some(key());
         }
+        // Without a key a heartbeat only postpones.
+        keyring.peer = (self.drawn.hmac || self.drawn.heartbeat).then(key);
         let marks = std::mem::take(&mut this.marks);
         let beginning = Beginning { policy: &policy, keyring, epoch: this.epoch, marks, now: at };
         let mut station = Station::new(beginning);

@@ -2,6 +2,7 @@
 //!
 //! A beat is a datagram that each director sends to the others beside VRRP: on their own addresses, and on the interfaces that
 //! `heartbeat` names. It never makes anybody Master; it can postpone a takeover for a bounded time, and it asks for state.
+//! One that a peer key seals also settles which of two directors gives way that don't hear each other's advertisements.
 
 use crate::hash::fnv1a;
 use crate::model::DirectorName;
@@ -59,9 +60,9 @@ impl UnitBeat {
         self.name == fnv1a(name.bytes())
     }
 
-    pub(super) fn elsewhere(&self, director: DirectorName, until: Instant) -> Elsewhere {
+    pub(super) fn elsewhere(&self, director: DirectorName, sealed: bool, until: Instant) -> Elsewhere {
         let is_master = self.role == Role::Master;
-        Elsewhere { director, is_master, is_fit: self.is_fit, reach: self.reach, until }
+        Elsewhere { director, is_master, is_fit: self.is_fit, reach: self.reach, sealed, until }
     }
 }
 

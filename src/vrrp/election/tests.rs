@@ -100,7 +100,7 @@ impl Story {
         self.sequence += 1;
         let (sequence, interval) = (self.sequence, Duration::from_millis(100));
         let beat = Beat { director: "b".into(), epoch: 1, sequence, interval, said, units: Vec::new() };
-        self.give(Input::Beat { at: at(millis), beat, apart: false });
+        self.give(Input::Beat { at: at(millis), beat, apart: false, sealed: true });
     }
 
     fn role(&self) -> Role {
