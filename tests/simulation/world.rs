@@ -565,9 +565,8 @@ impl<'a> World<'a> {
         this.wake_at = None;
         self.say(|| format!("{host}: resumes"));
         let items = std::mem::take(&mut self.hosts[host].inbox);
-        let queued = self.judge.most_queued(&items);
         self.resume_keeper(host);
         self.serve(host, items);
-        self.after_standstill(host, still, &was_master, queued);
+        self.after_standstill(host, still, &was_master);
     }
 }
