@@ -199,6 +199,7 @@ impl Driver {
                     self.chores_at = Instant::ZERO;
                 }
                 Output::Tell(event) => self.notice(Notice::Tell(event)),
+                Output::Run { epoch } => self.notice(Notice::Run { epoch }),
                 Output::Stopped { lengthen } => {
                     self.stopped = true;
                     self.notice(Notice::Stopped { lengthen });

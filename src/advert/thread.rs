@@ -71,6 +71,10 @@ pub enum Notice {
     },
     /// To be kept over a restart, against replays.
     Marks(BTreeMap<Sender_, Mark>),
+    /// This run has another number now, to be kept over a restart.
+    Run {
+        epoch: u64,
+    },
     /// Something could not be done, and what to do.
     Trouble(String),
     /// Everything is handed over or given up. `lengthen`: addresses are left that nobody took.

@@ -259,6 +259,11 @@ impl Election {
         Output::Wait { deadline: self.deadline() }
     }
 
+    /// A higher number of this run from now on.
+    pub fn set_epoch(&mut self, epoch: u64) {
+        self.peers.set_epoch(epoch);
+    }
+
     /// Role of a router.
     #[must_use]
     pub fn role(&self, router: RouterId) -> Role {

@@ -370,6 +370,7 @@ impl<'a> World<'a> {
                 }
             }
             Output::Tell(told) => self.told(host, told),
+            Output::Run { epoch } => self.hosts[host].epoch = epoch,
             Output::RunHook { unit } => {
                 if let Some(takes) = self.drawn.state_takes[host] {
                     let run = self.hosts[host].run;

@@ -219,6 +219,7 @@ impl PairThreads {
             Notice::PassState => self.pass_state(tables()),
             Notice::RunHook { unit, hooks } => self.run_hooks(unit, hooks),
             Notice::Marks(marks) => self.memory.keep(marks),
+            Notice::Run { epoch } => self.memory.renumber(epoch),
             Notice::Trouble(message) => tracing::warn!("{message}"),
         }
         Duty::None

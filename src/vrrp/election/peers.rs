@@ -7,6 +7,7 @@
 use crate::hash::fnv1a;
 use crate::model::DirectorName;
 use crate::time::Instant;
+use crate::vrrp::authentication::Stale;
 use crate::vrrp::fitness::Reach;
 use crate::vrrp::role::Role;
 use crate::vrrp::transfer::Said;
@@ -30,6 +31,8 @@ pub struct Beat {
     /// From this beat to the next.
     pub interval: Duration,
     pub said: Said,
+    /// A director that we refuse for the number of its run; only a sealed beat is asked for it.
+    pub stale: Option<Stale>,
     pub units: Vec<UnitBeat>,
 }
 
@@ -90,6 +93,11 @@ impl Peers {
         Self { own, epoch, sequence: 0, others }
     }
 
+    /// A higher number of this run.
+    pub(super) fn set_epoch(&mut self, epoch: u64) {
+        self.epoch = self.epoch.max(epoch);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.others.is_empty()
     }
@@ -97,7 +105,7 @@ impl Peers {
     pub(super) fn next_beat(&mut self, interval: Duration, said: Said, units: Vec<UnitBeat>) -> Beat {
         self.sequence += 1;
         let (director, epoch, sequence) = (self.own.clone(), self.epoch, self.sequence);
-        Beat { director, epoch, sequence, interval, said, units }
+        Beat { director, epoch, sequence, interval, said, stale: None, units }
     }
 
     /// Whether the beat comes from a director of this policy and is newer than what was heard, or as new: the same one comes
