@@ -6,7 +6,7 @@ use super::frame::Framing;
 use super::lateness::Lateness;
 use super::links::{Link, LinkEvent, LinkListener};
 use super::path::{Kind, PathId, Paths, Protocol};
-use super::realtime::{Clock, wait};
+use super::realtime::{Clock, Suspension, wait};
 use super::thread::{Command, Commands, Notice, Parts, Published};
 use super::transport::{Destination, Transport};
 use super::{DATAGRAM_BYTES_MAX, Datagram};
@@ -25,6 +25,8 @@ use tokio::sync::mpsc;
 
 /// The thread gives a sign of life, publishes and looks after its sockets at least so often.
 const CHORES_EVERY: Duration = Duration::from_millis(250);
+/// An address thread without a sign of life for so long stands still: soon the kernel takes the addresses away.
+const KEEPER_SILENT: Duration = Duration::from_secs(2);
 /// What is to be kept against replays is told so often.
 const MARKS_EVERY: Duration = Duration::from_secs(1);
 /// Datagrams that are handed over together; more are taken after the timers were looked at.
@@ -49,6 +51,8 @@ pub(super) struct Driver {
     commands: Commands,
     order: Box<dyn FnMut(Order) + Send>,
     alive: Arc<AtomicU64>,
+    keeper_pulse: Box<dyn Fn() -> Instant + Send>,
+    keeper_stands: bool,
     ports: Ports,
     /// The sessions of each path.
     sessions: BTreeMap<PathId, Vec<SessionId>>,
@@ -69,12 +73,13 @@ pub(super) struct Driver {
     sources_asked: BTreeSet<PathId>,
     /// Errands that found no room.
     refused: Vec<Errand>,
+    suspension: Suspension,
     stopped: bool,
 }
 
 impl Driver {
     pub(super) fn new(parts: Parts, ports: Ports) -> Self {
-        let Parts { station, paths, clock, commands, order, alive, commander: _ } = parts;
+        let Parts { station, paths, clock, commands, order, alive, keeper_pulse, commander: _ } = parts;
         let mut sessions: BTreeMap<PathId, Vec<SessionId>> = BTreeMap::new();
         for (session, path) in &paths.sessions {
             sessions.entry(*path).or_default().push(*session);
@@ -103,6 +108,7 @@ impl Driver {
             buffer: vec![0; DATAGRAM_BYTES_MAX],
             sources_asked: BTreeSet::new(),
             refused: Vec::new(),
+            suspension: Suspension::watch(),
             stopped: false,
             station,
             paths,
@@ -110,6 +116,8 @@ impl Driver {
             commands,
             order,
             alive,
+            keeper_pulse,
+            keeper_stands: false,
             ports,
         }
     }
@@ -124,6 +132,7 @@ impl Driver {
             self.wait(deadline);
             let at = self.clock.now();
             self.note_lateness(at, deadline);
+            self.note_suspension(at);
             // A list of links is older than any event that is read after it.
             self.take_errands(at);
             self.take_links(at);
@@ -163,6 +172,16 @@ impl Driver {
         }
     }
 
+    /// Before anything that came meanwhile: a Master that slept is none any more.
+    fn note_suspension(&mut self, at: Instant) {
+        let Some(slept) = self.suspension.since_last() else { return };
+        self.station.handle(Input::Slept { at, slept });
+        self.notice(Notice::Trouble(format!(
+            "this machine was suspended for {slept:?}: another director has taken over meanwhile, and is followed; keep \
+             directors from being suspended"
+        )));
+    }
+
     /// Does what the station asks for until it waits; until when.
     fn settle(&mut self) -> Option<Instant> {
         loop {
@@ -181,6 +200,7 @@ impl Driver {
                     self.chores_at = Instant::ZERO;
                 }
                 Output::Tell(event) => self.notice(Notice::Tell(event)),
+                Output::Run { epoch } => self.notice(Notice::Run { epoch }),
                 Output::Stopped { lengthen } => {
                     self.stopped = true;
                     self.notice(Notice::Stopped { lengthen });
@@ -393,6 +413,7 @@ impl Driver {
             return;
         }
         self.chores_at = at + CHORES_EVERY;
+        self.look_at_keeper(at);
         for errand in std::mem::take(&mut self.refused) {
             self.order_errand(errand);
         }
@@ -411,6 +432,23 @@ impl Driver {
                 self.notice(Notice::Marks(marks));
             }
         }
+    }
+
+    /// A Master whose address thread hangs would go on advertising without its addresses.
+    fn look_at_keeper(&mut self, at: Instant) {
+        let silent_for = at.saturating_since((self.keeper_pulse)());
+        let still = silent_for > KEEPER_SILENT;
+        if std::mem::replace(&mut self.keeper_stands, still) == still {
+            return;
+        }
+        self.station.handle(Input::KeeperStands { at, still });
+        self.notice(Notice::Trouble(match still {
+            true => format!(
+                "the address thread has given no sign of life for {silent_for:?}: this director is unfit until it does; \
+                 look for a program that holds the kernel's network lock, and restart the director if this lasts"
+            ),
+            false => "the address thread is alive again".to_owned(),
+        }));
     }
 
     fn publish(&self) {

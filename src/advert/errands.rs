@@ -7,9 +7,9 @@ use super::links::{self, Link};
 use super::path::{PathId, Paths};
 use super::socket::{OpenError, PathSocket, look_up_source};
 use crate::kernel::KernelError;
+use ipnet::IpNet;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -35,7 +35,7 @@ pub enum Errand {
 #[derive(Debug)]
 pub enum Done {
     Opened(PathId, Result<PathSocket, OpenError>),
-    Source(PathId, Option<IpAddr>),
+    Source(PathId, Option<IpNet>),
     Links(Result<Vec<Link>, KernelError>),
 }
 

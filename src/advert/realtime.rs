@@ -19,6 +19,10 @@ pub const DESCRIPTORS_MAX: usize = 16;
 pub const ADVERT_PRIORITY: u8 = 40;
 /// The thread that holds the addresses comes right behind.
 pub const ADDRESS_PRIORITY: u8 = 39;
+/// Looks at the two clocks for one answer.
+const SUSPENSION_READINGS: usize = 3;
+/// Less is the reading, not a suspension, of which none is so short.
+const SUSPENSION_LEAST: Duration = Duration::from_millis(20);
 /// `RLIMIT_RTTIME` below this can kill a busy moment: microseconds of real-time work without a single wait.
 const REALTIME_MICROS_MIN: u64 = 200_000;
 /// `CAP_IPC_LOCK`, its bit in `CapEff`.
@@ -51,12 +55,43 @@ impl Clock {
 }
 
 /// How long this host has been suspended since it booted (`CLOCK_BOOTTIME` less `CLOCK_MONOTONIC`): what it grows between
-/// two looks is time that [`Clock`] did not see. The two are read one after the other, so it is exact to microseconds only.
+/// two looks is time that [`Clock`] did not see. The one that goes on is read first, so whatever comes between the two makes
+/// it less, never more; the greatest of several readings is right to microseconds.
 #[must_use]
 pub fn suspended() -> Duration {
     let read = |clock| clock_gettime(clock).map(Duration::from).unwrap_or_default();
-    let monotonic = read(ClockId::CLOCK_MONOTONIC);
-    read(ClockId::CLOCK_BOOTTIME).saturating_sub(monotonic)
+    let reading = || {
+        let boot_time = read(ClockId::CLOCK_BOOTTIME);
+        boot_time.saturating_sub(read(ClockId::CLOCK_MONOTONIC))
+    };
+    (0..SUSPENSION_READINGS).map(|_| reading()).max().unwrap_or_default()
+}
+
+/// Finds suspensions, by looking again and again.
+#[derive(Clone, Copy, Debug)]
+pub struct Suspension {
+    known: Duration,
+}
+
+impl Suspension {
+    /// From now on.
+    #[must_use]
+    pub fn watch() -> Self {
+        Self { known: suspended() }
+    }
+
+    /// How long the host has slept since it was last asked; `None`: not at all.
+    pub fn since_last(&mut self) -> Option<Duration> {
+        self.grown(suspended())
+    }
+
+    fn grown(&mut self, suspended: Duration) -> Option<Duration> {
+        let slept = suspended.saturating_sub(self.known);
+        (slept >= SUSPENSION_LEAST).then(|| {
+            self.known = suspended;
+            slept
+        })
+    }
 }
 
 /// Which of the descriptors of a wait are readable (or in trouble, which reading tells of).

@@ -17,6 +17,7 @@ use super::path::{Kind, Path, PathId, Paths, Protocol};
 use super::source::{self, Listed, Wanted};
 use crate::kernel::netlink::{Message, Netlink};
 use crate::model::Family;
+use ipnet::IpNet;
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, SockFilter, Socket, Type};
 use std::io;
@@ -61,7 +62,7 @@ pub struct PathSocket {
     /// Sends whole frames, for virtual MACs; hears nothing. Of multicast advertisements; `None`: there is none.
     pub(super) frames: Option<Socket>,
     /// `None`: the interface has no address that may be the source; it hears, but can't send.
-    pub(super) source: Option<IpAddr>,
+    pub(super) source: Option<IpNet>,
 }
 
 impl AsFd for PathSocket {
@@ -88,8 +89,13 @@ impl PathSocket {
 
     /// The source of what it sends.
     #[must_use]
-    pub const fn source(&self) -> Option<IpAddr> {
-        self.source
+    pub fn source(&self) -> Option<IpAddr> {
+        self.source.map(|source| source.addr())
+    }
+
+    /// Whether an address can be on this socket's link, as far as its own network tells.
+    pub(super) fn is_near(&self, address: IpAddr) -> bool {
+        self.source.is_none_or(|own| own.prefix_len() == own.max_prefix_len() || own.contains(&address))
     }
 }
 
@@ -108,14 +114,15 @@ fn advice(path: &Path, error: &io::Error) -> &'static str {
     }
 }
 
-/// The address that a path sends from, by one listing of the host's addresses; `None` where there is none.
+/// The address that a path sends from, with its network, by one listing of the host's addresses; `None` where there is
+/// none.
 #[must_use]
-pub fn look_up_source(paths: &Paths, id: PathId) -> Option<IpAddr> {
+pub fn look_up_source(paths: &Paths, id: PathId) -> Option<IpNet> {
     let path = paths.get(id)?;
     match &path.kind {
         Kind::Unicast { own, .. } => {
             let is_there = |listed: &Listed| listed.address == *own;
-            list_addresses(path.family).iter().any(is_there).then_some(*own)
+            list_addresses(path.family).iter().any(is_there).then(|| IpNet::from(*own))
         }
         Kind::Multicast { interface } => {
             let index = nix::net::if_::if_nametoindex(interface.as_str()).ok()?;

@@ -13,6 +13,7 @@
 
 use crate::kernel::netlink::{Attribute, Attributes};
 use crate::model::Family;
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -83,8 +84,8 @@ pub(super) struct Wanted<'paths> {
     pub(super) own: &'paths [IpAddr],
 }
 
-/// The source for an interface and a family; `None` where it has no address that may be one.
-pub(super) fn choose(listed: &[Listed], wanted: Wanted<'_>) -> Option<IpAddr> {
+/// The source for an interface and a family, with its network; `None` where it has no address that may be one.
+pub(super) fn choose(listed: &[Listed], wanted: Wanted<'_>) -> Option<IpNet> {
     let fits = |entry: &&Listed| {
         entry.index == wanted.index
             && entry.can_send(wanted.family)
@@ -98,7 +99,8 @@ pub(super) fn choose(listed: &[Listed], wanted: Wanted<'_>) -> Option<IpAddr> {
             !entry.is(IFA_F_PERMANENT),
         )
     };
-    listed.iter().filter(fits).min_by_key(order).map(|entry| entry.address)
+    let chosen = listed.iter().filter(fits).min_by_key(order)?;
+    IpNet::new(chosen.address, chosen.prefix_length).ok()
 }
 
 #[cfg(test)]

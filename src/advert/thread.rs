@@ -81,6 +81,10 @@ pub enum Notice {
     },
     /// To be kept over a restart, against replays.
     Marks(BTreeMap<Sender_, Mark>),
+    /// This run has another number now, to be kept over a restart.
+    Run {
+        epoch: u64,
+    },
     /// Something could not be done, and what to do.
     Trouble(String),
     /// Everything is handed over or given up. `lengthen`: addresses are left that nobody took.
@@ -152,6 +156,8 @@ pub struct Parts {
     pub order: Box<dyn FnMut(Order) + Send>,
     /// Microseconds of the clock at the last sign of life.
     pub alive: Arc<AtomicU64>,
+    /// The last sign of life of the address thread.
+    pub keeper_pulse: Box<dyn Fn() -> Instant + Send>,
 }
 
 impl std::fmt::Debug for Parts {

@@ -2,7 +2,8 @@
 //! packet, and nothing here takes the kernel's rtnl lock but [`Transport::open`] and dropping a [`PathSocket`].
 //!
 //! Handed up is what can come from another director on this path; what can't is counted and dropped: own packets that came
-//! back, unicast from an address that is no director's, multicast beats that were routed. Of an advertisement no byte is
+//! back, unicast from an address that is no director's, multicast beats that were routed or come from no address of the
+//! link. Of an advertisement no byte is
 //! judged, nor its TTL: that is the election's affair.
 
 use super::control::PinnedSource;
@@ -11,6 +12,7 @@ use super::frame;
 use super::path::{Kind, Path, PathId, Paths, Protocol};
 use super::receive::{Packet, Why, receive_one};
 use super::socket::{OpenError, PathSocket, TTL, group};
+use ipnet::IpNet;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use socket2::{MsgHdr, SockAddr};
 use std::io::{self, IoSlice};
@@ -35,7 +37,7 @@ pub enum Destination {
 pub struct Dropped {
     /// Headers that contradict themselves, missing control messages, longer than the buffer.
     pub malformed: u64,
-    /// Unicast from an address that is no director's.
+    /// Unicast from an address that is no director's, multicast beats from another network than the interface's.
     pub strangers: u64,
     /// From our own address: reflected, or another machine that uses it.
     pub own: u64,
@@ -133,7 +135,7 @@ impl Transport {
     }
 
     /// Pins another source, as it was looked up by [`super::socket::look_up_source`].
-    pub fn set_source(&mut self, path: PathId, source: Option<IpAddr>) {
+    pub fn set_source(&mut self, path: PathId, source: Option<IpNet>) {
         if let Some(Some(socket)) = self.sockets.get_mut(path.0) {
             socket.source = source;
         }
@@ -142,7 +144,7 @@ impl Transport {
     /// The address that the path sends from.
     #[must_use]
     pub fn source_of(&self, path: PathId) -> Option<IpAddr> {
-        self.sockets.get(path.0)?.as_ref()?.source
+        self.sockets.get(path.0)?.as_ref()?.source()
     }
 
     #[must_use]
@@ -184,7 +186,7 @@ impl Transport {
         let (Some(Some(socket)), Some(path)) = (self.sockets.get(path.0), self.paths.get(path)) else {
             return Err(errno(libc::ENODEV));
         };
-        let source = socket.source.ok_or_else(|| errno(libc::EADDRNOTAVAIL))?;
+        let source = socket.source().ok_or_else(|| errno(libc::EADDRNOTAVAIL))?;
         let port = match path.protocol {
             Protocol::Advertisement => 0,
             Protocol::Beat { port } => port,
@@ -212,7 +214,7 @@ impl Transport {
         let errno = io::Error::from_raw_os_error;
         let socket = self.sockets.get(path.0).and_then(Option::as_ref).ok_or_else(|| errno(libc::ENODEV))?;
         let frames = socket.frames.as_ref().ok_or_else(|| errno(libc::ENODEV))?;
-        let source = socket.source.ok_or_else(|| errno(libc::EADDRNOTAVAIL))?;
+        let source = socket.source().ok_or_else(|| errno(libc::EADDRNOTAVAIL))?;
         let mut buffer = [0; frame::HEADER_BYTES_MAX + DATAGRAM_BYTES_MAX];
         let length =
             frame::write(hardware, source, message, &mut buffer).ok_or_else(|| errno(libc::EMSGSIZE))?;
@@ -255,11 +257,14 @@ fn send_one(socket: &PathSocket, source: IpAddr, to: SocketAddr, message: &[u8])
 
 /// Whether a packet can come from another director on this path.
 fn judge(socket: &PathSocket, path: &Path, packet: Packet) -> Result<Packet, Why> {
-    let is_own = socket.source == Some(packet.source);
+    let is_own = socket.source() == Some(packet.source);
     match (&path.kind, path.protocol) {
         _ if is_own => Err(Why::Own),
         (Kind::Unicast { peers, .. }, _) if !peers.contains(&packet.source) => Err(Why::Stranger),
         (Kind::Multicast { .. }, Protocol::Beat { .. }) if packet.ttl != TTL => Err(Why::Routed),
+        (Kind::Multicast { .. }, Protocol::Beat { .. }) if !socket.is_near(packet.source) => {
+            Err(Why::Stranger)
+        }
         (Kind::Unicast { .. } | Kind::Multicast { .. }, _) => Ok(packet),
     }
 }

@@ -61,6 +61,8 @@ impl Loop {
 
     /// Puts the director's view where its readers find it, and asks again for what may have got lost.
     pub(super) fn publish(&mut self) {
+        let pulses = self.pair.as_ref().map(PairThreads::pulses);
+        self.watchdog.feed(self.clock.now(), pulses.as_ref().map_or(&[], <[_; 2]>::as_slice));
         let missed = self.pair.as_mut().and_then(PairThreads::roles_missed);
         if let Some(roles) = missed {
             let at = self.clock.now();

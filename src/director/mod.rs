@@ -25,6 +25,7 @@ pub mod snapshot;
 pub mod state_directory;
 mod statistics;
 pub mod targets;
+mod watchdog;
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use super::pair::PairThreads;
 use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::state_directory::StateDirectory;
 use super::targets::TargetId;
+use super::watchdog::Watchdog;
 use crate::control::{Control, Socket, Status};
 use crate::health::ProbeId;
 use crate::kernel::{Kernel, KernelError, complete};
@@ -67,6 +68,7 @@ pub(super) struct Loop {
     pub(super) pair: Option<PairThreads>,
     pub(super) control: Control,
     pub(super) published: Publisher,
+    pub(super) watchdog: Watchdog,
     pub(super) stop_by: Option<tokio::time::Instant>,
     /// Whether the pair knows that the director stops.
     pub(super) hand_over_asked: bool,
@@ -147,6 +149,7 @@ impl Loop {
             pair,
             control,
             published,
+            watchdog: Watchdog::of_unit(),
             stop_by: None,
             hand_over_asked: false,
             ready_told: false,

@@ -10,9 +10,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Encodings of a wish: none, or one of these in the two lowest bits; the instant of a release is above them.
 /// Announcements of each address after a wish to hold that came before the last one was taken.
 const ANNOUNCED_AGAIN: u32 = 5;
+/// Encodings of a wish: none, or one of these in the two lowest bits; the instant of a release is above them.
 const NONE: u64 = 0;
 const HOLD: u64 = 1;
 const DROP: u64 = 2;
@@ -29,6 +29,8 @@ pub struct Orders {
     /// Microseconds; [`NOT_ASKED`].
     lengthen: AtomicU64,
     finish: AtomicU64,
+    /// The thread's last sign of life, in microseconds of its clock.
+    alive: AtomicU64,
     wake: EventFd,
 }
 
@@ -39,8 +41,19 @@ impl Orders {
             announcements: (0..routers).map(|_| AtomicU32::new(0)).collect(),
             lengthen: AtomicU64::new(NOT_ASKED),
             finish: AtomicU64::new(NOT_ASKED),
+            alive: AtomicU64::new(0),
             wake: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
         })
+    }
+
+    /// The thread is alive.
+    pub(super) fn live(&self, at: Instant) {
+        self.alive.store(at.as_micros(), Ordering::Release);
+    }
+
+    /// When the thread was last alive.
+    pub(super) fn alive(&self) -> Instant {
+        Instant::from_micros(self.alive.load(Ordering::Acquire))
     }
 
     pub(super) fn give(&self, order: Order) {

@@ -101,6 +101,12 @@ impl Handle {
         move |order| orders.give(order)
     }
 
+    /// When the thread last gave a sign of life, in its clock: it does so twice a second, unless it is inside the kernel.
+    pub fn pulse(&self) -> impl Fn() -> Instant + Clone + Send + Sync + 'static {
+        let orders = Arc::clone(&self.orders);
+        move || orders.alive()
+    }
+
     /// A planned restart: what is held is renewed once more, for so long (whole seconds), and only removed from then on. The
     /// advert thread must still be alive.
     pub fn lengthen(&self, lifetime: Duration) {

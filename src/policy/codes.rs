@@ -120,6 +120,7 @@ codes! {
     Error AuthenticationKeys "authentication-keys" "Keys of advertisements that cannot be used.",
     Error HookProgram "hook-program" "A hook without the whole path of a program.",
     Warning HeartbeatOwnInterface "heartbeat-own-interface" "A heartbeat on the router's own interface.",
+    Warning HeartbeatUnsealed "heartbeat-unsealed" "A heartbeat without a key that proves from whom it is.",
     Error TrackerKind "tracker-kind" "A tracker that says nothing, or several things.",
     Error TrackerTwice "tracker-twice" "A router that tracks one thing twice.",
     Error TrackedCheckTarget "tracked-check-target" "A tracked check that does not say whom it asks.",
@@ -127,7 +128,7 @@ codes! {
     // The pair: what moves together.
     Error RouterInTwoGroups "router-in-two-groups" "A router is there twice in sync groups.",
     Warning GroupOfOne "group-of-one" "A sync group without two routers.",
-    Warning GroupPreference "group-preference" "Routers of one sync group prefer different directors.",
+    Error GroupPreference "group-preference" "Routers of one sync group rank the directors differently.",
     Warning NatGatewayFixed "nat-gateway-fixed" "A NAT pool of a pair whose gateway does not move with its service.",
     Warning MasqueradeInPair "masquerade-in-pair" "Full-NAT in a pair with addresses that don't move: connections die in a failover.",
     Error LocalAddressesOfPair "local-addresses-of-pair" "Full-NAT's local addresses do not fit the directors.",

@@ -2,10 +2,11 @@
 //! has one: without, a beat can postpone a takeover for a bounded time and ask for state, nothing else.
 //!
 //! All numbers are in network byte order: magic 4, format 1, length of the director's name 1, the name, epoch 8, sequence 8,
-//! interval in milliseconds 4, request 4, served request 4, count of units 1, then for each: FNV-1a of its name 8, role 1,
-//! fit 1, reach 1, priority 1. Behind it the trailer of [`super::authentication`].
+//! interval in milliseconds 4, request 4, served request 4, the run of another director that is refused 8, the higher one
+//! that was accepted 8 (both 0: none is), count of units 1, then for each: FNV-1a of its name 8, role 1, fit 1, reach 1,
+//! priority 1. Behind it the trailer of [`super::authentication`].
 
-use super::authentication::{Keys, Mark, Marks, Refusal, TRAILER_LENGTH, open, seal};
+use super::authentication::{Keys, Mark, Marks, Refusal, Stale, TRAILER_LENGTH, open, seal};
 use super::election::{Beat, UnitBeat};
 use super::fitness::Reach;
 use super::role::Role;
@@ -16,7 +17,7 @@ use std::time::Duration;
 /// Bytes of a beat at most: 255 units and the longest name.
 pub const MOST_BYTES: usize = 4096;
 const MAGIC: [u8; 4] = *b"TNDB";
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 /// What the HMAC covers beside the bytes: no other datagram's trailer fits.
 const USE: &[u8] = b"tandem beat 1";
 /// Directors whose newest beat is remembered.
@@ -54,6 +55,12 @@ impl Beats {
         Self { keys, newest: Marks::new(DIRECTORS) }
     }
 
+    /// Whether what is read proves that it comes from a director: there is a key.
+    #[must_use]
+    pub fn are_sealed(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// The datagram of a beat.
     #[must_use]
     pub fn encode(&self, beat: &Beat) -> Vec<u8> {
@@ -69,6 +76,8 @@ impl Beats {
         for number in [milliseconds, beat.said.wants, beat.said.passed] {
             bytes.extend(number.to_be_bytes());
         }
+        let stale = beat.stale.map_or([0, 0], |stale| [stale.run, stale.known]);
+        stale.into_iter().for_each(|number| bytes.extend(number.to_be_bytes()));
         bytes.push(u8::try_from(units.len()).unwrap_or(u8::MAX));
         for unit in units {
             bytes.extend(unit.name.to_be_bytes());
@@ -107,6 +116,11 @@ impl Beats {
         Ok(beat)
     }
 
+    /// The last beat that was refused for its run since this was asked.
+    pub fn take_stale(&mut self) -> Option<Stale> {
+        self.newest.take_stale()
+    }
+
     fn is_newest(&self, director: &DirectorName, mark: Mark) -> bool {
         self.newest.iter().any(|(known, newest)| known == director && newest == mark)
     }
@@ -121,9 +135,11 @@ fn read(bytes: &[u8]) -> Option<Beat> {
     let (epoch, sequence) = (u64::from_be_bytes(rest.take()?), u64::from_be_bytes(rest.take()?));
     let interval = Duration::from_millis(u64::from(u32::from_be_bytes(rest.take()?)));
     let said = Said { wants: u32::from_be_bytes(rest.take()?), passed: u32::from_be_bytes(rest.take()?) };
+    let [run, known] = [u64::from_be_bytes(rest.take()?), u64::from_be_bytes(rest.take()?)];
+    let stale = (run != 0 || known != 0).then_some(Stale { run, known });
     let count = rest.byte()?;
     let units = (0..count).map(|_| unit(&mut rest)).collect::<Option<Vec<UnitBeat>>>()?;
-    rest.0.is_empty().then(|| Beat { director: name.into(), epoch, sequence, interval, said, units })
+    rest.0.is_empty().then(|| Beat { director: name.into(), epoch, sequence, interval, said, stale, units })
 }
 
 fn unit(rest: &mut Rest<'_>) -> Option<UnitBeat> {
@@ -167,6 +183,7 @@ mod tests {
             sequence,
             interval: Duration::from_millis(100),
             said: Said { wants: 5, passed: 0 },
+            stale: Some(Stale { run: 3, known: 9 }),
             units: vec![unit, UnitBeat { name: 8, role: Role::Fault, is_fit: false, ..unit }],
         }
     }

@@ -57,11 +57,13 @@ pub enum Input {
         at: Instant,
         since: Instant,
     },
-    /// Another director's beat; `apart`: on a path that the routers' own links are not.
+    /// Another director's beat; `apart`: on a path that the routers' own links are not; `sealed`: it is proven to be that
+    /// director's.
     Beat {
         at: Instant,
         beat: Beat,
         apart: bool,
+        sealed: bool,
     },
     Keeper {
         at: Instant,
@@ -74,6 +76,16 @@ pub enum Input {
     HookDone {
         at: Instant,
         unit: usize,
+    },
+    /// Whether the address thread gives no sign of life.
+    KeeperStands {
+        at: Instant,
+        still: bool,
+    },
+    /// The machine was suspended for so long, which its clock does not show.
+    Slept {
+        at: Instant,
+        slept: Duration,
     },
     /// `None`: every router.
     Release {
@@ -106,6 +118,8 @@ impl Input {
             | Self::Keeper { at, .. }
             | Self::StatePassed { at }
             | Self::HookDone { at, .. }
+            | Self::KeeperStands { at, .. }
+            | Self::Slept { at, .. }
             | Self::Release { at, .. }
             | Self::Clear { at, .. }
             | Self::Stop { at }
@@ -213,7 +227,7 @@ impl Election {
                 self.now = at;
                 self.warmth.warmed(since);
             }
-            Input::Beat { at, beat, apart } => self.beat(at, &beat, apart),
+            Input::Beat { at, beat, apart, sealed } => self.beat(at, &beat, apart, sealed),
             Input::Keeper { at, report } => self.report(at, &report),
             Input::StatePassed { at } => {
                 self.now = at;
@@ -225,6 +239,14 @@ impl Election {
                 self.now = at;
                 let seat = self.seats.get_mut(unit);
                 seat.into_iter().for_each(|seat| seat.unit.handle(UnitInput::HookDone { at }));
+            }
+            Input::KeeperStands { at, still } => {
+                self.now = at;
+                self.seats.iter_mut().for_each(|seat| seat.grip.keeper(still));
+            }
+            Input::Slept { at, slept } => {
+                self.now = at;
+                self.seats.iter_mut().for_each(|seat| seat.unit.handle(UnitInput::Slept { at, slept }));
             }
             Input::Release { at, router, until } => self.release(at, router.as_ref(), until),
             Input::Clear { at, router } => self.clear(at, router.as_ref()),
@@ -250,6 +272,11 @@ impl Election {
             return stopped;
         }
         Output::Wait { deadline: self.deadline() }
+    }
+
+    /// A higher number of this run from now on.
+    pub fn set_epoch(&mut self, epoch: u64) {
+        self.peers.set_epoch(epoch);
     }
 
     /// Role of a router.
@@ -305,7 +332,7 @@ impl Election {
         }
     }
 
-    fn beat(&mut self, at: Instant, beat: &Beat, apart: bool) {
+    fn beat(&mut self, at: Instant, beat: &Beat, apart: bool, sealed: bool) {
         self.now = at;
         if !self.peers.heard(beat, at) {
             return;
@@ -313,7 +340,8 @@ impl Election {
         let is_master = self.seats.iter().any(|seat| seat.unit.role() == Role::Master);
         self.transfer.heard(beat.said, is_master, at);
         for unit in beat.units.iter().filter(|_| apart) {
-            let elsewhere = unit.elsewhere(beat.director.clone(), at + self.peers.fresh_for());
+            let until = at + self.peers.fresh_for();
+            let elsewhere = unit.elsewhere(beat.director.clone(), sealed, until);
             if let Some(seat) = self.seats.iter_mut().find(|seat| unit.is_of(&seat.name)) {
                 seat.unit.handle(UnitInput::Elsewhere { at, elsewhere });
             }

@@ -19,6 +19,8 @@ pub enum Event {
     Conflict { router: RouterName, address: IpAddr, hardware_address: [u8; 6] },
     /// Another director is heard, or not any more.
     Peer { director: DirectorName, up: bool },
+    /// The others had accepted a higher number of a run of this director, and refused it: it goes on under this one.
+    Renumbered { epoch: u64 },
     /// Something tracked became bad or good.
     Tracker { router: RouterName, tracker: Arc<str>, good: bool },
 }

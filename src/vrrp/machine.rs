@@ -65,6 +65,14 @@ pub struct Heard {
     pub pace: Pace,
 }
 
+impl Heard {
+    /// Whether it is the last one of a Master that resigns.
+    #[must_use]
+    pub fn is_resignation(self) -> bool {
+        self.priority == RESIGNS
+    }
+}
+
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -241,10 +249,22 @@ impl Machine {
         }
     }
 
-    /// Adverts of lower-priority Masters that were heard since the last poll.
+    /// The lower-priority Master, if any, of which so many advertisements were heard since the last poll.
     #[must_use]
-    pub fn contests(&self) -> usize {
-        self.outputs.iter().filter(|output| matches!(output, Output::Contested { .. })).count()
+    pub fn contested_often(&self, times: usize) -> Option<Heard> {
+        let contest = |output: &Output| if let Output::Contested { by } = output { Some(*by) } else { None };
+        let heard: Vec<Heard> = self.outputs.iter().filter_map(contest).collect();
+        let of = |source: IpAddr| heard.iter().filter(move |other| other.source == source).count();
+        heard.iter().rev().find(|by| of(by.source) >= times).copied()
+    }
+
+    /// A Master does not say what it was about to say.
+    pub fn hold_tongue(&mut self) {
+        if self.is_master() {
+            let is_said =
+                |output: &Output| matches!(output, Output::Advertise { .. } | Output::Contested { .. });
+            self.outputs.retain(|output| !is_said(output));
+        }
     }
 
     /// Leaves Master without a word and drops what was about to be said: another Master has been at it for some time.

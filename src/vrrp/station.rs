@@ -6,10 +6,13 @@
 mod account;
 mod build;
 mod receive;
+mod run;
+#[cfg(test)]
+mod tests;
 
 use super::SessionId;
-use super::authentication::{Keys, Mark, Password, Sender, Signer, Verifier};
-use super::beat::{BadBeat, Beats};
+use super::authentication::{Keys, Mark, Password, Sender, Signer, Stale, Verifier};
+use super::beat::Beats;
 use super::election::{self, Election};
 use super::event::Event;
 use super::machine::OWNER;
@@ -102,6 +105,16 @@ pub enum Input<'a> {
         at: Instant,
         unit: usize,
     },
+    /// Whether the address thread gives no sign of life.
+    KeeperStands {
+        at: Instant,
+        still: bool,
+    },
+    /// The machine was suspended for so long, which its clock does not show.
+    Slept {
+        at: Instant,
+        slept: Duration,
+    },
     Release {
         at: Instant,
         router: Option<RouterName>,
@@ -154,6 +167,10 @@ pub enum Output {
     Stopped {
         lengthen: bool,
     },
+    /// This run has another number now, to be kept over a restart.
+    Run {
+        epoch: u64,
+    },
     Wait {
         deadline: Option<Instant>,
     },
@@ -187,6 +204,23 @@ enum Proof {
     Password(Password),
 }
 
+impl Proof {
+    fn set_epoch(&mut self, epoch: u64) {
+        match self {
+            Self::Hmac(hmac) => hmac.signer.set_epoch(epoch),
+            Self::None | Self::Password(_) => {}
+        }
+    }
+
+    /// The last message that was refused for its run.
+    fn take_stale(&mut self, session: &authentication::Session) -> Option<Stale> {
+        match self {
+            Self::Hmac(hmac) => hmac.verifier.take_stale(session),
+            Self::None | Self::Password(_) => None,
+        }
+    }
+}
+
 /// HMAC-SHA256 over each message.
 #[derive(Debug)]
 struct Hmac {
@@ -207,6 +241,10 @@ pub struct Station {
     account: Account,
     outputs: VecDeque<Output>,
     now: Instant,
+    /// The number of this run.
+    epoch: u64,
+    /// The last director that was refused for the number of its run, and when.
+    stale: Option<(Stale, Instant)>,
 }
 
 impl Station {
@@ -235,6 +273,8 @@ impl Station {
             Input::Warm { at, since } => election::Input::Warm { at, since },
             Input::StatePassed { at } => election::Input::StatePassed { at },
             Input::HookDone { at, unit } => election::Input::HookDone { at, unit },
+            Input::KeeperStands { at, still } => election::Input::KeeperStands { at, still },
+            Input::Slept { at, slept } => election::Input::Slept { at, slept },
             Input::Release { at, router, until } => election::Input::Release { at, router, until },
             Input::Clear { at, router } => election::Input::Clear { at, router },
             Input::Stop { at } => election::Input::Stop { at },
@@ -259,7 +299,7 @@ impl Station {
                     }
                 }
                 election::Output::Advertise { session, priority } => self.advertise(session, priority),
-                election::Output::Beat(beat) => return Output::Beat { bytes: self.beats.encode(&beat) },
+                election::Output::Beat(beat) => return self.beat(beat),
                 election::Output::Order(order) => {
                     self.account.order(&order);
                     return Output::Order(order);
@@ -370,13 +410,6 @@ impl Station {
             let routers = self.election.together(session.router);
             self.outputs
                 .extend(routers.into_iter().map(|router| Output::Order(Order::Announce { router, repeat })));
-        }
-    }
-
-    fn beat_received(&mut self, at: Instant, bytes: &[u8], apart: bool) {
-        match self.beats.decode(bytes) {
-            Ok(beat) => self.election.handle(election::Input::Beat { at, beat, apart }),
-            Err(bad @ (BadBeat::Malformed | BadBeat::Refused(_))) => self.account.bad_beat(bad.name()),
         }
     }
 }

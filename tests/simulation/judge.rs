@@ -2,9 +2,8 @@
 
 use crate::draw::{Drawn, micros};
 use crate::faults::Still;
-use crate::host::{Item, Standstill};
+use crate::host::Standstill;
 use crate::world::World;
-use std::collections::BTreeMap;
 use std::time::Duration;
 use tandem::model::{BothUnfit, Preempt};
 use tandem::vrrp::RouterId;
@@ -104,19 +103,6 @@ impl Judge {
         self.healthy_since[link] = self.healthy_since[link].max(until);
         self.unplanned_at = self.unplanned_at.max(until);
     }
-
-    /// The most advertisements that one Master had sent one session while the director stood still.
-    pub fn most_queued(&self, items: &[Item]) -> usize {
-        let mut counts = BTreeMap::new();
-        for item in items {
-            if let Item::Datagram { session, bytes, .. } = item
-                && bytes[2] != 0
-            {
-                *counts.entry(session).or_insert(0_usize) += 1;
-            }
-        }
-        counts.into_values().max().unwrap_or_default()
-    }
 }
 
 impl World<'_> {
@@ -189,7 +175,11 @@ impl World<'_> {
         let all_well = elsewhere.flat_map(|link| (0..self.hosts.len()).map(move |host| (host, link)));
         let tight = all_well.map(|(host, link)| self.undisturbed_for(host, link)).min();
         let tight = tight.is_none_or(|time| time > self.judge.interval * 4);
-        let heard_within = if tight { self.judge.interval } else { self.judge.interval * 5 } + SLACK;
+        // A Master whose machine was paused is silent for a while, and listens whether another has taken over.
+        let paused = self.hosts.iter().any(|host| host.behind > 0);
+        let listens = if paused { self.judge.interval / 2 } else { 0 };
+        let heard_within =
+            if tight { self.judge.interval + listens } else { self.judge.interval * 5 } + SLACK;
         let gone_within = heard_within + micros(RELEASE_BOUND) + ADDED_WITHIN;
         for one in 0..self.hosts.len() {
             for other in 0..self.hosts.len() {
@@ -319,9 +309,9 @@ impl World<'_> {
         }
     }
 
-    /// Who stood still for longer than the others wait does not go on as Master: its own clock shows it, or the
-    /// advertisements that have waited for it.
-    pub fn after_standstill(&mut self, host: usize, still: Standstill, was_master: &[bool], queued: usize) {
+    /// Who stood still for longer than the others wait does not go on as Master: its own clock shows it. Whose machine stood
+    /// still hears it from the one that has taken over: then they are two Masters until it has.
+    pub fn after_standstill(&mut self, host: usize, still: Standstill, was_master: &[bool]) {
         let stood = self.now - still.since;
         for (router, was_master) in was_master.iter().enumerate() {
             if !was_master || !self.hosts[host].is_master(router) {
@@ -329,7 +319,7 @@ impl World<'_> {
             }
             let slept = match still.how {
                 Still::Thread | Still::Process => stood > self.judge.down + self.judge.interval,
-                Still::Machine { queued: waits } => waits && queued >= 3 && self.drawn.links == 1,
+                Still::Machine { .. } => false,
             };
             if slept {
                 let stood = Duration::from_micros(stood);

@@ -382,6 +382,7 @@ impl<'a> World<'a> {
                 }
             }
             Output::Tell(told) => self.told(host, told),
+            Output::Run { epoch } => self.hosts[host].epoch = epoch,
             Output::RunHook { unit } => {
                 if let Some(takes) = self.drawn.state_takes[host] {
                     let run = self.hosts[host].run;
@@ -505,8 +506,9 @@ impl<'a> World<'a> {
         if self.drawn.hmac {
             let names = this.names.iter().cloned();
             keyring.routers = names.map(|name| (name, RouterKeys::Hmac(key()))).collect();
-            keyring.peer = Some(key());
         }
+        // Without a key a heartbeat only postpones.
+        keyring.peer = (self.drawn.hmac || self.drawn.heartbeat).then(key);
         let marks = std::mem::take(&mut this.marks);
         let beginning = Beginning { policy: &policy, keyring, epoch: this.epoch, marks, now: at };
         let mut station = Station::new(beginning);
@@ -584,13 +586,12 @@ impl<'a> World<'a> {
         this.wake_at = None;
         self.say(|| format!("{host}: resumes"));
         let items = std::mem::take(&mut self.hosts[host].inbox);
-        let queued = self.judge.most_queued(&items);
         let silent = match still.how {
             Still::Thread | Still::Process => Duration::from_micros(now - still.since),
             Still::Machine { .. } => Duration::ZERO,
         };
         self.resume_keeper(host, silent);
         self.serve(host, items);
-        self.after_standstill(host, still, &was_master, queued);
+        self.after_standstill(host, still, &was_master);
     }
 }

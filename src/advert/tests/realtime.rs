@@ -46,6 +46,17 @@ fn a_capability_is_read_from_the_effective_set() {
 }
 
 #[test]
+fn a_suspension_is_told_once_and_the_noise_of_two_clocks_never() {
+    let mut suspension = Suspension { known: Duration::from_secs(5) };
+    assert_eq!(suspension.grown(Duration::from_secs(5)), None);
+    assert_eq!(suspension.grown(Duration::from_micros(5_000_900)), None, "noise");
+    assert_eq!(suspension.grown(Duration::from_micros(4_990_000)), None, "a preempted reading");
+    assert_eq!(suspension.grown(Duration::from_secs(65)), Some(Duration::from_secs(60)));
+    assert_eq!(suspension.grown(Duration::from_secs(65)), None);
+    assert_eq!(Suspension::watch().since_last(), None, "this test is not suspended");
+}
+
+#[test]
 fn suspension_only_grows_but_for_the_reading_itself() {
     let before = suspended();
     assert!(suspended() + Duration::from_millis(50) >= before);

@@ -10,7 +10,7 @@ fn chosen(list: &[Listed], family: Family, floating: &[&str], own: &[&str]) -> O
     let floating: BTreeSet<IpAddr> = floating.iter().map(parse).collect();
     let own: Vec<IpAddr> = own.iter().map(parse).collect();
     let wanted = Wanted { index: 3, family, floating: &floating, own: &own };
-    choose(list, wanted).map(|address| address.to_string())
+    choose(list, wanted).map(|source| source.addr().to_string())
 }
 
 #[test]

@@ -167,6 +167,22 @@ fn a_strangers_unicast_is_dropped_and_counted() {
 }
 
 #[test]
+fn a_multicast_beat_from_another_network_than_the_interfaces_is_a_strangers() {
+    World::run(|world| {
+        world.with(&["198.51.100.1/24", "192.0.2.1/24"], &["192.0.2.2/24"]);
+        let paths = paths(vec![multicast(BEAT, Family::Ipv4)], &[]);
+        let (mut far, mut near) = (open(&world.far, &paths), open(&world.near, &paths));
+        assert_eq!(near.source_of(PathId(0)), Some(address("198.51.100.1")));
+        near.send(PathId(0), Destination::All, &[0x31; 12]).expect("sent");
+        assert_eq!(hear(&mut far, SILENCE), None);
+        assert_eq!(far.dropped(), Dropped { strangers: 1, ..Dropped::default() });
+        near.set_source(PathId(0), Some("192.0.2.1/24".parse().expect("a network")));
+        near.send(PathId(0), Destination::All, &[0x31; 12]).expect("sent");
+        assert!(hear(&mut far, PATIENCE).is_some());
+    });
+}
+
+#[test]
 fn the_ttl_is_told_as_it_arrived_and_a_routed_beat_is_dropped() {
     World::run(|world| {
         world.with(&["192.0.2.1/24"], &["192.0.2.2/24"]);
@@ -205,7 +221,7 @@ fn the_source_stays_though_a_virtual_address_was_there_first() {
         cross(&near, &mut far, 0, "192.0.2.1", "224.0.0.18");
         cross(&near, &mut far, 1, "192.0.2.1", "224.0.0.18");
         let mut nowhere = near;
-        nowhere.set_source(PathId(0), Some(address("192.0.2.77")));
+        nowhere.set_source(PathId(0), Some(address("192.0.2.77").into()));
         let error = nowhere.send(PathId(0), Destination::All, &[0; 8]).expect_err("not an address of ours");
         assert!(matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENETUNREACH)), "{error}");
         nowhere.set_source(PathId(0), None);

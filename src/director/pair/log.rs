@@ -26,6 +26,10 @@ pub(super) fn vrrp(event: &Event) {
         }
         Event::Peer { director, up: true } => info!(%director, "the other director is heard"),
         Event::Peer { director, up: false } => warn!(%director, "the other director is not heard any more"),
+        Event::Renumbered { epoch } => warn!(
+            "the other director refused what this one says, since it had accepted a run of a higher number: this director's \
+             state was lost, after its clock had been ahead; it goes on as run {epoch}, which is believed"
+        ),
         Event::Tracker { router, tracker, good: true } => info!(%router, %tracker, "good again"),
         Event::Tracker { router, tracker, good: false } => warn!(%router, %tracker, "bad"),
     }

@@ -69,6 +69,14 @@ impl Memory {
         Ok((memory, epoch, marks))
     }
 
+    /// This run has a higher number. Where it cannot be kept, the others tell the next run again.
+    pub(super) fn renumber(&mut self, epoch: u64) {
+        self.epoch = self.epoch.max(epoch);
+        if let Err(error) = self.write(&self.kept) {
+            tracing::warn!("{}: {error}; the number of this run is not kept", self.path.display());
+        }
+    }
+
     /// Keeps the newest marks. A disk that is full now is tried again with the next ones.
     pub(super) fn keep(&mut self, marks: BTreeMap<Sender, Mark>) {
         if marks == self.kept {
@@ -138,6 +146,11 @@ mod tests {
         memory.keep(marks.clone());
         let (_, second, found) = Memory::open(folder.path(), true).expect("the second run");
         assert!(second > first);
+        let ahead = second + 1_000_000_000;
+        let (mut memory, ..) = Memory::open(folder.path(), true).expect("the third run");
+        memory.renumber(ahead);
+        let (_, next, found_again) = Memory::open(folder.path(), true).expect("the fourth run");
+        assert_eq!((next, &found_again), (ahead + 1, &marks));
         assert_eq!(found, marks);
     }
 

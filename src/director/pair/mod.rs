@@ -26,7 +26,7 @@ use memory::Memory;
 pub(super) use secrets::SecretError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::process::Command as Program;
@@ -48,6 +48,8 @@ pub(super) struct PairThreads {
     adverts: AdvertThread,
     /// `None` once it has been ended.
     addresses: Option<Handle>,
+    /// The advert thread's last sign of life, in microseconds.
+    alive: Arc<AtomicU64>,
     notices: mpsc::Receiver<Notice>,
     reports: mpsc::Receiver<(Tracked, bool)>,
     address_events: mpsc::Receiver<floating::Event>,
@@ -112,7 +114,8 @@ impl PairThreads {
             commander,
             commands,
             order: Box::new(order),
-            alive,
+            alive: Arc::clone(&alive),
+            keeper_pulse: Box::new(addresses.pulse()),
         };
         let (adverts, notices) = AdvertThread::start(parts)?;
         let tracked = crate::vrrp::tracking::tracked(&policy.pair);
@@ -120,6 +123,7 @@ impl PairThreads {
         Ok(Some(Self {
             adverts,
             addresses: Some(addresses),
+            alive,
             notices,
             reports,
             address_events,
@@ -153,6 +157,14 @@ impl PairThreads {
 
     pub(super) fn commander(&self) -> &Commander {
         self.adverts.commander()
+    }
+
+    /// When each of the two threads last gave a sign of life.
+    pub(super) fn pulses(&self) -> [(&'static str, Instant); 2] {
+        let adverts = Instant::from_micros(self.alive.load(Ordering::Acquire));
+        // One that was ended on purpose is not missed.
+        let addresses = self.addresses.as_ref().map_or(adverts, |addresses| addresses.pulse()());
+        [("adverts", adverts), ("addresses", addresses)]
     }
 
     /// Tells the election what has become of pools and checks, and that the tables are warm.
@@ -218,6 +230,7 @@ impl PairThreads {
             Notice::WarmUp { since } => self.warm_up = Some(since),
             Notice::RunHook { unit, hooks } => self.run_hooks(unit, hooks),
             Notice::Marks(marks) => self.memory.keep(marks),
+            Notice::Run { epoch } => self.memory.renumber(epoch),
             Notice::Trouble(message) => tracing::warn!("{message}"),
         }
         Duty::None

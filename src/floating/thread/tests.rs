@@ -129,8 +129,12 @@ impl World {
         });
     }
 
+    fn handle(&self) -> &Handle {
+        self.handle.as_ref().expect("running")
+    }
+
     fn wish(&self, wish: Wish) {
-        self.handle.as_ref().expect("running").order(Order::Wish { router: WEB, wish });
+        self.handle().order(Order::Wish { router: WEB, wish });
     }
 
     /// How long until the condition holds; fails after `limit`.
@@ -196,6 +200,18 @@ fn addresses_are_held_with_a_lifetime_while_the_advert_thread_lives_and_come_bac
     world.until("back", SOON, || VIPS.iter().all(|vip| shown(vip).is_some()));
     world.wish(Wish::Drop);
     world.until("dropped", SOON, || VIPS.iter().all(|vip| shown(vip).is_none()));
+    world.finish();
+}
+
+#[test]
+fn the_thread_gives_signs_of_life_also_while_it_has_nothing_to_do() {
+    let Some(()) = namespace() else { return };
+    let world = World::start(&vips());
+    let pulse = world.handle().pulse();
+    for _ in 0..2 {
+        let before = pulse();
+        world.until("a sign of life", SOON, || pulse() > before);
+    }
     world.finish();
 }
 

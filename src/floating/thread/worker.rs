@@ -22,6 +22,8 @@ use std::time::Duration;
 const DUMP_AGAIN: Duration = Duration::from_millis(200);
 /// How often everything is dumped although nothing was said to be lost: the last resort against a missed event.
 const DUMP_EVERY: Duration = Duration::from_secs(60);
+/// From one sign of life to the next, at most.
+const ALIVE_EVERY: Duration = Duration::from_millis(500);
 /// Datagrams and frames taken in between two looks at the orders.
 const TAKEN_MAX: usize = 4_096;
 const FRAMES_MAX: usize = 256;
@@ -93,6 +95,7 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
     /// Everything that has happened, in the order in which it must be known: a claim that answers to an order comes after it.
     fn take_in(&mut self) {
         let at = self.now();
+        self.orders.live(at);
         let sign = Instant::from_micros(self.surroundings.alive.load(Ordering::Acquire));
         self.keeper.handle(Input::AdvertThreadAlive { at, sign });
         self.take_kernel_events();
@@ -327,7 +330,7 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
         let everything = everything.chain(self.sockets.values().map(AsFd::as_fd));
         let mut watched: Vec<PollFd<'_>> =
             everything.map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN)).collect();
-        let timeout = until.saturating_since(self.now());
+        let timeout = until.saturating_since(self.now()).min(ALIVE_EVERY);
         // An interrupted or failed wait only means an early look.
         let _ = ppoll(&mut watched, Some(TimeSpec::from_duration(timeout)), None);
     }

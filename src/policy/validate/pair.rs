@@ -5,7 +5,7 @@ use super::directors::{Directors, Reference};
 use super::{checks, directors, router_addresses, routers};
 use crate::model::{
     BothUnfit, CheckName, ConnectionSync, GroupName, Pair, PeerSettings, RouterName, SyncGroup, SyncRole,
-    VirtualAddress,
+    VirtualAddress, VirtualRouter,
 };
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
@@ -13,6 +13,7 @@ use crate::policy::read::{Entry, Spanned};
 use crate::policy::scalar::Text;
 use crate::policy::schema::{BothUnfitWord, PolicyText, SyncGroupText, SyncRoleText};
 use crate::policy::source::{Sources, Span};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::NonZeroU8;
@@ -149,36 +150,37 @@ fn in_two_groups(router: &str, span: Span, first: Span, other: &str, name: &str)
         .help("keep one of the two, or make one group of both")
 }
 
-/// Routers that move together and prefer different directors would pull at each other.
+/// Routers that move together and rank the directors differently would make each director step down for the other: of two
+/// Masters each is beaten on one of the routers, and takes all of them along.
 fn group_preferences(text: &PolicyText, pair: &Pair, problems: &mut Problems) {
-    let most = |router: &RouterName| {
-        let priorities = &pair.routers.get(router)?.priorities;
-        let most = priorities.values().max()?;
-        Some(
-            priorities
-                .iter()
-                .filter(move |(_, priority)| *priority == most)
-                .map(|(name, _)| name.clone())
-                .collect::<Vec<_>>(),
-        )
-    };
     for entry in text.sync_groups.value().map(|named| named.0.as_slice()).unwrap_or_default() {
         let Some(group) = pair.groups.get(entry.name.name.as_str()) else { continue };
-        let mut members = group.routers.iter().filter_map(|name| Some((name, most(name)?)));
-        let Some((first, preferred)) = members.next() else { continue };
-        let Some((other, others)) = members.find(|(_, others)| *others != preferred) else { continue };
+        let routers = group.routers.iter().filter_map(|name| pair.routers.get(name));
+        // Priorities that could not be read were reported.
+        let mut members = routers.filter(|router| router.priorities.len() == pair.directors.len());
+        let Some(first) = members.next() else { continue };
+        let Some(other) = members.find(|other| ranking(other) != ranking(first)) else { continue };
         let message = format!(
-            "{} prefers {}, and {} of the same group prefers {}",
-            quoted(first),
-            preferred.join(", "),
-            quoted(other),
-            others.join(", ")
+            "{} ranks the directors {}, and {} of the same group {}",
+            quoted(&first.name),
+            ranking(first),
+            quoted(&other.name),
+            ranking(other)
         );
         problems.push(
             Diagnostic::new(Code::GroupPreference, entry.name.span, message)
                 .help("say `prefer` in one of them only: the others of its group then have the same"),
         );
     }
+}
+
+/// The directors by priority, the most preferred first, as it is written in a message.
+fn ranking(router: &VirtualRouter) -> String {
+    let mut by_priority: BTreeMap<Reverse<u8>, Vec<&str>> = BTreeMap::new();
+    for (name, priority) in &router.priorities {
+        by_priority.entry(Reverse(*priority)).or_default().push(name);
+    }
+    by_priority.values().map(|names| names.join(" = ")).collect::<Vec<_>>().join(", ")
 }
 
 fn connection_sync(text: &PolicyText, pairing: &Pairing, problems: &mut Problems) -> Option<ConnectionSync> {

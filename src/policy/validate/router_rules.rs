@@ -10,7 +10,7 @@ use crate::policy::codes::Code;
 use crate::policy::defaults;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::scalar::duration_text;
-use crate::policy::schema::VirtualRouterText;
+use crate::policy::schema::{PolicyText, VirtualRouterText};
 use std::time::Duration;
 
 /// Version 3 counts centiseconds in 12 bits.
@@ -77,6 +77,20 @@ pub(super) fn heartbeat_elsewhere(text: &VirtualRouterText, problems: &mut Probl
             );
         }
     }
+}
+
+/// What is heard without a key can only postpone a takeover.
+pub(super) fn heartbeat_sealed(text: &VirtualRouterText, policy: &PolicyText, problems: &mut Problems) {
+    let has_key = policy.peer.value().is_some_and(|peer| !peer.key.is_absent());
+    let Some(heartbeat) = text.heartbeat.given().filter(|said| !said.value.0.is_empty() && !has_key) else {
+        return;
+    };
+    let message =
+        "without a key of the directors a heartbeat postpones a takeover for ten intervals and no longer";
+    problems.push(
+        Diagnostic::new(Code::HeartbeatUnsealed, heartbeat.span, message)
+            .help("add `peer: {key: {credential: peer}}`: anybody on that network could say what it says"),
+    );
 }
 
 /// The rules that need the whole router.

@@ -68,6 +68,7 @@ fn router(entry: &Entry<VirtualRouterText>, context: &mut Context<'_, '_>) -> Op
     let track = trackers::trackers(&text.track, context);
     let before_master = hook(&text.before_master, context.problems);
     router_rules::heartbeat_elsewhere(text, context.problems);
+    router_rules::heartbeat_sealed(text, context.text, context.problems);
     let number = number?;
     let router = VirtualRouter {
         name: RouterName::from(entry.name.name.as_str()),

@@ -29,6 +29,7 @@ mod replay;
 mod seal;
 mod session;
 mod signer;
+mod stale;
 #[cfg(test)]
 mod tests;
 mod verifier;
@@ -40,4 +41,5 @@ pub use replay::{Mark, Marks};
 pub use seal::{Opened, TRAILER_LENGTH, open, seal};
 pub use session::{Sender, Session};
 pub use signer::{Signer, signs};
+pub use stale::Stale;
 pub use verifier::{Authenticity, SOURCES_PER_SESSION, Verifier};

@@ -1,7 +1,7 @@
 //! What was accepted last, from whom: only what is newer is accepted. Bounded: beyond the limit the sender that was heard
 //! longest ago is forgotten. Only a holder of a key gets into the table, so nobody else can push one out of it.
 
-use super::Refusal;
+use super::{Refusal, Stale};
 use std::collections::BTreeMap;
 
 /// A message's place in its sender's history; later ones are greater.
@@ -21,6 +21,8 @@ pub struct Marks<S> {
     limit: usize,
     /// Messages accepted so far: who was heard longest ago has the least.
     accepted: u64,
+    /// The last message that was refused for its run.
+    stale: Option<Stale>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +37,7 @@ impl<S: Ord + Clone> Marks<S> {
     pub const fn new(limit: usize) -> Self {
         // A table of none would accept everything again.
         let limit = if limit == 0 { 1 } else { limit };
-        Self { newest: BTreeMap::new(), limit, accepted: 0 }
+        Self { newest: BTreeMap::new(), limit, accepted: 0, stale: None }
     }
 
     /// Accepts what is newer than all before from this sender, and remembers it. For messages whose signature fits only.
@@ -45,6 +47,7 @@ impl<S: Ord + Clone> Marks<S> {
     pub fn accept(&mut self, sender: S, mark: Mark) -> Result<(), Refusal> {
         if let Some(heard) = self.newest.get(&sender) {
             if mark.epoch < heard.mark.epoch {
+                self.stale = Some(Stale { run: mark.epoch, known: heard.mark.epoch });
                 return Err(Refusal::StaleEpoch);
             }
             if mark <= heard.mark {
@@ -53,6 +56,11 @@ impl<S: Ord + Clone> Marks<S> {
         }
         self.insert(sender, mark);
         Ok(())
+    }
+
+    /// The last message that was refused for its run since this was asked.
+    pub fn take_stale(&mut self) -> Option<Stale> {
+        self.stale.take()
     }
 
     /// Takes a mark over from an earlier run of this program; a newer one that is known stays.

@@ -35,6 +35,13 @@ impl Signer {
         self.keys = keys;
     }
 
+    /// A higher number of this run from now on.
+    pub fn set_epoch(&mut self, epoch: u64) {
+        if epoch > self.epoch {
+            (self.epoch, self.counter) = (epoch, 0);
+        }
+    }
+
     /// The trailer of a message that this address sends.
     pub fn sign(&mut self, session: &Session, source: IpAddr, message: &[u8]) -> [u8; TRAILER_LENGTH] {
         self.counter = self.counter.saturating_add(1);

@@ -1,6 +1,6 @@
 //! Believes or refuses what is received: one for all sessions that share keys and mode.
 
-use super::{Keys, Mark, Marks, Refusal, Sender, Session, open};
+use super::{Keys, Mark, Marks, Refusal, Sender, Session, Stale, open};
 use crate::model::AuthenticationMode;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -74,6 +74,11 @@ impl Verifier {
             marks.iter().map(|(source, mark)| (sender(session, source), mark)).collect()
         };
         self.sessions.iter().flat_map(of_session).collect()
+    }
+
+    /// The last message of a session that was refused for its run since this was asked.
+    pub fn take_stale(&mut self, session: &Session) -> Option<Stale> {
+        self.sessions.get_mut(session)?.take_stale()
     }
 
     fn marks_of(&mut self, session: &Session) -> &mut Marks<IpAddr> {

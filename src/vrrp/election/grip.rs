@@ -1,5 +1,5 @@
 //! Whether a Master holds what it should hold. One that cannot is unfit: the addresses are nobody's while it goes on
-//! advertising.
+//! advertising. So is a director whose address thread stands still, which renews and adds none.
 
 use crate::time::Instant;
 use crate::vrrp::RouterId;
@@ -13,6 +13,7 @@ const BOUND: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_secs(30);
 /// What reasons call it.
 const NAME: &str = "addresses that could not be held";
+const STANDS_STILL: &str = "the address thread, which stands still";
 
 /// What the keeper said of the routers of one unit.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(super) struct Grip {
     /// Since when a router holds less than it should.
     short_since: BTreeMap<RouterId, Instant>,
     unfit_until: Option<Instant>,
+    /// Whether the address thread gives no sign of life.
+    stands_still: bool,
 }
 
 impl Grip {
@@ -31,13 +34,21 @@ impl Grip {
         }
     }
 
+    pub(super) fn keeper(&mut self, stands_still: bool) {
+        self.stands_still = stands_still;
+    }
+
     /// The fault that it is, if any.
     pub(super) fn fault(&mut self, is_master: bool, now: Instant) -> Option<Arc<str>> {
         if is_master && self.short_since.values().any(|since| *since + BOUND <= now) {
             self.unfit_until = Some(now + REST);
         }
         self.unfit_until = self.unfit_until.filter(|until| *until > now);
-        self.unfit_until.map(|_| NAME.into())
+        match (self.stands_still, self.unfit_until) {
+            (true, _) => Some(STANDS_STILL.into()),
+            (false, Some(_)) => Some(NAME.into()),
+            (false, None) => None,
+        }
     }
 
     pub(super) fn deadline(&self, is_master: bool) -> Option<Instant> {
@@ -63,6 +74,17 @@ mod tests {
         assert!(grip.fault(false, bad + REST - Duration::from_micros(1)).is_some());
         assert_eq!(grip.fault(false, bad + REST), None);
         assert_eq!(grip.deadline(false), None, "what is over is not waited for");
+    }
+
+    #[test]
+    fn no_director_is_fit_while_its_address_thread_stands_still() {
+        let (mut grip, now) = (Grip::default(), Instant::from_millis(100));
+        for is_master in [true, false] {
+            grip.keeper(true);
+            assert_eq!(grip.fault(is_master, now).as_deref(), Some(STANDS_STILL));
+            grip.keeper(false);
+            assert_eq!(grip.fault(is_master, now), None);
+        }
     }
 
     #[test]

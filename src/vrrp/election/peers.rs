@@ -2,10 +2,12 @@
 //!
 //! A beat is a datagram that each director sends to the others beside VRRP: on their own addresses, and on the interfaces that
 //! `heartbeat` names. It never makes anybody Master; it can postpone a takeover for a bounded time, and it asks for state.
+//! One that a peer key seals also settles which of two directors gives way that don't hear each other's advertisements.
 
 use crate::hash::fnv1a;
 use crate::model::DirectorName;
 use crate::time::Instant;
+use crate::vrrp::authentication::Stale;
 use crate::vrrp::fitness::Reach;
 use crate::vrrp::role::Role;
 use crate::vrrp::transfer::Said;
@@ -29,6 +31,8 @@ pub struct Beat {
     /// From this beat to the next.
     pub interval: Duration,
     pub said: Said,
+    /// A director that we refuse for the number of its run; only a sealed beat is asked for it.
+    pub stale: Option<Stale>,
     pub units: Vec<UnitBeat>,
 }
 
@@ -59,9 +63,9 @@ impl UnitBeat {
         self.name == fnv1a(name.bytes())
     }
 
-    pub(super) fn elsewhere(&self, director: DirectorName, until: Instant) -> Elsewhere {
+    pub(super) fn elsewhere(&self, director: DirectorName, sealed: bool, until: Instant) -> Elsewhere {
         let is_master = self.role == Role::Master;
-        Elsewhere { director, is_master, is_fit: self.is_fit, reach: self.reach, until }
+        Elsewhere { director, is_master, is_fit: self.is_fit, reach: self.reach, sealed, until }
     }
 }
 
@@ -91,6 +95,11 @@ impl Peers {
         Self { own, epoch, sequence: 0, told: Vec::new(), others }
     }
 
+    /// A higher number of this run.
+    pub(super) fn set_epoch(&mut self, epoch: u64) {
+        self.epoch = self.epoch.max(epoch);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.others.is_empty()
     }
@@ -104,7 +113,7 @@ impl Peers {
         self.sequence += 1;
         self.told.clone_from(&units);
         let (director, epoch, sequence) = (self.own.clone(), self.epoch, self.sequence);
-        Beat { director, epoch, sequence, interval, said, units }
+        Beat { director, epoch, sequence, interval, said, stale: None, units }
     }
 
     /// Whether the beat comes from a director of this policy and is newer than what was heard, or as new: the same one comes

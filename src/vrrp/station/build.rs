@@ -33,6 +33,8 @@ impl Station {
             channels,
             outputs: VecDeque::new(),
             now,
+            epoch,
+            stale: None,
         }
     }
 }

@@ -24,6 +24,9 @@ impl Station {
                 self.election.handle(Input::Advertisement { at, session, heard });
             }
             Err((session, kind)) => {
+                let channel = session.and_then(|session| self.channels.get_mut(&session));
+                let stale = channel.and_then(|channel| channel.proof.take_stale(&channel.identity));
+                self.note_stale(stale, at);
                 let event = self.account.dropped(session, datagram.source, kind, at);
                 self.outputs.extend(event.map(super::Output::Tell));
             }

@@ -1,8 +1,8 @@
 //! How a unit takes part in the election: what it hears, and when it becomes Master.
 
 use super::{
-    Cause, Elsewhere, Heard, Holding, MachineInput, MachineOutput, Member, Output, QUEUED_MEANS_STALLED,
-    RELEASE_BOUND, Role, SessionId, TIES_WITHOUT_FIRST, TIME_TO_ADD, Unit, Wish,
+    Cause, Elsewhere, Heard, Holding, MachineInput, MachineOutput, Member, Output, RELEASE_BOUND, Role,
+    SessionId, TIES_WITHOUT_FIRST, TIME_TO_ADD, Unit, Wish,
 };
 use crate::model::Preempt;
 use crate::time::Instant;
@@ -23,6 +23,9 @@ impl Unit {
     pub(super) fn heard(&mut self, at: Instant, session: SessionId, heard: Heard) {
         let Some(index) = self.members.iter().position(|member| member.id == session) else { return };
         let own = self.members[index].machine.priority();
+        if self.weigh(at, heard, own) {
+            return;
+        }
         if heard.priority >= own {
             self.lower_since = None;
         } else if heard.priority != RESIGNS && self.role == Role::Backup {
@@ -92,11 +95,15 @@ impl Unit {
 
     pub(super) fn elsewhere(&mut self, at: Instant, elsewhere: Elsewhere) {
         let beaten = elsewhere.is_master
+            && elsewhere.sealed
             && elsewhere.reach == Reach::Reached
             && self.fitness.reach == Reach::Lost
             && self.role == Role::Master;
         // What was offered was taken by one whose advertisements do not come through.
-        let taken = elsewhere.is_master && self.holding == Holding::Offered && self.role != Role::Master;
+        let taken = elsewhere.is_master
+            && elsewhere.sealed
+            && self.holding == Holding::Offered
+            && self.role != Role::Master;
         self.gate.elsewhere(elsewhere);
         if beaten {
             self.demote(at, Cause::OtherReachesGateway);
@@ -114,11 +121,7 @@ impl Unit {
 
     /// Takes what the sessions say.
     pub(super) fn collect(&mut self, now: Instant) {
-        // Of one session: those of several come together whenever two Masters meet.
-        let contests = self.members.iter().map(|member| member.machine.contests()).max();
-        if contests.is_some_and(|contests| contests >= QUEUED_MEANS_STALLED) {
-            self.give_up(now);
-        }
+        self.look_for_queue(now);
         for index in 0..self.members.len() {
             loop {
                 let member = &mut self.members[index];
@@ -147,6 +150,7 @@ impl Unit {
     /// Becomes Master when every live session is due and nothing speaks against it.
     pub(super) fn try_takeover(&mut self, now: Instant) {
         let takes_part = matches!(self.role, Role::Backup | Role::Master) && !self.stopping;
+        let takes_part = takes_part && !self.suspicion.is_raised();
         let all_due = self.live().all(|member| member.machine.is_due(now) || member.machine.is_master());
         let one_due = self.live().any(|member| member.machine.is_due(now));
         if !takes_part || !all_due || !one_due {

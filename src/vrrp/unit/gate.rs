@@ -17,6 +17,9 @@ pub struct Elsewhere {
     pub is_master: bool,
     pub is_fit: bool,
     pub reach: Reach,
+    /// Whether it is proven to be that director's word. If not, it can postpone a takeover and nothing else: anybody on the
+    /// path can have said it.
+    pub sealed: bool,
     /// Until when the word is fresh.
     pub until: Instant,
 }
@@ -66,14 +69,15 @@ impl Gate {
     }
 
     /// Whether no fit Master elsewhere speaks against the takeover (any more): it is waited for a bounded time; then who
-    /// reaches the tracked gateway wins.
+    /// reaches the tracked gateway wins, where that is proven.
     pub(super) fn postponement_over(&mut self, now: Instant, interval: Duration, own: Reach) -> bool {
         let since = *self.due_since.get_or_insert(now);
         self.again_at = None;
         let masters =
             self.elsewhere.values().filter(|other| other.is_master && other.is_fit && other.until > now);
         // Of several the one that reaches the gateway speaks for all.
-        let Some(other) = masters.max_by_key(|other| (other.reach == Reach::Reached, other.until)) else {
+        let weight = |other: &&Elsewhere| (other.sealed, other.reach == Reach::Reached, other.until);
+        let Some(other) = masters.max_by_key(weight) else {
             return true;
         };
         let bound = since + interval * POSTPONED_INTERVALS;
@@ -81,7 +85,8 @@ impl Gate {
             self.again_at = Some(bound.min(other.until));
             return false;
         }
-        let other_wins = other.reach == Reach::Reached || (other.reach == Reach::Lost && own == Reach::Lost);
+        let reaches = other.reach == Reach::Reached || (other.reach == Reach::Lost && own == Reach::Lost);
+        let other_wins = other.sealed && reaches;
         if other_wins {
             self.again_at = Some(other.until);
         }

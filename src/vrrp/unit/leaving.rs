@@ -2,6 +2,7 @@
 
 use super::{Cause, Holding, MachineInput, Member, RELEASE_BOUND, Role, START_GRACE, Unit, Wish};
 use crate::time::Instant;
+use std::time::Duration;
 
 impl Unit {
     /// Keeps what an earlier run has left until the election has had time to find a Master.
@@ -114,9 +115,10 @@ impl Unit {
         self.gate.reset();
     }
 
-    /// Whether this director slept for so long that another has become Master. It gives the addresses up at once.
-    pub(super) fn check_stall(&mut self, at: Instant) -> bool {
-        let slept = |member: &Member| member.slept_past_down_interval(at);
+    /// Whether this director slept for so long that another has become Master. It gives the addresses up at once. `unseen`:
+    /// what its clock did not see of that.
+    pub(super) fn check_stall(&mut self, at: Instant, unseen: Duration) -> bool {
+        let slept = |member: &Member| member.slept_past_down_interval(at + unseen);
         if self.role != Role::Master || !self.members.iter().any(slept) {
             return false;
         }

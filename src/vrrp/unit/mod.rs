@@ -11,6 +11,7 @@ mod gate;
 mod leaving;
 mod member;
 mod standing;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use gate::Gate;
 pub use member::Member;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
+use suspicion::Suspicion;
 
 /// The old Master keeps the addresses at most so long after a new one was heard.
 pub const RELEASE_BOUND: Duration = Duration::from_secs(1);
@@ -37,8 +39,6 @@ const START_GRACE: Duration = Duration::from_secs(3);
 /// Of two Masters of equal priority the addresses of their first session decide; those of another session after so many
 /// advertisements on it with none on the first.
 const TIES_WITHOUT_FIRST: u32 = 3;
-/// So many advertisements of a lower-priority Master in one look at the sockets were queued while this machine stood still.
-const QUEUED_MEANS_STALLED: usize = 3;
 
 /// What the policy says of a unit.
 #[derive(Clone, Debug)]
@@ -86,6 +86,11 @@ pub enum Input {
     HookDone {
         at: Instant,
     },
+    /// The machine was suspended for so long, which its clock does not show.
+    Slept {
+        at: Instant,
+        slept: Duration,
+    },
     Release {
         at: Instant,
     },
@@ -109,6 +114,7 @@ impl Input {
             | Self::MayPreempt { at, .. }
             | Self::Elsewhere { at, .. }
             | Self::HookDone { at }
+            | Self::Slept { at, .. }
             | Self::Release { at }
             | Self::Clear { at }
             | Self::Stop { at }
@@ -163,6 +169,7 @@ pub struct Unit {
     kept: BTreeSet<RouterId>,
     fitness: Fitness,
     gate: Gate,
+    suspicion: Suspicion,
     /// When the sessions start; `None`: they have.
     start_at: Option<Instant>,
     /// The last instant at which the start may still wait for links.
@@ -196,6 +203,7 @@ impl Unit {
             kept: BTreeSet::new(),
             fitness: Fitness::default(),
             gate: Gate::default(),
+            suspicion: Suspicion::None,
             start_at: Some(start_at),
             start_by: start_at + START_GRACE,
             ready: false,
@@ -274,7 +282,8 @@ impl Unit {
     /// Takes in what happened; call [`Unit::poll`] afterwards until it says [`Output::Wait`].
     pub fn handle(&mut self, input: Input) {
         // Whatever comes first after a standstill shows it. The advertisement that does is of the past.
-        let stalled = self.check_stall(input.at());
+        let unseen = if let Input::Slept { slept, .. } = input { slept } else { Duration::ZERO };
+        let stalled = self.check_stall(input.at(), unseen);
         match input {
             Input::Advertisement { .. } if stalled => {}
             Input::Advertisement { at, session, heard } => self.heard(at, session, heard),
@@ -286,6 +295,9 @@ impl Unit {
             Input::MayPreempt { ready, has_state, .. } => (self.ready, self.has_state) = (ready, has_state),
             Input::Elsewhere { at, elsewhere } => self.elsewhere(at, elsewhere),
             Input::HookDone { .. } => self.gate.hook_done(),
+            Input::Slept { at, .. } => {
+                self.members.iter_mut().for_each(|member| member.machine.restart_down_timer(at));
+            }
             Input::Release { at } => self.release(at),
             Input::Clear { at } => {
                 self.released = false;
@@ -319,6 +331,7 @@ impl Unit {
     fn change_role(&mut self, role: Role, cause: Cause) {
         if self.role != role {
             self.role = role;
+            self.suspicion.forget();
             self.outputs.push_back(Output::Role { role, cause });
         }
     }
@@ -327,8 +340,9 @@ impl Unit {
         if self.start_at.is_some_and(|start| start <= at) && (self.dead_links() == 0 || self.start_by <= at) {
             self.start(at);
         }
-        for member in &mut self.members {
-            member.machine.handle(MachineInput::Timeout { at });
+        self.drop_suspicion(at);
+        if !self.suspicion.is_raised() {
+            self.members.iter_mut().for_each(|member| member.machine.handle(MachineInput::Timeout { at }));
         }
         if matches!(self.holding, Holding::Releasing { by } if by <= at) {
             self.holding = Holding::None;
@@ -340,11 +354,17 @@ impl Unit {
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
         let waits_for_links = |start: &Instant| *start <= now && self.dead_links() > 0;
         let start = self.start_at.map(|start| if waits_for_links(&start) { self.start_by } else { start });
-        let sessions = self.live().filter_map(|member| member.deadline(now));
+        let silent = self.suspicion.is_raised();
+        let sessions = self.live().filter(|_| !silent).filter_map(|member| member.deadline(now));
         let releasing = match self.holding {
             Holding::Releasing { by } => Some(by),
             Holding::None | Holding::Held | Holding::Offered => None,
         };
-        sessions.chain(start).chain(releasing).chain(self.gate.deadline()).min()
+        sessions
+            .chain(start)
+            .chain(releasing)
+            .chain(self.gate.deadline())
+            .chain(self.suspicion.deadline())
+            .min()
     }
 }

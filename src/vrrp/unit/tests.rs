@@ -131,8 +131,13 @@ impl Story {
     }
 
     fn elsewhere(&mut self, millis: u64, director: &str, is_master: bool, reach: Reach) {
+        self.told_elsewhere(millis, director, is_master, reach, true);
+    }
+
+    fn told_elsewhere(&mut self, millis: u64, director: &str, is_master: bool, reach: Reach, sealed: bool) {
         let until = at(millis + 400);
-        let elsewhere = Elsewhere { director: director.into(), is_master, is_fit: true, reach, until };
+        let elsewhere =
+            Elsewhere { director: director.into(), is_master, is_fit: true, reach, sealed, until };
         self.give(Input::Elsewhere { at: at(millis), elsewhere });
     }
 

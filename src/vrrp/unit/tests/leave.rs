@@ -120,6 +120,27 @@ fn whatever_comes_first_after_a_standstill_shows_it() {
 }
 
 #[test]
+fn a_suspension_that_the_clock_does_not_show_is_a_standstill_as_long_as_it_was() {
+    for (slept, role) in [(341, Role::Master), (343, Role::Backup), (60_000, Role::Backup)] {
+        let mut story = Story::master(&[OUTSIDE]);
+        // Its last advertisement is of 341 ms, and the other director waits 361 ms.
+        story.give(Input::Slept { at: at(360), slept: Duration::from_millis(slept) });
+        assert_eq!(story.unit.role(), role, "{slept}");
+    }
+}
+
+#[test]
+fn a_backup_that_was_suspended_gives_the_master_a_whole_down_interval_again() {
+    let mut story = Story::new(settings(), 90, &[OUTSIDE]);
+    story.hear(100, OUTSIDE, 12, 100);
+    story.give(Input::Slept { at: at(400), slept: Duration::from_secs(60) });
+    story.until(760);
+    assert_eq!(story.unit.role(), Role::Backup);
+    story.until(770);
+    assert_eq!(story.unit.role(), Role::Master);
+}
+
+#[test]
 fn a_standstill_shorter_than_the_others_wait_is_none() {
     // Its last advertisement is of 341 ms, and the other director (priority 100) waits 361 ms.
     for (millis, role) in [(701, Role::Master), (702, Role::Master), (703, Role::Backup)] {
@@ -132,12 +153,47 @@ fn a_standstill_shorter_than_the_others_wait_is_none() {
 #[test]
 fn advertisements_of_another_master_that_have_queued_show_a_standstill_that_the_clock_does_not() {
     let lower = (OUTSIDE, heard(12, 100));
-    let mut story = Story::master(&[OUTSIDE]);
-    story.hear_together(410, &[lower, lower, lower]);
-    assert_eq!(story.says(), ["drop 0", "backup stalled"]);
+    // The Master that has taken over goes on advertising, a moment to an interval after the queue.
+    for again in [440, 500, 510] {
+        let mut story = Story::master(&[OUTSIDE]);
+        story.hear_together(410, &[lower, lower, lower]);
+        assert_eq!(story.says(), [""; 0], "it does not fight");
+        story.until(again - 1);
+        story.hear(again, OUTSIDE, 12, 100);
+        assert_eq!(story.says(), ["drop 0", "backup stalled"], "{again}");
+    }
     let mut story = Story::master(&[OUTSIDE]);
     story.hear_together(410, &[lower, lower]);
+    assert_eq!(story.says(), ["advertise 0 150", "contested", "advertise 0 150", "contested"]);
+}
+
+/// A switch that holds packets back, or anybody who sends three at once, made a healthy Master give up.
+#[test]
+fn a_burst_of_advertisements_that_nobody_goes_on_with_is_no_sign_of_a_standstill() {
+    let lower = (OUTSIDE, heard(12, 100));
+    let mut story = Story::master(&[OUTSIDE]);
+    story.hear_together(410, &[lower, lower, lower]);
+    // The rest of the burst.
+    story.hear_together(411, &[lower, lower]);
+    story.until(559);
+    assert_eq!(story.says(), [""; 0]);
+    story.until(560);
+    assert_eq!(story.says(), ["contested", "advertise 0 150"], "well before the others' 361 ms are over");
+    // A second burst is answered as any lower Master is: it cannot silence this one for good.
+    story.hear_together(600, &[lower, lower, lower]);
+    assert_eq!(story.says().iter().filter(|said| *said == "advertise 0 150").count(), 3);
     assert_eq!(story.unit.role(), Role::Master);
+}
+
+#[test]
+fn who_suspects_itself_still_follows_a_better_master_and_answers_one_that_resigns() {
+    let lower = (OUTSIDE, heard(12, 100));
+    let mut story = Story::master(&[OUTSIDE]);
+    story.hear_together(410, &[lower, lower, lower]);
+    story.hear(412, OUTSIDE, 12, 0);
+    assert_eq!(story.says(), ["advertise 0 150"]);
+    story.hear(420, OUTSIDE, 10, 200);
+    assert_eq!(story.says(), ["release 0", "backup higher_priority"]);
 }
 
 #[test]

@@ -170,6 +170,27 @@ fn a_master_without_gateway_gives_way_to_one_with_it_that_only_the_other_path_he
     assert_eq!(story.says(), ["release 0", "backup other_reaches_gateway", "advertise 0 0"]);
 }
 
+/// Without a key anybody on the path can say that it is the Master and reaches the gateway.
+#[test]
+fn an_unsealed_word_postpones_a_takeover_by_ten_intervals_and_does_nothing_else() {
+    let mut story = Story::new(settings(), 150, &[OUTSIDE]);
+    for step in 1..=13 {
+        story.told_elsewhere(step * 100, "lb-b", true, Reach::Reached, false);
+    }
+    assert_eq!(story.unit.role(), Role::Backup, "due at 400, when it was looked at, postponed to 1,400");
+    story.told_elsewhere(1_400, "lb-b", true, Reach::Reached, false);
+    assert_eq!(story.unit.role(), Role::Master);
+    let mut story = Story::master(&[OUTSIDE]);
+    story.unfit(450, Reach::Lost);
+    story.says();
+    story.told_elsewhere(460, "lb-b", true, Reach::Reached, false);
+    assert_eq!(story.says(), [""; 0], "no Master steps down for it");
+    story.give(Input::Release { at: at(470) });
+    story.says();
+    story.told_elsewhere(480, "lb-b", true, Reach::Reached, false);
+    assert_eq!(story.says(), [""; 0], "nobody is known to have taken over");
+}
+
 #[test]
 fn two_masters_that_meet_settle_it_by_priority_and_the_neighbours_are_told() {
     let mut story = Story::master(&[OUTSIDE]);
