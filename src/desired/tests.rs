@@ -4,8 +4,8 @@ use super::fixtures::{host, ip, mark, policy, pool, server, service, tables_on, 
 use super::{Obstacle, Situation, Standing, obstacle, tables};
 use crate::model::{
     ConnectionSync, DestinationKey, Director, Encapsulation, Family, Forwarding, ForwardingMethod, HostFacts,
-    OnFailure, Policy, Protocol, Reach, Roles, ServiceKey, SourceTranslation, SyncDaemon, SyncDaemonRole, SyncGroup, SyncRole,
-    Sysctl, Tables,
+    OnFailure, Policy, Protocol, Reach, Roles, ServiceKey, SourceTranslation, SyncDaemon, SyncDaemonRole,
+    SyncGroup, SyncRole, Sysctl, Tables,
 };
 
 const VIP: &str = "192.168.101.100";

@@ -66,7 +66,10 @@ fn a_choice_that_needs_no_state_outlives_a_failover_where_every_server_is_reache
     let mut mixed = scheduled(&Forwarding::DirectRouting, "mh");
     mixed.servers[0].forwarding = Forwarding::Nat;
     let mixed = of(&paired(mixed));
-    assert!(begins(&mixed, "the other director knows no connection"), "one server needs its entry: {mixed:?}");
+    assert!(
+        begins(&mixed, "the other director knows no connection"),
+        "one server needs its entry: {mixed:?}"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod group;
 mod leave;
 mod takeover;
+mod timers;
 
 use super::*;
 use crate::model::{Family, VrrpVersion};
