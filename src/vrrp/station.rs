@@ -6,6 +6,8 @@
 mod account;
 mod build;
 mod receive;
+#[cfg(test)]
+mod tests;
 
 use super::SessionId;
 use super::authentication::{Keys, Mark, Password, Sender, Signer, Verifier};
