@@ -75,12 +75,13 @@ impl Story {
 
     fn give(&mut self, input: Input) {
         self.election.handle(input);
-        loop {
+        for _ in 0..100 {
             match self.election.poll() {
                 Output::Wait { .. } => return,
                 output => self.said.push(output),
             }
         }
+        panic!("it never waits: {:?}", self.said);
     }
 
     /// Each step of 100 ms until here.

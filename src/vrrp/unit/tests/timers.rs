@@ -22,3 +22,14 @@ fn an_advertisement_that_is_a_whole_interval_late_is_sent_once_and_begins_a_new_
         assert_eq!(story.unit.deadline(story.now), Some(due + late + PACE.interval), "{late:?}");
     }
 }
+
+#[test]
+fn a_resignation_is_no_lower_master_from_which_the_preempt_delay_counts() {
+    let preempt = Preempt::After(Duration::from_secs(1));
+    let mut story = Story::new(Settings { preempt, ..settings() }, 150, &[OUTSIDE]);
+    story.hear(200, OUTSIDE, 13, 200);
+    story.hear(1_000, OUTSIDE, 13, 0);
+    story.hear(1_040, OUTSIDE, 12, 100);
+    assert!(!story.unit.would_preempt(at(2_039)));
+    assert!(story.unit.would_preempt(at(2_040)));
+}
