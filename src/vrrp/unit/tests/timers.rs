@@ -13,6 +13,15 @@ fn the_lowest_fit_priority_is_not_taken_for_unfit() {
 }
 
 #[test]
+fn the_lowest_fit_priority_is_followed_where_the_policy_does_not_preempt() {
+    for (priority, role) in [(9, Role::Master), (10, Role::Backup)] {
+        let mut story = Story::new(Settings { preempt: Preempt::Never, ..settings() }, 150, &[OUTSIDE]);
+        (1..=10).for_each(|step| story.hear(step * 100, OUTSIDE, 12, priority));
+        assert_eq!(story.unit.role(), role, "priority {priority}");
+    }
+}
+
+#[test]
 fn an_advertisement_that_is_a_whole_interval_late_is_sent_once_and_begins_a_new_beat() {
     for late in [PACE.interval, PACE.interval * 2] {
         let mut story = Story::master(&[OUTSIDE]);
