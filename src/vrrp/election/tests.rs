@@ -1,5 +1,8 @@
 //! What the election adds to its units: state transfer, releases with an end, stopping.
 
+mod others;
+mod site;
+
 use super::*;
 use crate::model::{
     AnnouncementPolicy, ChecksumReading, ConnectionSync, Director, Family, KernelSettings, MetricsSettings,
@@ -7,6 +10,7 @@ use crate::model::{
 };
 use crate::vrrp::timing::Pace;
 use crate::vrrp::transfer::{PREEMPT_BOUND, Said};
+use crate::vrrp::unit::Elsewhere;
 use std::num::NonZeroU8;
 
 const SESSION: SessionId = SessionId { router: RouterId(0), family: Family::Ipv4 };

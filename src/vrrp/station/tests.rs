@@ -142,8 +142,7 @@ impl Story {
 
     fn beat(&mut self, millis: u64, sequence: u64, keys: Option<Keys>) {
         let (director, interval) = ("b".into(), Duration::from_millis(100));
-        let beat =
-            Beat { director, epoch: 1, sequence, interval, said: Said::default(), units: Vec::new() };
+        let beat = Beat { director, epoch: 1, sequence, interval, said: Said::default(), units: Vec::new() };
         let bytes = Beats::new(keys).encode(&beat);
         self.until(millis);
         self.give(Input::Beat { at: at(millis), bytes: &bytes, apart: false });

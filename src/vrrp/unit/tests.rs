@@ -1,5 +1,6 @@
 //! What a unit does, as stories; several began as a seed of the simulation.
 
+mod gate;
 mod group;
 mod leave;
 mod standing;
@@ -113,7 +114,8 @@ impl Story {
     /// Timers as they fall due, until this instant.
     fn until(&mut self, millis: u64) {
         for _ in 0..MOST {
-            let Some(deadline) = self.unit.deadline(self.now).filter(|deadline| *deadline <= at(millis)) else {
+            let Some(deadline) = self.unit.deadline(self.now).filter(|deadline| *deadline <= at(millis))
+            else {
                 return self.time(millis);
             };
             self.give(Input::Timeout { at: deadline.max(self.now) });

@@ -134,7 +134,11 @@ fn the_neighbours_of_all_that_moves_together_are_told_where_the_policy_says_how_
             .collect();
         assert_eq!(announces.len(), orders, "{repeat}: {announces:?}");
         assert_eq!(
-            story.said.iter().filter(|output| matches!(output, Output::Order(Order::Announce { .. }))).count(),
+            story
+                .said
+                .iter()
+                .filter(|output| matches!(output, Output::Order(Order::Announce { .. })))
+                .count(),
             orders
         );
     }

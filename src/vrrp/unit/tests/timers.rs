@@ -10,6 +10,11 @@ fn the_lowest_fit_priority_is_not_taken_for_unfit() {
         story.until(100 + 42);
         assert_eq!(story.unit.role(), role, "after the skew time, priority {priority}");
     }
+    for (priority, cause) in [(9, "master master_unfit"), (10, "master preempts")] {
+        let mut story = Story::new(settings(), 150, &[OUTSIDE]);
+        (1..=4).for_each(|step| story.hear(step * 100, OUTSIDE, 12, priority));
+        assert!(story.says().contains(&cause.to_owned()), "priority {priority}");
+    }
 }
 
 #[test]
@@ -41,4 +46,26 @@ fn a_resignation_is_no_lower_master_from_which_the_preempt_delay_counts() {
     story.hear(1_040, OUTSIDE, 12, 100);
     assert!(!story.unit.would_preempt(at(2_039)));
     assert!(story.unit.would_preempt(at(2_040)));
+}
+
+#[test]
+fn a_dead_master_of_equal_priority_was_not_preempted() {
+    let mut story = Story::new(settings(), 150, &[OUTSIDE]);
+    story.hear(100, OUTSIDE, 12, 150);
+    story.until(600);
+    assert_eq!(story.says()[..2], ["hold 0", "master silence"]);
+}
+
+/// One that was not heard for longer than its interval and a half has only just taken over, and has yet to announce.
+#[test]
+fn what_an_earlier_run_has_left_is_kept_the_longer_for_a_master_that_was_silent_before() {
+    let added = TIME_TO_ADD;
+    for (millis, kept) in [(100, added), (150, added), (151, RELEASE_BOUND), (300, RELEASE_BOUND)] {
+        let mut story = Story::with(settings(), 90, &[OUTSIDE]);
+        story.link(0, OUTSIDE, true);
+        story.time(0);
+        story.unit.handle(Input::Advertisement { at: at(millis), session: OUTSIDE, heard: heard(12, 200) });
+        let release = Order::Wish { router: RouterId(0), wish: Wish::Release { by: at(millis) + kept } };
+        assert_eq!(story.unit.poll(at(millis)), Output::Order(release), "{millis}");
+    }
 }
