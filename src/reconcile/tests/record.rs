@@ -76,6 +76,13 @@ fn the_record_keeps_what_is_wanted_or_there_and_forgets_what_is_neither() {
 }
 
 #[test]
+fn a_record_of_another_boot_is_an_empty_one_of_this() {
+    let (_, owned) = settled(&desired(&dr()));
+    let now = Epoch { boot_id: "two".into(), namespace: "net:[1]".into() };
+    assert_eq!(owned.valid_in(now.clone()), Ownership { epoch: now, ..Ownership::default() });
+}
+
+#[test]
 fn a_ruleset_is_listed_once_it_was_seen_and_pending_again_in_another_process() {
     let desired = desired(&full_nat());
     let (_, owned) = settled(&desired);

@@ -60,3 +60,65 @@ fn a_unit_has_let_go_when_the_keeper_has_of_every_router() {
     story.unit.released_by_keeper(RouterId(0));
     assert!(story.unit.has_stopped(at(451)));
 }
+
+#[test]
+fn the_source_of_a_session_is_that_of_its_link() {
+    let mut story = Story::new(settings(), 150, &[OUTSIDE]);
+    assert_eq!(story.unit.members()[0].source(), Some(IpAddr::from([192, 0, 2, 11])));
+    story.link(10, OUTSIDE, false);
+    assert_eq!(story.unit.members()[0].source(), None);
+}
+
+#[test]
+fn a_master_whose_priority_changes_and_stays_fit_says_so_with_its_next_advertisement() {
+    // The lowest that weights lead to is 10, which is fit.
+    for (change, priority) in [(-20, 130), (-253, 10)] {
+        let mut story = Story::master(&[OUTSIDE]);
+        story.give(Input::Fitness { at: at(410), fitness: Fitness { change, ..Fitness::default() } });
+        assert_eq!(story.says(), [""; 0], "{change}");
+        story.until(450);
+        assert_eq!(story.says(), [format!("advertise 0 {priority}")]);
+    }
+}
+
+#[test]
+fn a_unit_that_stops_is_not_led_into_fault() {
+    let mut story = Story::new(Settings { both_unfit: BothUnfit::Release, ..settings() }, 150, &[OUTSIDE]);
+    story.until(400);
+    story.give(Input::Stop { at: at(410) });
+    story.says();
+    story.unfit(420, Reach::Lost);
+    assert_eq!(story.says(), [""; 0]);
+    story.link(430, OUTSIDE, false);
+    assert_eq!(story.says(), ["drop 0"]);
+}
+
+#[test]
+fn a_unit_in_fault_returns_when_it_is_fit_again() {
+    let mut story = Story::new(Settings { both_unfit: BothUnfit::Release, ..settings() }, 150, &[OUTSIDE]);
+    story.unfit(10, Reach::Lost);
+    assert_eq!(story.says(), ["drop 0", "fault unfit"]);
+    story.until(1_000);
+    assert_eq!(story.says(), [""; 0]);
+    story.give(Input::Fitness { at: at(1_000), fitness: Fitness::default() });
+    assert_eq!(story.says(), ["backup started"]);
+    story.until(1_342);
+    assert_eq!(story.says(), ["hold 0", "master silence", "advertise 0 150"]);
+}
+
+#[test]
+fn a_fault_leaves_addresses_to_the_keeper_that_another_takes_and_drops_those_of_an_earlier_run() {
+    let release = || Settings { both_unfit: BothUnfit::Release, ..settings() };
+    let mut story = Story::new(release(), 150, &[OUTSIDE]);
+    story.until(400);
+    story.hear(410, OUTSIDE, 12, 200);
+    story.says();
+    story.unfit(420, Reach::Lost);
+    assert_eq!(story.says(), ["fault unfit"], "the other was heard: it is about to announce them");
+    let mut story = Story::with(release(), 150, &[OUTSIDE]);
+    story.link(0, OUTSIDE, true);
+    story.time(0);
+    story.says();
+    story.unfit(10, Reach::Lost);
+    assert_eq!(story.says(), ["drop 0", "fault unfit"], "whose they are nobody knows");
+}

@@ -69,3 +69,13 @@ fn what_an_earlier_run_has_left_is_kept_the_longer_for_a_master_that_was_silent_
         assert_eq!(story.unit.poll(at(millis)), Output::Order(release), "{millis}");
     }
 }
+
+#[test]
+fn what_an_earlier_run_has_left_is_kept_until_an_election_has_surely_found_a_master() {
+    let start_delay = Duration::from_secs(7);
+    let members = vec![Member::new(OUTSIDE, 150, 100, PACE)];
+    let mut unit = Unit::new(Settings { start_delay, ..settings() }, members, at(0));
+    let by = at(0) + start_delay + START_GRACE + PACE.down_interval(150) + RELEASE_BOUND;
+    let release = Order::Wish { router: RouterId(0), wish: Wish::Release { by } };
+    assert_eq!(unit.poll(at(0)), Output::Order(release));
+}
