@@ -32,13 +32,17 @@ fn address() -> VirtualAddress {
     VirtualAddress { address: "192.168.101.100/24".parse().expect("net"), interface: "eth0".into() }
 }
 
-/// One of each kind, with its line, its `kind`, its table and its verb.
-fn each() -> Vec<(Change, &'static str, &'static str, &'static str, Verb)> {
-    let (service, key) = (tcp(VIP, 80), key("192.168.101.110"));
-    let forward = || Sysctl::from_path("net/ipv4/ip_forward");
-    let to = Timeouts { tcp_s: Some(900), tcp_fin_s: None, udp_s: Some(30) };
-    let from = destination(1, 0);
-    use Verb::{Add, Edit, Remove};
+/// A change, its line, its `kind`, its table and its verb.
+type Told = (Change, &'static str, &'static str, &'static str, Verb);
+
+/// One of each kind.
+fn each() -> Vec<Told> {
+    [of_services(), of_destinations(), of_the_rest()].concat()
+}
+
+fn of_services() -> Vec<Told> {
+    let service = tcp(VIP, 80);
+    let persistent = ServiceConfig { persistence: Some(PERSISTENT), ..plain() };
     vec![
         (
             Change::AddService { service, config: laden() },
@@ -46,92 +50,74 @@ fn each() -> Vec<(Change, &'static str, &'static str, &'static str, Verb)> {
              engine sip",
             "add_service",
             "services",
-            Add,
+            Verb::Add,
         ),
         (
-            Change::EditService {
-                service,
-                from: plain(),
-                to: ServiceConfig { persistence: Some(PERSISTENT), ..plain() },
-            },
+            Change::EditService { service, from: plain(), to: persistent },
             "~ service tcp://192.168.101.100:80: scheduler rr -> scheduler rr, persistent 300s /24",
             "edit_service",
             "services",
-            Edit,
+            Verb::Edit,
         ),
         (
             Change::RemoveService { service },
             "- service tcp://192.168.101.100:80",
             "remove_service",
             "services",
-            Remove,
+            Verb::Remove,
         ),
+    ]
+}
+
+fn of_destinations() -> Vec<Told> {
+    let (service, key) = (tcp(VIP, 80), key("192.168.101.110"));
+    vec![
         (
             Change::AddDestination { service, key, destination: destination(2, 100) },
             "+ destination 192.168.101.110:80 of tcp://192.168.101.100:80: direct route, weight 2, thresholds 50..100",
             "add_destination",
             "destinations",
-            Add,
+            Verb::Add,
         ),
         (
-            Change::EditDestination { service, key, from, to: destination(2, 100) },
+            Change::EditDestination { service, key, from: destination(1, 0), to: destination(2, 100) },
             "~ destination 192.168.101.110:80 of tcp://192.168.101.100:80: weight 1 -> 2, thresholds 0..0 -> thresholds \
              50..100",
             "edit_destination",
             "destinations",
-            Edit,
+            Verb::Edit,
         ),
         (
             Change::RemoveDestination { service, key },
             "- destination 192.168.101.110:80 of tcp://192.168.101.100:80",
             "remove_destination",
             "destinations",
-            Remove,
+            Verb::Remove,
         ),
-        (
-            Change::StartSyncDaemon { daemon: daemon(SyncDaemonRole::Master) },
-            "+ sync daemon master on eth1 (sync id 61)",
-            "start_sync_daemon",
-            "sync_daemons",
-            Add,
-        ),
-        (
-            Change::StopSyncDaemon { daemon: daemon(SyncDaemonRole::Backup) },
-            "- sync daemon backup on eth1 (sync id 61)",
-            "stop_sync_daemon",
-            "sync_daemons",
-            Remove,
-        ),
+    ]
+}
+
+fn of_the_rest() -> Vec<Told> {
+    use SyncDaemonRole::{Backup, Master};
+    use Verb::{Add, Edit, Remove};
+    let to = Timeouts { tcp_s: Some(900), tcp_fin_s: None, udp_s: Some(30) };
+    let (sysctl, from) = (Sysctl::from_path("net/ipv4/ip_forward"), "0".to_owned());
+    let forward = Change::SetSysctl { sysctl, from, to: "1".to_owned() };
+    let replace = Change::ReplaceRuleset { to: Ruleset::default() };
+    let start = Change::StartSyncDaemon { daemon: daemon(Master) };
+    let stop = Change::StopSyncDaemon { daemon: daemon(Backup) };
+    let (add, remove) =
+        (Change::AddAddress { address: address() }, Change::RemoveAddress { address: address() });
+    let replaced = "~ nftables table inet tandem: replace in one transaction";
+    vec![
+        (start, "+ sync daemon master on eth1 (sync id 61)", "start_sync_daemon", "sync_daemons", Add),
+        (stop, "- sync daemon backup on eth1 (sync id 61)", "stop_sync_daemon", "sync_daemons", Remove),
         (Change::SetTimeouts { to }, "~ IPVS timeouts: tcp 900s, udp 30s", "set_timeouts", "timeouts", Edit),
-        (
-            Change::ReplaceRuleset { to: Ruleset::default() },
-            "~ nftables table inet tandem: replace in one transaction",
-            "replace_ruleset",
-            "nftables",
-            Edit,
-        ),
+        (replace, replaced, "replace_ruleset", "nftables", Edit),
         (Change::RemoveRuleset, "- nftables table inet tandem", "remove_ruleset", "nftables", Remove),
-        (
-            Change::SetSysctl { sysctl: forward(), from: "0".into(), to: "1".into() },
-            "~ sysctl net.ipv4.ip_forward: 0 -> 1",
-            "set_sysctl",
-            "sysctls",
-            Edit,
-        ),
-        (
-            Change::AddAddress { address: address() },
-            "+ address 192.168.101.100/24 on eth0",
-            "add_address",
-            "addresses",
-            Add,
-        ),
-        (
-            Change::RemoveAddress { address: address() },
-            "- address 192.168.101.100/24 on eth0",
-            "remove_address",
-            "addresses",
-            Remove,
-        ),
+        (forward, "~ sysctl net.ipv4.ip_forward: 0 -> 1", "set_sysctl", "sysctls", Edit),
+        (add, "+ address 192.168.101.100/24 on eth0", "add_address", "addresses", Add),
+        (remove, "- address 192.168.101.100/24 on eth0", "remove_address", "addresses", Remove),
     ]
 }
 

@@ -191,6 +191,26 @@ fn a_beat_that_is_late_does_not_shift_those_after_it_unless_it_is_late_by_a_whol
 }
 
 #[test]
+fn state_is_asked_for_only_where_a_lower_master_is_to_be_preempted() {
+    let wants = |story: &Story| {
+        let last = story.said.iter().rev().find_map(|output| match output {
+            Output::Beat(beat) => Some(beat.said.wants != 0),
+            _ => None,
+        });
+        last.expect("a beat")
+    };
+    for (priority, asks) in [(100, true), (200, false)] {
+        let mut story = Story::new();
+        assert!(!wants(&story), "nobody was heard");
+        story.until(100, 500, |story, millis| {
+            story.beat(millis, Said::default());
+            story.hear(millis, priority);
+        });
+        assert_eq!(wants(&story), asks, "{priority}");
+    }
+}
+
+#[test]
 fn a_change_of_role_is_told_with_a_beat_at_once() {
     let mut story = Story::new();
     story.give(Input::Timeout { at: at(300) });
@@ -221,6 +241,34 @@ fn a_director_that_has_stopped_waits_for_nothing() {
     story.until(500, 900, |_, _| {});
     assert_eq!(story.said.last(), Some(&Output::Stopped { lengthen: true }));
     assert_eq!(story.election.poll(), Output::Wait { deadline: None });
+}
+
+#[test]
+fn it_wants_to_be_called_for_whatever_is_due_first() {
+    let deadline = |story: &mut Story| match story.election.poll() {
+        Output::Wait { deadline } => deadline,
+        other => panic!("{other:?}"),
+    };
+    let mut beats = without_links(&policy());
+    assert_eq!(deadline(&mut beats), Some(at(100)), "the next beat");
+    let mut policy = policy();
+    policy.pair.directors.retain(|name, _| **name == *"a");
+    let mut alone = without_links(&policy);
+    assert_eq!(deadline(&mut alone), Some(at(3_000)), "its start without links");
+    alone.give(Input::Release { at: at(0), router: None, until: Some(at(2_000)) });
+    assert_eq!(deadline(&mut alone), Some(at(2_000)), "the end of the release");
+    let mut passing = Story::master();
+    passing.beat(410, Said::default());
+    passing.give(Input::Release { at: at(410), router: None, until: None });
+    passing.until(500, 3_400, |_, _| {});
+    assert_eq!(deadline(&mut passing), Some(at(3_410)), "state that is not passed in time");
+    let router = policy.pair.routers.get_mut("outside").expect("outside");
+    (router.interval, router.priorities) = (Duration::from_secs(20), [("a".into(), 255)].into());
+    let mut slow = story(&policy);
+    assert_eq!(deadline(&mut slow), Some(at(20_000)), "the next advertisement");
+    let short = Report::Held { router: RouterId(0), held: 1, wanted: 2 };
+    slow.give(Input::Keeper { at: at(100), report: short });
+    assert_eq!(deadline(&mut slow), Some(at(1_100)), "a Master that holds too little");
 }
 
 #[test]
