@@ -65,7 +65,8 @@ const FORBIDDEN: [&str; 12] = [
 ];
 /// Lines of a source file, at most: beyond it deciding and doing have met.
 const LONGEST_FILE: usize = 500;
-const TOP_LEVEL: [&str; 15] = [
+const TOP_LEVEL: [&str; 16] = [
+    ".cargo",
     ".ci",
     ".git",
     ".gitignore",

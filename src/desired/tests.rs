@@ -1,9 +1,11 @@
+mod survival;
+
 use super::fixtures::{host, ip, mark, policy, pool, server, service, tables_on, tcp};
 use super::{Obstacle, Situation, Standing, obstacle, tables};
 use crate::model::{
     ConnectionSync, DestinationKey, Director, Encapsulation, Family, Forwarding, ForwardingMethod, HostFacts,
-    OnFailure, Policy, Reach, Roles, SourceTranslation, SyncDaemon, SyncDaemonRole, SyncGroup, SyncRole,
-    Sysctl, Tables,
+    OnFailure, Policy, Protocol, Reach, Roles, ServiceKey, SourceTranslation, SyncDaemon, SyncDaemonRole,
+    SyncGroup, SyncRole, Sysctl, Tables,
 };
 
 const VIP: &str = "192.168.101.100";
@@ -99,7 +101,7 @@ fn joined_ports_are_marked_and_untracked_nat_bypasses_tracking_both_ways() {
     let ruleset = tables_on(&policy, &host(&policy), |_, _| Standing::Up).ruleset;
     assert_eq!(ruleset.marks.get(&tcp(VIP, 443)), Some(&9));
     assert!(ruleset.untracked.contains(&tcp(VIP, 80)));
-    let reply = (crate::model::Protocol::Tcp, ip("192.168.101.110"), 443);
+    let reply = (Protocol::Tcp, ip("192.168.101.110"), 443);
     assert!(ruleset.untracked_replies.contains(&reply));
 }
 
@@ -228,6 +230,30 @@ fn settings_of_synchronisation_come_with_it_only() {
         pool.services[0].config.scheduler.0 = "mh".to_owned();
     }
     assert_eq!(value(&as_backup(&nat), "sloppy_tcp"), None, "a NAT connection needs its entry");
+}
+
+#[test]
+fn a_pool_behind_a_mark_is_taken_for_tcp_and_no_other_protocol_begins_in_the_middle() {
+    let sloppy = |key: ServiceKey, name: &str| {
+        let mut pool = pool("web", VIP, &Forwarding::DirectRouting);
+        pool.services = vec![service(key, "mh")];
+        let tables = as_backup(&with_sync(policy([pool]), follow()));
+        tables.sysctls.get(&Sysctl::from_path(format!("net/ipv4/vs/{name}"))).cloned()
+    };
+    assert_eq!(sloppy(mark(7), "sloppy_tcp").as_deref(), Some("1"), "the likely protocol of an unknown mark");
+    assert_eq!(sloppy(mark(7), "sloppy_sctp"), None);
+    let of = |protocol| ServiceKey::Address { protocol, address: ip(VIP), port: 53 };
+    assert_eq!(sloppy(of(Protocol::Sctp), "sloppy_sctp").as_deref(), Some("1"));
+    for (protocol, other) in [(Protocol::Udp, "sloppy_tcp"), (Protocol::Sctp, "sloppy_tcp")] {
+        assert_eq!(sloppy(of(protocol), other), None, "{protocol:?} is not TCP");
+    }
+}
+
+#[test]
+fn timeouts_of_the_policy_are_those_of_the_table() {
+    let mut policy = policy([pool("web", VIP, &Forwarding::Nat)]);
+    policy.kernel.timeouts.tcp_s = Some(900);
+    assert_eq!(as_backup(&policy).timeouts, policy.kernel.timeouts);
 }
 
 #[test]

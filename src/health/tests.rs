@@ -8,6 +8,8 @@ use std::time::Duration;
 
 const INTERVAL: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(1);
+/// Inputs within which a server that changes has its verdict: a machine that stands still fails its test, and hangs none.
+const LONGEST_WAIT: usize = 100;
 
 fn params(rise: u32, fall: u32) -> Params {
     Params { interval: INTERVAL, timeout: TIMEOUT, rise, fall }
@@ -24,12 +26,14 @@ fn outcome(result: Result<(), Failure>) -> Outcome {
 /// Everything until the machine waits, and its deadline.
 fn drain(machine: &mut Machine) -> (Vec<Output>, Instant) {
     let mut outputs = Vec::new();
-    loop {
+    // Verdict and start of a probe are all that one input can bring.
+    for _ in 0..4 {
         match machine.poll() {
             Output::Wait { deadline, .. } => return (outputs, deadline.expect("always a deadline")),
             output => outputs.push(output),
         }
     }
+    panic!("it never waits: {outputs:?}");
 }
 
 /// Starts the probe that is due at `at` and ends it in the same microsecond; the verdict that follows.
@@ -140,6 +144,36 @@ fn probes_start_on_a_grid_that_small_lateness_does_not_shift() {
 }
 
 #[test]
+fn a_start_that_is_half_an_interval_late_begins_a_new_grid() {
+    let half = INTERVAL / 2;
+    for (late, next) in [(half - Duration::from_micros(1), INTERVAL), (half, half + INTERVAL)] {
+        let mut machine = Machine::new(params(2, 3), Start::Up, us(0));
+        probe(&mut machine, us(0) + late, Ok(()));
+        assert_eq!(drain(&mut machine).1, us(0) + next, "{late:?}");
+    }
+}
+
+#[test]
+fn a_verdict_keeps_its_reason_until_another_is_reached() {
+    let mut machine = Machine::new(params(2, 2), Start::Down, us(0));
+    let refused = || Err(Failure::ConnectionRefused);
+    let body = || Err(Failure::Body);
+    let slot = |number: u64| us(number * 2_000_000);
+    probe(&mut machine, slot(0), Ok(()));
+    probe(&mut machine, slot(1), Ok(()));
+    assert_eq!(machine.reason(), &Reason::Passed { successes: 1 }, "what brought it up");
+    probe(&mut machine, slot(2), body());
+    assert_eq!(machine.reason(), &Reason::Passed { successes: 1 }, "one failure takes nothing out");
+    probe(&mut machine, slot(3), refused());
+    let out = Reason::Failed { failures: 2, last: Failure::ConnectionRefused };
+    assert_eq!(machine.reason(), &out);
+    probe(&mut machine, slot(4), body());
+    assert_eq!(machine.reason(), &out, "what took it out");
+    probe(&mut machine, slot(5), Ok(()));
+    assert_eq!(machine.reason(), &out, "one success brings nothing back");
+}
+
+#[test]
 fn a_probe_that_outlasts_its_interval_delays_the_next_to_its_end_and_no_burst_follows() {
     let slow = Params { timeout: Duration::from_secs(9), ..params(2, 3) };
     let mut machine = Machine::new(slow, Start::Up, us(0));
@@ -214,7 +248,7 @@ type Server<'a> = &'a dyn Fn(Instant) -> Option<(Duration, Result<(), Failure>)>
 /// Runs the machine against a server with a prober that keeps every time exactly, until the first verdict.
 fn first_verdict(mut machine: Machine, server: Server<'_>) -> Instant {
     let mut in_flight: Option<(Instant, ProbeId, Outcome)> = None;
-    loop {
+    for _ in 0..LONGEST_WAIT {
         let (outputs, deadline) = drain(&mut machine);
         for output in outputs {
             match output {
@@ -234,6 +268,7 @@ fn first_verdict(mut machine: Machine, server: Server<'_>) -> Instant {
             None => machine.handle(Input::Timeout { at: deadline }),
         }
     }
+    panic!("no verdict after {LONGEST_WAIT} inputs");
 }
 
 /// Every moment of an interval in which a server can change, the edges and their neighbours among them.

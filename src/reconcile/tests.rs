@@ -1,3 +1,6 @@
+mod record;
+mod words;
+
 use super::{Change, Epoch, FoundValue, Ownership, assume, plan, scope};
 use crate::desired::Standing;
 use crate::desired::fixtures::{host, ip, mark, policy, pool, service, tables_on, tcp};

@@ -210,6 +210,21 @@ mod tests {
         assert_eq!(beats.decode(&old), Err(BadBeat::Refused(Refusal::Replayed)));
     }
 
+    #[test]
+    fn another_magic_another_format_and_bytes_that_are_missing_or_left_over_are_malformed() {
+        let good = Beats::new(None).encode(&beat(1));
+        let malformed = |change: &dyn Fn(&mut Vec<u8>)| {
+            let mut bytes = good.clone();
+            change(&mut bytes);
+            Beats::new(None).decode(&bytes) == Err(BadBeat::Malformed)
+        };
+        assert!(!malformed(&|_| ()));
+        assert!(malformed(&|bytes| bytes[0] = b'X'));
+        assert!(malformed(&|bytes| bytes[4] = 2));
+        assert!(malformed(&|bytes| bytes.push(0)));
+        assert!(malformed(&|bytes| bytes.truncate(bytes.len() - 1)));
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -128,3 +128,43 @@ impl fmt::Display for Cause {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_cause_has_a_name_and_a_sentence_of_its_own_that_names_who_is_meant() {
+        let source = IpAddr::from([192, 0, 2, 12]);
+        let trackers = vec!["pool web".into(), "interface eth1".into()];
+        let causes = [
+            (Cause::Started, ""),
+            (Cause::Silence, "down interval"),
+            (Cause::MasterResigned { source }, "192.0.2.12"),
+            (Cause::Preempts { source, priority: 90 }, "192.0.2.12, which has priority 90"),
+            (Cause::MasterUnfit { source, priority: 9 }, "priority 9"),
+            (Cause::Owner, "255"),
+            (Cause::HigherPriority { source, priority: 200 }, "192.0.2.12 is Master with priority 200"),
+            (Cause::OtherReachesGateway, "gateway"),
+            (Cause::Released, "operator"),
+            (Cause::NobodyTookOver, "nobody"),
+            (Cause::Stopped, "stops"),
+            (Cause::Stalled, "slept"),
+            (Cause::Unfit { trackers }, "bad: pool web, interface eth1"),
+            (Cause::LinkDown, "interface"),
+        ];
+        for (cause, says) in &causes {
+            assert!(cause.to_string().contains(says), "{cause}");
+        }
+        let names: BTreeSet<_> = causes.iter().map(|(cause, _)| cause.name()).collect();
+        let sentences: BTreeSet<_> = causes.iter().map(|(cause, _)| cause.to_string()).collect();
+        assert_eq!((names.len(), sentences.len()), (causes.len(), causes.len()));
+    }
+
+    #[test]
+    fn a_role_has_the_number_and_the_word_of_the_metric() {
+        let told = Role::ALL.map(|role| (role as u8, role.name()));
+        assert_eq!(told, [(0, "initialize"), (1, "backup"), (2, "master"), (3, "fault")]);
+    }
+}

@@ -240,6 +240,42 @@ mod tests {
     }
 
     #[test]
+    fn the_hold_down_of_a_pool_is_longer_than_two_directors_can_see_its_failure_apart() {
+        use crate::desired::fixtures::{check, policy, pool};
+        let alive = check();
+        let mut policy = policy([pool("web", "192.0.2.1", &crate::model::Forwarding::Nat)]);
+        let of = |policy: &Policy| Trackers::new(std::iter::empty(), policy).hold_downs["web"];
+        assert_eq!(of(&policy), alive.interval * (alive.fall + 1) + alive.timeout);
+        policy.checks.insert("alive".into(), crate::model::Check { rise: 5, ..alive.clone() });
+        assert_eq!(of(&policy), alive.interval * 6 + alive.timeout, "or its return");
+    }
+
+    #[test]
+    fn what_two_routers_track_alike_is_tracked_once() {
+        use crate::desired::fixtures::{in_a_pair, policy};
+        let upstream = Tracker {
+            name: "check upstream".into(),
+            what: Tracked::Check("upstream".into()),
+            priority_change: Some(-20),
+        };
+        let web = Tracker { name: "pool web".into(), what: pool(), priority_change: None };
+        let mut policy = policy([]);
+        in_a_pair(&mut policy, "192.0.2.1");
+        for router in policy.pair.routers.values_mut() {
+            router.track = vec![upstream.clone(), web.clone(), upstream.clone()];
+        }
+        let listed = policy.pair.routers.values().flat_map(|router| &router.track);
+        let mut trackers = Trackers::new(listed, &policy);
+        let all = [upstream.what.clone(), web.what.clone()];
+        assert!(trackers.tracked().eq(&all));
+        assert_eq!(tracked(&policy.pair), all.into());
+        trackers.report(&upstream.what, false, at(0));
+        assert_eq!(trackers.fitness(false, at(0)).change, -20, "it counts once");
+        let each: Vec<_> = trackers.each().map(|(name, good)| (&**name, good)).collect();
+        assert_eq!(each, [("check upstream", false), ("pool web", true)]);
+    }
+
+    #[test]
     fn what_is_not_known_yet_counts_as_good_and_what_is_said_twice_is_no_news() {
         let mut trackers = trackers([None; 3]);
         assert!(trackers.fitness(false, at(0)).is_fit());

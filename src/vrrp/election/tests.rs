@@ -1,5 +1,8 @@
 //! What the election adds to its units: state transfer, releases with an end, stopping.
 
+mod others;
+mod site;
+
 use super::*;
 use crate::model::{
     AnnouncementPolicy, ChecksumReading, ConnectionSync, Director, Family, KernelSettings, MetricsSettings,
@@ -7,6 +10,7 @@ use crate::model::{
 };
 use crate::vrrp::timing::Pace;
 use crate::vrrp::transfer::{PREEMPT_BOUND, Said};
+use crate::vrrp::unit::Elsewhere;
 use std::num::NonZeroU8;
 
 const SESSION: SessionId = SessionId { router: RouterId(0), family: Family::Ipv4 };
@@ -75,12 +79,13 @@ impl Story {
 
     fn give(&mut self, input: Input) {
         self.election.handle(input);
-        loop {
+        for _ in 0..100 {
             match self.election.poll() {
                 Output::Wait { .. } => return,
                 output => self.said.push(output),
             }
         }
+        panic!("it never waits: {:?}", self.said);
     }
 
     /// Each step of 100 ms until here.

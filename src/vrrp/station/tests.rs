@@ -1,31 +1,43 @@
-//! What two stations tell each other, as bytes.
+//! What a station adds to its election: proofs of origin, counts, and what is worth a line in the log.
+
+mod account;
+mod keeper;
+mod lost_state;
+mod proof;
+mod site;
 
 use super::*;
 use crate::model::{
-    AnnouncementPolicy, Authentication, AuthenticationKey, AuthenticationMode, Director, Family,
-    KernelSettings, MetricsSettings, OnStop, Policy, Preempt, Secret, VrrpVersion,
+    AnnouncementPolicy, Director, Family, KernelSettings, MetricsSettings, OnStop, Policy, Preempt,
+    VrrpVersion,
 };
-use crate::vrrp::authentication::Key;
+use crate::vrrp::election::Beat;
+use crate::vrrp::packet::Interval;
+use crate::vrrp::picture::RouterPicture;
+use crate::vrrp::role::{Cause, Role};
+use crate::vrrp::transfer::Said;
 use std::num::NonZeroU8;
 
-const SESSION: SessionId = SessionId { router: RouterId(0), family: Family::Ipv4 };
+const OWN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 11));
+const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 12));
+const GROUP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(224, 0, 0, 18));
 
 fn at(millis: u64) -> Instant {
     Instant::from_millis(millis)
 }
 
-fn source(director: &str) -> IpAddr {
-    [192, 0, 2, if director == "a" { 11 } else { 12 }].into()
+fn session(router: usize) -> SessionId {
+    SessionId { router: RouterId(router), family: Family::Ipv4 }
 }
 
-fn router(mode: AuthenticationMode) -> VirtualRouter {
-    let key = AuthenticationKey { id: 1, secret: Secret::Credential("vrrp".to_owned()) };
+/// A router of 100 ms with one address, in which `a` (which is us) has priority 150 and `b` 100.
+fn router(name: &str, vrid: u8) -> VirtualRouter {
     VirtualRouter {
-        name: "outside".into(),
+        name: name.into(),
         interface: "eth0".to_owned(),
-        vrid: NonZeroU8::MIN,
+        vrid: NonZeroU8::new(vrid).expect("not 0"),
         priorities: [("a".into(), 150), ("b".into(), 100)].into(),
-        addresses: vec!["192.0.2.1/24".parse().expect("a network")],
+        addresses: vec![format!("192.0.2.{vrid}/24").parse().expect("a network")],
         local_addresses: Vec::new(),
         version: VrrpVersion::V3,
         accept_versions: vec![VrrpVersion::V3],
@@ -38,148 +50,164 @@ fn router(mode: AuthenticationMode) -> VirtualRouter {
         track: Vec::new(),
         heartbeat: Vec::new(),
         checksum: ChecksumReading::Rfc9568,
-        authentication: Some(Authentication::Hmac { mode, keys: vec![key] }),
+        authentication: None,
         before_master: None,
     }
 }
 
-fn policy(own: &str, mode: AuthenticationMode) -> Policy {
+fn policy(routers: impl IntoIterator<Item = VirtualRouter>) -> Policy {
+    let director = |last: u8| Director { ipv4: Some([192, 0, 2, last].into()), ipv6: None };
+    let pair = Pair {
+        directors: [("a".into(), director(11)), ("b".into(), director(12))].into(),
+        own: Some("a".into()),
+        routers: routers.into_iter().map(|router| (router.name.clone(), router)).collect(),
+        ..Pair::default()
+    };
     Policy {
         checks: BTreeMap::new(),
         pools: BTreeMap::new(),
         virtual_addresses: Vec::new(),
-        pair: Pair {
-            directors: ["a", "b"].map(|name| (name.into(), Director::default())).into(),
-            own: Some(own.into()),
-            routers: [("outside".into(), router(mode))].into(),
-            ..Pair::default()
-        },
+        pair,
         kernel: KernelSettings::default(),
         metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9650).into(), per_server: false },
         on_stop: OnStop::Keep,
     }
 }
 
-/// One director, and what it said and what it has on the wire.
-struct Side {
-    name: &'static str,
+/// A station and what it said since it was last asked.
+struct Story {
     station: Station,
-    wire: Vec<Output>,
-    runs: Vec<u64>,
-    told: Vec<Event>,
+    now: u64,
+    said: Vec<Output>,
 }
 
-impl Side {
-    fn new(name: &'static str, epoch: u64, mode: AuthenticationMode, peer_key: bool) -> Self {
-        let keys = || Keys::new(vec![Key::new(1, &[7; 32]).expect("a key")]).expect("keys");
-        let keyring = Keyring {
-            routers: [("outside".into(), RouterKeys::Hmac(keys()))].into(),
-            peer: peer_key.then(keys),
-        };
-        let policy = policy(name, mode);
-        let beginning =
-            Beginning { policy: &policy, keyring, epoch, marks: BTreeMap::new(), now: Instant::ZERO };
-        let station = Station::new(beginning);
-        let mut side = Self { name, station, wire: Vec::new(), runs: Vec::new(), told: Vec::new() };
-        side.give(Input::Link { at: at(0), session: SESSION, source: Some(source(name)) });
-        side.give(Input::Warm { at: at(0), since: at(0) });
-        side
+impl Story {
+    /// Ready, and with every link at 0.
+    fn of(policy: &Policy, keyring: Keyring, marks: BTreeMap<Sender, Mark>) -> Self {
+        let beginning = Beginning { policy, keyring, epoch: 1, marks, now: at(0) };
+        let mut story = Self { station: Station::new(beginning), now: 0, said: Vec::new() };
+        story.give(Input::Warm { at: at(0), since: at(0) });
+        (0..story.station.routers().len()).for_each(|router| story.link(0, router, true));
+        story.give(Input::Timeout { at: at(0) });
+        story.said.clear();
+        story
+    }
+
+    fn new(router: VirtualRouter) -> Self {
+        Self::of(&policy([router]), Keyring::default(), BTreeMap::new())
+    }
+
+    /// Master of everything since it is 500.
+    fn master_of(policy: &Policy) -> Self {
+        let mut story = Self::of(policy, Keyring::default(), BTreeMap::new());
+        story.until(500);
+        assert_eq!(story.role(), Role::Master);
+        story.said.clear();
+        story
+    }
+
+    fn master() -> Self {
+        Self::master_of(&policy([router("outside", 51)]))
     }
 
     fn give(&mut self, input: Input<'_>) {
         self.station.handle(input);
-        loop {
+        for _ in 0..100 {
             match self.station.poll() {
                 Output::Wait { .. } => return,
-                Output::Run { epoch } => self.runs.push(epoch),
-                Output::Tell(event) => self.told.push(event),
-                output @ (Output::Send { .. } | Output::Beat { .. }) => self.wire.push(output),
-                _ => {}
+                output => self.said.push(output),
             }
         }
+        panic!("it never waits: {:?}", self.said);
     }
 
-    fn hear(&mut self, millis: u64, from: &str, said: &[Output]) {
-        for output in said {
-            match output {
-                Output::Send { destination, bytes, .. } => {
-                    let (source, destination) = (source(from), *destination);
-                    let datagram = Datagram { source, destination, ttl: 255, bytes };
-                    self.give(Input::Datagram { at: at(millis), sessions: &[SESSION], datagram });
-                }
-                Output::Beat { bytes } => self.give(Input::Beat { at: at(millis), bytes, apart: false }),
-                _ => {}
-            }
+    /// In steps that no timer is late by.
+    fn until(&mut self, millis: u64) {
+        while self.now < millis {
+            self.now = (self.now + 50).min(millis);
+            self.give(Input::Timeout { at: at(self.now) });
         }
     }
 
-    fn is_master(&self) -> bool {
-        self.station.picture().routers[0].role == super::super::role::Role::Master
+    fn link(&mut self, millis: u64, router: usize, up: bool) {
+        let source = up.then_some(OWN);
+        self.give(Input::Link { at: at(millis), session: session(router), source });
     }
 
-    fn errors(&self, kind: &str) -> u64 {
-        self.station.picture().routers[0].counts.errors.get(kind).copied().unwrap_or_default()
+    fn hear(&mut self, millis: u64, bytes: &[u8]) {
+        let sessions: Vec<SessionId> = (0..self.station.routers().len()).map(session).collect();
+        self.until(millis);
+        let datagram = Datagram { source: PEER, destination: GROUP, ttl: 255, bytes };
+        self.give(Input::Datagram { at: at(millis), sessions: &sessions, datagram });
+    }
+
+    fn beat(&mut self, millis: u64, sequence: u64, keys: Option<Keys>) {
+        let (director, interval) = ("b".into(), Duration::from_millis(100));
+        let beat = Beat {
+            director,
+            epoch: 1,
+            sequence,
+            interval,
+            said: Said::default(),
+            units: Vec::new(),
+            stale: None,
+        };
+        let bytes = Beats::new(keys).encode(&beat);
+        self.until(millis);
+        self.give(Input::Beat { at: at(millis), bytes: &bytes, apart: false });
+    }
+
+    fn keeper(&mut self, millis: u64, report: Report) {
+        self.until(millis);
+        self.give(Input::Keeper { at: at(millis), report });
+    }
+
+    fn role(&self) -> Role {
+        self.station.election().role(RouterId(0))
+    }
+
+    fn picture(&self) -> RouterPicture {
+        self.station.picture().routers.remove(0)
+    }
+
+    fn errors(&self) -> Vec<(&'static str, u64)> {
+        self.picture().counts.errors.into_iter().collect()
+    }
+
+    /// The lines of the log since this was last asked.
+    fn told(&mut self) -> Vec<Event> {
+        let told = self.said.drain(..).filter_map(|output| match output {
+            Output::Tell(event) => Some(event),
+            _ => None,
+        });
+        told.collect()
+    }
+
+    /// What was sent since this was last asked.
+    fn sent(&mut self) -> Vec<Vec<u8>> {
+        let sent = self.said.drain(..).filter_map(|output| match output {
+            Output::Send { bytes, .. } => Some(bytes),
+            _ => None,
+        });
+        sent.collect()
     }
 }
 
-/// Both hear each other, in steps of 10 ms.
-fn run(one: &mut Side, other: &mut Side, from: u64, until: u64) {
-    for millis in (from..until).step_by(10) {
-        for side in [&mut *one, &mut *other] {
-            side.give(Input::Timeout { at: at(millis) });
-        }
-        let (first, second) = (std::mem::take(&mut one.wire), std::mem::take(&mut other.wire));
-        one.hear(millis, other.name, &second);
-        other.hear(millis, one.name, &first);
-    }
+/// What `b` says for this router, in this version at this interval.
+fn said_by_peer(
+    router: &VirtualRouter,
+    priority: u8,
+    (version, interval): (VrrpVersion, Duration),
+    password: Option<Password>,
+) -> Vec<u8> {
+    let interval = Interval::exactly(version, interval).expect("an interval");
+    let addresses = router.addresses_of(Family::Ipv4).collect();
+    let advertisement =
+        Advertisement::new(router.vrid, priority, interval, addresses, password).expect("legal");
+    advertisement.encode(&Endpoints::multicast(PEER), ChecksumReading::Rfc9568)
 }
 
-/// `a` ran as 9,000 before its state was lost; it comes back as 5.
-fn return_without_state(mode: AuthenticationMode, peer_key: bool) -> (Side, Side) {
-    let (mut a, mut b) = (Side::new("a", 9_000, mode, peer_key), Side::new("b", 4, mode, peer_key));
-    run(&mut a, &mut b, 0, 2_000);
-    assert!(a.is_master() && !b.is_master());
-    let mut again = Side::new("a", 5, mode, peer_key);
-    run(&mut again, &mut b, 2_000, 6_000);
-    (again, b)
-}
-
-/// It was refused until its clock reached the earlier run's: with both Master meanwhile.
-#[test]
-fn a_director_whose_state_was_lost_is_told_its_number_in_a_sealed_beat_and_believed_under_a_higher_one() {
-    for mode in [AuthenticationMode::Permissive, AuthenticationMode::Enforce] {
-        let (a, b) = return_without_state(mode, true);
-        assert_eq!(a.runs, [9_001], "{mode:?}");
-        assert!(a.told.contains(&Event::Renumbered { epoch: 9_001 }));
-        assert!(b.station.picture().bad_beats["beat_refused"] > 0 && b.runs.is_empty());
-        assert!(a.is_master() && !b.is_master(), "they hear each other again");
-    }
-}
-
-#[test]
-fn without_a_peer_key_nobody_takes_a_number_that_anybody_could_have_said() {
-    let (a, b) = return_without_state(AuthenticationMode::Enforce, false);
-    assert_eq!((a.runs.as_slice(), b.runs.as_slice()), (&[][..], &[][..]));
-    let told = |event: &Event| matches!(event, Event::Dropped { kind: "stale_epoch", .. });
-    assert!(b.told.iter().any(told), "it is told, with what to do");
-}
-
-#[test]
-fn what_was_recorded_of_the_lost_run_is_not_believed_after_the_return() {
-    let mode = AuthenticationMode::Enforce;
-    let (mut a, mut b) = (Side::new("a", 9_000, mode, true), Side::new("b", 4, mode, true));
-    run(&mut a, &mut b, 0, 1_000);
-    a.give(Input::Timeout { at: at(1_100) });
-    let recorded = std::mem::take(&mut a.wire);
-    assert!(!recorded.is_empty());
-    let mut again = Side::new("a", 5, mode, true);
-    run(&mut again, &mut b, 2_000, 6_000);
-    let (before, refused) = (b.station.picture().routers[0].counts.received, b.errors("stale_epoch"));
-    b.hear(6_000, "a", &recorded);
-    assert_eq!(b.station.picture().routers[0].counts.received, before);
-    assert!(b.errors("stale_epoch") > refused);
-    // What `b` says of that is not about the run that `a` is now.
-    let runs = again.runs.clone();
-    run(&mut again, &mut b, 6_010, 7_000);
-    assert_eq!(again.runs, runs);
+/// The usual: version 3 at 100 ms, without a password.
+fn advertisement(router: &VirtualRouter, priority: u8) -> Vec<u8> {
+    said_by_peer(router, priority, (VrrpVersion::V3, Duration::from_millis(100)), None)
 }

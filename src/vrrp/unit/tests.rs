@@ -1,8 +1,11 @@
 //! What a unit does, as stories; several began as a seed of the simulation.
 
+mod gate;
 mod group;
 mod leave;
+mod standing;
 mod takeover;
+mod timers;
 
 use super::*;
 use crate::model::{Family, VrrpVersion};
@@ -15,6 +18,9 @@ const PACE: Pace = Pace { version: VrrpVersion::V3, interval: Duration::from_mil
 const OUTSIDE: SessionId = SessionId { router: RouterId(0), family: Family::Ipv4 };
 const OUTSIDE6: SessionId = SessionId { router: RouterId(0), family: Family::Ipv6 };
 const INSIDE: SessionId = SessionId { router: RouterId(1), family: Family::Ipv4 };
+
+/// Outputs and timers of one step of a story, at most: a unit that never waits fails it, and hangs none.
+const MOST: usize = 1_000;
 
 /// A unit, its instant in milliseconds, and what it said as short words.
 struct Story {
@@ -79,7 +85,7 @@ impl Story {
     }
 
     fn poll(&mut self) {
-        loop {
+        for _ in 0..MOST {
             let said = match self.unit.poll(self.now) {
                 Output::Wait { .. } => return,
                 Output::Advertise { session, priority } => {
@@ -98,6 +104,7 @@ impl Story {
             };
             self.said.push(said);
         }
+        panic!("it never waits: {:?}", self.said);
     }
 
     fn time(&mut self, millis: u64) {
@@ -106,10 +113,14 @@ impl Story {
 
     /// Timers as they fall due, until this instant.
     fn until(&mut self, millis: u64) {
-        while let Some(deadline) = self.unit.deadline(self.now).filter(|deadline| *deadline <= at(millis)) {
+        for _ in 0..MOST {
+            let Some(deadline) = self.unit.deadline(self.now).filter(|deadline| *deadline <= at(millis))
+            else {
+                return self.time(millis);
+            };
             self.give(Input::Timeout { at: deadline.max(self.now) });
         }
-        self.time(millis);
+        panic!("a deadline that never passes: {:?}", self.unit.deadline(self.now));
     }
 
     fn hear(&mut self, millis: u64, session: SessionId, last: u8, priority: u8) {

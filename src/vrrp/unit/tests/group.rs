@@ -86,3 +86,14 @@ fn another_session_decides_after_three_advertisements_without_one_on_the_first()
     story.hear(430, OUTSIDE6, 12, 150);
     assert_eq!(story.unit.role(), Role::Backup);
 }
+
+#[test]
+fn a_session_whose_link_returns_to_a_better_master_takes_its_unit_along() {
+    for (priority, role) in [(149, Role::Master), (150, Role::Backup), (200, Role::Backup)] {
+        let mut story = Story::master(&[OUTSIDE, INSIDE]);
+        story.link(410, INSIDE, false);
+        story.link(430, INSIDE, true);
+        story.hear(440, INSIDE, 12, priority);
+        assert_eq!(story.unit.role(), role, "{priority}");
+    }
+}

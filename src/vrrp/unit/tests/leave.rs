@@ -35,6 +35,17 @@ fn what_was_offered_is_let_go_when_the_new_master_is_heard_on_another_path_only(
 }
 
 #[test]
+fn the_word_of_a_backup_on_another_path_takes_nothing_and_no_word_takes_from_a_master() {
+    let mut story = Story::master(&[OUTSIDE]);
+    story.elsewhere(410, "lb-b", true, Reach::Untracked);
+    assert_eq!(story.says(), [""; 0], "it is Master itself");
+    story.give(Input::Release { at: at(420) });
+    story.says();
+    story.elsewhere(430, "lb-b", false, Reach::Untracked);
+    assert_eq!(story.says(), [""; 0], "the other has not taken over");
+}
+
+#[test]
 fn a_stopping_master_has_stopped_when_the_keeper_has_let_go_or_nobody_is_there() {
     let mut story = Story::master(&[OUTSIDE]);
     story.give(Input::Stop { at: at(410) });

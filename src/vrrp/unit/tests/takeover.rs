@@ -134,6 +134,16 @@ fn a_master_that_is_heard_is_preempted_and_one_that_resigns_followed_whatever_th
 }
 
 #[test]
+fn a_resignation_is_believed_though_a_master_is_heard_on_another_path() {
+    let mut story = Story::new(settings(), 150, &[OUTSIDE]);
+    story.hear(100, OUTSIDE, 12, 200);
+    story.elsewhere(190, "lb-b", true, Reach::Reached);
+    story.hear(200, OUTSIDE, 12, 0);
+    story.until(242);
+    assert_eq!(story.says(), ["hold 0", "master master_resigned", "advertise 0 150"]);
+}
+
+#[test]
 fn of_three_directors_the_word_of_a_backup_does_not_hide_that_of_the_master() {
     let mut story = Story::new(settings(), 150, &[OUTSIDE]);
     for step in 1..=9 {

@@ -1,0 +1,185 @@
+//! What two stations tell each other, as bytes.
+
+use crate::model::{
+    AnnouncementPolicy, Authentication, AuthenticationKey, AuthenticationMode, Director, Family,
+    KernelSettings, MetricsSettings, OnStop, Policy, Preempt, Secret, VrrpVersion,
+};
+use crate::vrrp::authentication::Key;
+use crate::vrrp::station::*;
+use std::num::NonZeroU8;
+
+const SESSION: SessionId = SessionId { router: RouterId(0), family: Family::Ipv4 };
+
+fn at(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
+fn source(director: &str) -> IpAddr {
+    [192, 0, 2, if director == "a" { 11 } else { 12 }].into()
+}
+
+fn router(mode: AuthenticationMode) -> VirtualRouter {
+    let key = AuthenticationKey { id: 1, secret: Secret::Credential("vrrp".to_owned()) };
+    VirtualRouter {
+        name: "outside".into(),
+        interface: "eth0".to_owned(),
+        vrid: NonZeroU8::MIN,
+        priorities: [("a".into(), 150), ("b".into(), 100)].into(),
+        addresses: vec!["192.0.2.1/24".parse().expect("a network")],
+        local_addresses: Vec::new(),
+        version: VrrpVersion::V3,
+        accept_versions: vec![VrrpVersion::V3],
+        interval: Duration::from_millis(100),
+        transport: Transport::Multicast,
+        preempt: Preempt::After(Duration::ZERO),
+        start_delay: Duration::ZERO,
+        virtual_mac: false,
+        announcements: AnnouncementPolicy::default(),
+        track: Vec::new(),
+        heartbeat: Vec::new(),
+        checksum: ChecksumReading::Rfc9568,
+        authentication: Some(Authentication::Hmac { mode, keys: vec![key] }),
+        before_master: None,
+    }
+}
+
+fn policy(own: &str, mode: AuthenticationMode) -> Policy {
+    Policy {
+        checks: BTreeMap::new(),
+        pools: BTreeMap::new(),
+        virtual_addresses: Vec::new(),
+        pair: Pair {
+            directors: ["a", "b"].map(|name| (name.into(), Director::default())).into(),
+            own: Some(own.into()),
+            routers: [("outside".into(), router(mode))].into(),
+            ..Pair::default()
+        },
+        kernel: KernelSettings::default(),
+        metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9650).into(), per_server: false },
+        on_stop: OnStop::Keep,
+    }
+}
+
+/// One director, and what it said and what it has on the wire.
+struct Side {
+    name: &'static str,
+    station: Station,
+    wire: Vec<Output>,
+    runs: Vec<u64>,
+    told: Vec<Event>,
+}
+
+impl Side {
+    fn new(name: &'static str, epoch: u64, mode: AuthenticationMode, peer_key: bool) -> Self {
+        let keys = || Keys::new(vec![Key::new(1, &[7; 32]).expect("a key")]).expect("keys");
+        let keyring = Keyring {
+            routers: [("outside".into(), RouterKeys::Hmac(keys()))].into(),
+            peer: peer_key.then(keys),
+        };
+        let policy = policy(name, mode);
+        let beginning =
+            Beginning { policy: &policy, keyring, epoch, marks: BTreeMap::new(), now: Instant::ZERO };
+        let station = Station::new(beginning);
+        let mut side = Self { name, station, wire: Vec::new(), runs: Vec::new(), told: Vec::new() };
+        side.give(Input::Link { at: at(0), session: SESSION, source: Some(source(name)) });
+        side.give(Input::Warm { at: at(0), since: at(0) });
+        side
+    }
+
+    fn give(&mut self, input: Input<'_>) {
+        self.station.handle(input);
+        loop {
+            match self.station.poll() {
+                Output::Wait { .. } => return,
+                Output::Run { epoch } => self.runs.push(epoch),
+                Output::Tell(event) => self.told.push(event),
+                output @ (Output::Send { .. } | Output::Beat { .. }) => self.wire.push(output),
+                _ => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, millis: u64, from: &str, said: &[Output]) {
+        for output in said {
+            match output {
+                Output::Send { destination, bytes, .. } => {
+                    let (source, destination) = (source(from), *destination);
+                    let datagram = Datagram { source, destination, ttl: 255, bytes };
+                    self.give(Input::Datagram { at: at(millis), sessions: &[SESSION], datagram });
+                }
+                Output::Beat { bytes } => self.give(Input::Beat { at: at(millis), bytes, apart: false }),
+                _ => {}
+            }
+        }
+    }
+
+    fn is_master(&self) -> bool {
+        self.station.picture().routers[0].role == crate::vrrp::role::Role::Master
+    }
+
+    fn errors(&self, kind: &str) -> u64 {
+        self.station.picture().routers[0].counts.errors.get(kind).copied().unwrap_or_default()
+    }
+}
+
+/// Both hear each other, in steps of 10 ms.
+fn run(one: &mut Side, other: &mut Side, from: u64, until: u64) {
+    for millis in (from..until).step_by(10) {
+        for side in [&mut *one, &mut *other] {
+            side.give(Input::Timeout { at: at(millis) });
+        }
+        let (first, second) = (std::mem::take(&mut one.wire), std::mem::take(&mut other.wire));
+        one.hear(millis, other.name, &second);
+        other.hear(millis, one.name, &first);
+    }
+}
+
+/// `a` ran as 9,000 before its state was lost; it comes back as 5.
+fn return_without_state(mode: AuthenticationMode, peer_key: bool) -> (Side, Side) {
+    let (mut a, mut b) = (Side::new("a", 9_000, mode, peer_key), Side::new("b", 4, mode, peer_key));
+    run(&mut a, &mut b, 0, 2_000);
+    assert!(a.is_master() && !b.is_master());
+    let mut again = Side::new("a", 5, mode, peer_key);
+    run(&mut again, &mut b, 2_000, 6_000);
+    (again, b)
+}
+
+/// It was refused until its clock reached the earlier run's: with both Master meanwhile.
+#[test]
+fn a_director_whose_state_was_lost_is_told_its_number_in_a_sealed_beat_and_believed_under_a_higher_one() {
+    for mode in [AuthenticationMode::Permissive, AuthenticationMode::Enforce] {
+        let (a, b) = return_without_state(mode, true);
+        assert_eq!(a.runs, [9_001], "{mode:?}");
+        assert!(a.told.contains(&Event::Renumbered { epoch: 9_001 }));
+        assert!(b.station.picture().bad_beats["beat_refused"] > 0 && b.runs.is_empty());
+        assert!(a.is_master() && !b.is_master(), "they hear each other again");
+    }
+}
+
+#[test]
+fn without_a_peer_key_nobody_takes_a_number_that_anybody_could_have_said() {
+    let (a, b) = return_without_state(AuthenticationMode::Enforce, false);
+    assert_eq!((a.runs.as_slice(), b.runs.as_slice()), (&[][..], &[][..]));
+    let told = |event: &Event| matches!(event, Event::Dropped { kind: "stale_epoch", .. });
+    assert!(b.told.iter().any(told), "it is told, with what to do");
+}
+
+#[test]
+fn what_was_recorded_of_the_lost_run_is_not_believed_after_the_return() {
+    let mode = AuthenticationMode::Enforce;
+    let (mut a, mut b) = (Side::new("a", 9_000, mode, true), Side::new("b", 4, mode, true));
+    run(&mut a, &mut b, 0, 1_000);
+    a.give(Input::Timeout { at: at(1_100) });
+    let recorded = std::mem::take(&mut a.wire);
+    assert!(!recorded.is_empty());
+    let mut again = Side::new("a", 5, mode, true);
+    run(&mut again, &mut b, 2_000, 6_000);
+    let (before, refused) = (b.station.picture().routers[0].counts.received, b.errors("stale_epoch"));
+    b.hear(6_000, "a", &recorded);
+    assert_eq!(b.station.picture().routers[0].counts.received, before);
+    assert!(b.errors("stale_epoch") > refused);
+    // What `b` says of that is not about the run that `a` is now.
+    let runs = again.runs.clone();
+    run(&mut again, &mut b, 6_010, 7_000);
+    assert_eq!(again.runs, runs);
+}
