@@ -340,7 +340,7 @@ impl Election {
             }
             Report::Held { router, held, wanted } => {
                 let seat = self.seat_of_mut(*router);
-                seat.into_iter().for_each(|seat| seat.grip.report(*router, held < wanted, at));
+                seat.into_iter().for_each(|seat| seat.grip.report(*router, *held, *wanted, at));
             }
             Report::Conflict { .. } => {}
         }
