@@ -262,7 +262,9 @@ fn judge(socket: &PathSocket, path: &Path, packet: Packet) -> Result<Packet, Why
         _ if is_own => Err(Why::Own),
         (Kind::Unicast { peers, .. }, _) if !peers.contains(&packet.source) => Err(Why::Stranger),
         (Kind::Multicast { .. }, Protocol::Beat { .. }) if packet.ttl != TTL => Err(Why::Routed),
-        (Kind::Multicast { .. }, Protocol::Beat { .. }) if !socket.is_near(packet.source) => Err(Why::Stranger),
+        (Kind::Multicast { .. }, Protocol::Beat { .. }) if !socket.is_near(packet.source) => {
+            Err(Why::Stranger)
+        }
         (Kind::Unicast { .. } | Kind::Multicast { .. }, _) => Ok(packet),
     }
 }

@@ -261,7 +261,8 @@ impl Machine {
     /// A Master does not say what it was about to say.
     pub fn hold_tongue(&mut self) {
         if self.is_master() {
-            let is_said = |output: &Output| matches!(output, Output::Advertise { .. } | Output::Contested { .. });
+            let is_said =
+                |output: &Output| matches!(output, Output::Advertise { .. } | Output::Contested { .. });
             self.outputs.retain(|output| !is_said(output));
         }
     }

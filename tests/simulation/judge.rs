@@ -168,7 +168,8 @@ impl World<'_> {
         // A Master whose machine was paused is silent for a while, and listens whether another has taken over.
         let paused = self.hosts.iter().any(|host| host.behind > 0);
         let listens = if paused { self.judge.interval / 2 } else { 0 };
-        let heard_within = if tight { self.judge.interval + listens } else { self.judge.interval * 5 } + SLACK;
+        let heard_within =
+            if tight { self.judge.interval + listens } else { self.judge.interval * 5 } + SLACK;
         let gone_within = heard_within + micros(RELEASE_BOUND) + ADDED_WITHIN;
         for one in 0..self.hosts.len() {
             for other in 0..self.hosts.len() {

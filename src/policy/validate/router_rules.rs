@@ -85,7 +85,8 @@ pub(super) fn heartbeat_sealed(text: &VirtualRouterText, policy: &PolicyText, pr
     let Some(heartbeat) = text.heartbeat.given().filter(|said| !said.value.0.is_empty() && !has_key) else {
         return;
     };
-    let message = "without a key of the directors a heartbeat postpones a takeover for ten intervals and no longer";
+    let message =
+        "without a key of the directors a heartbeat postpones a takeover for ten intervals and no longer";
     problems.push(
         Diagnostic::new(Code::HeartbeatUnsealed, heartbeat.span, message)
             .help("add `peer: {key: {credential: peer}}`: anybody on that network could say what it says"),

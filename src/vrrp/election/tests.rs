@@ -99,7 +99,8 @@ impl Story {
     fn beat(&mut self, millis: u64, said: Said) {
         self.sequence += 1;
         let (sequence, interval) = (self.sequence, Duration::from_millis(100));
-        let beat = Beat { director: "b".into(), epoch: 1, sequence, interval, said, stale: None, units: Vec::new() };
+        let beat =
+            Beat { director: "b".into(), epoch: 1, sequence, interval, said, stale: None, units: Vec::new() };
         self.give(Input::Beat { at: at(millis), beat, apart: false, sealed: true });
     }
 

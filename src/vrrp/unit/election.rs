@@ -100,7 +100,10 @@ impl Unit {
             && self.fitness.reach == Reach::Lost
             && self.role == Role::Master;
         // What was offered was taken by one whose advertisements do not come through.
-        let taken = elsewhere.is_master && elsewhere.sealed && self.holding == Holding::Offered && self.role != Role::Master;
+        let taken = elsewhere.is_master
+            && elsewhere.sealed
+            && self.holding == Holding::Offered
+            && self.role != Role::Master;
         self.gate.elsewhere(elsewhere);
         if beaten {
             self.demote(at, Cause::OtherReachesGateway);

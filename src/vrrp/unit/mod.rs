@@ -348,6 +348,11 @@ impl Unit {
             Holding::Releasing { by } => Some(by),
             Holding::None | Holding::Held | Holding::Offered => None,
         };
-        sessions.chain(start).chain(releasing).chain(self.gate.deadline()).chain(self.suspicion.deadline()).min()
+        sessions
+            .chain(start)
+            .chain(releasing)
+            .chain(self.gate.deadline())
+            .chain(self.suspicion.deadline())
+            .min()
     }
 }

@@ -136,7 +136,8 @@ impl Story {
 
     fn told_elsewhere(&mut self, millis: u64, director: &str, is_master: bool, reach: Reach, sealed: bool) {
         let until = at(millis + 400);
-        let elsewhere = Elsewhere { director: director.into(), is_master, is_fit: true, reach, sealed, until };
+        let elsewhere =
+            Elsewhere { director: director.into(), is_master, is_fit: true, reach, sealed, until };
         self.give(Input::Elsewhere { at: at(millis), elsewhere });
     }
 
