@@ -171,7 +171,7 @@ impl Driver {
         let Some(deadline) = deadline.filter(|deadline| *deadline <= at) else { return };
         let late = at.saturating_since(deadline);
         let (interval, skew) = self.margin;
-        if self.lateness.record(late, interval, skew) {
+        if self.lateness.record(at, late, interval, skew) {
             self.notice(Notice::Trouble(format!(
                 "the advert thread woke up {late:?} late, which is more than half of what it may be: this host is too busy \
                  (or, as a virtual machine, stands still) for an interval of {interval:?}"
