@@ -343,8 +343,11 @@ impl Driver {
                 Done::Links(Err(_)) => self.refused.push(Errand::Links),
                 Done::Source(path, source) => {
                     self.sources_asked.remove(&path);
-                    self.ports.transport.set_source(path, source);
-                    self.tell_link(at, path);
+                    // What the kernel did not tell leaves what is known as it is; the chores ask again.
+                    if let Ok(source) = source {
+                        self.ports.transport.set_source(path, source);
+                        self.tell_link(at, path);
+                    }
                 }
                 Done::Links(Ok(links)) => {
                     let there: BTreeSet<String> = links.iter().map(|link| link.name.clone()).collect();
