@@ -94,8 +94,9 @@ impl Station {
 /// (RFC 9568, section 7.1, lets a receiver verify the list; RFC 3768 has it drop what does not fit). A list that overlaps is
 /// one that somebody is changing.
 fn is_foreign(channel: &Channel, heard: &Advertisement) -> bool {
-    let own = channel.advertisement.as_ref().map(Advertisement::addresses).unwrap_or_default();
-    !own.iter().any(|address| heard.addresses().contains(address))
+    let shares =
+        |own: &Advertisement| own.addresses().iter().any(|address| heard.addresses().contains(address));
+    channel.advertisement.as_ref().is_some_and(|own| !shares(own))
 }
 
 /// What an advertisement that is believed shows of a configuration that differs.
