@@ -25,6 +25,9 @@ use tokio::sync::mpsc;
 
 /// The thread gives a sign of life, publishes and looks after its sockets at least so often.
 const CHORES_EVERY: Duration = Duration::from_millis(250);
+/// The sources of all paths are looked up anew so often: a Backup sends nothing by which it would notice that its address is
+/// gone, or that a better one has come. A listener for addresses would wake this thread for each renewal of a floating one.
+const SOURCES_EVERY: Duration = Duration::from_secs(2);
 /// An address thread without a sign of life for so long stands still: soon the kernel takes the addresses away.
 const KEEPER_SILENT: Duration = Duration::from_secs(2);
 /// What is to be kept against replays is told so often.
@@ -69,8 +72,10 @@ pub(super) struct Driver {
     /// The last errno of sending on each path: each is told once.
     send_errors: BTreeMap<PathId, i32>,
     buffer: Vec<u8>,
-    /// Paths whose source is being looked up: once at a time is enough.
+    /// Paths whose source is being looked up, and that are being opened: once at a time is enough.
     sources_asked: BTreeSet<PathId>,
+    opens_asked: BTreeSet<PathId>,
+    sources_at: Instant,
     /// Errands that found no room.
     refused: Vec<Errand>,
     suspension: Suspension,
@@ -107,6 +112,8 @@ impl Driver {
             send_errors: BTreeMap::new(),
             buffer: vec![0; DATAGRAM_BYTES_MAX],
             sources_asked: BTreeSet::new(),
+            opens_asked: BTreeSet::new(),
+            sources_at: Instant::ZERO,
             refused: Vec::new(),
             suspension: Suspension::watch(),
             stopped: false,
@@ -164,7 +171,7 @@ impl Driver {
         let Some(deadline) = deadline.filter(|deadline| *deadline <= at) else { return };
         let late = at.saturating_since(deadline);
         let (interval, skew) = self.margin;
-        if self.lateness.record(late, interval, skew) {
+        if self.lateness.record(at, late, interval, skew) {
             self.notice(Notice::Trouble(format!(
                 "the advert thread woke up {late:?} late, which is more than half of what it may be: this host is too busy \
                  (or, as a virtual machine, stands still) for an interval of {interval:?}"
@@ -218,15 +225,21 @@ impl Driver {
 
     /// Orders an errand; one that is refused is ordered again by the chores.
     fn order_errand(&mut self, errand: Errand) {
-        let errand = match errand {
-            Errand::Source(path) if !self.sources_asked.insert(path) => return,
-            errand => errand,
+        let asked_already = match &errand {
+            Errand::Source(path) => !self.sources_asked.insert(*path),
+            Errand::Open(path) => !self.opens_asked.insert(*path),
+            Errand::Links => self.refused.iter().any(|refused| matches!(refused, Errand::Links)),
+            Errand::Close(_) => false,
         };
-        if let Err(refused) = self.ports.errands.order(errand) {
-            if let Errand::Source(path) = &refused {
-                self.sources_asked.remove(path);
-            }
-            self.refused.push(refused);
+        if asked_already {
+            return;
+        }
+        match self.ports.errands.order(errand) {
+            Ok(()) => {}
+            // The chores find out by themselves that these are missing.
+            Err(Errand::Source(path)) => drop(self.sources_asked.remove(&path)),
+            Err(Errand::Open(path)) => drop(self.opens_asked.remove(&path)),
+            Err(refused @ (Errand::Links | Errand::Close(_))) => self.refused.push(refused),
         }
     }
 
@@ -320,18 +333,22 @@ impl Driver {
         while let Some(done) = self.ports.errands.take() {
             match done {
                 Done::Opened(path, Ok(socket)) => {
+                    self.opens_asked.remove(&path);
                     if let Some(old) = self.ports.transport.install(path, socket) {
                         self.order_errand(Errand::Close(old));
                     }
                     self.tell_link(at, path);
                 }
                 // The chores try again; what it is was told when the thread started, or when the link went.
-                Done::Opened(_, Err(_)) => {}
+                Done::Opened(path, Err(_)) => drop(self.opens_asked.remove(&path)),
                 Done::Links(Err(_)) => self.refused.push(Errand::Links),
                 Done::Source(path, source) => {
                     self.sources_asked.remove(&path);
-                    self.ports.transport.set_source(path, source);
-                    self.tell_link(at, path);
+                    // What the kernel did not tell leaves what is known as it is; the chores ask again.
+                    if let Ok(source) = source {
+                        self.ports.transport.set_source(path, source);
+                        self.tell_link(at, path);
+                    }
                 }
                 Done::Links(Ok(links)) => {
                     let there: BTreeSet<String> = links.iter().map(|link| link.name.clone()).collect();
@@ -359,6 +376,10 @@ impl Driver {
         self.tell_tracked(at, &name, good);
         let paths: Vec<PathId> = self.paths_of(&name).collect();
         for path in paths {
+            if made_anew {
+                // One that is being opened may be that of the interface that is gone.
+                self.opens_asked.remove(&path);
+            }
             let open = self.ports.transport.is_open(path) && !made_anew;
             self.order_errand(if open { Errand::Source(path) } else { Errand::Open(path) });
             self.tell_link(at, path);
@@ -417,10 +438,14 @@ impl Driver {
         for errand in std::mem::take(&mut self.refused) {
             self.order_errand(errand);
         }
+        let look_again = at >= self.sources_at;
+        if look_again {
+            self.sources_at = at + SOURCES_EVERY;
+        }
         for path in self.paths.ids().collect::<Vec<_>>() {
             if !self.ports.transport.is_open(path) {
                 self.order_errand(Errand::Open(path));
-            } else if self.ports.transport.source_of(path).is_none() {
+            } else if look_again || self.ports.transport.source_of(path).is_none() {
                 self.order_errand(Errand::Source(path));
             }
         }

@@ -35,7 +35,8 @@ pub enum Errand {
 #[derive(Debug)]
 pub enum Done {
     Opened(PathId, Result<PathSocket, OpenError>),
-    Source(PathId, Option<IpNet>),
+    /// `Err`: the kernel did not tell.
+    Source(PathId, Result<Option<IpNet>, KernelError>),
     Links(Result<Vec<Link>, KernelError>),
 }
 

@@ -5,8 +5,11 @@
 //! L must stay below interval + skew: that is the margin. Beyond half of it a warning is due, while nothing has happened yet.
 
 use crate::director::histogram::Histogram;
+use crate::time::Instant;
 use std::time::Duration;
 
+/// Lateness is told at most so often.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Bounds for the lateness of a wake-up: from a good real-time thread to one that has lost its mastership.
 pub const WAKE_UP_BOUNDS: &[Duration] = &[
     Duration::from_micros(100),
@@ -38,22 +41,34 @@ pub struct Lateness {
     pub worst: Duration,
     /// Wake-ups that ate the margin.
     pub margin_eaten: u64,
+    /// When one of them was last told.
+    told_at: Option<Instant>,
 }
 
 impl Default for Lateness {
     fn default() -> Self {
-        Self { histogram: Histogram::new(WAKE_UP_BOUNDS), worst: Duration::ZERO, margin_eaten: 0 }
+        Self {
+            histogram: Histogram::new(WAKE_UP_BOUNDS),
+            worst: Duration::ZERO,
+            margin_eaten: 0,
+            told_at: None,
+        }
     }
 }
 
 impl Lateness {
-    /// Counts a wake-up, and says whether it ate the margin.
-    pub fn record(&mut self, late: Duration, interval: Duration, skew: Duration) -> bool {
+    /// Counts a wake-up at `at`, and says whether to tell that it ate the margin: on a host that stands still again and again
+    /// each one would.
+    pub fn record(&mut self, at: Instant, late: Duration, interval: Duration, skew: Duration) -> bool {
         self.histogram.record(late);
         self.worst = self.worst.max(late);
         let eaten = margin_eaten(late, interval, skew);
         self.margin_eaten += u64::from(eaten);
-        eaten
+        let tells = eaten && self.told_at.is_none_or(|last| last + TELL_EVERY <= at);
+        if tells {
+            self.told_at = Some(at);
+        }
+        tells
     }
 }
 
@@ -75,11 +90,22 @@ mod tests {
     #[test]
     fn wake_ups_are_counted_by_range_with_the_worst_and_the_dangerous() {
         let mut lateness = Lateness::default();
-        assert!(!lateness.record(Duration::from_micros(100), INTERVAL, SKEW));
-        assert!(lateness.record(Duration::from_millis(90), INTERVAL, SKEW));
-        assert!(!lateness.record(Duration::from_micros(101), INTERVAL, SKEW));
+        let at = Instant::from_millis(500);
+        assert!(!lateness.record(at, Duration::from_micros(100), INTERVAL, SKEW));
+        assert!(lateness.record(at, Duration::from_millis(90), INTERVAL, SKEW));
+        assert!(!lateness.record(at, Duration::from_micros(101), INTERVAL, SKEW));
         assert_eq!((lateness.worst, lateness.margin_eaten), (Duration::from_millis(90), 1));
         let counts: Vec<u64> = lateness.histogram.ranges().map(|(_, count)| count).collect();
         assert_eq!(counts, [1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn lateness_that_goes_on_is_counted_each_time_and_told_every_ten_seconds() {
+        let mut lateness = Lateness::default();
+        let late = |step: u64| {
+            lateness.record(Instant::from_millis(step * 100), Duration::from_millis(90), INTERVAL, SKEW)
+        };
+        assert_eq!((1..=250).map(late).filter(|told| *told).count(), 3);
+        assert_eq!(lateness.margin_eaten, 250);
     }
 }

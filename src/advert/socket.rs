@@ -15,9 +15,11 @@
 
 use super::path::{Kind, Path, PathId, Paths, Protocol};
 use super::source::{self, Listed, Wanted};
+use crate::kernel::KernelError;
 use crate::kernel::netlink::{Message, Netlink};
 use crate::model::Family;
 use ipnet::IpNet;
+use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, SockFilter, Socket, Type};
 use std::io;
@@ -84,7 +86,7 @@ impl PathSocket {
             errno: error.raw_os_error(),
             message: format!("cannot open the socket for {path}: {error}; {}", advice(path, &error)),
         })?;
-        Ok(Self { socket, frames: open_frames(path).ok(), source: look_up_source(paths, id) })
+        Ok(Self { socket, frames: open_frames(path).ok(), source: look_up_source(paths, id).ok().flatten() })
     }
 
     /// The source of what it sends.
@@ -116,33 +118,47 @@ fn advice(path: &Path, error: &io::Error) -> &'static str {
 
 /// The address that a path sends from, with its network, by one listing of the host's addresses; `None` where there is
 /// none.
-#[must_use]
-pub fn look_up_source(paths: &Paths, id: PathId) -> Option<IpNet> {
-    let path = paths.get(id)?;
-    match &path.kind {
+///
+/// # Errors
+/// When the kernel does not tell, as while many addresses change: nothing is known then, and a Master that took it for the
+/// loss of its address would give up.
+pub fn look_up_source(paths: &Paths, id: PathId) -> Result<Option<IpNet>, KernelError> {
+    let Some(path) = paths.get(id) else { return Ok(None) };
+    let listed = list_addresses(path.family)?;
+    Ok(match &path.kind {
         Kind::Unicast { own, .. } => {
             let is_there = |listed: &Listed| listed.address == *own;
-            list_addresses(path.family).iter().any(is_there).then(|| IpNet::from(*own))
+            listed.iter().any(is_there).then(|| IpNet::from(*own))
         }
-        Kind::Multicast { interface } => {
-            let index = nix::net::if_::if_nametoindex(interface.as_str()).ok()?;
-            let wanted = Wanted { index, family: path.family, floating: &paths.floating, own: &paths.own };
-            source::choose(&list_addresses(path.family), wanted)
-        }
+        Kind::Multicast { interface } => index_of(interface)?.and_then(|index| {
+            let (floating, own) = (&paths.floating, &paths.own[..]);
+            source::choose(&listed, Wanted { index, family: path.family, floating, own })
+        }),
+    })
+}
+
+/// `None`: there is no such interface.
+fn index_of(interface: &str) -> Result<Option<u32>, KernelError> {
+    match nix::net::if_::if_nametoindex(interface) {
+        Ok(index) => Ok(Some(index)),
+        Err(Errno::ENODEV) => Ok(None),
+        Err(errno) => Err(KernelError::from_io(&format!("cannot look up {interface}"), &errno.into())),
     }
 }
 
-/// What can't be listed can't be chosen: an empty list.
-fn list_addresses(family: Family) -> Vec<Listed> {
+fn list_addresses(family: Family) -> Result<Vec<Listed>, KernelError> {
     let mut header = [0; ADDRESS_HEADER_BYTES];
     header[0] = match family {
         Family::Ipv4 => 2,
         Family::Ipv6 => 10,
     };
     let question = Message::new(RTM_GETADDR, 0).header(&header);
-    let answer = Netlink::open(libc::NETLINK_ROUTE as isize)
+    let listed = Netlink::open(libc::NETLINK_ROUTE as isize)
         .and_then(|mut netlink| netlink.dump(&question, Listed::read));
-    answer.unwrap_or_default()
+    listed.map_err(|error| KernelError {
+        errno: Some(error.errno),
+        message: format!("cannot list the addresses: {error}"),
+    })
 }
 
 fn open(path: &Path) -> io::Result<Socket> {

@@ -74,6 +74,12 @@ fn router(router: &RouterStatus, uptime_ms: u64) -> Vec<Vec<Cell>> {
         row.push(cell(format!("bad: {}", tracker.name), Tint::Bad));
         row
     }));
+    rows.extend(router.complaints.iter().map(|heard| {
+        let advice = heard.advice.as_deref().unwrap_or(&heard.kind);
+        let mut row = vec![cell("", Tint::Plain); 5];
+        row.push(cell(format!("heard from {}: {advice}", heard.source), Tint::Doubtful));
+        row
+    }));
     rows
 }
 

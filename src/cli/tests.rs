@@ -176,6 +176,7 @@ ROUTER   ROLE    FOR  PRIORITY  ADDRESSES  BECAUSE
 outside  master  56s  150       2 of 2     no Master was heard for a down interval
 inside   backup  56s  150       0 of 0     10.20.0.2 is Master with priority 200
                                            bad: interface eth1
+                                           heard from 10.20.0.2: checksum
 
 DIRECTOR  STATE  LAST HEARD
 lb-b      heard  40 ms ago

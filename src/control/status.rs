@@ -7,6 +7,7 @@ use super::safety::SafeToFailOver;
 use crate::director::snapshot::{PoolSnapshot, Snapshot};
 use crate::model::DirectorName;
 use crate::time::Instant;
+use crate::vrrp::complaint;
 use crate::vrrp::picture::{PeerPicture, Picture, RouterPicture};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,8 @@ use std::time::Duration;
 
 /// Version of the form.
 pub const STATUS_VERSION: u32 = 1;
+/// What was heard longer ago is over.
+const LATELY: Duration = Duration::from_secs(60);
 
 /// Everything that one director tells of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +74,22 @@ pub struct RouterStatus {
     pub other_master: Option<OtherMaster>,
     /// Sorted as the policy's are.
     pub trackers: Vec<TrackerStatus>,
+    /// What was heard lately that should not be: advertisements that are not believed, and signs of a configuration that
+    /// differs. Sorted by kind.
+    pub complaints: Vec<ComplaintStatus>,
+}
+
+/// Something that was heard and should not be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ComplaintStatus {
+    /// The closed list of the metric's label `kind`.
+    pub kind: String,
+    /// From whom it came last.
+    pub source: IpAddr,
+    /// How long ago that was, in milliseconds.
+    pub heard_ms_ago: u64,
+    /// What it means and what to do; null where the kind says it all.
+    pub advice: Option<String>,
 }
 
 /// Another director as Master of a router.
@@ -161,8 +180,20 @@ impl RouterStatus {
             addresses_held: router.addresses_held,
             other_master: heard.map(|(address, at)| OtherMaster { address, heard_ms_ago: ago(at, now) }),
             trackers: router.trackers.iter().map(tracker).collect(),
+            complaints: complaints(router, now),
         }
     }
+}
+
+fn complaints(router: &RouterPicture, now: Instant) -> Vec<ComplaintStatus> {
+    let lately = router.complaints.iter().filter(|(_, (_, at))| now.saturating_since(*at) < LATELY);
+    let status = |(kind, (source, at)): (&&str, &(IpAddr, Instant))| ComplaintStatus {
+        kind: (*kind).to_owned(),
+        source: *source,
+        heard_ms_ago: ago(*at, now),
+        advice: complaint::words(kind).map(str::to_owned),
+    };
+    lately.map(status).collect()
 }
 
 impl PeerStatus {

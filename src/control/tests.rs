@@ -30,6 +30,7 @@ fn router(name: &str, role: Role, cause: Cause) -> RouterPicture {
         addresses_wanted: held,
         addresses_held: held,
         trackers: vec![("interface eth1".into(), true)],
+        complaints: BTreeMap::new(),
         counts: Counts::default(),
     }
 }
@@ -39,6 +40,8 @@ pub(crate) fn picture() -> Picture {
     let source = "10.20.0.2".parse().expect("an address");
     let mut inside = router("inside", Role::Backup, Cause::HigherPriority { source, priority: 200 });
     inside.counts.last_master = Some(source);
+    let lately = Instant::from_millis(59_000);
+    inside.complaints = [("checksum", (source, lately)), ("ttl", (source, Instant::ZERO))].into();
     inside.counts.last_received = Some(Instant::from_millis(59_930));
     let last_heard = Some(Instant::from_millis(59_960));
     Picture {
@@ -115,7 +118,8 @@ const CONTRACT: &str = r#"{
           "name": "interface eth1",
           "good": true
         }
-      ]
+      ],
+      "complaints": []
     },
     {
       "name": "inside",
@@ -135,6 +139,14 @@ const CONTRACT: &str = r#"{
         {
           "name": "interface eth1",
           "good": true
+        }
+      ],
+      "complaints": [
+        {
+          "kind": "checksum",
+          "source": "10.20.0.2",
+          "heard_ms_ago": 1000,
+          "advice": null
         }
       ]
     }

@@ -1,5 +1,6 @@
 //! Our nftables table: what full-NAT, joined ports, untracked pools and planned takeovers need.
 
+use super::survival::routers_of;
 use crate::model::{
     Family, Forwarding, Policy, Pool, Roles, Ruleset, ServiceKey, SourceTranslation, VirtualService,
 };
@@ -19,6 +20,9 @@ pub(super) fn ruleset(policy: &Policy, roles: &Roles) -> Ruleset {
             add_source_translations(&mut ruleset, pool, service.key);
             add_untracked(&mut ruleset, pool, service);
         }
+        if policy.pair.connection_sync.is_some() {
+            add_replies(&mut ruleset, pool, policy, roles);
+        }
     }
     ruleset
 }
@@ -36,6 +40,31 @@ fn withheld_resets(policy: &Policy, roles: &Roles) -> BTreeSet<IpAddr> {
         router.addresses.iter().map(ipnet::IpNet::addr).chain(router.local_addresses.iter().copied())
     });
     addresses.collect()
+}
+
+/// Answers of real servers to connections that began at another director and are not known here yet. NAT's would reach the
+/// client under the real server's own address, and be reset by it. A settled Master forwards them all: such a packet is then
+/// of somebody who speaks with the real server itself.
+fn add_replies(ruleset: &mut Ruleset, pool: &Pool, policy: &Policy, roles: &Roles) {
+    let takes_in = routers_of(pool, policy).iter().any(|router| roles.takes_in(router));
+    let keys = pool.services.iter().flat_map(|service| std::iter::once(&service.key).chain(&service.joined));
+    for key in keys {
+        let ServiceKey::Address { protocol, port, .. } = key else { continue };
+        for server in pool.servers_of(key) {
+            let reply = (*protocol, server.address, server.port.unwrap_or(*port));
+            match &server.forwarding {
+                Forwarding::Nat if takes_in => drop(ruleset.withheld_replies.insert(reply)),
+                Forwarding::FullNat(SourceTranslation::LocalAddresses(addresses)) => {
+                    ruleset.awaited_replies.insert(reply);
+                    ruleset.awaited_at.extend(addresses);
+                }
+                Forwarding::Nat
+                | Forwarding::FullNat(SourceTranslation::Masquerade)
+                | Forwarding::DirectRouting
+                | Forwarding::Tunnelling(_) => {}
+            }
+        }
+    }
 }
 
 /// Joined ports share one firewall mark, and so one service.

@@ -68,7 +68,7 @@ fn is_direct(pool: &Pool) -> bool {
 }
 
 /// The routers that hold the pool's addresses.
-fn routers_of<'a>(pool: &'a Pool, policy: &'a Policy) -> BTreeSet<&'a RouterName> {
+pub(super) fn routers_of<'a>(pool: &'a Pool, policy: &'a Policy) -> BTreeSet<&'a RouterName> {
     let keys = pool.services.iter().flat_map(|service| std::iter::once(&service.key).chain(&service.joined));
     let address = |key: &'a ServiceKey| key.address();
     keys.filter_map(address)

@@ -70,6 +70,8 @@ impl AddressThread {
         })?;
         let orders = Arc::new(Orders::new(plan.routers.len()).map_err(|error| failed("no eventfd", &error))?);
         let (end, ended) = mpsc::channel::<()>();
+        // Nobody calls a thread silent that has not had its first turn.
+        orders.live((surroundings.clock)());
         let worker = Worker::new(plan, surroundings, table, Arc::clone(&orders));
         thread::Builder::new()
             .name("addresses".to_owned())

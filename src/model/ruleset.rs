@@ -23,6 +23,13 @@ pub struct Ruleset {
     /// Addresses of ours from which no TCP packet is reset that belongs to a connection unknown here: another director is
     /// about to pass it on.
     pub withheld_resets: BTreeSet<IpAddr>,
+    /// NAT's real servers whose answers are not forwarded as they are: one that IPVS has not translated belongs to a
+    /// connection that only the other director knows yet.
+    pub withheld_replies: BTreeSet<(super::Protocol, IpAddr, u16)>,
+    /// Full-NAT's real servers, and the local addresses that they answer to. An answer that nothing went before belongs to a
+    /// connection that began at another director: tracked as one of its own, it would take the port from the real one.
+    pub awaited_replies: BTreeSet<(super::Protocol, IpAddr, u16)>,
+    pub awaited_at: BTreeSet<IpAddr>,
 }
 
 impl Ruleset {
@@ -33,5 +40,6 @@ impl Ruleset {
             && self.marks.is_empty()
             && self.untracked.is_empty()
             && self.withheld_resets.is_empty()
+            && self.withheld_replies.is_empty()
     }
 }

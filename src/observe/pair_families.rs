@@ -19,6 +19,19 @@ pub(super) fn write(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Re
          one lost advertisement more can cost the mastership",
         &pair.lateness.histogram,
     )?;
+    let dropped = &pair.dropped;
+    let kinds = [
+        ("malformed", dropped.malformed),
+        ("stranger", dropped.strangers),
+        ("own", dropped.own),
+        ("routed", dropped.routed),
+    ];
+    families.counters(
+        "tandem_vrrp_packets_dropped",
+        "Packets that were no director's on this network, by kind; `own` are from our own address: a loop, or another machine \
+         that has it",
+        kinds.into_iter().map(|(kind, count)| ([("kind", kind)], count)),
+    )?;
     peers(families, snapshot, &pair.picture)
 }
 
@@ -144,6 +157,11 @@ fn peers(families: &mut Families<'_>, snapshot: &Snapshot, picture: &Picture) ->
             .peers
             .iter()
             .filter_map(|peer| Some((label(peer), snapshot.unix_time(peer.last_heard?).as_secs_f64()))),
+    )?;
+    families.counters(
+        "tandem_peer_errors",
+        "Beats of other directors that were not believed, by kind",
+        picture.bad_beats.iter().map(|(kind, count)| ([("kind", *kind)], *count)),
     )?;
     let safe = SafeToFailOver::of(picture, snapshot.taken_at);
     families.gauge(

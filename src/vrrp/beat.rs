@@ -29,6 +29,8 @@ const UNIT_BYTES: usize = 12;
 pub enum BadBeat {
     Malformed,
     Refused(Refusal),
+    /// The policy has no such director, or it is this one.
+    UnknownDirector,
 }
 
 impl BadBeat {
@@ -36,8 +38,9 @@ impl BadBeat {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Malformed => "beat_malformed",
-            Self::Refused(_) => "beat_refused",
+            Self::Malformed => "malformed",
+            Self::Refused(refusal) => refusal.name(),
+            Self::UnknownDirector => "unknown_director",
         }
     }
 }
@@ -220,7 +223,7 @@ mod tests {
         };
         assert!(!malformed(&|_| ()));
         assert!(malformed(&|bytes| bytes[0] = b'X'));
-        assert!(malformed(&|bytes| bytes[4] = 2));
+        assert!(malformed(&|bytes| bytes[4] = 1));
         assert!(malformed(&|bytes| bytes.push(0)));
         assert!(malformed(&|bytes| bytes.truncate(bytes.len() - 1)));
     }

@@ -231,7 +231,7 @@ impl Election {
             Input::Keeper { at, report } => self.report(at, &report),
             Input::StatePassed { at } => {
                 self.now = at;
-                if self.transfer.passed().leaving {
+                if self.transfer.passed(at).leaving {
                     self.leave_now(at);
                 }
             }
@@ -357,7 +357,7 @@ impl Election {
             }
             Report::Held { router, held, wanted } => {
                 let seat = self.seat_of_mut(*router);
-                seat.into_iter().for_each(|seat| seat.grip.report(*router, held < wanted, at));
+                seat.into_iter().for_each(|seat| seat.grip.report(*router, *held, *wanted, at));
             }
             Report::Conflict { .. } => {}
         }
@@ -431,7 +431,7 @@ impl Election {
             ]
         });
         let stop = self.stop_by.filter(|_| !self.stopped);
-        seats.chain([self.beat_at, stop]).flatten().min()
+        seats.chain([self.beat_at, stop, self.transfer.deadline()]).flatten().min()
     }
 
     /// What everything tracked says, for metrics: name, and whether it is good.

@@ -15,6 +15,10 @@ pub enum Event {
     /// Something that came for a router was not believed, or is a sign of a wrong configuration; `times` since it was last
     /// told, which is done rarely.
     Dropped { router: RouterName, family: Family, source: IpAddr, kind: &'static str, times: u64 },
+    /// What came for a router is believed, and shows a configuration that differs; told rarely.
+    Differs { router: RouterName, source: IpAddr, kind: &'static str },
+    /// Beats of another director are not believed; `times` since it was last told, which is done rarely.
+    BadBeat { kind: &'static str, times: u64 },
     /// Another machine answers for an address that this director holds as Master. Told rarely.
     Conflict { router: RouterName, address: IpAddr, hardware_address: [u8; 6] },
     /// Another director is heard, or not any more.

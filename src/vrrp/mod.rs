@@ -3,6 +3,7 @@
 
 pub mod authentication;
 pub mod beat;
+pub mod complaint;
 pub mod election;
 pub mod event;
 pub mod fitness;

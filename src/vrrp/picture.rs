@@ -33,6 +33,8 @@ pub struct RouterPicture {
     pub addresses_wanted: usize,
     pub addresses_held: usize,
     pub trackers: Vec<(Arc<str>, bool)>,
+    /// What was heard that should not be: for each kind of it, from whom last, and when.
+    pub complaints: BTreeMap<&'static str, (IpAddr, Instant)>,
     pub counts: Counts,
 }
 

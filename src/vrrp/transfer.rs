@@ -12,6 +12,11 @@ pub const PREEMPT_BOUND: Duration = Duration::from_secs(10);
 pub const RESIGN_BOUND: Duration = Duration::from_secs(3);
 /// What is left when the addresses have gone is passed within this.
 pub const REST_BOUND: Duration = Duration::from_secs(1);
+/// After a whole transfer the rest follows again and again for so long: the addresses are about to go.
+const GOING_ON: Duration = Duration::from_secs(2);
+/// From the end of one of those to the next, at least; and as long as it took, so that a large table is not read all the
+/// time. What began here meanwhile is all that the other director may miss.
+const REST_EVERY: Duration = Duration::from_millis(20);
 /// State is passed on request at most so often.
 const LEAST_BETWEEN: Duration = Duration::from_secs(2);
 
@@ -39,8 +44,10 @@ pub struct Pass {
     pub request: Option<u32>,
     /// Whether a Master waits for it before it resigns.
     pub leaving: bool,
-    /// Whether it carries on one before: what has come since then.
+    /// Whether it carries on one before, and is the last: what has come since then.
     pub rest: bool,
+    /// The same, of itself: nobody waits for it.
+    pub follows: bool,
 }
 
 impl Pass {
@@ -63,6 +70,8 @@ pub struct Transfer {
     /// The transfer under way, and since when.
     running: Option<(Pass, Instant)>,
     last_request_at: Option<Instant>,
+    /// Until when the rest follows by itself, and when it does next.
+    follows: Option<(Instant, Instant)>,
 }
 
 impl Transfer {
@@ -77,6 +86,7 @@ impl Transfer {
             wanted: Pass::default(),
             running: None,
             last_request_at: None,
+            follows: None,
         }
     }
 
@@ -131,15 +141,17 @@ impl Transfer {
         self.wanted.leaving = true;
     }
 
-    /// The addresses have gone to another director.
+    /// The addresses have gone to another director: the last rest.
     pub fn ask_for_the_rest(&mut self) {
         self.wanted.rest = true;
+        self.follows = None;
     }
 
     /// The transfer to begin now, if any: one at a time, so that each sees what came before it was asked for. One that was
     /// never answered does not stop all that comes after it.
     pub fn start(&mut self, now: Instant) -> Option<Pass> {
         let busy = self.running.is_some_and(|(_, began)| began + PREEMPT_BOUND > now);
+        self.wanted.follows |= self.follows.is_some_and(|(_, next)| next <= now) && !busy;
         if busy || self.wanted == Pass::default() {
             return None;
         }
@@ -148,16 +160,29 @@ impl Transfer {
         Some(pass)
     }
 
-    /// Whether one is under way or waits.
+    /// When the rest is due that follows by itself.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.follows.filter(|_| self.running.is_none()).map(|(_, next)| next)
+    }
+
+    /// Whether one is under way, or waits, that is waited for.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        self.running.is_some() || self.wanted != Pass::default()
+        let waited_for = |pass: Pass| Pass { follows: false, ..pass } != Pass::default();
+        waited_for(self.wanted) || self.running.is_some_and(|(pass, _)| waited_for(pass))
     }
 
     /// The state has been sent, or could not be: either way there is nothing to wait for. What it was for.
-    pub fn passed(&mut self) -> Pass {
-        let Some((pass, _)) = self.running.take() else { return Pass::default() };
+    pub fn passed(&mut self, now: Instant) -> Pass {
+        let Some((pass, began)) = self.running.take() else { return Pass::default() };
+        let rest = REST_EVERY.max(now.saturating_since(began));
         self.passed = pass.request.unwrap_or(self.passed);
+        let until = match self.follows {
+            _ if pass.is_whole() => Some(now + GOING_ON),
+            follows => follows.map(|(until, _)| until),
+        };
+        self.follows = until.filter(|until| *until > now).map(|until| (until, now + rest));
         pass
     }
 }
@@ -178,7 +203,7 @@ mod tests {
         master.heard(returning.said(), true, now + LEAST_BETWEEN);
         assert_eq!(master.start(now + LEAST_BETWEEN), None, "once");
         assert!(!returning.has_state(true, now));
-        master.passed();
+        master.passed(now);
         returning.heard(master.said(), false, now);
         assert!(returning.has_state(true, now));
         assert_eq!(returning.said().wants, 0);
@@ -215,8 +240,8 @@ mod tests {
         for number in 1..=100 {
             let now = start + Duration::from_millis(10) * number;
             master.heard(Said { wants: number, passed: 0 }, true, now);
-            served += usize::from(master.start(now).is_some());
-            master.passed();
+            served += usize::from(master.start(now).is_some_and(|pass| pass.is_whole()));
+            master.passed(now);
         }
         assert_eq!(served, 1);
     }
@@ -230,13 +255,38 @@ mod tests {
         assert!(leaving.leaving && leaving.is_whole());
         master.ask_for_the_rest();
         assert_eq!(master.start(now), None);
-        assert_eq!(master.passed(), leaving);
+        assert_eq!(master.passed(now), leaving);
         assert!(master.is_passing(), "the rest waits");
         let rest = master.start(now).expect("it waited");
         assert!(rest.rest && !rest.is_whole());
-        assert_eq!(master.passed(), rest);
+        assert_eq!(master.passed(now), rest);
         assert!(!master.is_passing());
-        assert_eq!(master.passed(), Pass::default(), "an answer that nobody waits for");
+        assert_eq!(master.passed(now), Pass::default(), "an answer that nobody waits for");
+    }
+
+    #[test]
+    fn after_all_of_it_the_rest_follows_until_the_addresses_have_gone_or_nobody_came_for_them() {
+        let start = Instant::from_millis(100);
+        let count = |gone_at: Option<Instant>| {
+            let mut master = Transfer::new(true, 90);
+            master.ask_for_leaving();
+            assert!(master.start(start).is_some());
+            master.passed(start);
+            let (mut now, mut count) = (start, 0);
+            while let Some(next) = master.deadline() {
+                assert!(next > now, "it comes to rest");
+                assert_eq!(master.start(next - Duration::from_micros(1)), None);
+                now = next;
+                count += usize::from(master.start(now).is_some_and(|pass| !pass.is_whole()));
+                if gone_at.is_some_and(|gone_at| gone_at <= now) {
+                    master.ask_for_the_rest();
+                }
+                master.passed(now);
+            }
+            (count, master.is_passing())
+        };
+        assert_eq!(count(None), (100, false));
+        assert_eq!(count(Some(start + REST_EVERY * 5)), (5, true), "one is left: the last");
     }
 
     #[test]

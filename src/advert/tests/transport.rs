@@ -51,7 +51,7 @@ fn open(host: &File, paths: &Arc<Paths>) -> Transport {
         && clock.now() < crate::time::Instant::ZERO + PATIENCE
     {
         for id in paths.ids() {
-            transport.set_source(id, look_up_source(paths, id));
+            transport.set_source(id, look_up_source(paths, id).expect("a listing"));
         }
     }
     transport

@@ -46,6 +46,7 @@ impl World {
             addresses.iter().for_each(|address| ip(&format!("address add {address} dev eth0")));
             ip("link set eth0 up");
         }
+        self.each(settle);
     }
 
     pub(super) fn each(&self, what: impl Fn()) {
@@ -53,6 +54,22 @@ impl World {
             enter(host);
             what();
         }
+    }
+}
+
+/// Waits until the interface passes packets and its addresses can be used: on a busy machine the kernel notices the carrier
+/// late, and drops what is sent before.
+fn settle() {
+    let shown = |what: &str| {
+        let output = Command::new("ip").args(what.split(' ')).output().expect("ip runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    for _ in 0..500 {
+        let up = shown("-o link show dev eth0").contains("state UP");
+        if up && shown("-o address show dev eth0 tentative").is_empty() {
+            return;
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
     }
 }
 

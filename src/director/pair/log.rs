@@ -1,6 +1,7 @@
 //! What happens between the directors as log lines (shell). Nothing parses these lines.
 
 use crate::floating;
+use crate::vrrp::complaint;
 use crate::vrrp::event::Event;
 use crate::vrrp::role::Role;
 use tracing::{info, warn};
@@ -18,7 +19,13 @@ pub(super) fn vrrp(event: &Event) {
             warn!(%router, %source, priority, "another Master is heard, which has to give way; the addresses are announced anew");
         }
         Event::Dropped { router, family, source, kind, times } => {
-            warn!(%router, %family, %source, times, "advertisements are not believed: {kind}");
+            warn!(%router, %family, %source, times, "advertisements are not believed: {}", in_words(kind));
+        }
+        Event::Differs { router, source, kind } => {
+            warn!(%router, %source, "the other director is set up differently: {}", in_words(kind));
+        }
+        Event::BadBeat { kind, times } => {
+            warn!(times, "beats of another director are not believed: {}", in_words(kind));
         }
         Event::Conflict { router, address, hardware_address } => {
             let hardware_address = hardware_address.map(|byte| format!("{byte:02x}")).join(":");
@@ -38,4 +45,9 @@ pub(super) fn vrrp(event: &Event) {
 /// Writes one event of the floating addresses.
 pub(super) fn address(event: &floating::Event) {
     warn!("{event}");
+}
+
+/// A kind with its words, where there are some.
+fn in_words(kind: &str) -> String {
+    complaint::words(kind).map_or_else(|| kind.to_owned(), |words| format!("{kind}: {words}"))
 }

@@ -274,9 +274,13 @@ impl PairThreads {
                 *told = Told::default();
             }
             match connections::pass(&sync, &tables, within, &mut told) {
+                Ok(passed) if !whole => tracing::debug!(
+                    connections = passed.connections,
+                    "connections that have come since were passed to the other director in {:?}",
+                    passed.took
+                ),
                 Ok(passed) => tracing::info!(
                     connections = passed.connections,
-                    whole,
                     omitted = passed.omitted,
                     "connections were passed to the other director in {:?}",
                     passed.took

@@ -82,7 +82,15 @@ impl Macvlans {
         for change in macvlan::changes(&self.wanted, &found) {
             outcomes.push(self.change(table, &change));
         }
-        let found = links(table).unwrap_or_default();
+        let found = match links(table) {
+            Ok(found) => found,
+            Err(error) => {
+                // Without a list every parent would look free, and its settings would be restored under living macvlans.
+                outcomes.push(("list the links".to_owned(), Err(io_error(error))));
+                self.failed_at = Some(now);
+                return outcomes;
+            }
+        };
         self.there.clear();
         for macvlan in self.wanted.clone() {
             let link = found.iter().find(|link| *link.name == *macvlan.name);

@@ -208,6 +208,7 @@ fn the_thread_gives_signs_of_life_also_while_it_has_nothing_to_do() {
     let Some(()) = namespace() else { return };
     let world = World::start(&vips());
     let pulse = world.handle().pulse();
+    assert!(pulse() > Instant::ZERO, "also before its first turn");
     for _ in 0..2 {
         let before = pulse();
         world.until("a sign of life", SOON, || pulse() > before);

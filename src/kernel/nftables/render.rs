@@ -10,13 +10,17 @@
 use super::{FAMILY, TABLE};
 use crate::model::{Family, Protocol, Ruleset, ServiceKey, SourceTranslation};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Priorities of our chains (`linux/netfilter_ipv4.h`): `NF_IP_PRI_RAW`, `NF_IP_PRI_NAT_SRC`, `NF_IP_PRI_FILTER`.
 const PRIORITY_RAW: i32 = -300;
 const PRIORITY_SOURCE_NAT: i32 = 100;
 const PRIORITY_FILTER: i32 = 0;
+/// Behind connection tracking (`NF_IP_PRI_CONNTRACK` is -200).
+const PRIORITY_TRACKED: i32 = -150;
+/// Behind IPVS's own translation of answers, which has 100 (`ip_vs_ops4` of `net/netfilter/ipvs/ip_vs_core.c`).
+const PRIORITY_AFTER_IPVS: i32 = 110;
 
 /// What a packet is looked up by: the first that matches decides, so a port comes before every port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +35,8 @@ pub(super) fn replacement(ruleset: &Ruleset) -> Value {
     let mut commands = vec![table_command("add"), table_command("delete"), table_command("add")];
     commands.extend(source_translation(ruleset));
     commands.extend(prerouting(ruleset));
+    commands.extend(awaited_replies(ruleset));
+    commands.extend(withheld_replies(ruleset));
     commands.extend(withheld_resets(ruleset));
     json!({ "nftables": commands })
 }
@@ -115,40 +121,79 @@ fn prerouting(ruleset: &Ruleset) -> Vec<Value> {
     let mut commands = Vec::new();
     commands.extend(marks(&ruleset.marks));
     let services = ruleset.untracked.iter().map(lookup_of_packet);
-    commands.extend(untracked("untracked", "d", &[], services));
-    let replies = ruleset.untracked_replies.iter().map(|(protocol, address, port)| {
-        lookup_of_packet(&ServiceKey::Address { protocol: *protocol, address: *address, port: *port })
-    });
-    commands.extend(untracked("untracked_replies", "s", &[to_another_host()], replies));
-    if !commands.is_empty() {
-        commands.insert(0, base_chain("prerouting", "filter", PRIORITY_RAW));
+    let notrack = json!({ "notrack": null });
+    commands.extend(set_rules("prerouting", "untracked", "d", &[], &notrack, services));
+    let (replies, conditions) = (of_servers(&ruleset.untracked_replies), [to_another_host()]);
+    commands.extend(set_rules("prerouting", "untracked_replies", "s", &conditions, &notrack, replies));
+    with_chain(base_chain("prerouting", "filter", PRIORITY_RAW), commands)
+}
+
+/// Answers at local addresses are of connections that are tracked already.
+fn awaited_replies(ruleset: &Ruleset) -> Vec<Value> {
+    let first = json!({ "match": { "op": "in", "left": { "ct": { "key": "state" } }, "right": "new" } });
+    let mut commands = Vec::new();
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let Some((set, to_us)) = address_match("awaited_at", "daddr", family, &ruleset.awaited_at) else {
+            continue;
+        };
+        commands.push(set);
+        let replies = of_servers(&ruleset.awaited_replies).filter(|(lookup, _)| lookup.family() == family);
+        let conditions = [to_us, first.clone()];
+        commands.extend(set_rules(
+            "replies",
+            "awaited_replies",
+            "s",
+            &conditions,
+            &json!({ "drop": null }),
+            replies,
+        ));
     }
-    commands
+    with_chain(base_chain_named("replies", "prerouting", "filter", PRIORITY_TRACKED), commands)
+}
+
+/// What is still under the real server's own address behind IPVS's hook has not been translated.
+fn withheld_replies(ruleset: &Ruleset) -> Vec<Value> {
+    let replies = of_servers(&ruleset.withheld_replies);
+    let commands = set_rules("forward", "withheld_replies", "s", &[], &json!({ "drop": null }), replies);
+    with_chain(base_chain("forward", "filter", PRIORITY_AFTER_IPVS), commands)
+}
+
+fn of_servers(servers: &BTreeSet<(Protocol, IpAddr, u16)>) -> impl Iterator<Item = (PacketLookup, Value)> {
+    servers.iter().map(|(protocol, address, port)| {
+        lookup_of_packet(&ServiceKey::Address { protocol: *protocol, address: *address, port: *port })
+    })
+}
+
+/// A base chain before its contents, if there are any.
+fn with_chain(chain: Value, mut contents: Vec<Value>) -> Vec<Value> {
+    if !contents.is_empty() {
+        contents.insert(0, chain);
+    }
+    contents
+}
+
+/// The set of those addresses that are of a family, and the match of a packet's field with it; `None` without any.
+fn address_match(name: &str, field: &str, family: Family, all: &BTreeSet<IpAddr>) -> Option<(Value, Value)> {
+    let addresses: Vec<&IpAddr> = all.iter().filter(|address| Family::of(**address) == family).collect();
+    let name = format!("{name}_{}", family_digit(family));
+    let set = json!({ "name": name, "type": address_type(family), "elem": addresses });
+    let left = json!({ "payload": { "protocol": payload_protocol(family), "field": field } });
+    let found = json!({ "match": { "op": "==", "left": left, "right": format!("@{name}") } });
+    (!addresses.is_empty()).then(|| (add("set", set), found))
 }
 
 /// One set and one rule a family. The reset of a packet that acknowledges something, as all but the first of a connection do,
 /// bears no acknowledgement itself (RFC 9293, section 3.5.2): a first packet to a closed port is still refused at once.
 fn withheld_resets(ruleset: &Ruleset) -> Vec<Value> {
-    let mut commands = Vec::new();
-    for family in [Family::Ipv4, Family::Ipv6] {
-        let of_family = |address: &&IpAddr| Family::of(**address) == family;
-        let addresses: Vec<&IpAddr> = ruleset.withheld_resets.iter().filter(of_family).collect();
-        if addresses.is_empty() {
-            continue;
-        }
-        let name = format!("withheld_resets_{}", family_digit(family));
-        let set = json!({ "name": name, "type": address_type(family), "elem": addresses });
-        let source = json!({ "payload": { "protocol": payload_protocol(family), "field": "saddr" } });
-        let of_ours = json!({ "match": { "op": "==", "left": source, "right": format!("@{name}") } });
-        let flags = json!({ "payload": { "protocol": "tcp", "field": "flags" } });
-        let masked = json!({ "&": [flags, { "|": ["rst", "ack"] }] });
-        let reset = json!({ "match": { "op": "==", "left": masked, "right": "rst" } });
-        commands.extend([add("set", set), rule("output", vec![of_ours, reset, json!({ "drop": null })])]);
-    }
-    if !commands.is_empty() {
-        commands.insert(0, base_chain("output", "filter", PRIORITY_FILTER));
-    }
-    commands
+    let flags = json!({ "payload": { "protocol": "tcp", "field": "flags" } });
+    let masked = json!({ "&": [flags, { "|": ["rst", "ack"] }] });
+    let reset = json!({ "match": { "op": "==", "left": masked, "right": "rst" } });
+    let of_family = |family| {
+        let (set, of_ours) = address_match("withheld_resets", "saddr", family, &ruleset.withheld_resets)?;
+        Some([set, rule("output", vec![of_ours, reset.clone(), json!({ "drop": null })])])
+    };
+    let commands = [Family::Ipv4, Family::Ipv6].into_iter().filter_map(of_family).flatten().collect();
+    with_chain(base_chain("output", "filter", PRIORITY_FILTER), commands)
 }
 
 /// One map a family: address, protocol and port to the mark.
@@ -175,11 +220,13 @@ fn to_another_host() -> Value {
     json!({ "match": { "op": "!=", "left": kind, "right": "local" } })
 }
 
-/// One set and one rule for each kind of look-up; `side` is "d" for destination, "s" for source.
-fn untracked(
+/// One set and one rule of `chain` for each kind of look-up; `side` is "d" for destination, "s" for source.
+fn set_rules(
+    chain: &str,
     name: &str,
     side: &str,
     conditions: &[Value],
+    verdict: &Value,
     keys: impl Iterator<Item = (PacketLookup, Value)>,
 ) -> Vec<Value> {
     let mut elements: BTreeMap<PacketLookup, Vec<Value>> = BTreeMap::new();
@@ -194,8 +241,8 @@ fn untracked(
         });
         let mut expression = vec![lookup.guard(), found];
         expression.extend_from_slice(conditions);
-        expression.push(json!({ "notrack": null }));
-        [add("set", set), rule("prerouting", expression)]
+        expression.push(verdict.clone());
+        [add("set", set), rule(chain, expression)]
     };
     elements.into_iter().flat_map(commands_of).collect()
 }
@@ -313,7 +360,11 @@ fn rule(chain: &str, expression: Vec<Value>) -> Value {
 }
 
 fn base_chain(hook: &str, kind: &str, priority: i32) -> Value {
-    add("chain", json!({ "name": hook, "type": kind, "hook": hook, "prio": priority, "policy": "accept" }))
+    base_chain_named(hook, hook, kind, priority)
+}
+
+fn base_chain_named(name: &str, hook: &str, kind: &str, priority: i32) -> Value {
+    add("chain", json!({ "name": name, "type": kind, "hook": hook, "prio": priority, "policy": "accept" }))
 }
 
 const fn address_type(family: Family) -> &'static str {
@@ -340,7 +391,6 @@ const fn family_digit(family: Family) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
     fn service(protocol: Protocol, address: &str, port: u16) -> ServiceKey {
         ServiceKey::Address { protocol, address: address.parse().expect("an address"), port }
@@ -429,5 +479,32 @@ mod tests {
         }
         assert!(rendered.find("@marks_6").expect("marks") < rendered.find("@untracked_6").expect("notrack"));
         assert!(!rendered.contains("postrouting"));
+    }
+
+    #[test]
+    fn what_another_director_hands_over_is_neither_reset_nor_leaked() {
+        let addresses = |all: [&str; 2]| all.map(|text| text.parse().expect("an address")).into();
+        let server = |address: &str, port| (Protocol::Tcp, address.parse().expect("an address"), port);
+        let ruleset = Ruleset {
+            withheld_resets: addresses(["192.0.2.1", "2001:db8::1"]),
+            withheld_replies: [server("10.20.0.11", 8080)].into(),
+            awaited_replies: [server("10.20.0.12", 8080)].into(),
+            awaited_at: addresses(["10.20.0.8", "10.20.0.9"]),
+            ..Ruleset::default()
+        };
+        let rendered = commands(&replacement(&ruleset)).join("\n");
+        for part in [
+            r#""hook":"output","name":"output","policy":"accept","prio":0"#,
+            r#""elem":["192.0.2.1"],"family":"inet","name":"withheld_resets_4""#,
+            r#""elem":["2001:db8::1"],"family":"inet","name":"withheld_resets_6""#,
+            r#"{"left":{"&":[{"payload":{"field":"flags","protocol":"tcp"}},{"|":["rst","ack"]}]},"op":"==","right":"rst"}"#,
+            r#""hook":"forward","name":"forward","policy":"accept","prio":110"#,
+            r#""elem":[{"concat":["10.20.0.11","tcp",8080]}],"family":"inet","name":"withheld_replies_4""#,
+            r#""hook":"prerouting","name":"replies","policy":"accept","prio":-150"#,
+            r#"{"left":{"ct":{"key":"state"}},"op":"in","right":"new"}"#,
+        ] {
+            assert!(rendered.contains(part), "{part}\nis not in\n{rendered}");
+        }
+        assert!(!rendered.contains("awaited_at_6"), "a family without any has no rule");
     }
 }

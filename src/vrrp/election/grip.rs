@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A Master may take so long to get hold of its addresses.
+/// A Master may take so long to get hold of its next addresses: a thousand of them take longer than one.
 const BOUND: Duration = Duration::from_secs(1);
 /// One that could not is unfit for so long: as Backup it has nothing to hold, so it learns nothing.
 const REST: Duration = Duration::from_secs(30);
@@ -18,19 +18,22 @@ const STANDS_STILL: &str = "the address thread, which stands still";
 /// What the keeper said of the routers of one unit.
 #[derive(Debug, Default)]
 pub(super) struct Grip {
-    /// Since when a router holds less than it should.
-    short_since: BTreeMap<RouterId, Instant>,
+    /// Routers that hold less than they should: how many, and since when no more.
+    short: BTreeMap<RouterId, (usize, Instant)>,
     unfit_until: Option<Instant>,
     /// Whether the address thread gives no sign of life.
     stands_still: bool,
 }
 
 impl Grip {
-    pub(super) fn report(&mut self, router: RouterId, short: bool, at: Instant) {
-        if short {
-            self.short_since.entry(router).or_insert(at);
-        } else {
-            self.short_since.remove(&router);
+    pub(super) fn report(&mut self, router: RouterId, held: usize, wanted: usize, at: Instant) {
+        if held >= wanted {
+            self.short.remove(&router);
+            return;
+        }
+        let (most, since) = self.short.entry(router).or_insert((held, at));
+        if held > *most {
+            (*most, *since) = (held, at);
         }
     }
 
@@ -40,7 +43,7 @@ impl Grip {
 
     /// The fault that it is, if any.
     pub(super) fn fault(&mut self, is_master: bool, now: Instant) -> Option<Arc<str>> {
-        if is_master && self.short_since.values().any(|since| *since + BOUND <= now) {
+        if is_master && self.short.values().any(|(_, since)| *since + BOUND <= now) {
             self.unfit_until = Some(now + REST);
         }
         self.unfit_until = self.unfit_until.filter(|until| *until > now);
@@ -52,8 +55,9 @@ impl Grip {
     }
 
     pub(super) fn deadline(&self, is_master: bool) -> Option<Instant> {
-        let short = self.short_since.values().filter(|_| is_master && self.unfit_until.is_none()).min();
-        short.map(|since| *since + BOUND).into_iter().chain(self.unfit_until).min()
+        let short = self.short.values().filter(|_| is_master && self.unfit_until.is_none());
+        let short = short.map(|(_, since)| *since).min();
+        short.map(|since| since + BOUND).into_iter().chain(self.unfit_until).min()
     }
 }
 
@@ -64,16 +68,32 @@ mod tests {
     #[test]
     fn a_master_that_holds_too_little_for_a_second_is_unfit_until_it_has_rested() {
         let (mut grip, start) = (Grip::default(), Instant::from_millis(100));
-        grip.report(RouterId(0), true, start);
+        grip.report(RouterId(0), 1, 2, start);
         assert_eq!(grip.fault(true, start), None);
         assert_eq!(grip.deadline(true), Some(start + BOUND));
         assert_eq!(grip.fault(false, start + BOUND), None, "a Backup holds nothing");
         let bad = start + BOUND;
         assert!(grip.fault(true, bad).is_some());
-        grip.report(RouterId(0), false, bad);
+        grip.report(RouterId(0), 2, 2, bad);
         assert!(grip.fault(false, bad + REST - Duration::from_micros(1)).is_some());
         assert_eq!(grip.fault(false, bad + REST), None);
         assert_eq!(grip.deadline(false), None, "what is over is not waited for");
+    }
+
+    /// Two thousand addresses take more than a second on a busy host.
+    #[test]
+    fn one_that_gets_hold_of_more_and_more_is_fit_and_one_that_loses_what_it_got_is_not() {
+        let (mut grip, start) = (Grip::default(), Instant::from_millis(100));
+        for step in 0..10 {
+            let at = start + BOUND / 2 * step;
+            grip.report(RouterId(0), usize::try_from(step).expect("small") * 64, 2_000, at);
+            assert_eq!(grip.fault(true, at), None, "{step}");
+        }
+        // Up and down again is no progress.
+        for step in 10..13 {
+            grip.report(RouterId(0), if step % 2 == 0 { 10 } else { 500 }, 2_000, start + BOUND / 2 * step);
+        }
+        assert!(grip.fault(true, start + BOUND / 2 * 13).is_some());
     }
 
     #[test]
@@ -90,8 +110,8 @@ mod tests {
     #[test]
     fn one_that_gets_hold_in_time_is_fit() {
         let (mut grip, start) = (Grip::default(), Instant::from_millis(100));
-        grip.report(RouterId(0), true, start);
-        grip.report(RouterId(0), false, start + BOUND / 2);
+        grip.report(RouterId(0), 1, 2, start);
+        grip.report(RouterId(0), 2, 2, start + BOUND / 2);
         assert_eq!(grip.fault(true, start + BOUND * 2), None);
     }
 }

@@ -299,7 +299,8 @@ fn hand_over(story: &mut Story, leave: Input) -> Vec<bool> {
         };
         story.said.iter().filter_map(whole).collect()
     };
-    assert_eq!(passes(story), [true], "the addresses are still here, and so are new connections");
+    assert_eq!(passes(story), [true, false], "what has come since, while the addresses are still here");
+    story.give(Input::StatePassed { at: at(510) });
     story.give(Input::Keeper { at: at(520), report: Report::Released { router: RouterId(0) } });
     passes(story)
 }
@@ -308,13 +309,14 @@ fn hand_over(story: &mut Story, leave: Input) -> Vec<bool> {
 fn what_began_here_until_the_addresses_were_gone_is_passed_as_well() {
     let mut story = Story::master();
     let passes = hand_over(&mut story, Input::Release { at: at(420), router: None, until: None });
-    assert_eq!(passes, [true, false]);
+    assert_eq!(passes, [true, false, false]);
+    assert_eq!(story.election.deadline(), story.election.beat_at, "that was the last");
 }
 
 #[test]
 fn a_stop_waits_until_the_rest_has_been_passed() {
     let mut story = Story::master();
-    assert_eq!(hand_over(&mut story, Input::Stop { at: at(420) }), [true, false]);
+    assert_eq!(hand_over(&mut story, Input::Stop { at: at(420) }), [true, false, false]);
     story.until(600, 700, |_, _| {});
     let stopped = Output::Stopped { lengthen: false };
     assert!(!story.said.contains(&stopped));

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// The same error of the same router is told at most so often.
 const TELL_EVERY: Duration = Duration::from_secs(10);
+/// A configuration that differs is told at most so often: it is there until somebody changes it.
+const DIFFERS_EVERY: Duration = Duration::from_secs(3600);
 /// Another machine that claims an address for so long while we are Master is no director that takes over.
 const CLAIM_LASTS: Duration = Duration::from_millis(500);
 /// A Master that was contested and hears nothing for so long is not contested any more.
@@ -37,6 +39,7 @@ struct Entry {
     claimed_since: BTreeMap<IpAddr, Instant>,
     /// For each kind of error: when it was last told, and how often it came since.
     told: BTreeMap<&'static str, (Instant, u64)>,
+    complaints: BTreeMap<&'static str, (IpAddr, Instant)>,
     trackers: BTreeMap<Arc<str>, bool>,
     counts: Counts,
 }
@@ -47,6 +50,7 @@ pub(super) struct Account {
     entries: Vec<Entry>,
     peers: BTreeMap<Arc<str>, bool>,
     bad_beats: BTreeMap<&'static str, u64>,
+    beats_told: BTreeMap<&'static str, (Instant, u64)>,
 }
 
 impl Account {
@@ -62,6 +66,7 @@ impl Account {
             contested_at: None,
             claimed_since: BTreeMap::new(),
             told: BTreeMap::new(),
+            complaints: BTreeMap::new(),
             trackers: BTreeMap::new(),
             counts: Counts::default(),
         };
@@ -69,6 +74,7 @@ impl Account {
             entries: routers.iter().map(entry).collect(),
             peers: pair.others().map(|(name, _)| (Arc::clone(name), false)).collect(),
             bad_beats: BTreeMap::new(),
+            beats_told: BTreeMap::new(),
         }
     }
 
@@ -92,8 +98,25 @@ impl Account {
         self.entry(router).into_iter().for_each(|entry| *entry.counts.errors.entry(kind).or_default() += 1);
     }
 
-    pub(super) fn bad_beat(&mut self, kind: &'static str) {
+    pub(super) fn bad_beat(&mut self, kind: &'static str, at: Instant) -> Option<Event> {
         *self.bad_beats.entry(kind).or_default() += 1;
+        let times = due(&mut self.beats_told, kind, at, TELL_EVERY)?;
+        Some(Event::BadBeat { kind, times })
+    }
+
+    /// Counts what is believed and shows a configuration that differs, and tells it now and then.
+    pub(super) fn differs(
+        &mut self,
+        router: RouterId,
+        source: IpAddr,
+        kind: &'static str,
+        at: Instant,
+    ) -> Option<Event> {
+        self.count_error(router, kind);
+        let entry = self.entry(router)?;
+        entry.complaints.insert(kind, (source, at));
+        due(&mut entry.told, kind, at, DIFFERS_EVERY)?;
+        Some(Event::Differs { router: Arc::clone(&entry.name), source, kind })
     }
 
     /// Counts what was not believed, and tells it now and then. A VRID that is nobody's is other people's business.
@@ -107,14 +130,8 @@ impl Account {
         let SessionId { router, family } = session?;
         self.count_error(router, kind);
         let entry = self.entry(router)?;
-        let (last, times) =
-            entry.told.get(kind).copied().map_or((None, 0), |(last, times)| (Some(last), times));
-        let times = times + 1;
-        if last.is_some_and(|last| last + TELL_EVERY > at) {
-            entry.told.insert(kind, (last.unwrap_or(at), times));
-            return None;
-        }
-        entry.told.insert(kind, (at, 0));
+        entry.complaints.insert(kind, (source, at));
+        let times = due(&mut entry.told, kind, at, TELL_EVERY)?;
         Some(Event::Dropped { router: Arc::clone(&entry.name), family, source, kind, times })
     }
 
@@ -224,6 +241,7 @@ impl Account {
                 .trackers(RouterId(index))
                 .map(|(name, good)| (Arc::clone(name), good))
                 .collect(),
+            complaints: entry.complaints.clone(),
             counts: entry.counts.clone(),
         };
         let heard: BTreeMap<_, _> = election.peers_heard().collect();
@@ -240,4 +258,22 @@ impl Account {
             bad_beats: self.bad_beats.clone(),
         }
     }
+}
+
+/// Whether something of this kind is to be told now; how often it came since it was last told, this time included.
+fn due(
+    told: &mut BTreeMap<&'static str, (Instant, u64)>,
+    kind: &'static str,
+    at: Instant,
+    every: Duration,
+) -> Option<u64> {
+    let Some((last, times)) = told.get_mut(kind) else {
+        told.insert(kind, (at, 0));
+        return Some(1);
+    };
+    *times += 1;
+    (*last + every <= at).then(|| {
+        *last = at;
+        std::mem::take(times)
+    })
 }

@@ -6,9 +6,13 @@ use crate::time::Instant;
 use crate::vrrp::SessionId;
 use crate::vrrp::authentication::Refusal;
 use crate::vrrp::election::Input;
+use crate::vrrp::fitness::UNFIT_BELOW;
 use crate::vrrp::machine::{Heard, OWNER};
-use crate::vrrp::packet::{self, Decoded, Endpoints};
+use crate::vrrp::packet::{self, Advertisement, Decoded, Endpoints};
 use crate::vrrp::timing::Pace;
+
+/// Whose advertisement it is, what matters of it, and what it shows of a configuration that differs.
+type Accepted = (SessionId, Heard, Vec<&'static str>);
 
 /// The TTL of a packet that no router has forwarded.
 const NEVER_FORWARDED: u8 = 255;
@@ -19,7 +23,11 @@ impl Station {
             return;
         }
         match self.judge(sessions, datagram) {
-            Ok((session, heard)) => {
+            Ok((session, heard, differences)) => {
+                for kind in differences {
+                    let event = self.account.differs(session.router, heard.source, kind, at);
+                    self.outputs.extend(event.map(super::Output::Tell));
+                }
                 self.account.received(session.router, at, heard);
                 self.election.handle(Input::Advertisement { at, session, heard });
             }
@@ -42,7 +50,7 @@ impl Station {
         &mut self,
         sessions: &[SessionId],
         datagram: Datagram<'_>,
-    ) -> Result<(SessionId, Heard), (Option<SessionId>, &'static str)> {
+    ) -> Result<Accepted, (Option<SessionId>, &'static str)> {
         let first = sessions.first().copied();
         let endpoints =
             Endpoints::new(datagram.source, datagram.destination).ok_or((first, "mixed_families"))?;
@@ -55,25 +63,22 @@ impl Station {
         let session = named.ok_or((None, "unknown_vrid"))?;
         // Two owners are a mistake in the policies: it is counted, and the election settles it (section 7.1 with erratum
         // 8298; as published an owner would discard it, and both went on for ever).
-        let is_owner = self.election.priority_of(session) == OWNER;
+        let own = self.election.priority_of(session);
         let router = self.routers.get(session.router.0).ok_or((None, "unknown_vrid"))?;
         let channel = self.channels.get_mut(&session).ok_or((None, "unknown_vrid"))?;
         let error = |kind| (Some(session), kind);
         admit(router, channel, &datagram, &decoded).map_err(error)?;
-        if is_owner && decoded.advertisement.priority() == OWNER {
-            self.account.count_error(session.router, "address_owner");
-        }
         if let Some(reading) = decoded.checksum {
             channel.reading = reading;
         }
         let advertisement = &decoded.advertisement;
-        if Some(advertisement.addresses())
-            != channel.advertisement.as_ref().map(packet::Advertisement::addresses)
-        {
-            self.account.count_error(session.router, "address_list");
+        if is_foreign(channel, advertisement) {
+            return Err(error("foreign_router"));
         }
+        let differences = differences(router, channel, advertisement, own);
         let pace = Pace { version: advertisement.version(), interval: advertisement.interval().duration() };
-        Ok((session, Heard { source: datagram.source, priority: advertisement.priority(), pace }))
+        let heard = Heard { source: datagram.source, priority: advertisement.priority(), pace };
+        Ok((session, heard, differences))
     }
 
     fn router(&self, session: SessionId) -> Option<&VirtualRouter> {
@@ -83,6 +88,35 @@ impl Station {
     fn vrid(&self, session: SessionId) -> Option<u8> {
         self.router(session).map(|router| router.vrid.get())
     }
+}
+
+/// Whether it is another virtual router under our VRID: it has none of our addresses. To follow it would leave ours to nobody
+/// (RFC 9568, section 7.1, lets a receiver verify the list; RFC 3768 has it drop what does not fit). A list that overlaps is
+/// one that somebody is changing.
+fn is_foreign(channel: &Channel, heard: &Advertisement) -> bool {
+    let shares =
+        |own: &Advertisement| own.addresses().iter().any(|address| heard.addresses().contains(address));
+    channel.advertisement.as_ref().is_some_and(|own| !shares(own))
+}
+
+/// What an advertisement that is believed shows of a configuration that differs.
+fn differences(
+    router: &VirtualRouter,
+    channel: &Channel,
+    heard: &Advertisement,
+    own: u8,
+) -> Vec<&'static str> {
+    let addresses = channel.advertisement.as_ref().map(Advertisement::addresses);
+    let priority = heard.priority();
+    let same_version = heard.version() == router.version;
+    let found = [
+        ("address_owner", own == OWNER && priority == OWNER),
+        ("address_list", Some(heard.addresses()) != addresses),
+        ("interval_differs", same_version && heard.interval().duration() != router.interval),
+        // Among the unfit the address decides as well as anything.
+        ("equal_priority", priority == own && (UNFIT_BELOW..OWNER).contains(&own)),
+    ];
+    found.into_iter().filter(|(_, differs)| *differs).map(|(kind, _)| kind).collect()
 }
 
 /// Everything that does not need the bytes any more.

@@ -21,6 +21,9 @@ impl Station {
 
     pub(super) fn beat_received(&mut self, at: Instant, bytes: &[u8], apart: bool) {
         match self.beats.decode(bytes) {
+            Ok(beat) if !self.pair.others().any(|(name, _)| *name == beat.director) => {
+                self.bad_beat(BadBeat::UnknownDirector, at);
+            }
             Ok(beat) => {
                 let sealed = self.beats.are_sealed();
                 if let Some(epoch) =
@@ -30,12 +33,17 @@ impl Station {
                 }
                 self.election.handle(Input::Beat { at, beat, apart, sealed });
             }
-            Err(bad @ (BadBeat::Malformed | BadBeat::Refused(_))) => {
+            Err(bad) => {
                 let stale = self.beats.take_stale();
                 self.note_stale(stale, at);
-                self.account.bad_beat(bad.name());
+                self.bad_beat(bad, at);
             }
         }
+    }
+
+    fn bad_beat(&mut self, bad: BadBeat, at: Instant) {
+        let event = self.account.bad_beat(bad.name(), at);
+        self.outputs.extend(event.map(Output::Tell));
     }
 
     pub(super) fn note_stale(&mut self, stale: Option<Stale>, at: Instant) {

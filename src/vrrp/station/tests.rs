@@ -1,8 +1,8 @@
 //! What a station adds to its election: proofs of origin, counts, and what is worth a line in the log.
 
 mod account;
+mod between;
 mod keeper;
-mod lost_state;
 mod proof;
 mod site;
 

@@ -50,6 +50,12 @@ fn everything() -> Ruleset {
             (Protocol::Tcp, address("fd00:192:168:101::110"), 0),
         ]),
         withheld_resets: [VIP, "192.168.101.99", VIP6].map(address).into(),
+        withheld_replies: BTreeSet::from([(Protocol::Tcp, address("192.168.101.111"), 8080)]),
+        awaited_replies: BTreeSet::from([
+            (Protocol::Tcp, address("192.168.101.112"), 8080),
+            (Protocol::Udp, address("fd00:192:168:101::112"), 53),
+        ]),
+        awaited_at: [DIP, "fd00:192:168:101::200"].map(address).into(),
     }
 }
 

@@ -115,16 +115,16 @@ fn a_password_that_nobody_asked_for_is_refused() {
 fn another_interval_is_refused_between_two_routers_of_version_2_only() {
     let mut version3 = version2();
     (version3.version, version3.interval) = (VrrpVersion::V3, SECOND);
-    for (own, version, seconds, received) in [
-        (version2(), VrrpVersion::V2, 1, 1),
-        (version2(), VrrpVersion::V2, 2, 0),
-        (version2(), VrrpVersion::V3, 2, 1),
-        (version3.clone(), VrrpVersion::V2, 2, 1),
-        (version3, VrrpVersion::V3, 2, 1),
+    for (own, version, seconds, received, error) in [
+        (version2(), VrrpVersion::V2, 1, 1, None),
+        (version2(), VrrpVersion::V2, 2, 0, Some("interval_mismatch")),
+        (version2(), VrrpVersion::V3, 2, 1, None),
+        (version3.clone(), VrrpVersion::V2, 2, 1, None),
+        (version3, VrrpVersion::V3, 2, 1, Some("interval_differs")),
     ] {
         let mut story = Story::new(own.clone());
         story.hear(100, &said_by_peer(&own, 200, (version, SECOND * seconds), None));
-        let errors = if received == 0 { vec![("interval_mismatch", 1)] } else { vec![] };
+        let errors: Vec<_> = error.map(|kind| (kind, 1)).into_iter().collect();
         let found = (story.picture().counts.received, story.errors());
         assert_eq!(found, (received, errors), "{:?} hears {version:?} of {seconds} s", own.version);
     }

@@ -34,7 +34,7 @@ fn beats_that_are_not_believed_are_counted_by_kind() {
     story.beat(200, 2, Some(keys(2)));
     story.give(Input::Beat { at: at(200), bytes: b"no beat", apart: false });
     let counted: Vec<_> = story.station.picture().bad_beats.into_iter().collect();
-    assert_eq!(counted, [("beat_malformed", 1), ("beat_refused", 2)]);
+    assert_eq!(counted, [("bad_mac", 2), ("malformed", 1)]);
     assert!(!story.station.picture().peers[0].up);
     story.beat(300, 3, Some(keys(1)));
     assert!(story.station.picture().peers[0].up);

@@ -60,6 +60,13 @@ fn policy(own: &str, mode: AuthenticationMode) -> Policy {
     }
 }
 
+fn differently(change: impl Fn(&mut VirtualRouter)) -> Policy {
+    let mut policy = policy("b", AuthenticationMode::Enforce);
+    policy.pair.routers.values_mut().for_each(|router| router.authentication = None);
+    policy.pair.routers.values_mut().for_each(change);
+    policy
+}
+
 /// One director, and what it said and what it has on the wire.
 struct Side {
     name: &'static str,
@@ -76,9 +83,11 @@ impl Side {
             routers: [("outside".into(), RouterKeys::Hmac(keys()))].into(),
             peer: peer_key.then(keys),
         };
-        let policy = policy(name, mode);
-        let beginning =
-            Beginning { policy: &policy, keyring, epoch, marks: BTreeMap::new(), now: Instant::ZERO };
+        Self::of(name, &policy(name, mode), keyring, epoch)
+    }
+
+    fn of(name: &'static str, policy: &Policy, keyring: Keyring, epoch: u64) -> Self {
+        let beginning = Beginning { policy, keyring, epoch, marks: BTreeMap::new(), now: Instant::ZERO };
         let station = Station::new(beginning);
         let mut side = Self { name, station, wire: Vec::new(), runs: Vec::new(), told: Vec::new() };
         side.give(Input::Link { at: at(0), session: SESSION, source: Some(source(name)) });
@@ -151,7 +160,7 @@ fn a_director_whose_state_was_lost_is_told_its_number_in_a_sealed_beat_and_belie
         let (a, b) = return_without_state(mode, true);
         assert_eq!(a.runs, [9_001], "{mode:?}");
         assert!(a.told.contains(&Event::Renumbered { epoch: 9_001 }));
-        assert!(b.station.picture().bad_beats["beat_refused"] > 0 && b.runs.is_empty());
+        assert!(b.station.picture().bad_beats["stale_epoch"] > 0 && b.runs.is_empty());
         assert!(a.is_master() && !b.is_master(), "they hear each other again");
     }
 }
@@ -182,4 +191,69 @@ fn what_was_recorded_of_the_lost_run_is_not_believed_after_the_return() {
     let runs = again.runs.clone();
     run(&mut again, &mut b, 6_010, 7_000);
     assert_eq!(again.runs, runs);
+}
+
+/// What `b` counts and tells of `a`, whose policy is the usual one but for a change.
+fn noticed(change: impl Fn(&mut VirtualRouter)) -> (BTreeMap<&'static str, u64>, Vec<&'static str>) {
+    let mut usual = differently(|_| {});
+    usual.pair.own = Some("a".into());
+    let mut a = Side::of("a", &usual, Keyring::default(), 1);
+    let mut b = Side::of("b", &differently(change), Keyring::default(), 1);
+    run(&mut a, &mut b, 0, 5_000);
+    let kind = |event: &Event| match event {
+        Event::Differs { kind, .. } | Event::Dropped { kind, .. } => Some(*kind),
+        _ => None,
+    };
+    let picture = b.station.picture();
+    (picture.routers[0].counts.errors.clone(), b.told.iter().filter_map(kind).collect())
+}
+
+#[test]
+fn policies_that_differ_are_counted_and_told_once() {
+    type Change = fn(&mut VirtualRouter);
+    let cases: [(Change, &str); 3] = [
+        (|router| router.interval = Duration::from_millis(200), "interval_differs"),
+        (|router| router.addresses.push("192.0.2.7/24".parse().expect("a network")), "address_list"),
+        (|router| router.priorities = [("a".into(), 100), ("b".into(), 150)].into(), "equal_priority"),
+    ];
+    for (change, kind) in cases {
+        let (counted, told) = noticed(change);
+        assert!(counted.get(kind).is_some_and(|count| *count > 0), "{kind}: {counted:?}");
+        assert_eq!(told, [kind]);
+    }
+    assert_eq!(noticed(|_| {}), (BTreeMap::new(), Vec::new()));
+}
+
+#[test]
+fn what_is_not_believed_stands_in_the_picture_with_its_source_and_in_words() {
+    let (_, b) = return_without_state(AuthenticationMode::Enforce, false);
+    let complaints = &b.station.picture().routers[0].complaints;
+    assert_eq!(complaints["stale_epoch"].0, source("a"));
+    assert!(crate::vrrp::complaint::words("stale_epoch").is_some_and(|words| words.contains("peer.key")));
+}
+
+#[test]
+fn beats_that_only_one_director_seals_are_told_at_both() {
+    let mode = AuthenticationMode::Enforce;
+    let (mut a, mut b) = (Side::new("a", 5, mode, true), Side::new("b", 4, mode, false));
+    run(&mut a, &mut b, 0, 2_000);
+    for side in [&a, &b] {
+        let told = side.told.iter().filter(|event| matches!(event, Event::BadBeat { kind: "malformed", .. }));
+        assert!(side.station.picture().bad_beats["malformed"] > 10);
+        assert_eq!(told.count(), 1, "{}", side.name);
+    }
+}
+
+/// keepalived does so, too; both directors followed it, and nobody held the addresses.
+#[test]
+fn another_virtual_router_under_our_vrid_is_told_and_not_followed() {
+    let mut foreign =
+        differently(|router| router.addresses = vec!["192.0.2.7/24".parse().expect("a network")]);
+    foreign.pair.own = Some("a".into());
+    let mut foreign = Side::of("a", &foreign, Keyring::default(), 1);
+    let mut b = Side::of("b", &differently(|_| {}), Keyring::default(), 1);
+    run(&mut foreign, &mut b, 0, 2_000);
+    assert!(b.is_master() && b.errors("foreign_router") > 0);
+    let told = |event: &&Event| matches!(event, Event::Dropped { kind: "foreign_router", .. });
+    assert_eq!(b.told.iter().filter(told).count(), 1);
 }
