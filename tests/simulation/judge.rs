@@ -356,7 +356,7 @@ impl World<'_> {
         let others = (0..self.hosts.len()).filter(|other| *other != host);
         let calm = others.map(|other| self.undisturbed_for(other, 0)).min().unwrap_or_default();
         let waited = self.now - warm_at > micros(PREEMPT_BOUND);
-        let alone = calm.min(self.now - self.judge.healthy_since[0]) < LEFT_ALONE;
+        let alone = calm.min(self.now.saturating_sub(self.judge.healthy_since[0])) < LEFT_ALONE;
         let passed = self.judge.state_passed_at > warm_at;
         if of_fit_master && self.drawn.synchronised && !waited && !alone && !passed {
             self.broken(format!("router {router}: {host} preempts without the Master's connections"));
