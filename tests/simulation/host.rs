@@ -76,6 +76,12 @@ pub struct Host {
     /// On the own clock.
     pub reloaded_at: Option<Instant>,
     pub stopping: bool,
+    /// When it will have received what it was told last, on the world's clock.
+    pub given_at: u64,
+    /// On its own clock: the question to its pools that has no answer yet.
+    pub cold_since: Option<Instant>,
+    /// On the world's clock: when its pools' verdicts were last known anew.
+    pub warm_at: u64,
     /// When a Master was last heard on each link, on the world's clock.
     pub heard_at: Vec<u64>,
     /// Since when its heartbeat path is whole.
@@ -116,6 +122,9 @@ impl Host {
             began_at: 0,
             reloaded_at: None,
             stopping: false,
+            given_at: 0,
+            cold_since: None,
+            warm_at: 0,
             heard_at: vec![0; drawn.links],
             path_since: 0,
             told_priority: BTreeMap::new(),

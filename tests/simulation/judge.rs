@@ -7,7 +7,8 @@ use crate::world::World;
 use std::time::Duration;
 use tandem::model::{BothUnfit, Preempt};
 use tandem::vrrp::RouterId;
-use tandem::vrrp::role::Cause;
+use tandem::vrrp::role::{Cause, Role};
+use tandem::vrrp::transfer::PREEMPT_BOUND;
 use tandem::vrrp::unit::RELEASE_BOUND;
 
 /// Delays of the network (0.4 ms), of threads (0.2 ms) and between threads (0.1 ms), with room, µs.
@@ -16,6 +17,12 @@ const SLACK: u64 = 5_000;
 const ADDED_WITHIN: u64 = 250_000;
 /// The kernel takes an address away so long after its last renewal, at most; and one second more, as the issue has it, µs.
 const EXPIRES_WITHIN: u64 = 4_000_000;
+
+/// A duplicate comes so much later than its original, at most, with the delay of both, µs.
+const LATEST_DUPLICATE: u64 = 35_000;
+
+/// Beats that were lost so long ago count for nothing: four of the longest interval, and room, µs.
+const LEFT_ALONE: u64 = 5_000_000;
 
 /// What the last director has left is gone by then, and another has started, µs.
 const LEFT_FOR: u64 = 35_000_000;
@@ -32,6 +39,14 @@ pub struct Judge {
     link_up_since: Vec<Vec<u64>>,
     /// Since when each director has been fit.
     fit_since: Vec<u64>,
+    /// Who resigned as the only Master of each router when asked to, and when; nobody has followed yet.
+    resigned: Vec<Option<(usize, u64)>>,
+    /// Since when each director is Backup of each router.
+    backup_since: Vec<Vec<u64>>,
+    /// When a packet may last have come twice.
+    doubled_at: u64,
+    /// When a Master had passed its state, to whomever.
+    pub state_passed_at: u64,
     was_fit: Vec<bool>,
     /// Whether somebody answered for each router since the last unplanned fault was overcome.
     pub covered: Vec<bool>,
@@ -63,6 +78,10 @@ impl Judge {
             healthy_since: vec![0; drawn.links],
             link_up_since: vec![vec![0; drawn.links]; drawn.hosts],
             fit_since: vec![0; drawn.hosts],
+            resigned: vec![None; drawn.link_of.len()],
+            backup_since: vec![vec![0; drawn.link_of.len()]; drawn.hosts],
+            doubled_at: 0,
+            state_passed_at: 0,
             was_fit: vec![true; drawn.hosts],
             covered: vec![false; drawn.link_of.len()],
             interval: micros(drawn.interval),
@@ -123,6 +142,9 @@ impl World<'_> {
 
     fn look_at_links(&mut self) {
         for link in 0..self.drawn.links {
+            if self.network.doubles(link) {
+                self.judge.doubled_at = self.now + LATEST_DUPLICATE;
+            }
             if !self.network.is_healthy(link) {
                 self.judge.healthy_since[link] = self.judge.healthy_since[link].max(self.now);
             }
@@ -150,10 +172,12 @@ impl World<'_> {
 
     /// For how long a director has run on a link that loses nothing, µs.
     fn undisturbed_for(&self, host: usize, link: usize) -> u64 {
+        if self.hosts[host].is_running() { self.calm_for(host, link) } else { 0 }
+    }
+
+    /// The same of one whose station is in hands, because it speaks.
+    fn calm_for(&self, host: usize, link: usize) -> u64 {
         let this = &self.hosts[host];
-        if !this.is_running() {
-            return 0;
-        }
         let since =
             [this.running_since, self.judge.healthy_since[link], self.judge.link_up_since[host][link]];
         self.now.saturating_sub(since.into_iter().max().unwrap_or_default())
@@ -288,6 +312,54 @@ impl World<'_> {
             self.broken(format!(
                 "router {router}: {host} takes over though it hears {master:?} on another path"
             ));
+        }
+    }
+
+    /// Who resigns is followed after the longest skew time, and no down interval is waited for.
+    pub fn followed_soon(&mut self, host: usize, router: usize, cause: &Cause) {
+        let others = || (0..self.hosts.len()).filter(|other| *other != host);
+        let alone = !others().any(|other| self.hosts[other].is_master(router));
+        if self.hosts[host].roles[router] != Role::Master {
+            self.judge.backup_since[host][router] = self.now;
+            if matches!(cause, Cause::Released | Cause::Stopped) {
+                self.judge.resigned[router] = alone.then_some((host, self.now));
+            }
+            return;
+        }
+        let Some((from, at)) = self.judge.resigned[router].take().filter(|(from, _)| *from != host) else {
+            return;
+        };
+        // Every session of a group has heard it, and nothing after it: all links were well, and who follows was there, some
+        // time before. An advertisement of before that comes a second time makes a Master of the one that has resigned.
+        let links = (0..self.drawn.links).flat_map(|link| [(host, link), (from, link)]);
+        let calm = links.map(|(host, link)| self.calm_for(host, link)).min().unwrap_or_default();
+        let (waited, skew) = (self.now - at, self.judge.down - 3 * self.judge.interval);
+        let was_there = self.judge.backup_since[host][router] <= at && self.judge.doubled_at < at;
+        if was_there && calm > waited + self.judge.converged_after && waited > skew + SLACK {
+            let waited = Duration::from_micros(waited);
+            self.broken(format!("router {router}: {host} follows {from}, which resigned, after {waited:?}"));
+        }
+    }
+
+    /// Nobody preempts without tables and verdicts, and nobody a fit Master without the connections that this one has: they are
+    /// asked for when the director is warm, so they were passed since; or the bound is over. Who hears no beat is alone.
+    pub fn preempts_warm(&mut self, host: usize, router: usize, cause: &Cause) {
+        let of_fit_master = match cause {
+            Cause::Preempts { .. } => true,
+            Cause::MasterUnfit { .. } => false,
+            _ => return,
+        };
+        if self.hosts[host].cold_since.is_some() {
+            return self.broken(format!("router {router}: {host} preempts though it is cold"));
+        }
+        let warm_at = self.hosts[host].warm_at;
+        let others = (0..self.hosts.len()).filter(|other| *other != host);
+        let calm = others.map(|other| self.undisturbed_for(other, 0)).min().unwrap_or_default();
+        let waited = self.now - warm_at > micros(PREEMPT_BOUND);
+        let alone = calm.min(self.now.saturating_sub(self.judge.healthy_since[0])) < LEFT_ALONE;
+        let passed = self.judge.state_passed_at > warm_at;
+        if of_fit_master && self.drawn.synchronised && !waited && !alone && !passed {
+            self.broken(format!("router {router}: {host} preempts without the Master's connections"));
         }
     }
 

@@ -66,6 +66,11 @@ impl Network {
         }
     }
 
+    /// Whether packets come twice.
+    pub fn doubles(&self, link: usize) -> bool {
+        self.wires[link].duplicates > 0
+    }
+
     pub fn is_healthy(&self, link: usize) -> bool {
         let wire = &self.wires[link];
         wire.loss == 0 && wire.late.0 == 0 && wire.cuts.is_empty()

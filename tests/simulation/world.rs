@@ -228,10 +228,12 @@ impl<'a> World<'a> {
         }
     }
 
-    /// For the director's own process, a moment later.
+    /// For the director's own process, a moment later; in the order in which it was said, as from a channel.
     pub fn give(&mut self, host: usize, item: Item) {
         let (run, hop) = (self.hosts[host].run, self.random.between(5, 60));
-        self.at(self.now + hop, Event::Item { host, run, item });
+        let at = (self.now + hop).max(self.hosts[host].given_at);
+        self.hosts[host].given_at = at;
+        self.at(at, Event::Item { host, run, item });
     }
 
     fn receive(&mut self, host: usize, item: Item) {
@@ -329,9 +331,17 @@ impl<'a> World<'a> {
                 let good = self.hosts[host].good[what];
                 station.handle(Input::Tracked { at, what: draw::tracked()[what].clone(), good });
             }
-            Item::Warm { since } => station.handle(Input::Warm { at, since }),
+            Item::Warm { since } => {
+                if self.hosts[host].cold_since == Some(since) {
+                    (self.hosts[host].cold_since, self.hosts[host].warm_at) = (None, self.now);
+                }
+                station.handle(Input::Warm { at, since });
+            }
             Item::Report(report) => station.handle(Input::Keeper { at, report }),
-            Item::StatePassed => station.handle(Input::StatePassed { at }),
+            Item::StatePassed => {
+                self.judge.state_passed_at = self.now;
+                station.handle(Input::StatePassed { at });
+            }
             Item::HookDone { unit } => station.handle(Input::HookDone { at, unit }),
             Item::Release { until } => {
                 let until = until.map(|lasts| at + Duration::from_micros(lasts));
@@ -374,7 +384,10 @@ impl<'a> World<'a> {
                 self.say(|| format!("{host}: {order:?}"));
                 self.order(host, order);
             }
-            Output::WarmUp { since } => self.warm_up(host, since),
+            Output::WarmUp { since } => {
+                self.hosts[host].cold_since = Some(since);
+                self.warm_up(host, since);
+            }
             Output::PassState { .. } => {
                 if let Some(takes) = self.drawn.state_takes[host] {
                     let run = self.hosts[host].run;
@@ -407,6 +420,8 @@ impl<'a> World<'a> {
             if role == Role::Master && cause == Cause::Silence {
                 self.takes_over_from_silence(host, index);
             }
+            self.preempts_warm(host, index, &cause);
+            self.followed_soon(host, index, &cause);
             let this = &mut self.hosts[host];
             if was_master || role == Role::Master {
                 this.since[index] = clock;
@@ -518,7 +533,7 @@ impl<'a> World<'a> {
             this.may_hold_for[index] = adopting.max(this.may_hold_for[index]);
         }
         this.inbox.clear();
-        this.running_since = now;
+        (this.running_since, this.cold_since) = (now, Some(at));
         this.deadline = Some(at);
         for link in 0..self.drawn.links {
             self.tell_link(host, &mut station, at, link);

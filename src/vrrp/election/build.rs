@@ -4,6 +4,7 @@ use super::grip::Grip;
 use super::peers::Peers;
 use super::warmth::Warmth;
 use super::{Election, Seat};
+use crate::hash::{fnv1a, mix};
 use crate::model::{BothUnfit, Pair, Policy, Preempt, RouterName, VirtualRouter};
 use crate::time::Instant;
 use crate::vrrp::machine::OWNER;
@@ -32,10 +33,10 @@ impl Election {
             by_router.extend(seat.unit.routers().into_iter().map(|router| (router, index)));
         }
         let own = pair.own.clone().unwrap_or_else(|| "".into());
+        let first_request = first_request(&own, epoch);
         let peers = Peers::new(own, epoch, pair.others().map(|(name, _)| name.clone()));
         let beats = !peers.is_empty() && !pair.routers.is_empty();
         let fastest = pair.routers.values().map(|router| router.interval).min().unwrap_or(BEAT_MOST);
-        let first_request = u32::try_from(epoch & 0x7fff_ffff).unwrap_or(1);
         Self {
             seats,
             by_session,
@@ -53,6 +54,12 @@ impl Election {
             now,
         }
     }
+}
+
+/// Where a director's requests for state begin. An answer names only the number: directors that have started in the same second,
+/// and a run that follows soon on one that asked several times, must not take each other's for their own.
+fn first_request(own: &str, epoch: u64) -> u32 {
+    u32::try_from(mix(fnv1a(own.bytes()) ^ epoch) >> 33).unwrap_or(1)
 }
 
 /// Routers that move together, by the name of their group or their own.
@@ -126,4 +133,19 @@ fn members(id: RouterId, router: &VirtualRouter, pair: &Pair) -> Vec<Member> {
     let highest_other = others.map(|(_, priority)| *priority).max().unwrap_or(OWNER - 1);
     let member = |family| Member::new(SessionId { router: id, family }, own, highest_other, pace);
     router.families().into_iter().map(member).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_request;
+
+    /// Seeds 164 and 272: a director took the answer to another's request, or to its own run before, for the one to its own,
+    /// and preempted without the Master's connections.
+    #[test]
+    fn requests_of_two_directors_or_of_two_runs_are_far_apart() {
+        let starts = [("lb-a", 7), ("lb-b", 7), ("lb-a", 8), ("lb-b", 8), ("lb-a", 1_800_000_000)];
+        let mut numbers = starts.map(|(own, epoch)| first_request(own, epoch));
+        numbers.sort_unstable();
+        assert!(numbers.windows(2).all(|two| two[1] - two[0] > 1_000), "{numbers:?}");
+    }
 }
