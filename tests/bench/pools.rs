@@ -10,7 +10,7 @@
 //! these figures say little of a real one; `failover` measures the blackout itself natively.
 //!
 //! Needs IPVS: `tests/lab/run bench pools`. Arguments: `--repetitions N` (5) and
-//! `--cycle stop|release|kill|link|links|pause` (all, unless some are named).
+//! `--cycle stop|release|kill|link|links|pause` and `--pool NAT|DR|TUN|full-NAT` (all, unless some are named).
 //!
 //! The exit status is 1 when a planned takeover failed a connection.
 
@@ -33,7 +33,7 @@ mod world;
 use cycle::{CYCLES, Cycle, Results};
 use std::process::ExitCode;
 use world::pair::Pair;
-use world::site::{POLICY, POOLS, Site};
+use world::site::{POLICY, POOLS, Pool, Site};
 
 const REPETITIONS: usize = 5;
 
@@ -41,6 +41,7 @@ const REPETITIONS: usize = 5;
 struct Arguments {
     repetitions: usize,
     cycles: Vec<Cycle>,
+    pools: Vec<Pool>,
 }
 
 fn main() -> ExitCode {
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
     let mut results = Results::new();
     for cycle in &arguments.cycles {
         for _ in 0..arguments.repetitions {
-            for pool in POOLS {
+            for pool in arguments.pools.iter().copied() {
                 cycle.run(&site, &mut pair, pool, &mut results);
             }
         }
@@ -72,7 +73,7 @@ fn progress(cycle: Cycle) {
 }
 
 fn read(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let mut arguments = Arguments { repetitions: REPETITIONS, cycles: Vec::new() };
+    let mut arguments = Arguments { repetitions: REPETITIONS, cycles: Vec::new(), pools: Vec::new() };
     while let Some(word) = words.next() {
         // What `cargo bench` says to every bench.
         if word == "--bench" {
@@ -87,11 +88,18 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
                 let cycle = CYCLES.into_iter().find(|cycle| cycle.name() == value);
                 arguments.cycles.push(cycle.ok_or(format!("{word}: `{value}` is not known"))?);
             }
+            "--pool" => {
+                let pool = POOLS.into_iter().find(|pool| pool.to_string() == value);
+                arguments.pools.push(pool.ok_or(format!("{word}: `{value}` is not known"))?);
+            }
             _ => return Err(format!("`{word}` is not known: see the head of tests/bench/pools.rs")),
         }
     }
     if arguments.cycles.is_empty() {
         arguments.cycles = CYCLES.into();
+    }
+    if arguments.pools.is_empty() {
+        arguments.pools = POOLS.into();
     }
     Ok(arguments)
 }

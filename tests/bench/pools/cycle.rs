@@ -17,6 +17,8 @@ const LEAD: Duration = Duration::from_millis(500);
 /// Connections after it: a second trouble would be seen.
 const TRAIL: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(40);
+/// Connections in trouble that are told one by one.
+const SHOWN: usize = 12;
 const CANARY_PERIOD: Duration = Duration::from_millis(2);
 
 /// An event and the way back.
@@ -81,6 +83,8 @@ impl fmt::Display for Event {
 pub(crate) struct Outcome {
     pub(crate) account: Account,
     pub(crate) reasons: BTreeMap<String, usize>,
+    /// The first that failed or were late, with their times.
+    pub(crate) troubled: Vec<String>,
     /// The worst that the machine itself was late meanwhile.
     pub(crate) canary: Duration,
 }
@@ -160,5 +164,10 @@ fn measure(
     let late = canary.worst_since(start);
     canary.finish();
     let report = load.finish();
-    Outcome { account: report.account(load_start, PERIOD), reasons: report.reasons(load_start), canary: late }
+    Outcome {
+        account: report.account(load_start, PERIOD),
+        reasons: report.reasons(load_start),
+        troubled: report.troubled(load_start).take(SHOWN).collect(),
+        canary: late,
+    }
 }

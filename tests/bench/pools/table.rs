@@ -41,6 +41,11 @@ pub(crate) fn print(repetitions: usize, results: &Results) {
             println!("  {event}, {pool}: {reasons:?}");
         }
     }
+    for ((event, pool), outcomes) in results {
+        for outcome in outcomes.iter().filter(|outcome| !outcome.troubled.is_empty()) {
+            println!("  {event}, {pool}: {}", outcome.troubled.join("; "));
+        }
+    }
     println!(
         "  failed: refused, reset or unanswered after 3 s, in all repetitions and in the worst. late: answered, but a packet was \
          sent again.\n  median, worst: the longest time without a success. -machine: the worst, less what the canary was late in \

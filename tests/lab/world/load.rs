@@ -153,6 +153,17 @@ impl Report {
         Account { connections: requests().count(), failed, late, blackout }
     }
 
+    /// Those that failed or were late, in words; times count from then on.
+    pub(crate) fn troubled(&self, from: Duration) -> impl Iterator<Item = String> {
+        let troubled =
+            move |request: &&Request| request.at >= from && (request.result.is_err() || request.took > LATE);
+        self.requests.iter().filter(troubled).map(move |request| {
+            let (began, took) = (request.at.saturating_sub(from).as_millis(), request.took.as_millis());
+            let reason = request.result.as_ref().err().map_or("late", String::as_str);
+            format!("{began} ms: {reason} after {took} ms")
+        })
+    }
+
     /// Why requests failed from then on: each reason with its count.
     pub(crate) fn reasons(&self, from: Duration) -> BTreeMap<String, usize> {
         let mut reasons = BTreeMap::new();
