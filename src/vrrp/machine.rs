@@ -252,7 +252,10 @@ impl Machine {
     /// The lower-priority Master, if any, of which so many advertisements were heard since the last poll.
     #[must_use]
     pub fn contested_often(&self, times: usize) -> Option<Heard> {
-        let contest = |output: &Output| if let Output::Contested { by } = output { Some(*by) } else { None };
+        let contest = |output: &Output| match output {
+            Output::Contested { by } if by.priority != RESIGNS => Some(*by),
+            _ => None,
+        };
         let heard: Vec<Heard> = self.outputs.iter().filter_map(contest).collect();
         let of = |source: IpAddr| heard.iter().filter(move |other| other.source == source).count();
         heard.iter().rev().find(|by| of(by.source) >= times).copied()
@@ -327,6 +330,8 @@ impl Machine {
     fn heard_as_master(&mut self, heard: Heard, at: Instant) {
         if heard.priority == RESIGNS {
             self.advertise(at, at);
+            // It was Master too: what the neighbours learnt from it is to be repaired.
+            self.outputs.push_back(Output::Contested { by: heard });
             return;
         }
         let by_address = || ordered(heard.source).cmp(&ordered(self.own_address));

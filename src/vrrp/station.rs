@@ -15,7 +15,7 @@ use super::authentication::{Keys, Mark, Password, Sender, Signer, Stale, Verifie
 use super::beat::Beats;
 use super::election::{self, Election};
 use super::event::Event;
-use super::machine::OWNER;
+use super::machine::{OWNER, RESIGNS};
 use super::packet::{Advertisement, Endpoints};
 use super::picture::Picture;
 use super::timing::Pace;
@@ -402,8 +402,10 @@ impl Station {
     }
 
     fn contested(&mut self, session: SessionId, by: super::machine::Heard) {
-        let events = self.account.contested(session.router, by, self.now);
-        self.outputs.extend(events.map(Output::Tell));
+        if by.priority != RESIGNS {
+            let events = self.account.contested(session.router, by, self.now);
+            self.outputs.extend(events.map(Output::Tell));
+        }
         let policy = self.routers.get(session.router.0).map(|router| router.announcements);
         if let Some(repeat) = policy.map(|policy| policy.lower_priority_repeat).filter(|repeat| *repeat > 0) {
             // The neighbours may believe any address of the routers that move together.

@@ -166,11 +166,10 @@ impl Transfer {
         self.follows.filter(|_| self.running.is_none()).map(|(_, next)| next)
     }
 
-    /// Whether one is under way, or waits, that is waited for.
+    /// Whether the last rest is still to be sent: whoever stops waits for it.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
-        let waited_for = |pass: Pass| Pass { follows: false, ..pass } != Pass::default();
-        waited_for(self.wanted) || self.running.is_some_and(|(pass, _)| waited_for(pass))
+    pub fn owes_the_rest(&self) -> bool {
+        self.wanted.rest || self.running.is_some_and(|(pass, _)| pass.rest)
     }
 
     /// The state has been sent, or could not be: either way there is nothing to wait for. What it was for.
@@ -256,11 +255,11 @@ mod tests {
         master.ask_for_the_rest();
         assert_eq!(master.start(now), None);
         assert_eq!(master.passed(now), leaving);
-        assert!(master.is_passing(), "the rest waits");
+        assert!(master.owes_the_rest(), "the rest waits");
         let rest = master.start(now).expect("it waited");
         assert!(rest.rest && !rest.is_whole());
         assert_eq!(master.passed(now), rest);
-        assert!(!master.is_passing());
+        assert!(!master.owes_the_rest());
         assert_eq!(master.passed(now), Pass::default(), "an answer that nobody waits for");
     }
 
@@ -283,7 +282,7 @@ mod tests {
                 }
                 master.passed(now);
             }
-            (count, master.is_passing())
+            (count, master.owes_the_rest())
         };
         assert_eq!(count(None), (100, false));
         assert_eq!(count(Some(start + REST_EVERY * 5)), (5, true), "one is left: the last");

@@ -155,7 +155,8 @@ fn s6_4_3_when_the_adver_timer_fires_it_advertises_and_sets_it_again() {
 fn s6_4_3_priority_0_is_answered_at_once_and_sets_the_adver_timer_again() {
     let mut machine = active();
     machine.handle(heard(12, 0));
-    assert_eq!(outputs(&mut machine), [advertises(100)]);
+    let sent = |output: &Output| matches!(output, Output::Advertise { .. });
+    assert_eq!(outputs(&mut machine).into_iter().filter(sent).collect::<Vec<_>>(), [advertises(100)]);
     assert_eq!(machine.state(), State::Master { advertise_at: NOW + OWN_PACE.interval });
 }
 

@@ -76,6 +76,8 @@ pub struct Host {
     /// On the own clock.
     pub reloaded_at: Option<Instant>,
     pub stopping: bool,
+    /// Whether it is to be started once it has stopped.
+    pub start_again: bool,
     /// When it will have received what it was told last, on the world's clock.
     pub given_at: u64,
     /// On its own clock: the question to its pools that has no answer yet.
@@ -122,6 +124,7 @@ impl Host {
             began_at: 0,
             reloaded_at: None,
             stopping: false,
+            start_again: false,
             given_at: 0,
             cold_since: None,
             warm_at: 0,

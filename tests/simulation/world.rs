@@ -486,6 +486,7 @@ impl<'a> World<'a> {
     pub fn start(&mut self, host: usize) {
         let this = &mut self.hosts[host];
         if this.station.is_some() || this.is_paused() {
+            this.start_again |= this.stopping;
             return;
         }
         if this.ending {
@@ -493,7 +494,7 @@ impl<'a> World<'a> {
         }
         let this = &mut self.hosts[host];
         this.run += 1;
-        (this.still, this.stopping) = (None, false);
+        (this.still, this.stopping, this.start_again) = (None, false, false);
         (this.running_since, this.began_at) = (self.now, self.now);
         self.say(|| format!("{host}: starts"));
         self.begin_keeper(host);
@@ -559,6 +560,9 @@ impl<'a> World<'a> {
         self.end_station(host);
         // The process ends when its keeper has done what it shall.
         self.hosts[host].ending = true;
+        if self.hosts[host].start_again {
+            self.at(self.now + 1_000, Event::Start { host });
+        }
         self.keeper_turn(host);
     }
 

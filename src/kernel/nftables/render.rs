@@ -7,20 +7,17 @@
 //! - Packets are marked in the same chain that exempts them from tracking (priority raw), since a later one would come too
 //!   late for `notrack`; the mark then survives IPVS until source translation.
 
+mod takeover;
+
 use super::{FAMILY, TABLE};
 use crate::model::{Family, Protocol, Ruleset, ServiceKey, SourceTranslation};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// Priorities of our chains (`linux/netfilter_ipv4.h`): `NF_IP_PRI_RAW`, `NF_IP_PRI_NAT_SRC`, `NF_IP_PRI_FILTER`.
+/// Priorities of these chains (`linux/netfilter_ipv4.h`): `NF_IP_PRI_RAW`, `NF_IP_PRI_NAT_SRC`.
 const PRIORITY_RAW: i32 = -300;
 const PRIORITY_SOURCE_NAT: i32 = 100;
-const PRIORITY_FILTER: i32 = 0;
-/// Behind connection tracking (`NF_IP_PRI_CONNTRACK` is -200).
-const PRIORITY_TRACKED: i32 = -150;
-/// Behind IPVS's own translation of answers, which has 100 (`ip_vs_ops4` of `net/netfilter/ipvs/ip_vs_core.c`).
-const PRIORITY_AFTER_IPVS: i32 = 110;
 
 /// What a packet is looked up by: the first that matches decides, so a port comes before every port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,9 +32,7 @@ pub(super) fn replacement(ruleset: &Ruleset) -> Value {
     let mut commands = vec![table_command("add"), table_command("delete"), table_command("add")];
     commands.extend(source_translation(ruleset));
     commands.extend(prerouting(ruleset));
-    commands.extend(awaited_replies(ruleset));
-    commands.extend(withheld_replies(ruleset));
-    commands.extend(withheld_resets(ruleset));
+    commands.extend(takeover::rules(ruleset));
     json!({ "nftables": commands })
 }
 
@@ -128,36 +123,6 @@ fn prerouting(ruleset: &Ruleset) -> Vec<Value> {
     with_chain(base_chain("prerouting", "filter", PRIORITY_RAW), commands)
 }
 
-/// Answers at local addresses are of connections that are tracked already.
-fn awaited_replies(ruleset: &Ruleset) -> Vec<Value> {
-    let first = json!({ "match": { "op": "in", "left": { "ct": { "key": "state" } }, "right": "new" } });
-    let mut commands = Vec::new();
-    for family in [Family::Ipv4, Family::Ipv6] {
-        let Some((set, to_us)) = address_match("awaited_at", "daddr", family, &ruleset.awaited_at) else {
-            continue;
-        };
-        commands.push(set);
-        let replies = of_servers(&ruleset.awaited_replies).filter(|(lookup, _)| lookup.family() == family);
-        let conditions = [to_us, first.clone()];
-        commands.extend(set_rules(
-            "replies",
-            "awaited_replies",
-            "s",
-            &conditions,
-            &json!({ "drop": null }),
-            replies,
-        ));
-    }
-    with_chain(base_chain_named("replies", "prerouting", "filter", PRIORITY_TRACKED), commands)
-}
-
-/// What is still under the real server's own address behind IPVS's hook has not been translated.
-fn withheld_replies(ruleset: &Ruleset) -> Vec<Value> {
-    let replies = of_servers(&ruleset.withheld_replies);
-    let commands = set_rules("forward", "withheld_replies", "s", &[], &json!({ "drop": null }), replies);
-    with_chain(base_chain("forward", "filter", PRIORITY_AFTER_IPVS), commands)
-}
-
 fn of_servers(servers: &BTreeSet<(Protocol, IpAddr, u16)>) -> impl Iterator<Item = (PacketLookup, Value)> {
     servers.iter().map(|(protocol, address, port)| {
         lookup_of_packet(&ServiceKey::Address { protocol: *protocol, address: *address, port: *port })
@@ -170,30 +135,6 @@ fn with_chain(chain: Value, mut contents: Vec<Value>) -> Vec<Value> {
         contents.insert(0, chain);
     }
     contents
-}
-
-/// The set of those addresses that are of a family, and the match of a packet's field with it; `None` without any.
-fn address_match(name: &str, field: &str, family: Family, all: &BTreeSet<IpAddr>) -> Option<(Value, Value)> {
-    let addresses: Vec<&IpAddr> = all.iter().filter(|address| Family::of(**address) == family).collect();
-    let name = format!("{name}_{}", family_digit(family));
-    let set = json!({ "name": name, "type": address_type(family), "elem": addresses });
-    let left = json!({ "payload": { "protocol": payload_protocol(family), "field": field } });
-    let found = json!({ "match": { "op": "==", "left": left, "right": format!("@{name}") } });
-    (!addresses.is_empty()).then(|| (add("set", set), found))
-}
-
-/// One set and one rule a family. The reset of a packet that acknowledges something, as all but the first of a connection do,
-/// bears no acknowledgement itself (RFC 9293, section 3.5.2): a first packet to a closed port is still refused at once.
-fn withheld_resets(ruleset: &Ruleset) -> Vec<Value> {
-    let flags = json!({ "payload": { "protocol": "tcp", "field": "flags" } });
-    let masked = json!({ "&": [flags, { "|": ["rst", "ack"] }] });
-    let reset = json!({ "match": { "op": "==", "left": masked, "right": "rst" } });
-    let of_family = |family| {
-        let (set, of_ours) = address_match("withheld_resets", "saddr", family, &ruleset.withheld_resets)?;
-        Some([set, rule("output", vec![of_ours, reset.clone(), json!({ "drop": null })])])
-    };
-    let commands = [Family::Ipv4, Family::Ipv6].into_iter().filter_map(of_family).flatten().collect();
-    with_chain(base_chain("output", "filter", PRIORITY_FILTER), commands)
 }
 
 /// One map a family: address, protocol and port to the mark.
@@ -479,32 +420,5 @@ mod tests {
         }
         assert!(rendered.find("@marks_6").expect("marks") < rendered.find("@untracked_6").expect("notrack"));
         assert!(!rendered.contains("postrouting"));
-    }
-
-    #[test]
-    fn what_another_director_hands_over_is_neither_reset_nor_leaked() {
-        let addresses = |all: [&str; 2]| all.map(|text| text.parse().expect("an address")).into();
-        let server = |address: &str, port| (Protocol::Tcp, address.parse().expect("an address"), port);
-        let ruleset = Ruleset {
-            withheld_resets: addresses(["192.0.2.1", "2001:db8::1"]),
-            withheld_replies: [server("10.20.0.11", 8080)].into(),
-            awaited_replies: [server("10.20.0.12", 8080)].into(),
-            awaited_at: addresses(["10.20.0.8", "10.20.0.9"]),
-            ..Ruleset::default()
-        };
-        let rendered = commands(&replacement(&ruleset)).join("\n");
-        for part in [
-            r#""hook":"output","name":"output","policy":"accept","prio":0"#,
-            r#""elem":["192.0.2.1"],"family":"inet","name":"withheld_resets_4""#,
-            r#""elem":["2001:db8::1"],"family":"inet","name":"withheld_resets_6""#,
-            r#"{"left":{"&":[{"payload":{"field":"flags","protocol":"tcp"}},{"|":["rst","ack"]}]},"op":"==","right":"rst"}"#,
-            r#""hook":"forward","name":"forward","policy":"accept","prio":110"#,
-            r#""elem":[{"concat":["10.20.0.11","tcp",8080]}],"family":"inet","name":"withheld_replies_4""#,
-            r#""hook":"prerouting","name":"replies","policy":"accept","prio":-150"#,
-            r#"{"left":{"ct":{"key":"state"}},"op":"in","right":"new"}"#,
-        ] {
-            assert!(rendered.contains(part), "{part}\nis not in\n{rendered}");
-        }
-        assert!(!rendered.contains("awaited_at_6"), "a family without any has no rule");
     }
 }

@@ -89,7 +89,7 @@ impl Election {
     pub(super) fn stopped(&mut self) -> Option<Output> {
         let stop_by = self.stop_by?;
         let gone = |seat: &Seat| seat.leaving.is_none() && seat.unit.has_stopped(self.now);
-        let through = self.seats.iter().all(gone) && !self.transfer.is_passing();
+        let through = self.seats.iter().all(gone) && !self.transfer.owes_the_rest();
         if self.stopped || !(through || stop_by <= self.now) {
             return None;
         }

@@ -49,6 +49,17 @@ impl Unit {
         }
     }
 
+    /// What was permitted and is no longer is not carried out: the Master that was about to be preempted gets a whole down
+    /// interval from now on.
+    pub(super) fn may_preempt(&mut self, at: Instant, ready: bool, has_state: bool) {
+        let withdrawn = (self.ready && !ready) || (self.has_state && !has_state);
+        (self.ready, self.has_state) = (ready, has_state);
+        if withdrawn && self.preempting && self.role == Role::Backup {
+            self.preempting = false;
+            self.members.iter_mut().for_each(|member| member.machine.restart_down_timer(at));
+        }
+    }
+
     /// Whether this is for another session to settle. Sessions whose addresses are ordered differently would otherwise each
     /// make the other director step down, and nobody were Master.
     fn is_undecided_tie(&mut self, index: usize, heard: Heard) -> bool {
@@ -132,6 +143,7 @@ impl Unit {
                     }
                     MachineOutput::BecameBackup { to: Some(heard) } => {
                         if self.role == Role::Master {
+                            self.say_goodbye(session);
                             self.demote(now, Cause::followed(heard));
                         }
                     }
@@ -144,6 +156,14 @@ impl Unit {
                     MachineOutput::Wait { .. } => break,
                 }
             }
+        }
+    }
+
+    /// One that gives way because it heard the other first would leave the other ignorant that there were two, and the
+    /// neighbours with what they learnt here. Tandem's directors announce their addresses anew when they hear this.
+    fn say_goodbye(&mut self, session: SessionId) {
+        if self.settings.tandem_peers {
+            self.outputs.push_back(Output::Advertise { session, priority: RESIGNS });
         }
     }
 
@@ -206,7 +226,8 @@ impl Unit {
         if self.live().all(|member| member.machine.priority() == OWNER) {
             return Cause::Owner;
         }
-        let heard = self.live().filter_map(|member| member.last_heard).last();
+        // Of several Masters the one that gave the occasion: a resigned or unfit one, not one that was heard last.
+        let heard = self.live().filter_map(|member| member.last_heard).min_by_key(|heard| heard.priority);
         match heard {
             Some(Heard { source, priority: RESIGNS, .. }) => Cause::MasterResigned { source },
             Some(Heard { source, priority, .. }) if self.preempting => {

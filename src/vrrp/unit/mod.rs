@@ -292,7 +292,7 @@ impl Unit {
                 self.fitness = fitness;
                 self.judge(at);
             }
-            Input::MayPreempt { ready, has_state, .. } => (self.ready, self.has_state) = (ready, has_state),
+            Input::MayPreempt { at, ready, has_state } => self.may_preempt(at, ready, has_state),
             Input::Elsewhere { at, elsewhere } => self.elsewhere(at, elsewhere),
             Input::HookDone { .. } => self.gate.hook_done(),
             Input::Slept { at, .. } => {

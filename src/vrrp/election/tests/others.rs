@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::hash::fnv1a;
+use crate::vrrp::fitness::Reach;
 
 const EVERY: Duration = Duration::from_millis(100);
 const MOMENT: Duration = Duration::from_micros(1);

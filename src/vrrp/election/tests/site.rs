@@ -3,6 +3,8 @@
 use super::*;
 use crate::hash::fnv1a;
 use crate::model::{Hook, SyncGroup, Tracker};
+use crate::vrrp::fitness::Reach;
+use std::collections::BTreeSet;
 
 const INSIDE: RouterId = RouterId(0);
 const OUTSIDE: RouterId = RouterId(1);

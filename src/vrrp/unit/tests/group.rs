@@ -17,7 +17,7 @@ fn a_group_becomes_master_only_when_every_session_wants_to() {
 fn a_session_that_is_beaten_takes_all_along() {
     let mut story = Story::master(&[OUTSIDE, INSIDE]);
     story.hear(410, INSIDE, 12, 200);
-    let expected = ["release 0", "release 1", "backup higher_priority", "advertise 0 0"];
+    let expected = ["advertise 1 0", "release 0", "release 1", "backup higher_priority", "advertise 0 0"];
     assert_eq!(story.says(), expected);
 }
 

@@ -202,9 +202,9 @@ fn who_suspects_itself_still_follows_a_better_master_and_answers_one_that_resign
     let mut story = Story::master(&[OUTSIDE]);
     story.hear_together(410, &[lower, lower, lower]);
     story.hear(412, OUTSIDE, 12, 0);
-    assert_eq!(story.says(), ["advertise 0 150"]);
+    assert_eq!(story.says(), ["advertise 0 150", "contested"]);
     story.hear(420, OUTSIDE, 10, 200);
-    assert_eq!(story.says(), ["release 0", "backup higher_priority"]);
+    assert_eq!(story.says(), ["advertise 0 0", "release 0", "backup higher_priority"]);
 }
 
 #[test]

@@ -207,5 +207,29 @@ fn two_masters_that_meet_settle_it_by_priority_and_the_neighbours_are_told() {
     story.hear(410, OUTSIDE, 12, 100);
     assert_eq!(story.says(), ["advertise 0 150", "contested"]);
     story.hear(420, OUTSIDE, 10, 200);
-    assert_eq!(story.says(), ["release 0", "backup higher_priority"]);
+    assert_eq!(story.says(), ["advertise 0 0", "release 0", "backup higher_priority"]);
+}
+
+/// The other was heard first, so it never heard this one.
+#[test]
+fn one_that_gives_way_says_so_and_the_other_repairs_what_neighbours_learnt_from_it() {
+    let mut story = Story::master(&[OUTSIDE]);
+    story.hear(410, OUTSIDE, 12, 0);
+    assert_eq!(story.says(), ["advertise 0 150", "contested"]);
+}
+
+#[test]
+fn a_preemption_that_is_no_longer_permitted_is_not_carried_out() {
+    let mut story = Story::new(settings(), 150, &[OUTSIDE]);
+    for millis in (50..=250).step_by(100) {
+        story.hear(millis, OUTSIDE, 12, 100);
+    }
+    story.give(Input::MayPreempt { at: at(260), ready: false, has_state: true });
+    story.until(500);
+    assert_eq!(story.unit.role(), Role::Backup);
+    story.hear(510, OUTSIDE, 12, 100);
+    story.until(800);
+    assert_eq!(story.unit.role(), Role::Backup);
+    story.until(900);
+    assert_eq!(story.unit.role(), Role::Master, "what nobody holds it takes all the same");
 }
