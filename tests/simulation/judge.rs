@@ -316,12 +316,12 @@ impl World<'_> {
     }
 
     /// Who resigns is followed after the longest skew time, and no down interval is waited for.
-    pub fn followed_soon(&mut self, host: usize, router: usize, cause: &Cause) {
+    pub fn followed_soon(&mut self, host: usize, router: usize, was_master: bool, cause: &Cause) {
         let others = || (0..self.hosts.len()).filter(|other| *other != host);
         let alone = !others().any(|other| self.hosts[other].is_master(router));
         if self.hosts[host].roles[router] != Role::Master {
             self.judge.backup_since[host][router] = self.now;
-            if matches!(cause, Cause::Released | Cause::Stopped) {
+            if was_master && matches!(cause, Cause::Released | Cause::Stopped) {
                 self.judge.resigned[router] = alone.then_some((host, self.now));
             }
             return;

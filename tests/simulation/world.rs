@@ -421,7 +421,7 @@ impl<'a> World<'a> {
                 self.takes_over_from_silence(host, index);
             }
             self.preempts_warm(host, index, &cause);
-            self.followed_soon(host, index, &cause);
+            self.followed_soon(host, index, was_master, &cause);
             let this = &mut self.hosts[host];
             if was_master || role == Role::Master {
                 this.since[index] = clock;

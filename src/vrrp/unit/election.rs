@@ -41,7 +41,7 @@ impl Unit {
         let was_backup = !member.machine.is_master();
         let owner = self.fitness.priority(member.configured, 0, false) == OWNER;
         member.machine.set_preempts(preempts || owner);
-        self.preempting = (preempts || owner) && heard.priority < own;
+        self.preempting = (preempts || owner) && heard.priority < own && heard.priority != RESIGNS;
         member.last_heard = Some(heard);
         member.machine.handle(MachineInput::Advertisement { at, heard });
         if was_backup && heard.priority != RESIGNS {

@@ -243,3 +243,14 @@ fn a_preemption_that_is_no_longer_permitted_is_not_carried_out() {
     story.until(900);
     assert_eq!(story.unit.role(), Role::Master, "what nobody holds it takes all the same");
 }
+
+/// To follow one that has left is no preemption, and needs no permission.
+#[test]
+fn who_follows_one_that_resigned_is_not_held_up_by_a_permission_that_ends() {
+    let mut story = Story::new(settings(), 100, &[OUTSIDE]);
+    story.hear(50, OUTSIDE, 12, 100);
+    story.hear(150, OUTSIDE, 12, 0);
+    story.give(Input::MayPreempt { at: at(160), ready: true, has_state: false });
+    story.until(215);
+    assert_eq!(story.unit.role(), Role::Master, "{:?}", story.said);
+}
