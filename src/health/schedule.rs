@@ -67,6 +67,24 @@ mod tests {
     }
 
     #[test]
+    fn targets_are_spread_whatever_the_seed_and_each_seed_spreads_them_otherwise() {
+        let interval = Duration::from_secs(2);
+        let spread = |seed, number| {
+            let target = target(number);
+            [first_probe_after, second_probe_after].map(|after| after(seed, &target, interval))
+        };
+        for seed in [0, 7, u64::MAX] {
+            for which in [0, 1] {
+                let offsets: std::collections::BTreeSet<_> =
+                    (0..100).map(|number| spread(seed, number)[which]).collect();
+                assert!(offsets.len() > 90, "{seed}: {} of 100", offsets.len());
+            }
+        }
+        assert_ne!(spread(7, 1)[0], spread(8, 1)[0]);
+        assert_ne!(spread(7, 1)[1], spread(8, 1)[1]);
+    }
+
+    #[test]
     fn second_probes_spread_over_the_whole_interval() {
         let interval = Duration::from_secs(10);
         let mut tenths = [0_u32; 10];

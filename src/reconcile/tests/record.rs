@@ -70,6 +70,7 @@ fn the_record_keeps_what_is_wanted_or_there_and_forgets_what_is_neither() {
     let wanted = owned.after(&desired, &Observed::default());
     assert_eq!(wanted.services, owned.services, "somebody removed it, and it is wanted");
     assert_eq!((&wanted.addresses, &wanted.sync_daemons), (&owned.addresses, &owned.sync_daemons));
+    assert_eq!(wanted.ruleset, owned.ruleset);
     let gone = owned.after(&nothing, &Observed::default());
     assert!(gone.services.is_empty() && gone.addresses.is_empty() && gone.sync_daemons.is_empty());
     assert_eq!(gone.ruleset, None);
@@ -92,6 +93,23 @@ fn a_ruleset_is_listed_once_it_was_seen_and_pending_again_in_another_process() {
     let applied = Some(RulesetRecord::Applied { fingerprint: "0".to_owned() });
     let applied = Ownership { ruleset: applied, ..owned };
     assert_eq!(applied.valid_in(Epoch::default()).ruleset, Some(RulesetRecord::Pending));
+}
+
+#[test]
+fn another_ruleset_replaces_the_one_that_was_made_of_the_policy_before() {
+    let (observed, owned) = settled(&desired(&full_nat()));
+    let local = SourceTranslation::LocalAddresses(vec![ip("10.20.0.20")]);
+    let edited = desired(&policy([pool("web", VIP, &Forwarding::FullNat(local))]));
+    let kinds: Vec<_> = plan(&edited, &observed, &owned).iter().map(Change::kind).collect();
+    assert_eq!(kinds, ["replace_ruleset"], "though the table is as it was listed");
+    // The same where it was accepted, and not listed yet.
+    let wanted = desired(&full_nat());
+    let made = Change::ReplaceRuleset { to: wanted.ruleset.clone() };
+    let mut applied = owned.clone();
+    applied.answered(&made, true);
+    assert_eq!(plan(&wanted, &observed, &applied), []);
+    let kinds: Vec<_> = plan(&edited, &observed, &applied).iter().map(Change::kind).collect();
+    assert_eq!(kinds, ["replace_ruleset"]);
 }
 
 #[test]
