@@ -101,7 +101,7 @@ fn joined_ports_are_marked_and_untracked_nat_bypasses_tracking_both_ways() {
     let ruleset = tables_on(&policy, &host(&policy), |_, _| Standing::Up).ruleset;
     assert_eq!(ruleset.marks.get(&tcp(VIP, 443)), Some(&9));
     assert!(ruleset.untracked.contains(&tcp(VIP, 80)));
-    let reply = (crate::model::Protocol::Tcp, ip("192.168.101.110"), 443);
+    let reply = (Protocol::Tcp, ip("192.168.101.110"), 443);
     assert!(ruleset.untracked_replies.contains(&reply));
 }
 

@@ -208,6 +208,22 @@ fn sources_of_a_session_are_bounded_and_the_one_heard_last_longest_ago_is_forgot
 }
 
 #[test]
+fn a_mark_of_an_earlier_run_is_taken_over_only_where_none_as_new_is_known() {
+    let mark = |epoch, counter| Mark { epoch, counter };
+    let mut marks = Marks::new(2);
+    marks.accept("lb-b", mark(2, 5)).expect("the first");
+    marks.remember("lb-b", mark(2, 4));
+    assert!(marks.iter().eq([(&"lb-b", mark(2, 5))]));
+    marks.remember("lb-b", mark(3, 1));
+    assert!(marks.iter().eq([(&"lb-b", mark(3, 1))]));
+    // To hear what is known already is no sign of life: it is still the one that was heard longest ago.
+    marks.accept("lb-c", mark(1, 1)).expect("another");
+    marks.remember("lb-b", mark(3, 1));
+    marks.accept("lb-d", mark(1, 1)).expect("a third");
+    assert!(marks.iter().map(|(sender, _)| *sender).eq(["lb-c", "lb-d"]));
+}
+
+#[test]
 fn a_trailer_of_another_use_does_not_fit_and_parts_do_not_run_together() {
     let mark = Mark { epoch: 1, counter: 1 };
     let trailer = seal(&key(1), &[b"tandem beat 1", b"lb-a"], b"alive", mark);
@@ -240,6 +256,13 @@ fn a_password_is_padded_with_zeros_and_never_cut_off() {
     assert_eq!(Password::from_text("12345678").expect("a password").bytes(), b"12345678");
     assert_eq!(Password::from_text("123456789"), Err(PasswordError::TooLong { length: 9 }));
     assert_eq!(Password::from_text(""), Err(PasswordError::Empty));
+}
+
+/// The differences of two bytes must not make up for each other.
+#[test]
+fn passwords_that_differ_in_two_bytes_alike_are_two() {
+    let [one, other] = ["aa", "bb"].map(|text| Password::from_text(text).expect("a password"));
+    assert_ne!(one, other);
 }
 
 #[test]

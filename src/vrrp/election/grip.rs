@@ -66,6 +66,15 @@ mod tests {
     }
 
     #[test]
+    fn a_backup_waits_for_nothing_and_an_unfit_master_for_the_end_of_its_rest() {
+        let (mut grip, start) = (Grip::default(), Instant::from_millis(100));
+        grip.report(RouterId(0), true, start);
+        assert_eq!(grip.deadline(false), None);
+        assert!(grip.fault(true, start + BOUND).is_some());
+        assert_eq!(grip.deadline(true), Some(start + BOUND + REST));
+    }
+
+    #[test]
     fn one_that_gets_hold_in_time_is_fit() {
         let (mut grip, start) = (Grip::default(), Instant::from_millis(100));
         grip.report(RouterId(0), true, start);
