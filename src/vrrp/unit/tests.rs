@@ -4,6 +4,7 @@ mod gate;
 mod group;
 mod leave;
 mod standing;
+mod stopping;
 mod takeover;
 mod timers;
 

@@ -211,6 +211,49 @@ fn state_is_asked_for_only_where_a_lower_master_is_to_be_preempted() {
 }
 
 #[test]
+fn state_is_passed_before_a_release_only_where_it_is_synchronised_and_somebody_is_there() {
+    for (synchronised, heard, passes) in
+        [(true, true, 1), (true, false, 0), (false, true, 0), (false, false, 0)]
+    {
+        let mut policy = policy();
+        policy.pair.connection_sync = policy.pair.connection_sync.filter(|_| synchronised);
+        let mut story = story(&policy);
+        story.until(100, 400, |_, _| {});
+        if heard {
+            story.beat(410, Said::default());
+        }
+        story.give(Input::Release { at: at(420), router: None, until: None });
+        let role = if passes == 1 { Role::Master } else { Role::Backup };
+        assert_eq!((story.passes_state(), story.role()), (passes, role), "{synchronised} {heard}");
+    }
+}
+
+#[test]
+fn a_stop_waits_for_the_state_to_be_passed_for_three_seconds_at_most() {
+    let mut story = Story::master();
+    story.beat(410, Said::default());
+    story.give(Input::Stop { at: at(420) });
+    story.until(500, 3_400, |_, _| {});
+    assert_eq!(story.role(), Role::Master);
+    story.until(3_500, 3_500, |_, _| {});
+    assert_eq!(story.role(), Role::Backup);
+}
+
+#[test]
+fn state_is_passed_by_a_master_to_who_asks_for_it_and_was_not_served() {
+    let passes = |enabled, is_master, wants| {
+        Transfer::new(enabled, 1).heard(Said { wants, passed: 0 }, is_master, at(0))
+    };
+    assert!(passes(true, true, 7));
+    assert!(!passes(false, true, 7) && !passes(true, false, 7) && !passes(true, true, 0));
+    let mut transfer = Transfer::new(true, 1);
+    let asks = Said { wants: 7, passed: 0 };
+    assert!(transfer.heard(asks, true, at(0)));
+    transfer.passed();
+    assert!(!transfer.heard(asks, true, at(60_000)), "its request was served");
+}
+
+#[test]
 fn a_change_of_role_is_told_with_a_beat_at_once() {
     let mut story = Story::new();
     story.give(Input::Timeout { at: at(300) });

@@ -136,6 +136,7 @@ fn a_master_that_is_heard_is_preempted_and_one_that_resigns_followed_whatever_th
 #[test]
 fn a_resignation_is_believed_though_a_master_is_heard_on_another_path() {
     let mut story = Story::new(settings(), 150, &[OUTSIDE]);
+    story.give(Input::MayPreempt { at: at(0), ready: false, has_state: false });
     story.hear(100, OUTSIDE, 12, 200);
     story.elsewhere(190, "lb-b", true, Reach::Reached);
     story.hear(200, OUTSIDE, 12, 0);
@@ -178,6 +179,15 @@ fn a_master_without_gateway_gives_way_to_one_with_it_that_only_the_other_path_he
     story.says();
     story.elsewhere(460, "lb-b", true, Reach::Reached);
     assert_eq!(story.says(), ["release 0", "backup other_reaches_gateway", "advertise 0 0"]);
+}
+
+#[test]
+fn a_master_without_gateway_stays_where_the_one_that_reaches_it_is_backup() {
+    let mut story = Story::master(&[OUTSIDE]);
+    story.unfit(450, Reach::Lost);
+    story.says();
+    story.elsewhere(460, "lb-b", false, Reach::Reached);
+    assert_eq!(story.says(), [""; 0], "nobody else would hold the addresses");
 }
 
 #[test]

@@ -21,7 +21,10 @@ fn the_lowest_fit_priority_is_not_taken_for_unfit() {
 fn the_lowest_fit_priority_is_followed_where_the_policy_does_not_preempt() {
     for (priority, role) in [(9, Role::Master), (10, Role::Backup)] {
         let mut story = Story::new(Settings { preempt: Preempt::Never, ..settings() }, 150, &[OUTSIDE]);
-        (1..=10).for_each(|step| story.hear(step * 100, OUTSIDE, 12, priority));
+        for step in 1..=10 {
+            story.until(step * 100);
+            story.hear(step * 100, OUTSIDE, 12, priority);
+        }
         assert_eq!(story.unit.role(), role, "priority {priority}");
     }
 }
@@ -52,6 +55,12 @@ fn a_resignation_is_no_lower_master_from_which_the_preempt_delay_counts() {
 fn a_dead_master_of_equal_priority_was_not_preempted() {
     let mut story = Story::new(settings(), 150, &[OUTSIDE]);
     story.hear(100, OUTSIDE, 12, 150);
+    story.until(600);
+    assert_eq!(story.says()[..2], ["hold 0", "master silence"]);
+    // Nor one that was as unfit.
+    let mut story = Story::new(settings(), 150, &[OUTSIDE]);
+    story.unfit(50, Reach::Lost);
+    story.hear(100, OUTSIDE, 12, 9);
     story.until(600);
     assert_eq!(story.says()[..2], ["hold 0", "master silence"]);
 }
