@@ -229,6 +229,21 @@ fn state_is_passed_before_a_release_only_where_it_is_synchronised_and_somebody_i
 }
 
 #[test]
+fn a_backup_is_released_at_once_whatever_else_this_director_is_master_of() {
+    let mut policy = two_routers();
+    policy.pair.connection_sync = super::policy().pair.connection_sync;
+    let mut story = story(&policy);
+    story.until(100, 500, |story, millis| {
+        let session = SessionId { router: INSIDE, ..SESSION };
+        story.give(Input::Advertisement { at: at(millis), session, heard: heard(200) });
+    });
+    story.beat(510, Said::default());
+    story.give(Input::Release { at: at(520), router: Some("inside".into()), until: None });
+    assert_eq!((story.passes_state(), story.election.is_released(INSIDE)), (0, true));
+    assert_eq!(story.election.role(OUTSIDE), Role::Master);
+}
+
+#[test]
 fn a_stop_waits_for_the_state_to_be_passed_for_three_seconds_at_most() {
     let mut story = Story::master();
     story.beat(410, Said::default());
