@@ -55,8 +55,8 @@ fn full_nat(pool: &Pool) -> Option<Survival> {
             "masqueraded connections bear an address of this director: give the pool local_addresses of a router",
         ),
         SourceTranslation::LocalAddresses(_) => Survival::Mostly(
-            "the local address floats and is chosen by the client's: a connection is lost where two clients' ports met, or \
-             where the server speaks first after the failover",
+            "the local address floats and is chosen by the client's: a connection is lost where two clients' ports met, and \
+             one whose server speaks first after the failover waits until its client sends something",
         ),
     })
 }

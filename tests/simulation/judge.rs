@@ -20,6 +20,8 @@ const EXPIRES_WITHIN: u64 = 4_000_000;
 
 /// A duplicate comes so much later than its original, at most, with the delay of both, µs.
 const LATEST_DUPLICATE: u64 = 35_000;
+/// By how much one datagram may overtake another on a wire that is well (`Network::carry`), µs.
+const OVERTAKES_BY: u64 = 300;
 
 /// Beats that were lost so long ago count for nothing: four of the longest interval, and room, µs.
 const LEFT_ALONE: u64 = 5_000_000;
@@ -45,6 +47,8 @@ pub struct Judge {
     backup_since: Vec<Vec<u64>>,
     /// When a packet may last have come twice.
     doubled_at: u64,
+    /// When each director last advertised that it is Master, of whatever router.
+    pub advertised_at: Vec<u64>,
     /// When a Master had passed its state, to whomever.
     pub state_passed_at: u64,
     was_fit: Vec<bool>,
@@ -81,6 +85,7 @@ impl Judge {
             resigned: vec![None; drawn.link_of.len()],
             backup_since: vec![vec![0; drawn.link_of.len()]; drawn.hosts],
             doubled_at: 0,
+            advertised_at: vec![0; drawn.hosts],
             state_passed_at: 0,
             was_fit: vec![true; drawn.hosts],
             covered: vec![false; drawn.link_of.len()],
@@ -322,7 +327,9 @@ impl World<'_> {
         if self.hosts[host].roles[router] != Role::Master {
             self.judge.backup_since[host][router] = self.now;
             if was_master && matches!(cause, Cause::Released | Cause::Stopped) {
-                self.judge.resigned[router] = alone.then_some((host, self.now));
+                // What was sent just before can arrive just behind it: the wire keeps no order, and then a Master was heard.
+                let overtakes = self.now - self.judge.advertised_at[host] <= OVERTAKES_BY;
+                self.judge.resigned[router] = (alone && !overtakes).then_some((host, self.now));
             }
             return;
         }

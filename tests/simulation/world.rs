@@ -441,6 +441,9 @@ impl<'a> World<'a> {
         let link = self.drawn.link_of[session.router.0];
         let reversed = self.drawn.reversed_ipv6;
         let source = address(host, link, session.family, reversed);
+        if bytes[2] != 0 {
+            self.judge.advertised_at[host] = self.now;
+        }
         let told = self.hosts[host].told_priority.insert(session, bytes[2]);
         if told != Some(bytes[2]) {
             self.say(|| {

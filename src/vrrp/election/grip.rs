@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_backup_waits_for_nothing_and_an_unfit_master_for_the_end_of_its_rest() {
         let (mut grip, start) = (Grip::default(), Instant::from_millis(100));
-        grip.report(RouterId(0), true, start);
+        grip.report(RouterId(0), 1, 2, start);
         assert_eq!(grip.deadline(false), None);
         assert!(grip.fault(true, start + BOUND).is_some());
         assert_eq!(grip.deadline(true), Some(start + BOUND + REST));

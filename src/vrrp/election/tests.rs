@@ -2,6 +2,7 @@
 
 mod others;
 mod site;
+mod waiting;
 
 use super::*;
 use crate::model::{

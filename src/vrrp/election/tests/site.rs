@@ -6,11 +6,11 @@ use crate::model::{Hook, SyncGroup, Tracker};
 use crate::vrrp::fitness::Reach;
 use std::collections::BTreeSet;
 
-const INSIDE: RouterId = RouterId(0);
-const OUTSIDE: RouterId = RouterId(1);
+pub(super) const INSIDE: RouterId = RouterId(0);
+pub(super) const OUTSIDE: RouterId = RouterId(1);
 
 /// `inside` (own priority 120) beside `outside` (150), without synchronisation of connections.
-fn two_routers() -> Policy {
+pub(super) fn two_routers() -> Policy {
     let mut policy = policy();
     policy.pair.connection_sync = None;
     let mut inside = policy.pair.routers["outside"].clone();
@@ -27,14 +27,14 @@ fn grouped(mut policy: Policy) -> Policy {
 }
 
 /// Takes part in nothing: only its beats are heard.
-fn without_links(policy: &Policy) -> Story {
+pub(super) fn without_links(policy: &Policy) -> Story {
     let mut story = Story { election: Election::new(policy, 7, at(0)), said: Vec::new(), sequence: 0 };
     story.give(Input::Timeout { at: at(0) });
     story
 }
 
 /// Links up at 0.
-fn story(policy: &Policy) -> Story {
+pub(super) fn story(policy: &Policy) -> Story {
     let mut story = Story { election: Election::new(policy, 7, at(0)), said: Vec::new(), sequence: 0 };
     let sessions: Vec<SessionId> = story.election.by_session.keys().copied().collect();
     for session in sessions {
@@ -45,7 +45,7 @@ fn story(policy: &Policy) -> Story {
     story
 }
 
-fn heard(priority: u8) -> Heard {
+pub(super) fn heard(priority: u8) -> Heard {
     Heard { source: [192, 0, 2, 12].into(), priority, pace: PACE }
 }
 
@@ -54,7 +54,7 @@ impl Story {
         self.sequence += 1;
         let (sequence, interval) = (self.sequence, PACE.interval);
         let said = Said::default();
-        let beat = Beat { director: "b".into(), epoch: 1, sequence, interval, said, units, stale: None };
+        let beat = Beat { director: "b".into(), epoch: 1, sequence, interval, said, stale: None, units };
         self.give(Input::Beat { at: at(millis), beat, sealed: true, apart });
     }
 
@@ -86,7 +86,7 @@ fn each_router_has_its_own_priority_trackers_and_release() {
     let track =
         vec![Tracker { name: "check upstream".into(), what: upstream.clone(), priority_change: Some(-20) }];
     policy.pair.routers.get_mut("inside").expect("inside").track = track;
-    for grouped_or_not in [policy.clone(), grouped(policy)] {
+    for grouped_or_not in [policy.clone(), grouped(policy.clone())] {
         let election = story(&grouped_or_not).election;
         assert_eq!((election.priority(INSIDE), election.priority(OUTSIDE)), (120, 150));
         let session = |router| SessionId { router, ..SESSION };
@@ -96,10 +96,6 @@ fn each_router_has_its_own_priority_trackers_and_release() {
         );
         assert_eq!((election.priority(RouterId(9)), election.priority_of(session(RouterId(9)))), (0, 0));
     }
-    let mut policy = two_routers();
-    let track =
-        vec![Tracker { name: "check upstream".into(), what: upstream.clone(), priority_change: Some(-20) }];
-    policy.pair.routers.get_mut("inside").expect("inside").track = track;
     let mut story = story(&policy);
     let trackers = |story: &Story, router| {
         story.election.trackers(router).map(|(name, good)| (name.to_string(), good)).collect::<Vec<_>>()
@@ -193,84 +189,6 @@ fn a_beat_that_is_late_does_not_shift_those_after_it_unless_it_is_late_by_a_whol
 }
 
 #[test]
-fn state_is_asked_for_only_where_a_lower_master_is_to_be_preempted() {
-    let wants = |story: &Story| {
-        let last = story.said.iter().rev().find_map(|output| match output {
-            Output::Beat(beat) => Some(beat.said.wants != 0),
-            _ => None,
-        });
-        last.expect("a beat")
-    };
-    for (priority, asks) in [(100, true), (200, false)] {
-        let mut story = Story::new();
-        assert!(!wants(&story), "nobody was heard");
-        story.until(100, 500, |story, millis| {
-            story.beat(millis, Said::default());
-            story.hear(millis, priority);
-        });
-        assert_eq!(wants(&story), asks, "{priority}");
-    }
-}
-
-#[test]
-fn state_is_passed_before_a_release_only_where_it_is_synchronised_and_somebody_is_there() {
-    for (synchronised, heard, passes) in
-        [(true, true, 1), (true, false, 0), (false, true, 0), (false, false, 0)]
-    {
-        let mut policy = policy();
-        policy.pair.connection_sync = policy.pair.connection_sync.filter(|_| synchronised);
-        let mut story = story(&policy);
-        story.until(100, 400, |_, _| {});
-        if heard {
-            story.beat(410, Said::default());
-        }
-        story.give(Input::Release { at: at(420), router: None, until: None });
-        let role = if passes == 1 { Role::Master } else { Role::Backup };
-        assert_eq!((story.passes_state(), story.role()), (passes, role), "{synchronised} {heard}");
-    }
-}
-
-#[test]
-fn a_backup_is_released_at_once_whatever_else_this_director_is_master_of() {
-    let mut policy = two_routers();
-    policy.pair.connection_sync = super::policy().pair.connection_sync;
-    let mut story = story(&policy);
-    story.until(100, 500, |story, millis| {
-        let session = SessionId { router: INSIDE, ..SESSION };
-        story.give(Input::Advertisement { at: at(millis), session, heard: heard(200) });
-    });
-    story.beat(510, Said::default());
-    story.give(Input::Release { at: at(520), router: Some("inside".into()), until: None });
-    assert_eq!((story.passes_state(), story.election.is_released(INSIDE)), (0, true));
-    assert_eq!(story.election.role(OUTSIDE), Role::Master);
-}
-
-#[test]
-fn a_stop_waits_for_the_state_to_be_passed_for_three_seconds_at_most() {
-    let mut story = Story::master();
-    story.beat(410, Said::default());
-    story.give(Input::Stop { at: at(420) });
-    story.until(500, 3_400, |_, _| {});
-    assert_eq!(story.role(), Role::Master);
-    story.until(3_500, 3_500, |_, _| {});
-    assert_eq!(story.role(), Role::Backup);
-}
-
-#[test]
-fn state_is_passed_by_a_master_to_who_asks_for_it_and_was_not_served() {
-    let passes = |enabled, is_master, wants| {
-        Transfer::new(enabled, 1).heard(Said { wants, passed: 0 }, is_master, at(0))
-    };
-    assert!(passes(true, true, 7));
-    assert!(!passes(false, true, 7) && !passes(true, false, 7) && !passes(true, true, 0));
-    let mut transfer = Transfer::new(true, 1);
-    let asks = Said { wants: 7, passed: 0 };
-    assert!(transfer.heard(asks, true, at(0)));
-    transfer.passed();
-    assert!(!transfer.heard(asks, true, at(60_000)), "its request was served");
-}
-
-#[test]
 fn a_change_of_role_is_told_with_a_beat_at_once() {
     let mut story = Story::new();
     story.give(Input::Timeout { at: at(300) });
@@ -289,46 +207,6 @@ fn a_master_that_holds_less_than_it_should_for_a_second_says_that_it_is_unfit() 
         story.until(1_500, 1_500, |_, _| {});
         assert_eq!(story.election.priority(RouterId(0)), priority, "{held} of {wanted}");
     }
-}
-
-#[test]
-fn a_director_that_has_stopped_waits_for_nothing() {
-    let mut policy = policy();
-    policy.pair.directors.retain(|name, _| **name == *"a");
-    let mut story = story(&policy);
-    story.until(100, 400, |_, _| {});
-    story.give(Input::Stop { at: at(410) });
-    story.until(500, 900, |_, _| {});
-    assert_eq!(story.said.last(), Some(&Output::Stopped { lengthen: true }));
-    assert_eq!(story.election.poll(), Output::Wait { deadline: None });
-}
-
-#[test]
-fn it_wants_to_be_called_for_whatever_is_due_first() {
-    let deadline = |story: &mut Story| match story.election.poll() {
-        Output::Wait { deadline } => deadline,
-        other => panic!("{other:?}"),
-    };
-    let mut beats = without_links(&policy());
-    assert_eq!(deadline(&mut beats), Some(at(100)), "the next beat");
-    let mut policy = policy();
-    policy.pair.directors.retain(|name, _| **name == *"a");
-    let mut alone = without_links(&policy);
-    assert_eq!(deadline(&mut alone), Some(at(3_000)), "its start without links");
-    alone.give(Input::Release { at: at(0), router: None, until: Some(at(2_000)) });
-    assert_eq!(deadline(&mut alone), Some(at(2_000)), "the end of the release");
-    let mut passing = Story::master();
-    passing.beat(410, Said::default());
-    passing.give(Input::Release { at: at(410), router: None, until: None });
-    passing.until(500, 3_400, |_, _| {});
-    assert_eq!(deadline(&mut passing), Some(at(3_410)), "state that is not passed in time");
-    let router = policy.pair.routers.get_mut("outside").expect("outside");
-    (router.interval, router.priorities) = (Duration::from_secs(20), [("a".into(), 255)].into());
-    let mut slow = story(&policy);
-    assert_eq!(deadline(&mut slow), Some(at(20_000)), "the next advertisement");
-    let short = Report::Held { router: RouterId(0), held: 1, wanted: 2 };
-    slow.give(Input::Keeper { at: at(100), report: short });
-    assert_eq!(deadline(&mut slow), Some(at(1_100)), "a Master that holds too little");
 }
 
 #[test]

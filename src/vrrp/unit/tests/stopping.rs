@@ -48,5 +48,6 @@ fn a_beaten_master_keeps_the_addresses_for_a_second_at_most() {
     let mut story = Story::master(&[OUTSIDE]);
     story.unit.handle(Input::Advertisement { at: at(410), session: OUTSIDE, heard: heard(12, 200) });
     let release = Wish::Release { by: at(410) + RELEASE_BOUND };
+    assert_eq!(story.unit.poll(at(410)), Output::Advertise { session: OUTSIDE, priority: 0 });
     assert_eq!(story.unit.poll(at(410)), Output::Order(Order::Wish { router: RouterId(0), wish: release }));
 }
