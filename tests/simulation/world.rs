@@ -493,7 +493,8 @@ impl<'a> World<'a> {
             return;
         }
         if this.ending {
-            self.end_process(host);
+            this.start_again = true;
+            return;
         }
         let this = &mut self.hosts[host];
         this.run += 1;
@@ -563,9 +564,6 @@ impl<'a> World<'a> {
         self.end_station(host);
         // The process ends when its keeper has done what it shall.
         self.hosts[host].ending = true;
-        if self.hosts[host].start_again {
-            self.at(self.now + 1_000, Event::Start { host });
-        }
         self.keeper_turn(host);
     }
 
@@ -573,9 +571,13 @@ impl<'a> World<'a> {
         self.end_station(host);
         let this = &mut self.hosts[host];
         (this.keeper, this.ending) = (None, false);
+        let start_again = std::mem::take(&mut this.start_again);
         this.keeper_run += 1;
         this.keeper_inbox.clear();
         this.still = this.still.filter(|still| matches!(still.how, Still::Machine { .. }));
+        if start_again {
+            self.at(self.now + 1_000, Event::Start { host });
+        }
     }
 
     fn end_station(&mut self, host: usize) {

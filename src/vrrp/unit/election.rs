@@ -54,7 +54,23 @@ impl Unit {
     pub(super) fn may_preempt(&mut self, at: Instant, ready: bool, has_state: bool) {
         let withdrawn = (self.ready && !ready) || (self.has_state && !has_state);
         (self.ready, self.has_state) = (ready, has_state);
-        if withdrawn && self.preempting && self.role == Role::Backup {
+        if withdrawn {
+            self.withdraw_preemption(at);
+        }
+    }
+
+    /// Nobody preempts a Master that has become the better one: because this director was released, say.
+    pub(super) fn reconsider_preemption(&mut self, at: Instant) {
+        let beaten = |member: &Member| {
+            member.last_heard.is_some_and(|heard| heard.priority >= member.machine.priority())
+        };
+        if self.live().any(beaten) {
+            self.withdraw_preemption(at);
+        }
+    }
+
+    fn withdraw_preemption(&mut self, at: Instant) {
+        if self.preempting && self.role == Role::Backup {
             self.preempting = false;
             self.members.iter_mut().for_each(|member| member.machine.restart_down_timer(at));
         }

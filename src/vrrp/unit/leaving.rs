@@ -37,6 +37,7 @@ impl Unit {
     pub(super) fn release(&mut self, at: Instant) {
         self.released = true;
         self.apply_priorities();
+        self.reconsider_preemption(at);
         if self.role == Role::Master {
             self.offer(at, Cause::Released);
         }

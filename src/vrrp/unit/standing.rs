@@ -11,6 +11,7 @@ impl Unit {
     /// Applies what fitness, links and operator say: the priorities, and whether it is in the election at all.
     pub(super) fn judge(&mut self, at: Instant) {
         let falls = self.apply_priorities();
+        self.reconsider_preemption(at);
         if self.start_at.is_some() || self.stopping {
             return;
         }

@@ -254,3 +254,16 @@ fn who_follows_one_that_resigned_is_not_held_up_by_a_permission_that_ends() {
     story.until(215);
     assert_eq!(story.unit.role(), Role::Master, "{:?}", story.said);
 }
+
+#[test]
+fn a_release_in_the_middle_of_a_preemption_ends_it() {
+    let mut story = Story::new(settings(), OWNER, &[OUTSIDE]);
+    story.until(100);
+    story.unit.give_up(at(100));
+    for millis in (150..=350).step_by(100) {
+        story.hear(millis, OUTSIDE, 12, 150);
+    }
+    story.give(Input::Release { at: at(360) });
+    story.until(440);
+    assert_eq!(story.unit.role(), Role::Backup, "{:?}", story.said);
+}
