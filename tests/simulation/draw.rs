@@ -108,11 +108,19 @@ pub struct Sketch {
     pub state_takes: Vec<Option<u64>>,
 }
 
+/// One world in so many is of the last director.
+const LAST_ONES: u64 = 40;
+
 pub fn draw(seed: u64) -> Drawn {
     let mut random = Random::new(seed);
     let mut sketch = sketch(&mut random);
-    let (acts, kinds, pools_only) =
-        faults::draw(&mut random, sketch.hosts, sketch.shape.links(), sketch.interval);
+    let (acts, kinds, pools_only) = faults::draw(
+        &mut random,
+        seed % LAST_ONES == LAST_ONES - 1,
+        sketch.hosts,
+        sketch.shape.links(),
+        sketch.interval,
+    );
     sketch.reversed_ipv6 = random.chance(500);
     let mut drawn = Drawn::new(sketch, acts, kinds);
     if pools_only {

@@ -155,15 +155,19 @@ enum Theme {
     Planned,
     Pools,
     SplitBrain,
+    Last,
 }
 
+/// `last`: a world of its own kind, apart from the drawing of kinds, so that all others mean what they meant.
 pub fn draw(
     random: &mut Random,
+    last: bool,
     hosts: usize,
     links: usize,
     interval: Duration,
 ) -> (Vec<(u64, Act)>, Vec<&'static str>, bool) {
     let theme = match random.below(100) {
+        _ if last => Theme::Last,
         0..60 => Theme::Everything,
         60..82 => Theme::Planned,
         82..90 => Theme::Pools,
@@ -175,9 +179,10 @@ pub fn draw(
         Theme::Planned => drawing.several(|random| random.between(13, 19)),
         Theme::Pools => drawing.pools_only(),
         Theme::SplitBrain => drawing.split_brain(),
+        Theme::Last => drawing.last_one(),
     }
     let mut last = drawing.acts.iter().map(|(at, act)| at + act.lasts()).max().unwrap_or_default();
-    if matches!(theme, Theme::Everything | Theme::SplitBrain) {
+    if matches!(theme, Theme::Everything | Theme::SplitBrain | Theme::Last) {
         last += 100_000;
         drawing.acts.push((last, Act::Healed));
     }
@@ -393,5 +398,19 @@ impl Drawing<'_> {
             let at = at + self.random.below(3_000_000);
             self.fault(at, kind);
         }
+    }
+
+    /// One director alone: an operator releases it and nobody takes over, or it loses its links and is stopped.
+    fn last_one(&mut self) {
+        let (host, at) = (self.random.index(self.hosts), self.random.between(9_000_000, 12_000_000));
+        (0..self.hosts).filter(|other| *other != host).for_each(|host| self.push(at, Act::Kill { host }));
+        let released = at + self.random.between(4_000_000, 6_000_000);
+        self.push(released, Act::Release { host, lasts: None });
+        self.kinds.push("the last one is released");
+        let down = released + self.random.between(6_000_000, 8_000_000);
+        (0..self.links).for_each(|link| self.push(down, Act::Link { host, link, up: false }));
+        let stopped = down + self.random.between(200_000, 2_000_000);
+        self.push(stopped, Act::Stop { host });
+        self.kinds.push("stop in Fault");
     }
 }

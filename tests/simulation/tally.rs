@@ -10,11 +10,10 @@ const MANY_WORLDS: u64 = 100_000;
 const OFTEN: u64 = 1_000;
 
 /// Every transition that directors of Tandem can make. (A Master that becomes unfit resigns only beside other vendors'
-/// directors, which are not of this world.)
-const TRANSITIONS: [Transition; 19] = [
+/// directors, which are not of this world. Nobody goes into Fault before it has started.)
+const TRANSITIONS: [Transition; 18] = [
     ("initialize", "backup", "started"),
-    ("initialize", "fault", "link_down"),
-    ("initialize", "fault", "unfit"),
+    ("fault", "initialize", "stopped"),
     ("fault", "backup", "started"),
     ("backup", "master", "silence"),
     ("backup", "master", "master_resigned"),
