@@ -68,6 +68,8 @@ pub(super) struct PairThreads {
     warm_up: Option<Instant>,
     /// What the other director was told of the connection table.
     told_connections: Arc<Mutex<Told>>,
+    /// By which tables.
+    told_tables: Option<Arc<Tables>>,
 }
 
 /// What the loop has to do about a notice.
@@ -138,6 +140,7 @@ impl PairThreads {
             taking_over: BTreeSet::new(),
             warm_up: None,
             told_connections: Arc::default(),
+            told_tables: None,
         }))
     }
 
@@ -226,7 +229,13 @@ impl PairThreads {
                 return Duty::Stopped;
             }
             Notice::Tell(event) => log::vrrp(&event),
-            Notice::PassState { whole } => self.pass_state(tables(), whole),
+            Notice::PassState { whole } => {
+                // The rests follow each other quickly, and a table of ten thousand servers is not computed for each.
+                if whole || self.told_tables.is_none() {
+                    self.told_tables = Some(Arc::new(tables()));
+                }
+                self.pass_state(whole);
+            }
             Notice::WarmUp { since } => self.warm_up = Some(since),
             Notice::RunHook { unit, hooks } => self.run_hooks(unit, hooks),
             Notice::Marks(marks) => self.memory.keep(marks),
@@ -264,8 +273,9 @@ impl PairThreads {
     }
 
     /// Sends the connection table, off this loop; not `whole`: what has come since the last time.
-    fn pass_state(&self, tables: Tables, whole: bool) {
-        let (Some(sync), commander) = (self.sync.clone(), self.adverts.commander().clone()) else { return };
+    fn pass_state(&self, whole: bool) {
+        let (Some(sync), Some(tables)) = (self.sync.clone(), self.told_tables.clone()) else { return };
+        let commander = self.adverts.commander().clone();
         let told = Arc::clone(&self.told_connections);
         spawn_blocking(move || {
             let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -285,6 +295,9 @@ impl PairThreads {
                     "connections were passed to the other director in {:?}",
                     passed.took
                 ),
+                Err(error) if !whole => {
+                    tracing::debug!("connections that have come since could not be passed: {error}")
+                }
                 Err(error) => {
                     tracing::warn!("connections could not be passed to the other director: {error}")
                 }

@@ -276,7 +276,8 @@ impl Unit {
     /// Whether addresses are left to nobody in particular: it has stopped and no other Master was heard.
     #[must_use]
     pub fn leaves_addresses(&self) -> bool {
-        self.stopping && self.holding == Holding::Offered
+        // What has no link was dropped.
+        self.stopping && self.holding == Holding::Offered && self.live().next().is_some()
     }
 
     /// Takes in what happened; call [`Unit::poll`] afterwards until it says [`Output::Wait`].

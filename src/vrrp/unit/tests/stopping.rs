@@ -51,3 +51,12 @@ fn a_beaten_master_keeps_the_addresses_for_a_second_at_most() {
     assert_eq!(story.unit.poll(at(410)), Output::Advertise { session: OUTSIDE, priority: 0 });
     assert_eq!(story.unit.poll(at(410)), Output::Order(Order::Wish { router: RouterId(0), wish: release }));
 }
+
+#[test]
+fn what_was_dropped_with_the_last_link_is_not_left_to_the_next_run() {
+    let mut story = Story::master(&[OUTSIDE]);
+    story.give(Input::Stop { at: at(410) });
+    assert!(story.unit.leaves_addresses());
+    story.link(420, OUTSIDE, false);
+    assert!(!story.unit.leaves_addresses());
+}
