@@ -324,11 +324,12 @@ impl Election {
 
     fn allow_preemption(&mut self) {
         let (at, ready) = (self.now, self.warmth.is_warm(self.now));
+        let follows = self.warmth.suffices_beside_unfit(self.now);
         let wanted = ready && self.seats.iter().any(|seat| seat.unit.would_preempt(at));
         let alone = self.peers_known_at <= at && !self.peers.any_up(at);
         let has_state = alone || self.transfer.has_state(wanted, at);
         for seat in &mut self.seats {
-            seat.unit.handle(UnitInput::MayPreempt { at, ready, has_state });
+            seat.unit.handle(UnitInput::MayPreempt { at, ready, follows, has_state });
         }
     }
 

@@ -6,6 +6,7 @@ use crate::host::Standstill;
 use crate::world::World;
 use std::time::Duration;
 use tandem::model::{BothUnfit, Preempt};
+use tandem::time::Instant;
 use tandem::vrrp::RouterId;
 use tandem::vrrp::role::{Cause, Role};
 use tandem::vrrp::transfer::PREEMPT_BOUND;
@@ -356,7 +357,10 @@ impl World<'_> {
             Cause::MasterUnfit { .. } => false,
             _ => return,
         };
-        if self.hosts[host].cold_since.is_some() {
+        // A Master that is unfit is not left at it for long.
+        let clock = self.hosts[host].clock(self.now);
+        let long = |since: Instant| !of_fit_master && clock.saturating_since(since) >= Duration::from_secs(3);
+        if self.hosts[host].cold_since.is_some_and(|since| !long(since)) {
             return self.broken(format!("router {router}: {host} preempts though it is cold"));
         }
         let warm_at = self.hosts[host].warm_at;

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// A director counts as warm after this, whatever its pools say.
 pub(super) const BOUND: Duration = Duration::from_secs(60);
 
+/// So long after it became cold it is better than one that says that it is unfit: which has lost a link, perhaps.
+const BOUND_BESIDE_UNFIT: Duration = Duration::from_secs(3);
+
 /// Warm or cold.
 #[derive(Debug)]
 pub(super) struct Warmth {
@@ -44,6 +47,11 @@ impl Warmth {
         self.is_known() || self.cold_since + BOUND <= now
     }
 
+    /// Whether it shall take over from a Master that is unfit.
+    pub(super) fn suffices_beside_unfit(&self, now: Instant) -> bool {
+        self.is_warm(now) || self.cold_since + BOUND_BESIDE_UNFIT <= now
+    }
+
     /// The instant since which the pools' verdicts must be, where they have not been asked yet.
     pub(super) fn question(&mut self) -> Option<Instant> {
         std::mem::take(&mut self.to_ask).then_some(self.cold_since)
@@ -76,5 +84,11 @@ mod tests {
         warmth.chill(cold);
         assert!(!warmth.is_warm(cold + BOUND - Duration::from_micros(1)));
         assert!(warmth.is_warm(cold + BOUND));
+        let short = BOUND_BESIDE_UNFIT;
+        assert!(
+            !warmth.suffices_beside_unfit(cold + short - Duration::from_micros(1)),
+            "it may be warm soon"
+        );
+        assert!(warmth.suffices_beside_unfit(cold + short));
     }
 }

@@ -32,8 +32,8 @@ impl Unit {
             self.lower_since.get_or_insert(at);
         }
         let unfit = heard.priority < UNFIT_BELOW && self.settings.tandem_peers;
-        let wishes = unfit || (self.has_state && self.policy_preempts(at));
-        let preempts = wishes && self.ready && !self.released && !self.stopping;
+        let wishes = (unfit && self.follows) || (self.ready && self.has_state && self.policy_preempts(at));
+        let preempts = wishes && !self.released && !self.stopping;
         if self.is_undecided_tie(index, heard) {
             return;
         }
@@ -51,9 +51,13 @@ impl Unit {
 
     /// What was permitted and is no longer is not carried out: the Master that was about to be preempted gets a whole down
     /// interval from now on.
-    pub(super) fn may_preempt(&mut self, at: Instant, ready: bool, has_state: bool) {
-        let withdrawn = (self.ready && !ready) || (self.has_state && !has_state);
-        (self.ready, self.has_state) = (ready, has_state);
+    pub(super) fn may_preempt(&mut self, at: Instant, ready: bool, follows: bool, has_state: bool) {
+        let is_unfit = |member: &Member| member.last_heard.is_some_and(|heard| heard.priority < UNFIT_BELOW);
+        let unfit = self.settings.tandem_peers && self.live().any(is_unfit);
+        let before = if unfit { self.follows } else { self.ready && self.has_state };
+        let now = if unfit { follows } else { ready && has_state };
+        let withdrawn = before && !now;
+        (self.ready, self.follows, self.has_state) = (ready, follows, has_state);
         if withdrawn {
             self.withdraw_preemption(at);
         }

@@ -72,10 +72,11 @@ pub enum Input {
         fitness: Fitness,
     },
     /// Whether this director may preempt: `ready`, its tables are applied and its pools have verdicts; `has_state`, it has the
-    /// connections of the Master, too (one that is unfit is not waited for).
+    /// connections of the Master, too. `follows`: whether it may take over from one that is unfit, without its connections.
     MayPreempt {
         at: Instant,
         ready: bool,
+        follows: bool,
         has_state: bool,
     },
     /// What a director says of this unit on another path.
@@ -175,6 +176,7 @@ pub struct Unit {
     /// The last instant at which the start may still wait for links.
     start_by: Instant,
     ready: bool,
+    follows: bool,
     has_state: bool,
     /// Until when what an earlier run has left is kept.
     adopts_until: Instant,
@@ -207,6 +209,7 @@ impl Unit {
             start_at: Some(start_at),
             start_by: start_at + START_GRACE,
             ready: false,
+            follows: false,
             has_state: false,
             adopts_until: start_at,
             listening_since: None,
@@ -293,7 +296,9 @@ impl Unit {
                 self.fitness = fitness;
                 self.judge(at);
             }
-            Input::MayPreempt { at, ready, has_state } => self.may_preempt(at, ready, has_state),
+            Input::MayPreempt { at, ready, follows, has_state } => {
+                self.may_preempt(at, ready, follows, has_state);
+            }
             Input::Elsewhere { at, elsewhere } => self.elsewhere(at, elsewhere),
             Input::HookDone { .. } => self.gate.hook_done(),
             Input::Slept { at, .. } => {

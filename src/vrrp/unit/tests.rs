@@ -53,7 +53,7 @@ impl Story {
     fn with(settings: Settings, priority: u8, sessions: &[SessionId]) -> Self {
         let members = sessions.iter().map(|session| Member::new(*session, priority, 100, PACE)).collect();
         let mut story = Self { unit: Unit::new(settings, members, at(0)), now: at(0), said: Vec::new() };
-        story.give(Input::MayPreempt { at: at(0), ready: true, has_state: true });
+        story.give(Input::MayPreempt { at: at(0), ready: true, follows: true, has_state: true });
         story
     }
 

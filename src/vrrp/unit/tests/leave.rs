@@ -121,7 +121,7 @@ fn whatever_comes_first_after_a_standstill_shows_it() {
         |at| Input::Timeout { at },
         |at| Input::Advertisement { at, session: OUTSIDE, heard: heard(12, 100) },
         |at| Input::Clear { at },
-        |at| Input::MayPreempt { at, ready: true, has_state: true },
+        |at| Input::MayPreempt { at, ready: true, follows: true, has_state: true },
     ];
     for input in first {
         let mut story = Story::master(&[OUTSIDE]);

@@ -26,13 +26,13 @@ fn it_is_fit_unless_released_stopping_without_a_link_or_with_a_bad_tracker() {
 #[test]
 fn only_a_ready_backup_that_hears_a_lower_master_would_preempt() {
     let mut story = Story::new(settings(), 150, &[OUTSIDE]);
-    story.give(Input::MayPreempt { at: at(0), ready: true, has_state: false });
+    story.give(Input::MayPreempt { at: at(0), ready: true, follows: true, has_state: false });
     assert!(!story.unit.would_preempt(at(0)), "nobody was heard");
     story.hear(100, OUTSIDE, 12, 200);
     assert!(!story.unit.would_preempt(at(100)), "the Master is better");
     story.hear(200, OUTSIDE, 12, 100);
     assert!(story.unit.would_preempt(at(200)));
-    story.give(Input::MayPreempt { at: at(200), ready: false, has_state: false });
+    story.give(Input::MayPreempt { at: at(200), ready: false, follows: false, has_state: false });
     assert!(!story.unit.would_preempt(at(200)), "its pools have no verdicts");
     let master = Story::master(&[OUTSIDE]);
     assert!(!master.unit.would_preempt(at(400)));

@@ -72,7 +72,7 @@ fn a_higher_priority_that_is_heard_starts_the_preempt_delay_anew() {
 fn without_verdicts_or_state_it_does_not_preempt_and_still_takes_over_from_silence() {
     for (ready, has_state) in [(false, true), (true, false)] {
         let mut story = Story::new(settings(), 150, &[OUTSIDE]);
-        story.give(Input::MayPreempt { at: at(0), ready, has_state });
+        story.give(Input::MayPreempt { at: at(0), ready, follows: ready, has_state });
         (1..=20).for_each(|step| story.hear(step * 100, OUTSIDE, 12, 100));
         assert_eq!(story.unit.role(), Role::Backup);
         story.until(2_400);
@@ -83,7 +83,7 @@ fn without_verdicts_or_state_it_does_not_preempt_and_still_takes_over_from_silen
 #[test]
 fn an_unfit_master_is_relieved_after_the_skew_time_without_a_wait_for_state() {
     let mut story = Story::new(Settings { preempt: Preempt::Never, ..settings() }, 150, &[OUTSIDE]);
-    story.give(Input::MayPreempt { at: at(0), ready: true, has_state: false });
+    story.give(Input::MayPreempt { at: at(0), ready: true, follows: true, has_state: false });
     story.hear(100, OUTSIDE, 12, 200);
     story.hear(200, OUTSIDE, 12, 9);
     story.until(200 + 41);
@@ -136,7 +136,7 @@ fn a_master_that_is_heard_is_preempted_and_one_that_resigns_followed_whatever_th
 #[test]
 fn a_resignation_is_believed_though_a_master_is_heard_on_another_path() {
     let mut story = Story::new(settings(), 150, &[OUTSIDE]);
-    story.give(Input::MayPreempt { at: at(0), ready: false, has_state: false });
+    story.give(Input::MayPreempt { at: at(0), ready: false, follows: false, has_state: false });
     story.hear(100, OUTSIDE, 12, 200);
     story.elsewhere(190, "lb-b", true, Reach::Reached);
     story.hear(200, OUTSIDE, 12, 0);
@@ -234,7 +234,7 @@ fn a_preemption_that_is_no_longer_permitted_is_not_carried_out() {
     for millis in (50..=250).step_by(100) {
         story.hear(millis, OUTSIDE, 12, 100);
     }
-    story.give(Input::MayPreempt { at: at(260), ready: false, has_state: true });
+    story.give(Input::MayPreempt { at: at(260), ready: false, follows: false, has_state: true });
     story.until(500);
     assert_eq!(story.unit.role(), Role::Backup);
     story.hear(510, OUTSIDE, 12, 100);
@@ -250,7 +250,7 @@ fn who_follows_one_that_resigned_is_not_held_up_by_a_permission_that_ends() {
     let mut story = Story::new(settings(), 100, &[OUTSIDE]);
     story.hear(50, OUTSIDE, 12, 100);
     story.hear(150, OUTSIDE, 12, 0);
-    story.give(Input::MayPreempt { at: at(160), ready: true, has_state: false });
+    story.give(Input::MayPreempt { at: at(160), ready: true, follows: true, has_state: false });
     story.until(215);
     assert_eq!(story.unit.role(), Role::Master, "{:?}", story.said);
 }
@@ -266,4 +266,16 @@ fn a_release_in_the_middle_of_a_preemption_ends_it() {
     story.give(Input::Release { at: at(360) });
     story.until(440);
     assert_eq!(story.unit.role(), Role::Backup, "{:?}", story.said);
+}
+
+#[test]
+fn one_whose_tables_are_cold_follows_an_unfit_master_when_it_is_allowed_to() {
+    for follows in [true, false] {
+        let mut story = Story::new(settings(), 100, &[OUTSIDE]);
+        story.give(Input::MayPreempt { at: at(10), ready: false, follows, has_state: false });
+        for millis in (50..=450).step_by(100) {
+            story.hear(millis, OUTSIDE, 12, 9);
+        }
+        assert_eq!(story.unit.role() == Role::Master, follows);
+    }
 }
