@@ -90,8 +90,12 @@ fn vrrp_socket() -> std::io::Result<Socket> {
     Ok(socket)
 }
 
-/// The director whose address is the source of an IPv4 packet.
+/// The director whose address is the source of an IPv4 packet that says "I am Master": a priority of 0 says the opposite.
 fn sender(packet: &[u8]) -> Option<usize> {
+    let header = usize::from(packet.first()? & 0x0f) * 4;
+    if *packet.get(header + 2)? == 0 {
+        return None;
+    }
     let source: [u8; 4] = packet.get(12..16)?.try_into().ok()?;
     HOSTS.iter().position(|host| near(*host).ipv4 == Ipv4Addr::from(source))
 }
