@@ -82,7 +82,7 @@ impl<'site> Story<'site> {
         screen.expect(second, "SIGTERM to lb-b: it ends with exit status 0");
         std::thread::sleep(Duration::from_secs(4));
         let stays = pair.watch.held(B).len() == FLOATING;
-        screen.expect(stays, "4 s later lb-b's addresses are still there: they live for 30 s more");
+        screen.expect(stays, "4 s later lb-b's addresses are still there: they live for 10 s");
         for pool in POOLS {
             let answer = self.site.curl(pool);
             screen.expect(answer.is_ok(), &format!("{pool} answers, and no director runs"));
