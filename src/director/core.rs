@@ -188,9 +188,7 @@ impl Core {
             }
             Input::Roles { at, roles } => {
                 self.now = at;
-                self.settles_at = (!roles.taking_over.is_empty()).then_some(at + TAKING_OVER);
-                self.undecided |= roles != self.roles;
-                self.roles = roles;
+                self.roles_changed(at, roles);
             }
             Input::Timeout { at } => self.time_passed(at),
             Input::Stop { at } => self.stop(at),
@@ -322,6 +320,18 @@ impl Core {
 
     pub(super) fn target_of(&self, server: &RealServer) -> Option<&Target> {
         self.targets.by_key(server.check.as_ref()?)
+    }
+
+    /// What was begun to be taken over before still is, and only what is new begins anew.
+    fn roles_changed(&mut self, at: Instant, mut roles: Roles) {
+        if !roles.taking_over.is_empty() {
+            self.settles_at = Some(at + TAKING_OVER);
+        }
+        let still = self.roles.taking_over.iter().filter(|router| roles.is_master_of(router));
+        let still: Vec<_> = still.cloned().collect();
+        roles.taking_over.extend(still);
+        self.undecided |= roles != self.roles;
+        self.roles = roles;
     }
 
     fn time_passed(&mut self, at: Instant) {

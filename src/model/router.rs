@@ -325,7 +325,8 @@ impl SyncDaemonRole {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Roles {
     pub master_of: BTreeSet<RouterName>,
-    /// Those of them that another director hands over right now: it still passes on connections that began there.
+    /// Those of them that another director hands over right now: it still passes on connections that began there. Told when
+    /// it begins; the core knows when it is over.
     pub taking_over: BTreeSet<RouterName>,
 }
 

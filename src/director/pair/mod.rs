@@ -63,7 +63,6 @@ pub(super) struct PairThreads {
     /// What the election was told of everything tracked.
     told: BTreeMap<Tracked, bool>,
     tracked: BTreeSet<Tracked>,
-    taking_over: BTreeSet<RouterName>,
     /// The election waits for verdicts that are of what there is since then.
     warm_up: Option<Instant>,
     /// What the other director was told of the connection table.
@@ -137,7 +136,6 @@ impl PairThreads {
             watched: BTreeMap::new(),
             told: BTreeMap::new(),
             tracked,
-            taking_over: BTreeSet::new(),
             warm_up: None,
             told_connections: Arc::default(),
             told_tables: None,
@@ -209,14 +207,12 @@ impl PairThreads {
         match notice {
             Notice::Role { router, is_master, handed_over } => {
                 let Some(name) = self.names.get(router.0) else { return Duty::None };
-                let set = |names: &mut BTreeSet<RouterName>, there| match there {
-                    true => names.insert(name.clone()),
-                    false => names.remove(name),
+                match is_master {
+                    true => self.master_of.insert(name.clone()),
+                    false => self.master_of.remove(name),
                 };
-                set(&mut self.master_of, is_master);
-                set(&mut self.taking_over, is_master && handed_over);
-                let (master_of, taking_over) = (self.master_of.clone(), self.taking_over.clone());
-                return Duty::Roles(Roles { master_of, taking_over });
+                let taking_over = handed_over.then(|| name.clone()).into_iter().collect();
+                return Duty::Roles(Roles { master_of: self.master_of.clone(), taking_over });
             }
             Notice::Stopped { lengthen } => {
                 if lengthen {
