@@ -2,7 +2,8 @@
 
 use super::survival::routers_of;
 use crate::model::{
-    Family, Forwarding, Policy, Pool, Roles, Ruleset, ServiceKey, SourceTranslation, VirtualService,
+    Family, Forwarding, Policy, Pool, Protocol, RealServer, Roles, Ruleset, ServiceKey, SourceTranslation,
+    VirtualService,
 };
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -47,11 +48,8 @@ fn withheld_resets(policy: &Policy, roles: &Roles) -> BTreeSet<IpAddr> {
 /// of somebody who speaks with the real server itself.
 fn add_replies(ruleset: &mut Ruleset, pool: &Pool, policy: &Policy, roles: &Roles) {
     let takes_in = routers_of(pool, policy).iter().any(|router| roles.takes_in(router));
-    let keys = pool.services.iter().flat_map(|service| std::iter::once(&service.key).chain(&service.joined));
-    for key in keys {
-        let ServiceKey::Address { protocol, port, .. } = key else { continue };
-        for server in pool.servers_of(key) {
-            let reply = (*protocol, server.address, server.port.unwrap_or(*port));
+    for key in pool.services.iter().flat_map(VirtualService::keys) {
+        for (server, reply) in replies(pool, key) {
             match &server.forwarding {
                 Forwarding::Nat if takes_in => drop(ruleset.withheld_replies.insert(reply)),
                 Forwarding::FullNat(SourceTranslation::LocalAddresses(addresses)) => {
@@ -65,6 +63,20 @@ fn add_replies(ruleset: &mut Ruleset, pool: &Pool, policy: &Policy, roles: &Role
             }
         }
     }
+}
+
+/// Where the answers of a service by address come from: each real server, and protocol, address and port.
+fn replies<'a>(
+    pool: &'a Pool,
+    key: &'a ServiceKey,
+) -> impl Iterator<Item = (&'a RealServer, (Protocol, IpAddr, u16))> {
+    let place = |server: &'a RealServer| match key {
+        ServiceKey::Address { protocol, port, .. } => {
+            Some((server, (*protocol, server.address, server.port.unwrap_or(*port))))
+        }
+        ServiceKey::FirewallMark { .. } => None,
+    };
+    pool.servers_of(key).filter_map(place)
 }
 
 /// Joined ports share one firewall mark, and so one service.
@@ -100,13 +112,9 @@ fn add_untracked(ruleset: &mut Ruleset, pool: &Pool, service: &VirtualService) {
     if !pool.untracked {
         return;
     }
-    let by_address = std::iter::once(service.key).chain(service.joined.iter().copied());
-    for key in by_address {
-        let ServiceKey::Address { protocol, port, .. } = key else { continue };
-        ruleset.untracked.insert(key);
-        let answers = pool.servers_of(&key).filter(|server| server.forwarding.maps_ports());
-        ruleset
-            .untracked_replies
-            .extend(answers.map(|server| (protocol, server.address, server.port.unwrap_or(port))));
+    for key in service.keys().filter(|key| key.address().is_some()) {
+        ruleset.untracked.insert(*key);
+        let answers = replies(pool, key).filter(|(server, _)| server.forwarding.maps_ports());
+        ruleset.untracked_replies.extend(answers.map(|(_, reply)| reply));
     }
 }

@@ -3,7 +3,9 @@
 //! It judges the policy, not the state: that the daemons run and the other director is heard is told by `status`.
 
 use super::synchronisation::needs_no_state;
-use crate::model::{Forwarding, Policy, Pool, Protocol, RouterName, ServiceKey, SourceTranslation};
+use crate::model::{
+    Forwarding, Policy, Pool, Protocol, RouterName, ServiceKey, SourceTranslation, VirtualService,
+};
 use std::collections::BTreeSet;
 
 /// What becomes of a pool's connections when its addresses move to the other director.
@@ -69,7 +71,7 @@ fn is_direct(pool: &Pool) -> bool {
 
 /// The routers that hold the pool's addresses.
 pub(super) fn routers_of<'a>(pool: &'a Pool, policy: &'a Policy) -> BTreeSet<&'a RouterName> {
-    let keys = pool.services.iter().flat_map(|service| std::iter::once(&service.key).chain(&service.joined));
+    let keys = pool.services.iter().flat_map(VirtualService::keys);
     let address = |key: &'a ServiceKey| key.address();
     keys.filter_map(address)
         .filter_map(|address| policy.pair.router_of(address))

@@ -104,7 +104,6 @@ fn serves_here_too(policy: &Policy, situation: Situation<'_>) -> bool {
 /// and TUN the packet needs no translation. So one in the middle of a connection may be scheduled, if the kernel lets it.
 pub(super) fn needs_no_state(pool: &Pool, protocol: Protocol) -> bool {
     let maglev = |service: &VirtualService| {
-        let keys = std::iter::once(&service.key).chain(&service.joined);
         let fits = |key: &ServiceKey| match key {
             ServiceKey::Address { protocol: found, .. } => *found == protocol,
             ServiceKey::FirewallMark { .. } => false,
@@ -112,7 +111,7 @@ pub(super) fn needs_no_state(pool: &Pool, protocol: Protocol) -> bool {
         // The protocol of an operator's own mark is not known: TCP is the likely one.
         let by_mark =
             service.joined.is_empty() && protocol == Protocol::Tcp && service.key.address().is_none();
-        service.config.scheduler.0 == "mh" && (by_mark || keys.into_iter().any(fits))
+        service.config.scheduler.0 == "mh" && (by_mark || service.keys().any(fits))
     };
     let direct = |server: &RealServer| {
         matches!(server.forwarding, Forwarding::DirectRouting | Forwarding::Tunnelling(_))

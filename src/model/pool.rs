@@ -101,6 +101,13 @@ pub struct VirtualService {
     pub joined: Vec<ServiceKey>,
 }
 
+impl VirtualService {
+    /// Its own key and those of its joined ports.
+    pub fn keys(&self) -> impl Iterator<Item = &ServiceKey> {
+        std::iter::once(&self.key).chain(&self.joined)
+    }
+}
+
 /// Virtual services and the real servers behind them. Keyed by [`PoolName`] in [`super::Policy`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
