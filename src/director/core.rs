@@ -80,7 +80,7 @@ pub enum Output {
 pub struct Core {
     pub(super) policy: Policy,
     pub(super) host: HostFacts,
-    roles: Roles,
+    pub(super) roles: Roles,
     pub(super) targets: Targets,
     /// The servers that each target decides on.
     users: BTreeMap<TargetId, Vec<ServerId>>,

@@ -419,3 +419,20 @@ fn a_role_moves_the_synchronisation_daemon() {
     assert_eq!(roles(&world), [SyncDaemonRole::Master]);
     assert!(world.is_level());
 }
+
+#[test]
+fn a_takeover_that_is_through_does_not_begin_anew_with_another_routers_role() {
+    use crate::model::Roles;
+    let mut world = World::fresh(dr());
+    let mut roles = |master_of: &[&str], taking_over: &[&str]| {
+        let names = |all: &[&str]| all.iter().map(|name| (*name).into()).collect();
+        let roles = Roles { master_of: names(master_of), taking_over: names(taking_over) };
+        world.core.handle(Input::Roles { at: world.now, roles });
+        world.run_for(seconds(2));
+        world.core.roles.taking_over.contains("outside")
+    };
+    assert!(roles(&["outside"], &["outside"]), "three seconds are not over");
+    assert!(roles(&["outside", "inside"], &["inside"]), "what goes on is not cut short");
+    assert!(!roles(&["outside", "inside"], &[]));
+    assert!(!roles(&["outside", "inside", "third"], &["third"]), "only the third begins");
+}
