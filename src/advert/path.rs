@@ -112,7 +112,7 @@ impl Paths {
             return Self::default();
         };
         let mut paths = Self {
-            floating: pair.routers.values().flat_map(floating_addresses).collect(),
+            floating: pair.routers.values().flat_map(VirtualRouter::floating_addresses).collect(),
             own: [Family::Ipv4, Family::Ipv6].iter().filter_map(|family| director.address(*family)).collect(),
             ..Self::default()
         };
@@ -179,10 +179,6 @@ impl Paths {
             self.beats.push(BeatPath { interface: Some(interface.clone()), paths });
         }
     }
-}
-
-fn floating_addresses(router: &VirtualRouter) -> impl Iterator<Item = IpAddr> + '_ {
-    router.addresses.iter().map(ipnet::IpNet::addr).chain(router.local_addresses.iter().copied())
 }
 
 fn kind_of(pair: &Pair, director: &Director, router: &VirtualRouter, family: Family) -> Option<Kind> {

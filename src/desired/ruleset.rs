@@ -37,10 +37,7 @@ fn withheld_resets(policy: &Policy, roles: &Roles) -> BTreeSet<IpAddr> {
         return BTreeSet::new();
     }
     let taken_in = policy.pair.routers.iter().filter(|(name, _)| roles.takes_in(name));
-    let addresses = taken_in.flat_map(|(_, router)| {
-        router.addresses.iter().map(ipnet::IpNet::addr).chain(router.local_addresses.iter().copied())
-    });
-    addresses.collect()
+    taken_in.flat_map(|(_, router)| router.floating_addresses()).collect()
 }
 
 /// Answers of real servers to connections that began at another director and are not known here yet. NAT's would reach the

@@ -60,8 +60,6 @@ impl RouterPlan {
     /// `namesakes`: routers before this one with the same VRID, on other interfaces.
     fn of(router: &VirtualRouter, namesakes: usize) -> Self {
         let interface: Arc<str> = router.interface.as_str().into();
-        let own = router.addresses.iter().map(ipnet::IpNet::addr);
-        let all = own.chain(router.local_addresses.iter().copied());
         let place = |address| PlannedAddress {
             address,
             interface: if router.virtual_mac {
@@ -70,7 +68,7 @@ impl RouterPlan {
                 Arc::clone(&interface)
             },
         };
-        let addresses = all.map(place).collect();
+        let addresses = router.floating_addresses().map(place).collect();
         Self {
             name: Arc::clone(&router.name),
             vrid: router.vrid,

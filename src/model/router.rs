@@ -90,10 +90,15 @@ impl VirtualRouter {
         Ipv6Addr::new(0xfe80, 0, 0, 0, 0x0200, 0x5eff, 0xfe00, 0x0200 | vrid.get() as u16)
     }
 
-    /// Whether it holds an address on its Master: a virtual address, or one of full-NAT's local addresses.
+    /// What its Master holds: its virtual addresses, then full-NAT's local addresses.
+    pub fn floating_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.addresses.iter().map(IpNet::addr).chain(self.local_addresses.iter().copied())
+    }
+
+    /// Whether it holds an address on its Master.
     #[must_use]
     pub fn holds(&self, address: IpAddr) -> bool {
-        self.addresses.iter().any(|held| held.addr() == address) || self.local_addresses.contains(&address)
+        self.floating_addresses().any(|held| held == address)
     }
 
     /// The families of its sessions, in order.
