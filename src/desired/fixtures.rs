@@ -8,6 +8,7 @@ use crate::model::{
     Transport, VirtualRouter, VirtualService, VrrpVersion,
 };
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU8;
 use std::time::Duration;
@@ -107,18 +108,26 @@ pub(crate) fn tables_on(
 pub(crate) fn in_a_pair(policy: &mut Policy, vip: &str) {
     let director = |host: u8| Director { ipv4: Some([192, 168, 101, host].into()), ipv6: None };
     policy.pair.directors = [("lb-a".into(), director(200)), ("lb-b".into(), director(201))].into();
-    let router = VirtualRouter {
-        name: "outside".into(),
+    let addresses = vec![IpNet::new(ip(vip), 24).expect("a prefix")];
+    let priorities = [("lb-a".into(), 200), ("lb-b".into(), 190)].into();
+    let router = VirtualRouter { addresses, priorities, preempt: Preempt::Never, ..router("outside", 1) };
+    policy.pair.routers = [("outside".into(), router)].into();
+}
+
+/// A router of version 3 at 100 ms with every default, on `eth0`, without priorities and addresses.
+pub(crate) fn router(name: &str, vrid: u8) -> VirtualRouter {
+    VirtualRouter {
+        name: name.into(),
         interface: "eth0".to_owned(),
-        vrid: NonZeroU8::MIN,
-        priorities: [("lb-a".into(), 200), ("lb-b".into(), 190)].into(),
-        addresses: vec![IpNet::new(ip(vip), 24).expect("a prefix")],
+        vrid: NonZeroU8::new(vrid).expect("not 0"),
+        priorities: BTreeMap::new(),
+        addresses: Vec::new(),
         local_addresses: Vec::new(),
         version: VrrpVersion::V3,
         accept_versions: vec![VrrpVersion::V3],
         interval: Duration::from_millis(100),
         transport: Transport::Multicast,
-        preempt: Preempt::Never,
+        preempt: Preempt::After(Duration::ZERO),
         start_delay: Duration::ZERO,
         virtual_mac: false,
         announcements: AnnouncementPolicy::default(),
@@ -127,6 +136,5 @@ pub(crate) fn in_a_pair(policy: &mut Policy, vip: &str) {
         checksum: ChecksumReading::Rfc9568,
         authentication: None,
         before_master: None,
-    };
-    policy.pair.routers = [("outside".into(), router)].into();
+    }
 }

@@ -105,33 +105,19 @@ pub const fn virtual_mac(family: Family, vrid: NonZeroU8) -> [u8; 6] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ChecksumReading, Director, Preempt, Transport, VrrpVersion};
-    use std::time::Duration;
+    use crate::desired::fixtures;
+    use crate::model::Director;
 
     fn router(name: &str, interface: &str, virtual_mac: bool) -> (RouterName, VirtualRouter) {
         let router = VirtualRouter {
-            name: name.into(),
             interface: interface.to_owned(),
-            vrid: NonZeroU8::new(51).expect("not 0"),
-            priorities: BTreeMap::new(),
             addresses: vec![
                 "192.0.2.1/24".parse().expect("a network"),
                 "2001:db8::1/64".parse().expect("a network"),
             ],
             local_addresses: vec!["192.0.2.9".parse().expect("an address")],
-            version: VrrpVersion::V3,
-            accept_versions: vec![VrrpVersion::V3],
-            interval: Duration::from_millis(100),
-            transport: Transport::Multicast,
-            preempt: Preempt::Never,
-            start_delay: Duration::ZERO,
             virtual_mac,
-            announcements: AnnouncementPolicy::default(),
-            track: Vec::new(),
-            heartbeat: Vec::new(),
-            checksum: ChecksumReading::Rfc9568,
-            authentication: None,
-            before_master: None,
+            ..fixtures::router(name, 51)
         };
         (name.into(), router)
     }

@@ -1,7 +1,6 @@
 use super::*;
-use crate::model::{AnnouncementPolicy, ChecksumReading, DirectorName, PeerSettings, Preempt, VrrpVersion};
-use std::num::NonZeroU8;
-use std::time::Duration;
+use crate::desired::fixtures;
+use crate::model::{DirectorName, PeerSettings};
 
 fn director(ipv4: &str, ipv6: &str) -> Director {
     Director { ipv4: ipv4.parse().ok(), ipv6: ipv6.parse().ok() }
@@ -9,25 +8,10 @@ fn director(ipv4: &str, ipv6: &str) -> Director {
 
 fn router(name: &str, interface: &str, addresses: &[&str], transport: Transport) -> VirtualRouter {
     VirtualRouter {
-        name: name.into(),
         interface: interface.to_owned(),
-        vrid: NonZeroU8::MIN,
-        priorities: BTreeMap::new(),
         addresses: addresses.iter().map(|text| text.parse().expect("an address")).collect(),
-        local_addresses: Vec::new(),
-        version: VrrpVersion::V3,
-        accept_versions: vec![VrrpVersion::V3],
-        interval: Duration::from_millis(100),
         transport,
-        preempt: Preempt::Never,
-        start_delay: Duration::ZERO,
-        virtual_mac: false,
-        announcements: AnnouncementPolicy::default(),
-        track: Vec::new(),
-        heartbeat: Vec::new(),
-        checksum: ChecksumReading::Rfc9568,
-        authentication: None,
-        before_master: None,
+        ..fixtures::router(name, 1)
     }
 }
 

@@ -1,38 +1,15 @@
 //! Checks that a virtual router tracks and no pool uses: they run, and their verdict can be asked for.
 
 use super::world::{World, dr, seconds};
-use crate::desired::fixtures::{check, ip};
+use crate::desired::fixtures::{self, check, ip};
 use crate::model::{
-    AnnouncementPolicy, Check, CheckName, ChecksumReading, ExecSpec, PingSpec, Policy, Preempt, ProbeSpec,
-    Tracked, Tracker, Transport, VirtualRouter, VrrpVersion,
+    Check, CheckName, ExecSpec, PingSpec, Policy, ProbeSpec, Tracked, Tracker, VirtualRouter,
 };
-use std::num::NonZeroU8;
-use std::time::Duration;
 
 const GATEWAY: &str = "192.168.101.254";
 
 fn router(track: Vec<Tracker>) -> VirtualRouter {
-    VirtualRouter {
-        name: "outside".into(),
-        interface: "eth0".to_owned(),
-        vrid: NonZeroU8::MIN,
-        priorities: [("lb-a".into(), 150)].into(),
-        addresses: Vec::new(),
-        local_addresses: Vec::new(),
-        version: VrrpVersion::V3,
-        accept_versions: vec![VrrpVersion::V3],
-        interval: Duration::from_millis(100),
-        transport: Transport::Multicast,
-        preempt: Preempt::After(Duration::ZERO),
-        start_delay: Duration::ZERO,
-        virtual_mac: false,
-        announcements: AnnouncementPolicy::default(),
-        track,
-        heartbeat: Vec::new(),
-        checksum: ChecksumReading::Rfc9568,
-        authentication: None,
-        before_master: None,
-    }
+    VirtualRouter { priorities: [("lb-a".into(), 150)].into(), track, ..fixtures::router("outside", 1) }
 }
 
 /// The policy of two servers with further checks, all of them tracked.

@@ -5,9 +5,9 @@ mod site;
 mod waiting;
 
 use super::*;
+use crate::desired::fixtures;
 use crate::model::{
-    AnnouncementPolicy, ChecksumReading, ConnectionSync, Director, Family, KernelSettings, MetricsSettings,
-    OnStop, Pair, Policy, Preempt, SyncRole, Transport, VirtualRouter, VrrpVersion,
+    ConnectionSync, Director, Family, Pair, Policy, Preempt, SyncRole, VirtualRouter, VrrpVersion,
 };
 use crate::vrrp::timing::Pace;
 use crate::vrrp::transfer::{PREEMPT_BOUND, Said};
@@ -19,43 +19,21 @@ const PACE: Pace = Pace { version: VrrpVersion::V3, interval: Duration::from_mil
 
 fn policy() -> Policy {
     let router = VirtualRouter {
-        name: "outside".into(),
-        interface: "eth0".to_owned(),
-        vrid: NonZeroU8::MIN,
         priorities: [("a".into(), 150), ("b".into(), 100)].into(),
         addresses: vec!["192.0.2.1/24".parse().expect("a network")],
-        local_addresses: Vec::new(),
-        version: VrrpVersion::V3,
-        accept_versions: vec![VrrpVersion::V3],
         interval: PACE.interval,
-        transport: Transport::Multicast,
-        preempt: Preempt::After(Duration::ZERO),
-        start_delay: Duration::ZERO,
-        virtual_mac: false,
-        announcements: AnnouncementPolicy::default(),
-        track: Vec::new(),
-        heartbeat: Vec::new(),
-        checksum: ChecksumReading::Rfc9568,
-        authentication: None,
-        before_master: None,
+        ..fixtures::router("outside", 1)
     };
     let role = SyncRole::FollowRouter("outside".into());
     let sync = ConnectionSync { interface: "eth1".to_owned(), sync_id: NonZeroU8::MIN, role };
-    Policy {
-        checks: BTreeMap::new(),
-        pools: BTreeMap::new(),
-        virtual_addresses: Vec::new(),
-        pair: Pair {
-            directors: ["a", "b"].map(|name| (name.into(), Director::default())).into(),
-            own: Some("a".into()),
-            routers: [("outside".into(), router)].into(),
-            connection_sync: Some(sync),
-            ..Pair::default()
-        },
-        kernel: KernelSettings::default(),
-        metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9650).into(), per_server: false },
-        on_stop: OnStop::Keep,
-    }
+    let pair = Pair {
+        directors: ["a", "b"].map(|name| (name.into(), Director::default())).into(),
+        own: Some("a".into()),
+        routers: [("outside".into(), router)].into(),
+        connection_sync: Some(sync),
+        ..Pair::default()
+    };
+    Policy { pair, ..fixtures::policy([]) }
 }
 
 struct Story {

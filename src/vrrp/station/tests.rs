@@ -7,16 +7,13 @@ mod proof;
 mod site;
 
 use super::*;
-use crate::model::{
-    AnnouncementPolicy, Director, Family, KernelSettings, MetricsSettings, OnStop, Policy, Preempt,
-    VrrpVersion,
-};
+use crate::desired::fixtures;
+use crate::model::{Director, Family, Policy, VrrpVersion};
 use crate::vrrp::election::Beat;
 use crate::vrrp::packet::Interval;
 use crate::vrrp::picture::RouterPicture;
 use crate::vrrp::role::{Cause, Role};
 use crate::vrrp::transfer::Said;
-use std::num::NonZeroU8;
 
 const OWN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 11));
 const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 12));
@@ -33,25 +30,9 @@ fn session(router: usize) -> SessionId {
 /// A router of 100 ms with one address, in which `a` (which is us) has priority 150 and `b` 100.
 fn router(name: &str, vrid: u8) -> VirtualRouter {
     VirtualRouter {
-        name: name.into(),
-        interface: "eth0".to_owned(),
-        vrid: NonZeroU8::new(vrid).expect("not 0"),
         priorities: [("a".into(), 150), ("b".into(), 100)].into(),
         addresses: vec![format!("192.0.2.{vrid}/24").parse().expect("a network")],
-        local_addresses: Vec::new(),
-        version: VrrpVersion::V3,
-        accept_versions: vec![VrrpVersion::V3],
-        interval: Duration::from_millis(100),
-        transport: Transport::Multicast,
-        preempt: Preempt::After(Duration::ZERO),
-        start_delay: Duration::ZERO,
-        virtual_mac: false,
-        announcements: AnnouncementPolicy::default(),
-        track: Vec::new(),
-        heartbeat: Vec::new(),
-        checksum: ChecksumReading::Rfc9568,
-        authentication: None,
-        before_master: None,
+        ..fixtures::router(name, vrid)
     }
 }
 
@@ -63,15 +44,7 @@ fn policy(routers: impl IntoIterator<Item = VirtualRouter>) -> Policy {
         routers: routers.into_iter().map(|router| (router.name.clone(), router)).collect(),
         ..Pair::default()
     };
-    Policy {
-        checks: BTreeMap::new(),
-        pools: BTreeMap::new(),
-        virtual_addresses: Vec::new(),
-        pair,
-        kernel: KernelSettings::default(),
-        metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9650).into(), per_server: false },
-        on_stop: OnStop::Keep,
-    }
+    Policy { pair, ..fixtures::policy([]) }
 }
 
 /// A station and what it said since it was last asked.

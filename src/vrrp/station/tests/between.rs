@@ -1,12 +1,8 @@
 //! What two stations tell each other, as bytes.
 
-use crate::model::{
-    AnnouncementPolicy, Authentication, AuthenticationKey, AuthenticationMode, Director, Family,
-    KernelSettings, MetricsSettings, OnStop, Policy, Preempt, Secret, VrrpVersion,
-};
+use crate::model::{Authentication, AuthenticationKey, AuthenticationMode, Family, Policy, Secret};
 use crate::vrrp::authentication::Key;
 use crate::vrrp::station::*;
-use std::num::NonZeroU8;
 
 const SESSION: SessionId = SessionId { router: RouterId(0), family: Family::Ipv4 };
 
@@ -21,43 +17,15 @@ fn source(director: &str) -> IpAddr {
 fn router(mode: AuthenticationMode) -> VirtualRouter {
     let key = AuthenticationKey { id: 1, secret: Secret::Credential("vrrp".to_owned()) };
     VirtualRouter {
-        name: "outside".into(),
-        interface: "eth0".to_owned(),
-        vrid: NonZeroU8::MIN,
-        priorities: [("a".into(), 150), ("b".into(), 100)].into(),
-        addresses: vec!["192.0.2.1/24".parse().expect("a network")],
-        local_addresses: Vec::new(),
-        version: VrrpVersion::V3,
-        accept_versions: vec![VrrpVersion::V3],
-        interval: Duration::from_millis(100),
-        transport: Transport::Multicast,
-        preempt: Preempt::After(Duration::ZERO),
-        start_delay: Duration::ZERO,
-        virtual_mac: false,
-        announcements: AnnouncementPolicy::default(),
-        track: Vec::new(),
-        heartbeat: Vec::new(),
-        checksum: ChecksumReading::Rfc9568,
         authentication: Some(Authentication::Hmac { mode, keys: vec![key] }),
-        before_master: None,
+        ..super::router("outside", 1)
     }
 }
 
 fn policy(own: &str, mode: AuthenticationMode) -> Policy {
-    Policy {
-        checks: BTreeMap::new(),
-        pools: BTreeMap::new(),
-        virtual_addresses: Vec::new(),
-        pair: Pair {
-            directors: ["a", "b"].map(|name| (name.into(), Director::default())).into(),
-            own: Some(own.into()),
-            routers: [("outside".into(), router(mode))].into(),
-            ..Pair::default()
-        },
-        kernel: KernelSettings::default(),
-        metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9650).into(), per_server: false },
-        on_stop: OnStop::Keep,
-    }
+    let mut policy = super::policy([router(mode)]);
+    policy.pair.own = Some(own.into());
+    policy
 }
 
 fn differently(change: impl Fn(&mut VirtualRouter)) -> Policy {
