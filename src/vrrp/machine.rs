@@ -253,7 +253,7 @@ impl Machine {
     #[must_use]
     pub fn contested_often(&self, times: usize) -> Option<Heard> {
         let contest = |output: &Output| match output {
-            Output::Contested { by } if by.priority != RESIGNS => Some(*by),
+            Output::Contested { by } if !by.is_resignation() => Some(*by),
             _ => None,
         };
         let heard: Vec<Heard> = self.outputs.iter().filter_map(contest).collect();
@@ -306,7 +306,7 @@ impl Machine {
 
     /// Section 6.4.2. What is discarded leaves the timer running.
     fn heard_as_backup(&mut self, heard: Heard, at: Instant, pace: Pace, down_at: Instant) {
-        let down_at = if heard.priority == RESIGNS {
+        let down_at = if heard.is_resignation() {
             at + pace.skew_time(self.priority)
         } else if self.follows_unfit(heard.priority) {
             down_at.min(at + heard.pace.skew_time(self.priority))
@@ -328,7 +328,7 @@ impl Machine {
 
     /// Section 6.4.3.
     fn heard_as_master(&mut self, heard: Heard, at: Instant) {
-        if heard.priority == RESIGNS {
+        if heard.is_resignation() {
             self.advertise(at, at);
             // It was Master too: what the neighbours learnt from it is to be repaired.
             self.outputs.push_back(Output::Contested { by: heard });

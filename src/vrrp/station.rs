@@ -15,7 +15,7 @@ use super::authentication::{Keys, Mark, Password, Sender, Signer, Stale, Verifie
 use super::beat::Beats;
 use super::election::{self, Election};
 use super::event::Event;
-use super::machine::{OWNER, RESIGNS};
+use super::machine::OWNER;
 use super::packet::{Advertisement, Endpoints};
 use super::picture::Picture;
 use super::timing::Pace;
@@ -402,7 +402,7 @@ impl Station {
     }
 
     fn contested(&mut self, session: SessionId, by: super::machine::Heard) {
-        if by.priority != RESIGNS {
+        if !by.is_resignation() {
             let events = self.account.contested(session.router, by, self.now);
             self.outputs.extend(events.map(Output::Tell));
         }

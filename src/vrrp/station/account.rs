@@ -5,7 +5,7 @@ use crate::model::{Pair, RouterName, VirtualRouter};
 use crate::time::Instant;
 use crate::vrrp::election::Election;
 use crate::vrrp::event::Event;
-use crate::vrrp::machine::{Heard, RESIGNS};
+use crate::vrrp::machine::Heard;
 use crate::vrrp::picture::{Counts, PeerPicture, Picture, RouterPicture};
 use crate::vrrp::role::{Cause, Role};
 use crate::vrrp::{RouterId, SessionId};
@@ -90,7 +90,7 @@ impl Account {
         if let Some(entry) = self.entry(router) {
             entry.counts.received += 1;
             entry.counts.last_received = Some(at);
-            entry.counts.last_master = Some(heard.source).filter(|_| heard.priority != RESIGNS);
+            entry.counts.last_master = Some(heard.source).filter(|_| !heard.is_resignation());
         }
     }
 

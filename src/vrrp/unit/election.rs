@@ -28,7 +28,7 @@ impl Unit {
         }
         if heard.priority >= own {
             self.lower_since = None;
-        } else if heard.priority != RESIGNS && self.role == Role::Backup {
+        } else if !heard.is_resignation() && self.role == Role::Backup {
             self.lower_since.get_or_insert(at);
         }
         let unfit = heard.priority < UNFIT_BELOW && self.settings.tandem_peers;
@@ -41,10 +41,10 @@ impl Unit {
         let was_backup = !member.machine.is_master();
         let owner = self.fitness.priority(member.configured, 0, false) == OWNER;
         member.machine.set_preempts(preempts || owner);
-        self.preempting = (preempts || owner) && heard.priority < own && heard.priority != RESIGNS;
+        self.preempting = (preempts || owner) && heard.priority < own && !heard.is_resignation();
         member.last_heard = Some(heard);
         member.machine.handle(MachineInput::Advertisement { at, heard });
-        if was_backup && heard.priority != RESIGNS {
+        if was_backup && !heard.is_resignation() {
             self.heard_as_backup(at, index, heard, own);
         }
     }
@@ -221,8 +221,7 @@ impl Unit {
     }
 
     fn has_resigned(&self) -> bool {
-        let resigned = |heard: Heard| heard.priority == RESIGNS;
-        self.live().any(|member| member.last_heard.is_some_and(resigned))
+        self.live().any(|member| member.last_heard.is_some_and(Heard::is_resignation))
     }
 
     pub(super) fn take_over(&mut self, now: Instant) {
