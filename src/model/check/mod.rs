@@ -1,8 +1,14 @@
 //! Checks: what a probe asks, how often, and how many answers make a verdict.
 
+mod http;
+mod ping;
+mod program;
+
+pub use http::*;
+pub use ping::*;
+pub use program::*;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,72 +82,6 @@ impl ProbeSpec {
             Self::Exec(_) => "exec",
         }
     }
-}
-
-/// An HTTP/1.1 request and the answer that counts as success. Redirects are not followed: a 302 is its own status.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpSpec {
-    /// An HTTP token, upper case as given: `GET`, `HEAD`, `OPTIONS`, `POST`.
-    pub method: String,
-    /// Path and query, beginning with `/`, or `*`.
-    pub path: String,
-    /// `Host` header; `None`: the target's address and port.
-    pub host: Option<String>,
-    /// Further request headers, in the order of the file.
-    pub headers: Vec<(String, String)>,
-    /// Accepted statuses, 100..=599, never empty.
-    pub status: Vec<RangeInclusive<u16>>,
-    /// Text that the body must contain, within its first [`HttpSpec::BODY_LIMIT`] bytes.
-    pub body: Option<String>,
-    pub tls: Option<TlsSpec>,
-}
-
-impl HttpSpec {
-    /// Bytes of a response body that a probe reads at most; what comes later is not looked at.
-    pub const BODY_LIMIT: usize = 64 * 1024;
-}
-
-/// An ICMP echo request (RFC 792; RFC 4443, section 4.1), whose reply must repeat it byte for byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PingSpec {
-    /// Bytes of data after the ICMP header: [`PingSpec::LEAST`] to [`PingSpec::MOST`].
-    pub size: u16,
-}
-
-impl PingSpec {
-    /// Room for a number that nobody guesses.
-    pub const LEAST: u16 = 8;
-    /// What one IPv4 packet holds: 65535 without 20 bytes of IP header and 8 of ICMP header.
-    pub const MOST: u16 = 65_507;
-}
-
-/// A program that is run, without a shell. Its exit code 0 is success.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExecSpec {
-    /// The program's absolute path and its arguments, never empty.
-    pub command: Vec<String>,
-    /// The user it runs as; `None`: `nobody` where the director is root, else the director's own.
-    pub user: Option<String>,
-}
-
-/// How a probe's TLS session is made and verified.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct TlsSpec {
-    /// Name for SNI and for verification; `None`: the `Host`'s name, else the target's address.
-    pub server_name: Option<String>,
-    /// PEM file of the certificate authorities to trust; `None`: the system's.
-    pub ca: Option<PathBuf>,
-    pub verify: Verify,
-}
-
-/// Whether a certificate is verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Verify {
-    /// Chain, name and validity.
-    #[default]
-    Full,
-    /// Nothing: only that a TLS session comes up. Said explicitly in the policy, warned of in `check`.
-    None,
 }
 
 /// Identity of a running check: one probe of one target serves all pools that ask the same.
