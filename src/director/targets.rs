@@ -4,6 +4,7 @@ use crate::health::{Input, Machine, Output, Params, ProbeId, Start, schedule};
 use crate::model::{Policy, TargetKey};
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Identity of a running check: its place in [`Targets`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,11 +47,13 @@ impl Targets {
         let servers = policy.pools.values().flat_map(|pool| &pool.servers);
         let keys: BTreeSet<TargetKey> =
             servers.filter_map(|server| server.check.clone()).chain(further).collect();
+        let params = policy.checks.iter().map(|(name, check)| (name, Arc::new(Params::from(check))));
+        let params: BTreeMap<_, _> = params.collect();
         for key in keys {
-            let Some(check) = policy.checks.get(&key.check) else { continue };
-            let first = now + schedule::first_probe_after(seed, &key, check.interval);
-            let gap = schedule::second_probe_after(seed, &key, check.interval);
-            let machine = Machine::new(Params::from(check), start(&key), first).with_first_gap(gap);
+            let Some(params) = params.get(&key.check) else { continue };
+            let own_seed = schedule::seed_of(seed, &key);
+            let first = now + schedule::first_probe_after(own_seed, params.interval);
+            let machine = Machine::new(Arc::clone(params), start(&key), first).with_seed(own_seed);
             let id = TargetId(all.targets.len());
             all.ids.insert(key.clone(), id);
             all.targets.push(Target { key, machine, deadline: None });

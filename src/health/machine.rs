@@ -9,43 +9,30 @@
 //! of `fall`. A probe that this host could not make ([`Failure::Local`]: no socket, no such device) says nothing of the
 //! server and leaves the counter alone, as in HAProxy: a director that runs out of file descriptors keeps its pools.
 //!
-//! Cadence: from start to start. A start that comes a little late doesn't shift those behind it; a probe that outlasts the
-//! interval delays the next to its own end; after a long stall there is one probe, never a burst. Never are two in flight.
+//! A failure of the policy's `fail_at_once` weighs as much as a full run of `fall`.
 //!
-//! Bounds that follow, with `timeout <= interval`: a server that refuses is found down at most fall × interval after its
-//! death, a silent one at most fall × interval + timeout, and one that returns is found up at most rise × interval and the
-//! duration of one probe later. With a longer time-out, the time-out stands in for the interval.
+//! Cadence: a grid of places, one interval from each to the next; a probe starts at its place, or a little later by its
+//! jitter. The interval is chosen when a probe ends, by the counter that its outcome leaves ([`Params::interval_at`]); a new
+//! interval begins a new grid at the start of that probe. Within a grid neither jitter nor a start that comes a little late
+//! shifts the places behind it; a probe that outlasts the interval delays the next to its own end; after a long stall there
+//! is one probe, never a burst. Never are two in flight.
+//!
+//! Bounds that follow, with no time-out above an interval, and `jitter` as a share: a server that refuses is found down at
+//! most `interval` + (fall - 1) × `interval_changing` + jitter × (`interval` + `interval_changing`) after its death, a silent
+//! one at most a time-out later, and one that returns is found up at most `interval_down` + (rise - 1) ×
+//! `interval_changing` + jitter × (`interval_down` + `interval_changing`) and the duration of one probe later. With a longer
+//! time-out, the time-out stands in for the interval.
 
-use super::Reason;
-use crate::model::{Check, Failure, Outcome};
+use super::{Params, Reason, schedule};
+use crate::model::{Failure, Outcome};
 use crate::time::Instant;
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long after its give-up instant a probe that nobody reported counts as lost. The prober ends every probe in time and
 /// says so; this only keeps one lost report from stopping a check for good.
 pub const LOST_AFTER: Duration = Duration::from_secs(2);
-
-/// No cadence is faster than this, whatever the policy says.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
-
-/// The part of a [`Check`] that decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Params {
-    /// From the start of one probe to the start of the next.
-    pub interval: Duration,
-    /// Bounds each probe.
-    pub timeout: Duration,
-    /// Successes in a row that bring a server back; 0 is taken as 1.
-    pub rise: u32,
-    /// Failures in a row that take a server out; 0 is taken as 1.
-    pub fall: u32,
-}
-
-impl From<&Check> for Params {
-    fn from(check: &Check) -> Self {
-        Self { interval: check.interval, timeout: check.timeout, rise: check.rise, fall: check.fall }
-    }
-}
 
 /// What is known of a target before its first probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,22 +80,24 @@ pub enum WaitReason {
     Outcome,
 }
 
-/// Where the check is in its cadence.
+/// Where the check is in its cadence. `place` is where the probe belongs in the grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Waiting {
+        place: Instant,
+        /// The place and its jitter.
         due: Instant,
     },
     /// Decided, and not yet handed out by `poll`.
     Starting {
         probe: ProbeId,
         give_up_at: Instant,
-        next_due: Instant,
+        place: Instant,
     },
     Probing {
         probe: ProbeId,
         lost_at: Instant,
-        next_due: Instant,
+        place: Instant,
     },
 }
 
@@ -144,9 +133,9 @@ impl Run {
 /// One running check of one target.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    params: Params,
-    /// From the first probe to the second, where that differs from the interval.
-    first_gap: Option<Duration>,
+    params: Arc<Params>,
+    /// Spreads the second probe and the jitter; `None`: every probe keeps its place.
+    seed: Option<u64>,
     state: State,
     /// 0..=rise + fall - 1; up from `rise` on.
     counter: u32,
@@ -157,29 +146,26 @@ pub struct Machine {
     reason: Reason,
     changed_at: Option<Instant>,
     last: Option<(Instant, Outcome)>,
-    /// The start of the last probe whose outcome agrees with the verdict.
-    confirmed: Option<Instant>,
+    /// The start of the last probe that passed.
+    passed: Option<Instant>,
+    /// The starts of the last probes that failed in a row, `fall` of them at most; one that decides at once counts `fall`
+    /// times.
+    failing: VecDeque<Instant>,
 }
 
 impl Machine {
-    /// A check whose first probe falls at `first_probe`.
+    /// A check whose first probe falls at `first_probe`. Machines of one check share its parameters.
     #[must_use]
-    pub fn new(params: Params, start: Start, first_probe: Instant) -> Self {
-        let params = Params {
-            interval: params.interval.max(SHORTEST_INTERVAL),
-            rise: params.rise.clamp(1, u32::MAX / 2),
-            fall: params.fall.clamp(1, u32::MAX / 2),
-            ..params
-        };
+    pub fn new(params: impl Into<Arc<Params>>, start: Start, first_probe: Instant) -> Self {
+        let params = bounded(params.into());
         let counter = match start {
-            Start::Up => params.rise + params.fall - 1,
+            Start::Up => params.top(),
             Start::Down => params.rise - 1,
             Start::Failed => 0,
         };
         Self {
-            params,
-            first_gap: None,
-            state: State::Waiting { due: first_probe },
+            seed: None,
+            state: State::Waiting { place: first_probe, due: first_probe },
             counter,
             run: Run::Successes(0),
             told_up: counter >= params.rise,
@@ -187,15 +173,18 @@ impl Machine {
             reason: Reason::Started(start),
             changed_at: None,
             last: None,
-            confirmed: None,
+            passed: None,
+            failing: VecDeque::new(),
+            params,
         }
     }
 
-    /// Lets the second probe follow the first after `gap` (at most an interval): from there on the cadence is kept, so that
-    /// targets whose first probes were close together are spread over the whole interval.
+    /// Lets the second probe follow the first after a part of the interval, and each later one after its place by a part of
+    /// the jitter, as `seed` says (one of its own for each target, [`schedule::seed_of`]): so targets whose first probes were
+    /// close together are spread over the whole interval.
     #[must_use]
-    pub fn with_first_gap(mut self, gap: Duration) -> Self {
-        self.first_gap = Some(gap.min(self.params.interval));
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 
@@ -214,11 +203,11 @@ impl Machine {
             return Output::Verdict { up: self.told_up, reason: self.reason.clone() };
         }
         match self.state {
-            State::Starting { probe, give_up_at, next_due } => {
-                self.state = State::Probing { probe, lost_at: give_up_at + LOST_AFTER, next_due };
+            State::Starting { probe, give_up_at, place } => {
+                self.state = State::Probing { probe, lost_at: give_up_at + LOST_AFTER, place };
                 Output::StartProbe { probe, give_up_at }
             }
-            State::Waiting { due } => Output::Wait { deadline: Some(due), reason: WaitReason::NextProbe },
+            State::Waiting { due, .. } => Output::Wait { deadline: Some(due), reason: WaitReason::NextProbe },
             State::Probing { lost_at, .. } => {
                 Output::Wait { deadline: Some(lost_at), reason: WaitReason::Outcome }
             }
@@ -227,9 +216,11 @@ impl Machine {
 
     fn finished(&mut self, at: Instant, reported: ProbeId, outcome: Outcome) {
         match self.state {
-            State::Probing { probe, next_due, .. } if probe == reported => {
+            State::Probing { probe, place, .. } if probe == reported => {
+                let (first, before) = (self.last.is_none(), self.interval());
                 self.judge(at, probe, outcome);
-                self.state = State::Waiting { due: next_due.max(at) };
+                let grid = if self.interval() == before { place } else { probe.0 };
+                self.state = self.wait(grid + self.gap(first), at);
                 self.time_passed(at);
             }
             State::Probing { .. } | State::Starting { .. } | State::Waiting { .. } => {}
@@ -238,10 +229,10 @@ impl Machine {
 
     fn time_passed(&mut self, at: Instant) {
         match self.state {
-            State::Waiting { due } if at >= due => {
-                let next_due = self.next_due(due, at);
+            State::Waiting { place, due } if at >= due => {
                 let give_up_at = at + self.params.timeout;
-                self.state = State::Starting { probe: ProbeId(at), give_up_at, next_due };
+                let place = self.kept_place(place, due, at);
+                self.state = State::Starting { probe: ProbeId(at), give_up_at, place };
             }
             State::Probing { probe, lost_at, .. } if at >= lost_at => {
                 let duration = at.saturating_since(probe.0);
@@ -252,23 +243,41 @@ impl Machine {
         }
     }
 
-    /// A start that is late by less than half an interval keeps the grid, so that lateness never adds up; a later one begins
-    /// a new grid, so that starts never crowd.
-    fn next_due(&mut self, due: Instant, at: Instant) -> Instant {
-        let gap = self.first_gap.take().unwrap_or(self.params.interval);
-        let anchor = if at.saturating_since(due) < self.params.interval / 2 { due } else { at };
-        anchor + gap
+    /// The interval that the counter asks for now.
+    fn interval(&self) -> Duration {
+        self.params.interval_at(self.counter)
+    }
+
+    /// From the place of the probe that ended to the next.
+    fn gap(&self, first: bool) -> Duration {
+        match self.seed {
+            Some(seed) if first => schedule::second_probe_after(seed, self.interval()),
+            Some(_) | None => self.interval(),
+        }
+    }
+
+    /// Waits for the next place, or for its jitter; one that has passed by now is moved to now.
+    fn wait(&self, place: Instant, now: Instant) -> State {
+        let most = self.params.most_jitter(self.interval());
+        let jitter = self.seed.map_or(Duration::ZERO, |seed| schedule::jitter(seed, place, most));
+        let due = place + jitter;
+        if due < now { State::Waiting { place: now, due: now } } else { State::Waiting { place, due } }
+    }
+
+    /// A start that is late by less than half of what lies between two starts at least keeps the grid, so that lateness never
+    /// adds up; a later one begins a new grid, so that starts never crowd.
+    fn kept_place(&self, place: Instant, due: Instant, at: Instant) -> Instant {
+        let interval = self.interval();
+        let least_gap = interval.saturating_sub(self.params.most_jitter(interval));
+        if at.saturating_since(due) < least_gap / 2 { place } else { at }
     }
 
     fn judge(&mut self, at: Instant, probe: ProbeId, outcome: Outcome) {
         let was_up = self.is_up();
         match &outcome.result {
-            Ok(()) => self.succeeded(),
+            Ok(()) => self.succeeded(probe),
             Err(Failure::Local(_)) => {}
-            Err(failure) => self.failed(failure),
-        }
-        if outcome.result.is_ok() == self.is_up() && !matches!(outcome.result, Err(Failure::Local(_))) {
-            self.confirmed = Some(probe.0);
+            Err(failure) => self.failed(probe, failure),
         }
         if self.is_up() != was_up {
             self.changed_at = Some(at);
@@ -276,12 +285,14 @@ impl Machine {
         self.last = Some((at, outcome));
     }
 
-    fn succeeded(&mut self) {
+    fn succeeded(&mut self, probe: ProbeId) {
         let was_up = self.is_up();
         self.run = self.run.success();
+        self.passed = Some(probe.0);
+        self.failing.clear();
         self.counter += 1;
         if self.counter >= self.params.rise {
-            self.counter = self.params.rise + self.params.fall - 1;
+            self.counter = self.params.top();
         }
         self.settled = true;
         if self.is_up() && (!was_up || matches!(self.reason, Reason::Started(_))) {
@@ -289,10 +300,12 @@ impl Machine {
         }
     }
 
-    fn failed(&mut self, failure: &Failure) {
+    fn failed(&mut self, probe: ProbeId, failure: &Failure) {
         let was_up = self.is_up();
         self.run = self.run.failure();
-        self.counter = match self.counter.saturating_sub(1) {
+        let weight = if self.params.fail_at_once.takes(failure) { self.params.fall } else { 1 };
+        self.note_failing(probe, weight);
+        self.counter = match self.counter.saturating_sub(weight) {
             lower if lower >= self.params.rise => lower,
             _ => 0,
         };
@@ -302,9 +315,19 @@ impl Machine {
         }
     }
 
+    fn note_failing(&mut self, probe: ProbeId, weight: u32) {
+        let full = usize::try_from(self.params.fall).unwrap_or(usize::MAX);
+        for _ in 0..weight {
+            if self.failing.len() >= full {
+                self.failing.pop_front();
+            }
+            self.failing.push_back(probe.0);
+        }
+    }
+
     /// The verdict.
     #[must_use]
-    pub const fn is_up(&self) -> bool {
+    pub fn is_up(&self) -> bool {
         self.counter >= self.params.rise
     }
 
@@ -316,16 +339,16 @@ impl Machine {
     }
 
     /// Whether the verdict is of what there is since `since`: what stood between this host and the server before then says
-    /// nothing of the server. One is down when it has failed since then as often as takes one out; a success is good for an
-    /// interval.
+    /// nothing of the server. One is down when the probes that began since then would have taken it out alone; a success is
+    /// good for an interval.
     #[must_use]
     pub fn is_settled_since(&self, since: Instant) -> bool {
-        let Params { interval, fall, .. } = self.params;
-        let enough = |began: Instant| match self.is_up() {
-            true => began + interval >= since,
-            false => self.counter == 0 && began + interval / 2 >= since + interval * (fall - 1),
-        };
-        self.settled && self.confirmed.is_some_and(enough)
+        if self.is_up() {
+            return self.passed.is_some_and(|began| began + self.params.interval >= since);
+        }
+        let full = u32::try_from(self.failing.len()).is_ok_and(|failing| failing >= self.params.fall);
+        let began_since = self.failing.front().is_some_and(|began| *began >= since);
+        self.counter == 0 && full && began_since
     }
 
     /// HAProxy's counter: 0..=rise + fall - 1, up from `rise` on.
@@ -352,9 +375,15 @@ impl Machine {
         self.last.as_ref().map(|(at, outcome)| (*at, outcome))
     }
 
-    /// What it decides by, as it was made (bounded).
+    /// What it decides by, within its bounds.
     #[must_use]
-    pub const fn params(&self) -> Params {
-        self.params
+    pub fn params(&self) -> &Params {
+        &self.params
     }
+}
+
+/// Parameters within their bounds; those of a policy are, and stay shared.
+fn bounded(params: Arc<Params>) -> Arc<Params> {
+    let bounded = Params::clone(&params).bounded();
+    if bounded == *params { params } else { Arc::new(bounded) }
 }

@@ -5,10 +5,12 @@
 //! kernel table is decided in [`crate::desired`], and what a probe is made of in [`crate::probe`]; neither is known here.
 
 mod machine;
+mod params;
 mod reason;
 pub mod schedule;
 
 pub use machine::*;
+pub use params::*;
 pub use reason::*;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use crate::hash::{fnv1a, mix};
 use crate::model::TargetKey;
+use crate::time::Instant;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -13,17 +14,29 @@ use std::time::Duration;
 /// soon.
 pub const SPREAD: Duration = Duration::from_secs(1);
 
-/// How long after the start the first probe of `target` falls: 0 to the smaller of `interval` and [`SPREAD`], that
-/// excluded.
+/// A number of the target's own, from which all of its spreading follows.
 #[must_use]
-pub fn first_probe_after(seed: u64, target: &TargetKey, interval: Duration) -> Duration {
-    part_of(interval.min(SPREAD), mix(seed ^ digest(target)))
+pub fn seed_of(seed: u64, target: &TargetKey) -> u64 {
+    mix(seed ^ digest(target))
 }
 
-/// How long after its first probe the second of `target` falls: 0 to `interval`, that excluded.
+/// How long after the start the first probe of a target falls: 0 to the smaller of `interval` and [`SPREAD`], that
+/// excluded. `seed` is the target's own, here and below ([`seed_of`]).
 #[must_use]
-pub fn second_probe_after(seed: u64, target: &TargetKey, interval: Duration) -> Duration {
-    part_of(interval, mix(mix(seed ^ digest(target))))
+pub fn first_probe_after(seed: u64, interval: Duration) -> Duration {
+    part_of(interval.min(SPREAD), seed)
+}
+
+/// How long after its first probe the second of a target falls: 0 to `interval`, that excluded.
+#[must_use]
+pub fn second_probe_after(seed: u64, interval: Duration) -> Duration {
+    part_of(interval, mix(seed))
+}
+
+/// How long after its place in the cadence a probe starts: 0 to `most`, that excluded.
+#[must_use]
+pub fn jitter(seed: u64, place: Instant, most: Duration) -> Duration {
+    part_of(most, mix(seed.rotate_left(32) ^ place.as_micros()))
 }
 
 /// The share of `window` that `hash` has in all 64-bit numbers.
@@ -58,7 +71,7 @@ mod tests {
         for (interval, window_ms) in [(Duration::from_secs(2), 1_000), (Duration::from_millis(100), 100)] {
             let mut tenths = [0_u32; 10];
             for number in 0..10_000 {
-                let after = first_probe_after(7, &target(number), interval);
+                let after = first_probe_after(seed_of(7, &target(number)), interval);
                 let tenth = after.as_micros() * 10 / (window_ms * 1_000);
                 tenths[usize::try_from(tenth).expect("a tenth")] += 1;
             }
@@ -70,8 +83,8 @@ mod tests {
     fn targets_are_spread_whatever_the_seed_and_each_seed_spreads_them_otherwise() {
         let interval = Duration::from_secs(2);
         let spread = |seed, number| {
-            let target = target(number);
-            [first_probe_after, second_probe_after].map(|after| after(seed, &target, interval))
+            let seed = seed_of(seed, &target(number));
+            [first_probe_after, second_probe_after].map(|after| after(seed, interval))
         };
         for seed in [0, 7, u64::MAX] {
             for which in [0, 1] {
@@ -89,8 +102,8 @@ mod tests {
         let interval = Duration::from_secs(10);
         let mut tenths = [0_u32; 10];
         for number in 0..10_000 {
-            let first = first_probe_after(7, &target(number), interval);
-            let second = first + second_probe_after(7, &target(number), interval);
+            let first = first_probe_after(seed_of(7, &target(number)), interval);
+            let second = first + second_probe_after(seed_of(7, &target(number)), interval);
             let tenth = second.as_secs() % 10;
             tenths[usize::try_from(tenth).expect("a tenth")] += 1;
         }
@@ -100,14 +113,30 @@ mod tests {
     #[test]
     fn the_offset_depends_on_seed_check_address_and_port_and_on_nothing_else() {
         let second = Duration::from_secs(1);
-        let base = first_probe_after(7, &target(1), second);
-        assert_eq!(first_probe_after(7, &target(1), second * 60), base);
-        assert_ne!(first_probe_after(8, &target(1), second), base);
-        assert_ne!(first_probe_after(7, &target(2), second), base);
+        let after = |seed, target: &TargetKey| first_probe_after(seed_of(seed, target), second);
+        let base = after(7, &target(1));
+        assert_eq!(first_probe_after(seed_of(7, &target(1)), second * 60), base);
+        assert_ne!(after(8, &target(1)), base);
+        assert_ne!(after(7, &target(2)), base);
         let other_check = TargetKey { check: "deep".into(), ..target(1) };
-        assert_ne!(first_probe_after(7, &other_check, second), base);
+        assert_ne!(after(7, &other_check), base);
         let other_port = TargetKey { address: ([10, 0, 0, 1], 81).into(), ..target(1) };
-        assert_ne!(first_probe_after(7, &other_port, second), base);
-        assert_eq!(first_probe_after(7, &target(1), Duration::ZERO), Duration::ZERO);
+        assert_ne!(after(7, &other_port), base);
+        assert_eq!(first_probe_after(seed_of(7, &target(1)), Duration::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    fn jitter_spreads_the_probes_of_one_target_and_is_the_same_each_time() {
+        let most = Duration::from_millis(200);
+        let seed = seed_of(7, &target(1));
+        let at = |number: u64| jitter(seed, Instant::from_millis(number * 2_000), most);
+        let offsets: std::collections::BTreeSet<_> = (0..100).map(at).collect();
+        assert!(offsets.len() > 90 && offsets.iter().all(|offset| *offset < most), "{offsets:?}");
+        assert!(
+            offsets.first() < Some(&(most / 10)) && offsets.last() > Some(&(most * 9 / 10)),
+            "{offsets:?}"
+        );
+        assert_eq!(at(1), at(1));
+        assert_eq!(jitter(seed, Instant::ZERO, Duration::ZERO), Duration::ZERO);
     }
 }

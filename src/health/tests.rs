@@ -1,5 +1,7 @@
 //! The machine at exact microseconds: counter, cadence, late reports, and the bounds of detection over all phases.
 
+mod cadence;
+
 use super::*;
 use crate::model::{Failure, Outcome, Phase};
 use crate::time::Instant;
@@ -9,10 +11,10 @@ use std::time::Duration;
 const INTERVAL: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// Inputs within which a server that changes has its verdict: a machine that stands still fails its test, and hangs none.
-const LONGEST_WAIT: usize = 100;
+const LONGEST_WAIT: usize = 1_000;
 
 fn params(rise: u32, fall: u32) -> Params {
-    Params { interval: INTERVAL, timeout: TIMEOUT, rise, fall }
+    Params::plain(INTERVAL, TIMEOUT, rise, fall)
 }
 
 fn us(micros: u64) -> Instant {
@@ -244,7 +246,7 @@ fn a_probe_that_nobody_reports_does_not_stop_the_check() {
 
 #[test]
 fn zeroes_in_the_parameters_are_taken_as_the_smallest_that_make_sense() {
-    let nothing = Params { interval: Duration::ZERO, timeout: Duration::ZERO, rise: 0, fall: 0 };
+    let nothing = Params::plain(Duration::ZERO, Duration::ZERO, 0, 0);
     let mut machine = Machine::new(nothing, Start::Up, us(0));
     machine.handle(Input::Timeout { at: us(0) });
     drain(&mut machine);

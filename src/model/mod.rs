@@ -22,6 +22,7 @@
 
 mod check;
 mod destination;
+mod fail_at_once;
 mod host;
 mod outcome;
 mod policy;
@@ -34,6 +35,7 @@ mod tables;
 
 pub use check::*;
 pub use destination::*;
+pub use fail_at_once::*;
 pub use host::*;
 pub use outcome::*;
 pub use policy::*;

@@ -66,6 +66,19 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What [`Failure::reason`] can say of a server: words of `fail_at_once`. What says nothing of it is not among them.
+    pub const REASONS: &[&'static str] = &[
+        "timeout",
+        "connection_refused",
+        "unreachable",
+        "connection_lost",
+        "tls",
+        "status",
+        "body",
+        "malformed",
+        "program",
+    ];
+
     /// The closed list of the `reason` label.
     #[must_use]
     pub const fn reason(&self) -> &'static str {

@@ -12,6 +12,8 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) const RISE: u32 = 2;
 /// Failures in a row that take a server out.
 pub(super) const FALL: u32 = 3;
+/// Each probe keeps its place in the cadence.
+pub(super) const JITTER_PERCENT: u32 = 0;
 /// Of an HTTP request.
 pub(super) const METHOD: &str = "GET";
 /// Of an HTTP request.
@@ -60,6 +62,7 @@ mod tests {
             ("CheckText", "timeout", duration(TIMEOUT)),
             ("CheckText", "rise", RISE.to_string()),
             ("CheckText", "fall", FALL.to_string()),
+            ("CheckText", "jitter", format!("{JITTER_PERCENT}%")),
             ("HttpText", "method", METHOD.to_owned()),
             ("HttpText", "path", format!("`{PATH}`")),
             ("HttpText", "status", format!("{}-{}", STATUS.start(), STATUS.end())),

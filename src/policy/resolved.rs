@@ -4,8 +4,9 @@ use super::resolved_pair;
 use super::validate::{ServicePorts, automatic_name};
 use super::yaml_text::{Yaml, mapping, text, time};
 use crate::model::{
-    Check, Encapsulation, ExecSpec, Forwarding, HttpSpec, Initial, OnFailure, OnStop, Pair, Policy, Pool,
-    ProbeSpec, RealServer, ServiceConfig, ServiceKey, SourceTranslation, TlsSpec, TunnelChecksum, Verify,
+    Check, Encapsulation, ExecSpec, FailAtOnce, Forwarding, HttpSpec, Initial, OnFailure, OnStop, Pair,
+    Policy, Pool, ProbeSpec, RealServer, ServiceConfig, ServiceKey, SourceTranslation, TlsSpec,
+    TunnelChecksum, Verify,
 };
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -77,15 +78,33 @@ fn check_of(check: &Check) -> Yaml {
         ProbeSpec::Exec(spec) => ("exec", exec(spec)),
     }];
     keys.push(("interval", time(check.interval)));
+    keys.push(("interval_down", time(check.interval_down)));
+    keys.push(("interval_changing", time(check.interval_changing)));
+    keys.push(("jitter", text(format!("{}%", check.jitter_percent))));
     keys.push(("timeout", time(check.timeout)));
     keys.push(("rise", text(check.rise)));
     keys.push(("fall", text(check.fall)));
+    keys.extend(fail_at_once(&check.fail_at_once).map(|list| ("fail_at_once", list)));
     keys.extend(check.port.map(|port| ("port", text(port))));
     keys.extend(check.address.map(|address| ("address", text(address))));
     keys.extend(check.source.map(|source| ("source", text(source))));
     keys.extend(check.interface.as_ref().map(|interface| ("interface", text(interface))));
     keys.extend(check.mark.map(|mark| ("mark", text(mark))));
     mapping(keys)
+}
+
+fn fail_at_once(at_once: &FailAtOnce) -> Option<Yaml> {
+    let statuses = at_once.statuses.iter().map(status);
+    let words = statuses.chain(at_once.reasons.iter().map(text)).collect();
+    (!at_once.is_empty()).then_some(Yaml::List(words))
+}
+
+/// A status, or a range of them.
+fn status(range: &RangeInclusive<u16>) -> Yaml {
+    match (range.start(), range.end()) {
+        (first, last) if first == last => text(first),
+        (first, last) => text(format!("{first}-{last}")),
+    }
 }
 
 fn exec(spec: &ExecSpec) -> Yaml {
@@ -101,11 +120,7 @@ fn http(spec: &HttpSpec) -> Yaml {
         let headers = spec.headers.iter().map(|(name, value)| (name.clone(), text(value)));
         keys.push(("headers", Yaml::Mapping(headers.collect())));
     }
-    let range = |range: &RangeInclusive<u16>| match (range.start(), range.end()) {
-        (first, last) if first == last => text(first),
-        (first, last) => text(format!("{first}-{last}")),
-    };
-    keys.push(("status", Yaml::List(spec.status.iter().map(range).collect())));
+    keys.push(("status", Yaml::List(spec.status.iter().map(status).collect())));
     keys.extend(spec.body.as_ref().map(|body| ("body", text(body))));
     keys.extend(spec.tls.as_ref().map(|spec| ("tls", tls(spec))));
     mapping(keys)

@@ -126,6 +126,45 @@ impl<const LEAST: u32, const MOST: u32> JsonSchema for Number<LEAST, MOST> {
     }
 }
 
+/// A share with its sign, `LEAST%..=MOST%`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Percent<const LEAST: u32, const MOST: u32>(pub(super) u32);
+
+impl<const LEAST: u32, const MOST: u32> Read for Percent<LEAST, MOST> {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let text = node.scalar().unwrap_or_default();
+        let digits = text.strip_suffix('%').unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            problems.push(wrong_type(node, "a share such as `10%`"));
+            return None;
+        }
+        let share = digits.parse().ok().filter(|share| (LEAST..=MOST).contains(share));
+        let message = match share {
+            Some(share) if digits.len() < text.len() => return Some(Self(share)),
+            Some(_) => format!("the share {} has no sign", quoted(text)),
+            None => format!("{} is not between {LEAST}% and {MOST}%", quoted(text)),
+        };
+        let help = share.map_or_else(
+            || format!("write {LEAST}% to {MOST}%"),
+            |share| format!("write `{share}%`, for so many hundredths"),
+        );
+        problems.push(Diagnostic::new(Code::OutOfRange, node.span, message).help(help));
+        None
+    }
+}
+
+impl<const LEAST: u32, const MOST: u32> JsonSchema for Percent<LEAST, MOST> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("Percent_{LEAST}_{MOST}").into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^[0-9]+%$"})
+    }
+}
+
 /// A whole number that may be negative, `LEAST..=MOST`, never 0: something that is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Change<const LEAST: i16, const MOST: i16>(pub(super) i16);

@@ -138,7 +138,7 @@ fn hold_down(pool: &Pool, policy: &Policy) -> Duration {
     let names = pool.servers.iter().filter_map(|server| server.check.as_ref());
     let checks = names.filter_map(|target| policy.checks.get(&target.check));
     checks
-        .map(|check| check.interval * (check.fall.max(check.rise) + 1) + check.timeout)
+        .map(|check| check.slowest_verdict() + check.interval.max(check.interval_down))
         .max()
         .unwrap_or_default()
 }
@@ -248,6 +248,14 @@ mod tests {
         assert_eq!(of(&policy), alive.interval * (alive.fall + 1) + alive.timeout);
         policy.checks.insert("alive".into(), crate::model::Check { rise: 5, ..alive.clone() });
         assert_eq!(of(&policy), alive.interval * 6 + alive.timeout, "or its return");
+        let paced =
+            crate::model::Check { interval_down: alive.interval * 10, jitter_percent: 10, ..alive.clone() };
+        policy.checks.insert("alive".into(), paced);
+        assert_eq!(
+            of(&policy),
+            alive.interval * 21 + alive.interval * 11 / 10 + alive.timeout,
+            "which is probed for seldom"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub use http::*;
 pub use ping::*;
 pub use program::*;
 
+use super::FailAtOnce;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +23,20 @@ pub struct Check {
     pub probe: ProbeSpec,
     /// From the start of one probe to the start of the next.
     pub interval: Duration,
+    /// The same while the target is down.
+    pub interval_down: Duration,
+    /// The same while some of the outcomes were seen that change the verdict.
+    pub interval_changing: Duration,
+    /// So much of an interval a probe may start after its place in the cadence, in percent (0..=50).
+    pub jitter_percent: u8,
     /// Bounds the whole probe, from the first packet to the last byte needed.
     pub timeout: Duration,
     /// Successes in a row that bring a server back (1..).
     pub rise: u32,
     /// Failures in a row that take a server out (1..).
     pub fall: u32,
+    /// Failures that take a server out at the first time.
+    pub fail_at_once: FailAtOnce,
     /// Port to probe (1..); `None`: the real server's. A ping has none.
     pub port: Option<u16>,
     /// Address to probe; `None`: the real server's.
@@ -41,6 +50,16 @@ pub struct Check {
 }
 
 impl Check {
+    /// From a server's death or return to its verdict, at most, where a probe outlasts no interval.
+    #[must_use]
+    pub fn slowest_verdict(&self) -> Duration {
+        let window = |first: Duration, in_a_row: u32| {
+            let jitter = (first + self.interval_changing) * u32::from(self.jitter_percent) / 100;
+            first + self.interval_changing * in_a_row.saturating_sub(1) + jitter + self.timeout
+        };
+        window(self.interval, self.fall).max(window(self.interval_down, self.rise))
+    }
+
     /// Whom the check probes when no real server says it, as where a virtual router tracks it: its own address, with its
     /// own port where the kind has one. `None` for a check that needs a real server. A program that is told no address has
     /// the unspecified one.

@@ -1,13 +1,13 @@
 //! Checks as they are written.
 
-use super::{InterfaceText, Texts};
+use super::{AtOnceText, InterfaceText, Texts};
 use crate::model::PingSpec;
 use crate::policy::codes::Code;
 use crate::policy::declare::{mapping, not_yet};
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::node::Node;
 use crate::policy::read::{List, OneOrMore, Read, wrong_type};
-use crate::policy::scalar::{Flag, Number, Port, Text, Time};
+use crate::policy::scalar::{Flag, Number, Percent, Port, Text, Time};
 use crate::policy::schema::{AddressText, MarkText};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -42,12 +42,20 @@ macro_rules! check_mapping {
                 optional exec: ExecText,
                 /// From the start of one probe to the start of the next, by default 2s.
                 optional interval: Interval,
+                /// The same while the target is down, by default `interval`.
+                optional interval_down: Interval,
+                /// The same while some of the outcomes were seen that change the verdict, by default `interval`.
+                optional interval_changing: Interval,
+                /// How much later than its place a probe may start, in percent of the interval, by default 0%.
+                optional jitter: Percent<0, 50>,
                 /// Bounds the whole probe, by default 1s.
                 optional timeout: Timeout,
                 /// Successes in a row that bring a server back, by default 2.
                 optional rise: InARow,
                 /// Failures in a row that take a server out, by default 3.
                 optional fall: InARow,
+                /// Failures that take a server out at the first time: HTTP statuses, and words such as `connection_refused`.
+                optional fail_at_once: OneOrMore<AtOnceText>,
                 /// Port to probe, by default the real server's.
                 optional port: Port,
                 /// Address to probe instead of the real server's.
@@ -60,8 +68,7 @@ macro_rules! check_mapping {
                 optional mark: MarkText,
             }
             later {
-                tls, udp, dns, grpc, smtp, file, all, any, through, interval_down, interval_changing, jitter,
-                fail_at_once,
+                tls, udp, dns, grpc, smtp, file, all, any, through,
             }
         }
     };

@@ -5,6 +5,7 @@
 
 mod check;
 mod forwarding;
+mod pace;
 mod pair;
 mod pool;
 mod router;
@@ -13,6 +14,7 @@ mod service;
 
 pub(super) use check::*;
 pub(super) use forwarding::*;
+pub(super) use pace::*;
 pub(super) use pair::*;
 pub(super) use pool::*;
 pub(super) use router::*;

@@ -1,18 +1,16 @@
 //! Checks: which one a pool or server means, with its defaults written out.
 
-use super::{check_target, http, programs};
+use super::{check_target, http, pace, programs};
 use crate::model::{Check, CheckName, PingSpec, ProbeSpec};
 use crate::policy::codes::Code;
 use crate::policy::defaults;
 use crate::policy::diagnostic::{Diagnostic, Problems, nearest, quoted};
 use crate::policy::node::{Key, Node, Value};
 use crate::policy::read::{Field, Read};
-use crate::policy::scalar::duration_text;
 use crate::policy::schema::{CheckUse, CheckUseText, KINDS, PolicyText};
 use crate::policy::source::{Sources, Span};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// A check with what it needs of this host.
 #[derive(Clone, Debug)]
@@ -176,14 +174,18 @@ struct Place<'a> {
 /// A check with its defaults written out; `None` after a problem.
 fn build(name: CheckName, text: &CheckUseText, place: Place<'_>, problems: &mut Problems) -> Option<Built> {
     let (probe, authority) = probe(text, &place, problems)?;
-    timeout_within_interval(text, problems);
+    let pace = pace::pace(text, problems);
     let mut check = Check {
         name,
         probe,
-        interval: text.interval.value().map_or(defaults::INTERVAL, |interval| interval.0),
-        timeout: text.timeout.value().map_or(defaults::TIMEOUT, |timeout| timeout.0),
+        interval: pace.interval,
+        interval_down: pace.down,
+        interval_changing: pace.changing,
+        jitter_percent: pace.jitter_percent,
+        timeout: pace.timeout,
         rise: text.rise.value().map_or(defaults::RISE, |rise| rise.0),
         fall: text.fall.value().map_or(defaults::FALL, |fall| fall.0),
+        fail_at_once: pace::at_once(&text.fail_at_once),
         port: text.port.value().map(|port| port.port()),
         address: check_target::address(text, problems),
         source: text.source.value().map(|source| source.0),
@@ -191,6 +193,7 @@ fn build(name: CheckName, text: &CheckUseText, place: Place<'_>, problems: &mut 
         mark: text.mark.value().map(|mark| mark.0),
     };
     check_target::leave_out_unused(&mut check, text, place.whole, problems);
+    pace::at_once_can_happen(&check, text, place.whole, problems);
     if let Some(address) = check.address {
         check_target::source_fits(&check, address, place.span, problems);
     }
@@ -249,18 +252,4 @@ fn probe(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Opt
         return programs::exec(&exec.value, problems).map(|spec| (ProbeSpec::Exec(spec), None));
     }
     text.tcp.given().map(|_| (ProbeSpec::Tcp, None))
-}
-
-fn timeout_within_interval(text: &CheckUseText, problems: &mut Problems) {
-    let interval = text.interval.value().map_or(defaults::INTERVAL, |interval| interval.0);
-    let timeout = text.timeout.value().map_or(defaults::TIMEOUT, |timeout| timeout.0);
-    let said = text.timeout.span().or(text.interval.span());
-    let Some(span) = said.filter(|_| timeout > interval) else { return };
-    let words = |duration: Duration| duration_text(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
-    let (interval, timeout) = (words(interval), words(timeout));
-    let message = format!("a probe may last {timeout}, longer than the {interval} to the next one");
-    problems.push(
-        Diagnostic::new(Code::TimeoutOverInterval, span, message)
-            .help(format!("write a timeout of at most {interval}, or a longer interval")),
-    );
 }

@@ -17,6 +17,7 @@ mod labels;
 mod local_addresses;
 mod marks;
 mod names;
+mod pace;
 mod pair;
 mod pair_rules;
 mod pool;
