@@ -16,9 +16,15 @@ pub struct Outcome {
 pub enum Phase {
     Connect,
     TlsHandshake,
+    /// What the server says first.
+    Greeting,
     Request,
     ResponseHeaders,
     ResponseBody,
+    /// An answer, in a protocol other than HTTP.
+    Reply,
+    /// A text that a dialogue expects.
+    Expectation,
     /// An ICMP echo reply.
     EchoReply,
     /// A program that has not ended.
@@ -30,9 +36,12 @@ impl fmt::Display for Phase {
         formatter.write_str(match self {
             Self::Connect => "connecting",
             Self::TlsHandshake => "in the TLS handshake",
+            Self::Greeting => "waiting for the greeting",
             Self::Request => "sending the request",
             Self::ResponseHeaders => "waiting for the response",
             Self::ResponseBody => "reading the response body",
+            Self::Reply => "waiting for the reply",
+            Self::Expectation => "waiting for the expected text",
             Self::EchoReply => "waiting for the echo reply",
             Self::Program => "running the program",
         })
@@ -55,7 +64,11 @@ pub enum Failure {
     Status(u16),
     /// The body does not contain the text.
     Body,
-    /// What came back is not HTTP, or breaks its bounds (header bytes and count).
+    /// The answer is another one than the policy expects: what it is.
+    UnexpectedReply(String),
+    /// The server answers, in its own words, that it cannot serve.
+    ServerError(String),
+    /// What came back is not in the protocol that was spoken, or breaks its bounds.
     Malformed(String),
     /// The program of an exec check failed: its exit code or signal, and the last line that it wrote.
     Program(String),
@@ -75,6 +88,8 @@ impl Failure {
         "tls",
         "status",
         "body",
+        "unexpected_reply",
+        "server_error",
         "malformed",
         "program",
     ];
@@ -90,6 +105,8 @@ impl Failure {
             Self::Tls(_) => "tls",
             Self::Status(_) => "status",
             Self::Body => "body",
+            Self::UnexpectedReply(_) => "unexpected_reply",
+            Self::ServerError(_) => "server_error",
             Self::Malformed(_) => "malformed",
             Self::Program(_) => "program",
             Self::Local(_) => "local",
@@ -108,6 +125,8 @@ impl fmt::Display for Failure {
             Self::Tls(detail) => write!(formatter, "TLS: {detail}"),
             Self::Status(status) => write!(formatter, "status {status}"),
             Self::Body => formatter.write_str("the body does not contain the expected text"),
+            Self::UnexpectedReply(detail) => write!(formatter, "unexpected reply: {detail}"),
+            Self::ServerError(words) => write!(formatter, "the server says: {words}"),
             Self::Malformed(detail) => write!(formatter, "malformed response: {detail}"),
             Self::Program(detail) => write!(formatter, "the program {detail}"),
             Self::Local(detail) => write!(formatter, "the probe could not be made here: {detail}"),

@@ -31,14 +31,14 @@ macro_rules! mapping {
         impl $name {
             /// Its keys, and whether each must be said.
             pub(in crate::policy) const KEYS: &[(&'static str, bool)] =
-                &[$((stringify!($field), $crate::policy::declare::is_required!($presence))),*];
+                &[$(($crate::policy::declare::key(stringify!($field)), $crate::policy::declare::is_required!($presence))),*];
             const LATER: &[&'static str] = &[$(stringify!($later)),*];
         }
 
         impl $crate::policy::read::Read for $name {
             fn read(node: &$crate::policy::node::Node, problems: &mut $crate::policy::diagnostic::Problems) -> Option<Self> {
                 $crate::policy::declare::keys(node, $what, Self::KEYS, Self::LATER, problems)?;
-                Some(Self { $($field: $crate::policy::read::Field::of(node, stringify!($field), Self::KEYS, problems)),* })
+                Some(Self { $($field: $crate::policy::read::Field::of(node, $crate::policy::declare::key(stringify!($field)), Self::KEYS, problems)),* })
             }
         }
 
@@ -53,6 +53,14 @@ macro_rules! mapping {
             }
         }
     };
+}
+
+/// The key of a field: one that is a word of Rust too is declared as `r#type`.
+pub(super) const fn key(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', ..] => field.split_at(2).1,
+        _ => field,
+    }
 }
 
 /// `required` or `optional`, as a boolean.

@@ -1,8 +1,8 @@
 //! A [`Policy`] written out as YAML, every default and merge in it. Loading that text gives the same policy again.
 
-use super::resolved_pair;
 use super::validate::{ServicePorts, automatic_name};
 use super::yaml_text::{Yaml, mapping, text, time};
+use super::{resolved_exchange, resolved_pair};
 use crate::model::{
     Check, Encapsulation, ExecSpec, FailAtOnce, Forwarding, HttpSpec, Initial, OnFailure, OnStop, Pair,
     Policy, Pool, ProbeSpec, RealServer, ServiceConfig, ServiceKey, SourceTranslation, TlsSpec,
@@ -53,6 +53,7 @@ fn below(policy: &Policy, base: &Path) -> Policy {
     let mut policy = policy.clone();
     resolved_pair::below(&mut policy.pair, base);
     for check in policy.checks.values_mut() {
+        resolved_exchange::below(&mut check.probe, base);
         if let ProbeSpec::Http(HttpSpec { tls: Some(TlsSpec { ca: Some(path), .. }), .. }) = &mut check.probe
         {
             *path = base.join(&path);
@@ -74,6 +75,11 @@ fn check_of(check: &Check) -> Yaml {
     let mut keys = vec![match &check.probe {
         ProbeSpec::Tcp => ("tcp", mapping([])),
         ProbeSpec::Http(spec) => (check.probe.kind(), http(spec)),
+        ProbeSpec::Dialogue(spec) => ("tcp", resolved_exchange::dialogue(spec)),
+        ProbeSpec::Preset(preset) => ("tcp", resolved_exchange::preset(preset)),
+        ProbeSpec::Smtp(spec) => ("smtp", resolved_exchange::smtp(spec)),
+        ProbeSpec::Udp(spec) => ("udp", resolved_exchange::udp(spec)),
+        ProbeSpec::Dns(spec) => ("dns", resolved_exchange::dns(spec)),
         ProbeSpec::Ping(spec) => ("ping", mapping([("size", text(spec.size))])),
         ProbeSpec::Exec(spec) => ("exec", exec(spec)),
     }];

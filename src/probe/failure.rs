@@ -169,9 +169,47 @@ pub(super) fn bounded(text: String) -> String {
     cut
 }
 
+/// Bytes of an answer that are shown where they are no text.
+const SHOWN_BYTES: usize = 16;
+
+/// What a server sent, for a person: text in one line, or the first bytes as hexadecimal digits.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let start = bytes.get(..4 * LONGEST_DETAIL).unwrap_or(bytes);
+    let text = match std::str::from_utf8(start) {
+        Ok(text) => text,
+        // Cut in the middle of a letter.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(start.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+        }
+        Err(_) => return digits(start),
+    };
+    if text.chars().any(|letter| letter.is_control() && !matches!(letter, '\r' | '\n' | '\t')) {
+        return digits(start);
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.is_empty() { "nothing that can be read".to_owned() } else { bounded(words.join(" ")) }
+}
+
+fn digits(bytes: &[u8]) -> String {
+    let shown = bytes.get(..SHOWN_BYTES).unwrap_or(bytes);
+    let digits: Vec<String> = shown.iter().map(|byte| format!("{byte:02x}")).collect();
+    let more = if shown.len() < bytes.len() { "…" } else { "" };
+    format!("bytes {}{more}", digits.join(" "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_sent_is_shown_as_text_or_as_digits() {
+        assert_eq!(shown(b"-ERR unknown\tcommand\r\n"), "-ERR unknown command");
+        assert_eq!(shown(b"\xff\x10\x04"), "bytes ff 10 04");
+        assert_eq!(shown(&[0; 20]), format!("bytes {}…", ["00"; 16].join(" ")));
+        assert_eq!(shown(b"\r\n"), "nothing that can be read");
+        assert_eq!(shown("é".repeat(900).as_bytes()).chars().count(), LONGEST_DETAIL + 1);
+        assert_eq!(shown(b"a\xc3"), "a");
+    }
 
     fn errno(code: i32) -> io::Error {
         io::Error::from_raw_os_error(code)

@@ -3,19 +3,25 @@
 //!
 //! A [`Prober`] is made once from a [`Check`]: what can be prepared is (TLS configuration, request, text to look for), and
 //! what is wrong with it is said then. Every probe is a connection of its own, on a socket of our own, closed by a reset,
-//! so that ten thousand a second leave nothing in TIME_WAIT; or an ICMP echo request (`ping`), or a program (`exec`). A [`Pool`] runs many of them, bounded.
+//! so that ten thousand a second leave nothing in TIME_WAIT; or a datagram (`udp`, `dns`), an ICMP echo request (`ping`), or a
+//! program (`exec`). A [`Pool`] runs many of them, bounded.
 //!
 //! What it deliberately does not do: follow redirects, resume TLS sessions (a resumed one verifies no certificate), keep
-//! connections, retry. A probe's memory is bounded whatever the server sends: see `http`.
+//! connections, retry. A probe's memory is bounded whatever the server sends: see `http` and `exchange`.
 
+mod datagram;
+mod dns;
 mod echo;
+mod exchange;
 mod exec;
 mod failure;
 mod http;
+mod name_server;
 mod ping;
 mod pool;
 mod progress;
 mod search;
+mod secret;
 mod secure_path;
 mod socket;
 mod tls;
@@ -23,7 +29,7 @@ mod tls;
 pub use pool::*;
 pub use tls::TlsProfiles;
 
-use crate::model::{Check, Failure, Outcome, ProbeSpec};
+use crate::model::{Check, Failure, Outcome, Phase, Preset, ProbeSpec};
 use progress::Progress;
 use socket::SocketOptions;
 use std::net::SocketAddr;
@@ -58,6 +64,15 @@ pub enum PrepareError {
     /// The user of an exec check cannot be taken.
     #[error("check {check}: cannot run a program as {user}: {detail}")]
     User { check: String, user: String, detail: String },
+    /// What an answer must match is no expression that can be used.
+    #[error("check {check}: the regular expression {expression:?} cannot be used: {detail}")]
+    Regex { check: String, expression: String, detail: String },
+    /// A password cannot be had.
+    #[error("check {check}: the secret cannot be used: {detail}")]
+    Secret { check: String, detail: String },
+    /// The name of a dns check cannot be asked for.
+    #[error("check {check}: {name:?} cannot be asked for: {detail}")]
+    DnsName { check: String, name: String, detail: String },
     /// rustls refused its own configuration.
     #[error("check {check}: TLS cannot be set up: {detail}")]
     Tls { check: String, detail: String },
@@ -74,6 +89,13 @@ pub struct Prober {
 #[derive(Debug)]
 enum Kind {
     Tcp,
+    Dialogue(exchange::Dialogue),
+    Redis(exchange::Redis),
+    MySql(exchange::MySql),
+    PostgreSql(exchange::PostgreSql),
+    Smtp(exchange::Smtp),
+    Udp(datagram::Udp),
+    Dns(name_server::Question),
     Http(Box<http::Exchange>),
     Ping(ping::Ping),
     Exec(exec::Program),
@@ -84,11 +106,18 @@ impl Prober {
     /// one, so that a renewed CA file is read again.
     ///
     /// # Errors
-    /// When a CA file is missing or holds no certificate, the request cannot be written as HTTP, or the user of a program is
-    /// unknown.
+    /// When a CA file is missing or holds no certificate, a secret cannot be read, the request cannot be written in its protocol,
+    /// or the user of a program is unknown.
     pub fn new(check: &Check, profiles: &mut TlsProfiles) -> Result<Self, PrepareError> {
         let kind = match &check.probe {
             ProbeSpec::Tcp => Kind::Tcp,
+            ProbeSpec::Dialogue(spec) => Kind::Dialogue(exchange::Dialogue::new(&check.name, spec)?),
+            ProbeSpec::Preset(Preset::Redis(spec)) => Kind::Redis(exchange::Redis::new(&check.name, spec)?),
+            ProbeSpec::Preset(Preset::MySql(spec)) => Kind::MySql(exchange::MySql::new(spec)),
+            ProbeSpec::Preset(Preset::PostgreSql(spec)) => Kind::PostgreSql(exchange::PostgreSql::new(spec)),
+            ProbeSpec::Smtp(spec) => Kind::Smtp(exchange::Smtp::new(spec)),
+            ProbeSpec::Udp(spec) => Kind::Udp(datagram::Udp::new(&check.name, spec, check.timeout)?),
+            ProbeSpec::Dns(spec) => Kind::Dns(name_server::Question::new(&check.name, spec)?),
             ProbeSpec::Http(spec) => Kind::Http(Box::new(http::Exchange::new(&check.name, spec, profiles)?)),
             ProbeSpec::Ping(spec) => Kind::Ping(ping::Ping::new(*spec)),
             ProbeSpec::Exec(spec) => Kind::Exec(exec::Program::new(&check.name, spec, check.timeout)?),
@@ -99,6 +128,17 @@ impl Prober {
     async fn attempt(&self, target: SocketAddr, progress: &Progress) -> Result<(), Failure> {
         match &self.kind {
             Kind::Tcp => self.socket.connect(target).await.map(drop),
+            Kind::Dialogue(dialogue) => self.converse(dialogue.begin(), target, progress).await,
+            Kind::Redis(redis) => self.converse(redis.begin(), target, progress).await,
+            Kind::MySql(mysql) => self.converse(mysql.begin(), target, progress).await,
+            Kind::PostgreSql(postgresql) => self.converse(postgresql.begin(), target, progress).await,
+            Kind::Smtp(smtp) => {
+                let stream = self.socket.connect(target).await?;
+                let own = stream.local_addr().ok().map(|own| own.ip());
+                exchange::converse(stream, smtp.begin(own), progress).await
+            }
+            Kind::Udp(udp) => udp.run(&self.socket, target, progress).await,
+            Kind::Dns(question) => question.ask(&self.socket, target, progress).await,
             Kind::Http(exchange) => {
                 let stream = self.socket.connect(target).await?;
                 exchange.run(stream, target, progress).await
@@ -106,6 +146,16 @@ impl Prober {
             Kind::Ping(ping) => ping.run(&self.socket, target, progress).await,
             Kind::Exec(program) => program.run(target, progress).await,
         }
+    }
+
+    async fn converse<'a>(
+        &self,
+        speaker: impl exchange::Speaker<'a>,
+        target: SocketAddr,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        let stream = self.socket.connect(target).await?;
+        exchange::converse(stream, speaker, progress).await
     }
 }
 
@@ -129,7 +179,10 @@ fn timed_out(duration: Duration, timeout: Duration, progress: &Progress) -> Fail
     if late > STALL {
         return Failure::Local(format!("this host stood still for {late:.1?} during the probe"));
     }
-    Failure::Timeout(progress.phase())
+    match (progress.phase(), progress.unmet()) {
+        (Phase::Expectation, Some(heard)) => Failure::UnexpectedReply(heard),
+        (phase, _) => Failure::Timeout(phase),
+    }
 }
 
 #[cfg(test)]

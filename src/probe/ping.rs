@@ -8,11 +8,11 @@
 use super::echo::{self, Answer, Echo};
 use super::failure;
 use super::progress::Progress;
-use super::socket::{SocketOptions, local};
+use super::socket::{SocketOptions, local, report_errors};
 use crate::hash::mix;
 use crate::model::{Failure, Phase, PingSpec};
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recv, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recv, recvmsg};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind, IoSliceMut};
@@ -71,12 +71,7 @@ impl Ping {
     fn send(&self, options: &SocketOptions, target: SocketAddr) -> Result<Exchange, Failure> {
         let (socket, is_raw) = socket(target)?;
         let is_ipv4 = target.is_ipv4();
-        let queued = if is_ipv4 {
-            setsockopt(&socket, sockopt::Ipv4RecvErr, &true)
-        } else {
-            setsockopt(&socket, sockopt::Ipv6RecvErr, &true)
-        };
-        queued.map_err(|errno| local("IP_RECVERR", &errno.into()))?;
+        report_errors(&socket, target)?;
         options.apply(&socket, target)?;
         socket.connect(&target.into()).map_err(|error| failure::connecting(&error))?;
         let number = REQUESTS.fetch_add(1, Ordering::Relaxed);

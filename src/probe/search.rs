@@ -1,4 +1,4 @@
-//! Finds a text in a body that comes in pieces, without keeping the body.
+//! Finds a text, or any bytes, in a body that comes in pieces, without keeping the body.
 //!
 //! Knuth, Morris and Pratt: time linear in the body whatever the server sends, memory only the text's own, and a match
 //! across the border of two pieces needs no special case.
@@ -16,8 +16,8 @@ pub(super) struct Position(usize);
 
 impl Needle {
     /// Prepares the search for `text`.
-    pub(super) fn new(text: &str) -> Self {
-        let text: Box<[u8]> = text.as_bytes().into();
+    pub(super) fn new(text: impl AsRef<[u8]>) -> Self {
+        let text: Box<[u8]> = text.as_ref().into();
         let mut needle = Self { fallback: vec![0; text.len()].into(), text };
         let mut matched = 0;
         for index in 1..needle.text.len() {
@@ -29,13 +29,18 @@ impl Needle {
 
     /// Whether the text is complete with `piece`. An empty text is found at once.
     pub(super) fn found_in(&self, piece: &[u8], position: &mut Position) -> bool {
-        for byte in piece {
+        self.end_in(piece, position).is_some()
+    }
+
+    /// How many bytes of `piece` complete the text, where they do.
+    pub(super) fn end_in(&self, piece: &[u8], position: &mut Position) -> Option<usize> {
+        for (index, byte) in piece.iter().enumerate() {
             if position.0 == self.text.len() {
-                return true;
+                return Some(index);
             }
             position.0 = self.step(position.0, *byte);
         }
-        position.0 == self.text.len()
+        (position.0 == self.text.len()).then_some(piece.len())
     }
 
     /// How much is matched after `byte`, when `matched` bytes (fewer than all) were before it.
@@ -61,6 +66,7 @@ mod tests {
         assert!(needle.found_in(b"aac and more", &mut position));
         assert!(needle.found_in(b"", &mut position), "it stays found");
         assert!(Needle::new("").found_in(b"", &mut Position::default()));
+        assert_eq!(Needle::new([0, 255]).end_in(&[7, 0, 255, 0], &mut Position::default()), Some(3));
     }
 
     proptest! {

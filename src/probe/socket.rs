@@ -2,11 +2,12 @@
 
 use super::failure;
 use crate::model::{Check, Failure};
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
 /// Where a probe's packets come from; see [`Check`].
 #[derive(Debug)]
@@ -38,6 +39,17 @@ impl SocketOptions {
         Ok(socket)
     }
 
+    /// A UDP socket that is connected to `target`, and hears of the ICMP errors of what it sends.
+    pub(super) fn datagram(&self, target: SocketAddr) -> Result<UdpSocket, Failure> {
+        let kind = Type::DGRAM.nonblocking().cloexec();
+        let socket = Socket::new(Domain::for_address(target), kind, Some(Protocol::UDP))
+            .map_err(|error| local("no socket", &error))?;
+        report_errors(&socket, target)?;
+        self.apply(&socket, target)?;
+        socket.connect(&target.into()).map_err(|error| failure::connecting(&error))?;
+        UdpSocket::from_std(socket.into()).map_err(|error| local("cannot wait for a socket", &error))
+    }
+
     /// Makes a socket that is to reach `target` come from where the check says.
     pub(super) fn apply(&self, socket: &Socket, target: SocketAddr) -> Result<(), Failure> {
         if let Some(mark) = self.mark {
@@ -53,6 +65,16 @@ impl SocketOptions {
         }
         Ok(())
     }
+}
+
+/// Has the kernel report every ICMP error, not only those that it holds for final (ip(7), `IP_RECVERR`).
+pub(super) fn report_errors(socket: &Socket, target: SocketAddr) -> Result<(), Failure> {
+    let reported = if target.is_ipv4() {
+        setsockopt(socket, sockopt::Ipv4RecvErr, &true)
+    } else {
+        setsockopt(socket, sockopt::Ipv6RecvErr, &true)
+    };
+    reported.map_err(|errno| local("IP_RECVERR", &errno.into()))
 }
 
 fn bind(socket: &Socket, source: IpAddr, target: SocketAddr) -> Result<(), Failure> {

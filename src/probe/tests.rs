@@ -1,5 +1,7 @@
 //! Probes against real sockets on the loopback: good servers, dead ones, hostile ones.
 
+mod datagram;
+mod exchange;
 mod exec;
 mod fixture;
 mod http;

@@ -1,12 +1,20 @@
 //! Checks: what a probe asks, how often, and how many answers make a verdict.
 
+mod datagram;
 mod http;
+mod pattern;
 mod ping;
 mod program;
+mod smtp;
+mod tcp;
 
+pub use datagram::*;
 pub use http::*;
+pub use pattern::*;
 pub use ping::*;
 pub use program::*;
+pub use smtp::*;
+pub use tcp::*;
 
 use super::FailAtOnce;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -66,7 +74,13 @@ impl Check {
     #[must_use]
     pub fn own_target(&self) -> Option<SocketAddr> {
         match &self.probe {
-            ProbeSpec::Tcp | ProbeSpec::Http(_) => Some(SocketAddr::new(self.address?, self.port?)),
+            ProbeSpec::Tcp
+            | ProbeSpec::Dialogue(_)
+            | ProbeSpec::Preset(_)
+            | ProbeSpec::Http(_)
+            | ProbeSpec::Smtp(_)
+            | ProbeSpec::Udp(_)
+            | ProbeSpec::Dns(_) => Some(SocketAddr::new(self.address?, self.port?)),
             ProbeSpec::Ping(_) => Some(SocketAddr::new(self.address?, 0)),
             ProbeSpec::Exec(_) => {
                 let address = self.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -81,8 +95,18 @@ impl Check {
 pub enum ProbeSpec {
     /// A TCP connection is accepted.
     Tcp,
+    /// A TCP connection is accepted, and an exchange on it goes as the policy writes it.
+    Dialogue(DialogueSpec),
+    /// A TCP connection is accepted, and the server speaks the protocol that the policy names.
+    Preset(Preset),
     /// An HTTP request is answered as expected; over TLS where `tls` is given.
     Http(HttpSpec),
+    /// A mail server greets and answers.
+    Smtp(SmtpSpec),
+    /// A UDP datagram is answered, or at least not refused.
+    Udp(UdpSpec),
+    /// A name server answers a question.
+    Dns(DnsSpec),
     /// An ICMP echo request is answered.
     Ping(PingSpec),
     /// A program ends with 0.
@@ -90,13 +114,16 @@ pub enum ProbeSpec {
 }
 
 impl ProbeSpec {
-    /// The policy's word for the kind: `tcp`, `http`, `https`, `ping`, `exec`.
+    /// The policy's word for the kind: `tcp`, `http`, `https`, `smtp`, `udp`, `dns`, `ping`, `exec`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Tcp => "tcp",
+            Self::Tcp | Self::Dialogue(_) | Self::Preset(_) => "tcp",
             Self::Http(HttpSpec { tls: None, .. }) => "http",
             Self::Http(HttpSpec { tls: Some(_), .. }) => "https",
+            Self::Smtp(_) => "smtp",
+            Self::Udp(_) => "udp",
+            Self::Dns(_) => "dns",
             Self::Ping(_) => "ping",
             Self::Exec(_) => "exec",
         }

@@ -8,7 +8,7 @@ use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::node::Node;
 use crate::policy::read::{List, OneOrMore, Read, wrong_type};
 use crate::policy::scalar::{Flag, Number, Percent, Port, Text, Time};
-use crate::policy::schema::{AddressText, MarkText};
+use crate::policy::schema::{AddressText, DnsText, MarkText, SmtpText, TcpText, UdpText};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -21,7 +21,7 @@ pub(in crate::policy) type Timeout = Time<10, 300_000>;
 pub(in crate::policy) type InARow = Number<1, 1000>;
 
 /// The kinds of probe that this version has, as keys of a check.
-pub(in crate::policy) const KINDS: [&str; 5] = ["tcp", "http", "https", "ping", "exec"];
+pub(in crate::policy) const KINDS: [&str; 8] = ["tcp", "http", "https", "smtp", "udp", "dns", "ping", "exec"];
 
 /// A check, with `from` where a pool uses it: both have the same keys.
 macro_rules! check_mapping {
@@ -30,12 +30,18 @@ macro_rules! check_mapping {
             $(#[doc = $about])+
             $name = $what {
                 $($own)*
-                /// A TCP connection is accepted; nothing more to say: `tcp: {}`.
+                /// A TCP connection is accepted: `tcp: {}`; or an exchange of texts on it goes as said.
                 optional tcp: OrNothing<TcpText>,
                 /// An HTTP request is answered as expected.
                 optional http: OrNothing<HttpText>,
                 /// The same over TLS, with the certificate verified.
                 optional https: OrNothing<HttpsText>,
+                /// A mail server greets and takes EHLO.
+                optional smtp: OrNothing<SmtpText>,
+                /// A UDP datagram is answered, or at least not refused.
+                optional udp: OrNothing<UdpText>,
+                /// A name server answers a question.
+                optional dns: DnsText,
                 /// An ICMP echo request is answered; needs no port. Of the real server, unless it says an `address`.
                 optional ping: OrNothing<PingText>,
                 /// A program ends with 0.
@@ -68,14 +74,14 @@ macro_rules! check_mapping {
                 optional mark: MarkText,
             }
             later {
-                tls, udp, dns, grpc, smtp, file, all, any, through,
+                tls, grpc, file, all, any, through,
             }
         }
     };
 }
 
 check_mapping! {
-    /// What a probe asks, how often, and how many answers make a verdict. One of `tcp`, `http`, `https`, `ping`, `exec`.
+    /// What a probe asks, how often, and how many answers make a verdict. One of `tcp`, `http`, `https`, `smtp`, `udp`, `dns`, `ping`, `exec`.
     CheckText = "a check" {}
 }
 
@@ -85,12 +91,6 @@ check_mapping! {
         /// The check under `checks` from which everything is taken that is not said here.
         optional from: Text,
     }
-}
-
-mapping! {
-    /// A TCP connection is accepted.
-    TcpText = "a tcp probe" {}
-    later { send, expect }
 }
 
 /// Bytes of data in an echo request.

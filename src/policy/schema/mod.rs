@@ -4,6 +4,8 @@
 //! key is also what an editor shows for it.
 
 mod check;
+mod dns;
+mod exchange;
 mod forwarding;
 mod pace;
 mod pair;
@@ -13,6 +15,8 @@ mod server;
 mod service;
 
 pub(super) use check::*;
+pub(super) use dns::*;
+pub(super) use exchange::*;
 pub(super) use forwarding::*;
 pub(super) use pace::*;
 pub(super) use pair::*;

@@ -26,7 +26,13 @@ pub(super) fn address(text: &CheckUseText, problems: &mut Problems) -> Option<Ip
 pub(super) fn port(check: &Check, server_port: Option<u16>) -> Option<u16> {
     let port = check.port.or(server_port);
     match &check.probe {
-        ProbeSpec::Tcp | ProbeSpec::Http(_) => port,
+        ProbeSpec::Tcp
+        | ProbeSpec::Dialogue(_)
+        | ProbeSpec::Preset(_)
+        | ProbeSpec::Http(_)
+        | ProbeSpec::Smtp(_)
+        | ProbeSpec::Udp(_)
+        | ProbeSpec::Dns(_) => port,
         ProbeSpec::Ping(_) => Some(0),
         ProbeSpec::Exec(_) => Some(port.unwrap_or(0)),
     }
@@ -41,7 +47,13 @@ pub(super) fn leave_out_unused(check: &mut Check, text: &CheckUseText, whole: Sp
         problems.push(Diagnostic::new(Code::CheckKeyUnused, span, message).help("leave it out"));
     };
     match &check.probe {
-        ProbeSpec::Tcp | ProbeSpec::Http(_) => {}
+        ProbeSpec::Tcp
+        | ProbeSpec::Dialogue(_)
+        | ProbeSpec::Preset(_)
+        | ProbeSpec::Http(_)
+        | ProbeSpec::Smtp(_)
+        | ProbeSpec::Udp(_)
+        | ProbeSpec::Dns(_) => {}
         ProbeSpec::Ping(_) => {
             warn("port", text.port.span());
             check.port = None;

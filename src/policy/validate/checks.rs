@@ -1,6 +1,6 @@
 //! Checks: which one a pool or server means, with its defaults written out.
 
-use super::{check_target, http, pace, programs};
+use super::{check_target, dns, exchanges, http, pace, programs};
 use crate::model::{Check, CheckName, PingSpec, ProbeSpec};
 use crate::policy::codes::Code;
 use crate::policy::defaults;
@@ -210,6 +210,9 @@ fn probe(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Opt
         !text.tcp.is_absent(),
         !text.http.is_absent(),
         !text.https.is_absent(),
+        !text.smtp.is_absent(),
+        !text.udp.is_absent(),
+        !text.dns.is_absent(),
         !text.ping.is_absent(),
         !text.exec.is_absent(),
     ];
@@ -223,7 +226,7 @@ fn probe(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Opt
                     place.span,
                     "this check does not say what it probes",
                 );
-                problems.push(diagnostic.help("add one of `tcp: {}`, `http: {path: /}`, `https: {path: /}`, `ping: {}`, `exec: {command: […]}`"));
+                problems.push(diagnostic.help("add one of `tcp: {}`, `http: {path: /}`, `https: {path: /}`, `smtp: {}`, `udp: {}`, `dns: {name: example.com}`, `ping: {}`, `exec: {command: […]}`"));
             }
             return None;
         }
@@ -251,5 +254,15 @@ fn probe(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Opt
     if let Some(exec) = text.exec.given() {
         return programs::exec(&exec.value, problems).map(|spec| (ProbeSpec::Exec(spec), None));
     }
-    text.tcp.given().map(|_| (ProbeSpec::Tcp, None))
+    let exchange = if let Some(smtp) = text.smtp.given() {
+        exchanges::smtp(&smtp.value.0, problems).map(ProbeSpec::Smtp)
+    } else if let Some(udp) = text.udp.given() {
+        exchanges::udp(&udp.value.0, problems).map(ProbeSpec::Udp)
+    } else if let Some(dns) = text.dns.given() {
+        dns::dns(&dns.value, problems).map(ProbeSpec::Dns)
+    } else {
+        let tcp = text.tcp.given()?;
+        exchanges::tcp(&tcp.value.0, tcp.span, place.sources, problems)
+    };
+    exchange.map(|spec| (spec, None))
 }
