@@ -32,13 +32,17 @@ name_the_place() {
 
 # Programs are unpacked here and not installed, so nobody has made the users that they ask for by name.
 add_users() {
-    local group
-    for group in frr frrvty; do
-        getent group "$group" >/dev/null || printf '%s:x:%s:frr\n' "$group" "$(free_number group)" >>/etc/group
+    local name
+    add_group frrvty
+    for name in frr Debian-exim; do
+        add_group "$name"
+        getent passwd "$name" >/dev/null ||
+            printf '%s:x:%s:%s::/nonexistent:/usr/sbin/nologin\n' "$name" "$(free_number passwd)" "$(getent group "$name" | cut -d: -f3)" >>/etc/passwd
     done
-    getent passwd frr >/dev/null ||
-        printf 'frr:x:%s:%s::/nonexistent:/usr/sbin/nologin\n' "$(free_number passwd)" "$(getent group frr | cut -d: -f3)" >>/etc/passwd
 }
+
+# frr is a member of each group, which only frrvty needs.
+add_group() { getent group "$1" >/dev/null || printf '%s:x:%s:frr\n' "$1" "$(free_number group)" >>/etc/group; }
 
 # free_number passwd|group : the first number of 900 and above that nobody there has.
 free_number() { local number=900; while getent "$1" "$number" >/dev/null; do number=$((number + 1)); done; echo $number; }

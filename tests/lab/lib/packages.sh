@@ -9,6 +9,24 @@ INSIDE_PACKAGES=(
     openssl procps socat strace tcpdump tshark
 )
 
+# The real servers that tests/servers probes, and what drives them. They are in a root of their own: databases are large, and
+# all that is unpacked is copied into memory at each start.
+SERVER_PACKAGES=(
+    dnsmasq-base exim4-daemon-light iproute2 libedit2 libseccomp2 mariadb-client-core mariadb-server-core memcached nginx
+    openssl postgresql procps redis-server unbound
+)
+# Packages without what they depend on, which is named above. A time server may not be installed beside another one.
+SERVER_PACKAGES_ALONE=(chrony)
+INSIDE_PACKAGES_ALONE=()
+WANTS_PROMTOOL=1
+
+# Lays the servers over this machine's files, and not the lab's other programs.
+want_servers() {
+    INSIDE_PACKAGES=("${SERVER_PACKAGES[@]}")
+    INSIDE_PACKAGES_ALONE=("${SERVER_PACKAGES_ALONE[@]}")
+    WANTS_PROMTOOL=
+}
+
 # host_needs COMMAND=PACKAGE... : installs what is missing, or says how to.
 host_needs() {
     local pair missing=()
@@ -38,7 +56,7 @@ with_fresh_lists() { "$@" || { is_root && apt-get update -q && "$@"; }; }
 # A name that changes when what we unpack would change.
 root_key() {
     # shellcheck source=/dev/null
-    (. /etc/os-release; printf '%s\n' "$ID$VERSION_ID" "${INSIDE_PACKAGES[@]}" "$(dpkg --print-architecture)" 3) | sha256sum | cut -c1-12
+    (. /etc/os-release; printf '%s\n' "$ID$VERSION_ID" "${INSIDE_PACKAGES[@]}" "${INSIDE_PACKAGES_ALONE[@]}" "$(dpkg --print-architecture)" 3) | sha256sum | cut -c1-12
 }
 
 lab_root() { echo "$CACHE/root-$(root_key)"; }
@@ -51,10 +69,13 @@ prepare_root() {
     say "fetching the programs that run inside (once)"
     rm -rf "$CACHE/debs" "$root.new"
     download_closure || fail "apt-get could not download the packages: see $CACHE/apt.log; perhaps 'sudo apt-get update' helps."
-    like_host_root "$root.new"
     local deb
+    for deb in "${INSIDE_PACKAGES_ALONE[@]}"; do
+        download "$deb" "$CACHE/debs/archives" || fail "apt-get could not download $deb: see $CACHE/apt.log"
+    done
+    like_host_root "$root.new"
     for deb in "$CACHE"/debs/archives/*.deb; do unpack "$deb" "$root.new"; done
-    unpack_promtool "$root.new"
+    [ -z "$WANTS_PROMTOOL" ] || unpack_promtool "$root.new"
     rm -rf "$CACHE/debs"
     mv "$root.new" "$root"
 }
