@@ -16,7 +16,7 @@ const PURE: [&str; 9] = [
     "vrrp",
 ];
 /// The pure files of modules that also have shells.
-const PURE_FILES: [&str; 30] = [
+const PURE_FILES: [&str; 33] = [
     "advert/control.rs",
     "advert/datagram.rs",
     "advert/lateness.rs",
@@ -30,6 +30,7 @@ const PURE_FILES: [&str; 30] = [
     "control/safety.rs",
     "control/status.rs",
     "director/adoption.rs",
+    "director/composites.rs",
     "director/core.rs",
     "director/event.rs",
     "director/histogram.rs",
@@ -37,9 +38,11 @@ const PURE_FILES: [&str; 30] = [
     "director/picture.rs",
     "director/reconciler.rs",
     "director/server_id.rs",
+    "director/sharing.rs",
     "director/snapshot.rs",
     "director/statistics.rs",
     "director/targets.rs",
+    "director/verdicts.rs",
     "floating/event.rs",
     "floating/keeper",
     "floating/plan.rs",

@@ -2,7 +2,7 @@
 
 use super::{Situation, Standing};
 use crate::model::{
-    AnnouncementPolicy, Check, ChecksumReading, Director, Family, Forwarding, HostFacts, Initial,
+    AnnouncementPolicy, Check, ChecksumReading, Condition, Director, Family, Forwarding, HostFacts, Initial,
     KernelSettings, MetricsSettings, OnFailure, OnStop, Policy, Pool, Preempt, ProbeSpec, Protocol, Reach,
     RealServer, Roles, SchedulerName, ServiceConfig, ServiceFlags, ServiceKey, Tables, TargetKey, Thresholds,
     Transport, VirtualRouter, VirtualService, VrrpVersion,
@@ -39,7 +39,10 @@ pub(crate) fn server(address: &str, forwarding: &Forwarding) -> RealServer {
         weight: 1,
         thresholds: Thresholds::default(),
         forwarding: forwarding.clone(),
-        check: Some(TargetKey { check: "alive".into(), address: SocketAddr::new(ip(address), 80) }),
+        check: Some(Condition::Check(TargetKey {
+            check: "alive".into(),
+            address: SocketAddr::new(ip(address), 80),
+        })),
     }
 }
 

@@ -45,9 +45,9 @@ impl Adoption {
             }
             (false, true) => Start::Down,
         };
-        if let Some(target) = server.check.clone() {
-            let known = self.starts.entry(target).or_insert(start);
-            *known = stronger(*known, start);
+        for target in server.targets() {
+            let known = self.starts.entry(target.clone()).or_insert(start);
+            *known = known.or(start);
         }
     }
 }
@@ -66,15 +66,6 @@ fn weights_found(pool: &Pool, server: &RealServer, observed: &Observed) -> Vec<u
         Some(observed.services.get(&service)?.destinations.get(&key)?.weight)
     };
     pool.services.iter().filter_map(|service| weight(service.key)).collect()
-}
-
-/// Servers of one target may differ in what they knew: up counts most, then what was seen to be down.
-const fn stronger(one: Start, other: Start) -> Start {
-    match (one, other) {
-        (Start::Up, _) | (_, Start::Up) => Start::Up,
-        (Start::Failed, _) | (_, Start::Failed) => Start::Failed,
-        (Start::Down, Start::Down) => Start::Down,
-    }
 }
 
 /// What is told of the table that was found; nothing where it was empty.

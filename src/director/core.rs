@@ -6,18 +6,19 @@
 //! pool says `initial: up`.
 
 use super::adoption::{self, Adoption};
+use super::composites::Composites;
 use super::event::{Cause, Event};
 use super::obstacles::Obstacles;
 use super::reconciler::{Reconciler, Work};
-use super::server_id::{ServerId, id, users};
+use super::server_id::{ServerId, users};
 use super::statistics::Statistics;
 use super::targets::{Target, TargetId, Targets, Wish};
 use crate::desired::{self, Situation, Standing};
 use crate::health::{Input as HealthInput, ProbeId, Start};
 use crate::kernel::KernelError;
 use crate::model::{
-    CheckName, DirectorName, Failure, HostFacts, Observed, OnStop, Outcome, Policy, Pool, PoolName,
-    RealServer, Roles, Scope, Tables, TargetKey,
+    CheckName, DirectorName, Failure, HostFacts, Judgement, Observed, OnStop, Outcome, Policy, Pool,
+    PoolName, RealServer, Roles, Scope, Tables, TargetKey,
 };
 use crate::reconcile::{self, Ownership};
 use crate::time::Instant;
@@ -83,9 +84,11 @@ pub struct Core {
     pub(super) roles: Roles,
     pub(super) targets: Targets,
     /// The servers that each target decides on.
-    users: BTreeMap<TargetId, Vec<ServerId>>,
+    pub(super) users: BTreeMap<TargetId, Vec<ServerId>>,
     /// Servers that are up from the start: they stay until a check fails them.
-    adopted: BTreeSet<ServerId>,
+    pub(super) adopted: BTreeSet<ServerId>,
+    /// Servers on which more than one check of their own decides.
+    pub(super) composites: Composites,
     obstacles: Obstacles,
     /// Targets whose last probe could not be made on this host, and why.
     unprobed: BTreeMap<TargetId, String>,
@@ -97,7 +100,7 @@ pub struct Core {
     stopping: bool,
     /// When the takeover of what another director hands over is through.
     settles_at: Option<Instant>,
-    now: Instant,
+    pub(super) now: Instant,
 }
 
 /// What a director starts from.
@@ -134,6 +137,7 @@ impl Core {
         let users = users(&policy, &targets);
         let mut core = Self {
             reconciler: Reconciler::new(Tables::default(), Observed::default(), Ownership::default(), now),
+            composites: Composites::new(&policy),
             obstacles: Obstacles::default(),
             unprobed: BTreeMap::new(),
             statistics: Statistics::new(&policy),
@@ -151,6 +155,9 @@ impl Core {
         };
         core.tell(adoption::found(&core.policy, &observed));
         core.note_obstacles();
+        core.with_composites(|composites, core| {
+            composites.begin(|server, condition| core.stands(server, condition));
+        });
         core.reconciler = Reconciler::new(core.tables(), observed, owned, now);
         core.count_pools();
         core
@@ -235,8 +242,7 @@ impl Core {
             return Err("the tables have not been applied yet".to_owned());
         }
         for pool in self.policy.pools.values() {
-            let decided =
-                |server: &RealServer| self.target_of(server).is_none_or(|found| found.machine.is_settled());
+            let decided = |server: &RealServer| self.is_settled(server);
             if !pool.servers.is_empty() && !pool.servers.iter().any(decided) {
                 return Err(format!("pool {}: no server has a verdict yet", pool.name));
             }
@@ -253,7 +259,9 @@ impl Core {
     pub fn is_warm(&self, since: Instant, now: Instant) -> bool {
         let mut servers = self.policy.pools.values().flat_map(|pool| &pool.servers);
         let settled = |server: &RealServer| {
-            self.target_of(server).is_none_or(|target| target.machine.is_settled_since(since))
+            let fresh = |target: &Target| target.machine.is_settled_since(since);
+            self.judge(server, |target| Judgement { up: target.machine.is_up(), settled: fresh(target) })
+                .settled
         };
         self.readiness(now).is_ok() && servers.all(settled) && self.reconciler.has_told_all()
     }
@@ -303,23 +311,9 @@ impl Core {
     #[must_use]
     pub fn pool_verdict(&self, name: &PoolName) -> Option<bool> {
         let pool = self.policy.pools.get(name)?;
-        let settled =
-            |server: &RealServer| self.target_of(server).is_none_or(|target| target.machine.is_settled());
+        let settled = |server: &RealServer| self.is_settled(server);
         let serves = pool.servers.iter().any(|server| self.effective_weight(pool, server) > 0);
         (serves || pool.servers.iter().all(settled)).then_some(serves)
-    }
-
-    /// Whether a server takes part in its pool. Two pools may share a target and differ in what they knew at the start: so
-    /// before the first verdict each server stands as its own pool says.
-    pub(super) fn standing(&self, pool: &Pool, server: &RealServer) -> Standing {
-        let Some(target) = self.target_of(server) else { return Standing::Up };
-        let trusted = || self.adopted.contains(&id(pool, server));
-        let up = target.machine.is_up() && (target.machine.is_settled() || trusted());
-        if up { Standing::Up } else { Standing::Down }
-    }
-
-    pub(super) fn target_of(&self, server: &RealServer) -> Option<&Target> {
-        self.targets.by_key(server.check.as_ref()?)
     }
 
     /// What was begun to be taken over before still is, and only what is new begins anew.
@@ -358,7 +352,9 @@ impl Core {
     /// Counts an outcome. One that says nothing of the server but that it could not be probed is told, once for each reason.
     fn note_probe(&mut self, id: TargetId, outcome: &Outcome, lateness: Duration) {
         let Some(target) = self.targets.get(id) else { return };
-        self.statistics.probe(&target.key.check, outcome, lateness);
+        for check in target.checks() {
+            self.statistics.probe(check, outcome, lateness);
+        }
         let Err(Failure::Local(reason)) = &outcome.result else {
             self.unprobed.remove(&id);
             return;
@@ -387,8 +383,12 @@ impl Core {
         let after = standing(&self.targets);
         self.undecided |= after != before;
         self.take(wishes);
+        if after == before {
+            return;
+        }
+        let servers = self.changed_by(id);
         if (before, after) == (Some((false, false)), Some((false, true))) {
-            self.outputs.extend(self.told(id, false).map(Output::Tell));
+            self.outputs.extend(self.told(id, false, servers).map(Output::Tell));
         }
     }
 
@@ -433,16 +433,15 @@ impl Core {
     }
 
     fn verdict(&mut self, id: TargetId, up: bool) -> Option<Event> {
+        let servers = self.changed_by(id);
         let target = self.targets.get(id)?;
-        let servers = self.users.get(&id).map(Vec::as_slice).unwrap_or_default();
-        self.statistics.verdict(servers, up, target.machine.reason().label());
-        self.told(id, up)
+        self.statistics.verdict(&servers, up, target.machine.reason().label());
+        self.told(id, up, servers)
     }
 
     /// What is told of a target's verdict: one that changed, or the first of a server that fails from the start on.
-    fn told(&self, id: TargetId, up: bool) -> Option<Event> {
+    fn told(&self, id: TargetId, up: bool, servers: Vec<ServerId>) -> Option<Event> {
         let target = self.targets.get(id)?;
-        let servers = self.users.get(&id).cloned().unwrap_or_default();
         let (target, reason) = (target.key.clone(), target.machine.reason().clone());
         Some(Event::Verdict { target, up, reason, servers })
     }

@@ -6,6 +6,7 @@
 mod adoption;
 mod attend;
 mod clock;
+mod composites;
 pub mod core;
 mod entry_look;
 pub mod error;
@@ -21,10 +22,12 @@ mod publisher;
 pub mod reconciler;
 pub mod run;
 mod server_id;
+mod sharing;
 pub mod snapshot;
 pub mod state_directory;
 mod statistics;
 pub mod targets;
+mod verdicts;
 mod watchdog;
 
 #[cfg(test)]

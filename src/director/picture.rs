@@ -83,7 +83,10 @@ impl Core {
             in_rotation: effective_weight > 0,
             configured_weight: server.weight,
             effective_weight,
-            last_change: target.and_then(|target| target.machine.changed_at()),
+            last_change: match self.composites.get(&id(pool, server)) {
+                Some(composite) => composite.changed_at,
+                None => target.and_then(|target| target.machine.changed_at()),
+            },
             last_check_duration: last.map(|outcome| outcome.duration),
             went_up,
             went_down,

@@ -1,8 +1,8 @@
 //! Which server of which pool: the name that counts, events and adoption share. Pure.
 
 use super::targets::{TargetId, Targets};
-use crate::model::{Policy, Pool, PoolName, RealServer, TargetKey};
-use std::collections::BTreeMap;
+use crate::model::{Policy, Pool, PoolName, RealServer};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A server of a pool, by name.
@@ -15,11 +15,11 @@ pub(super) fn id(pool: &Pool, server: &RealServer) -> ServerId {
 
 /// The servers that each running check decides on.
 pub(super) fn users(policy: &Policy, targets: &Targets) -> BTreeMap<TargetId, Vec<ServerId>> {
-    let ids: BTreeMap<&TargetKey, TargetId> = targets.iter().map(|(id, target)| (&target.key, id)).collect();
     let mut users: BTreeMap<TargetId, Vec<ServerId>> = BTreeMap::new();
     for pool in policy.pools.values() {
         for server in &pool.servers {
-            if let Some(target) = server.check.as_ref().and_then(|key| ids.get(key).copied()) {
+            let own: BTreeSet<TargetId> = server.targets().filter_map(|key| targets.id_of(key)).collect();
+            for target in own {
                 users.entry(target).or_default().push(id(pool, server));
             }
         }

@@ -1,7 +1,8 @@
 //! Every running check of the policy, with one timer queue for all. Pure.
 
+use super::sharing::shared;
 use crate::health::{Input, Machine, Output, Params, ProbeId, Start, schedule};
-use crate::model::{Policy, TargetKey};
+use crate::model::{CheckName, Policy, RealServer, TargetKey};
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,8 +22,17 @@ pub(super) enum Wish {
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) key: TargetKey,
+    /// Other checks that ask the same of the same address: what it finds is theirs too.
+    namesakes: Vec<CheckName>,
     pub(super) machine: Machine,
     deadline: Option<Instant>,
+}
+
+impl Target {
+    /// The checks that it runs for.
+    pub(super) fn checks(&self) -> impl Iterator<Item = &CheckName> {
+        std::iter::once(&self.key.check).chain(&self.namesakes)
+    }
 }
 
 /// All running checks, in the order of their keys.
@@ -34,8 +44,8 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    /// One check for each target that a server of `policy` names, and for each of `further`; `start` says what is known of
-    /// it. A target whose check is not in the policy is left out.
+    /// One check for each target that a server of `policy` names, and for each of `further`, where those that ask the same of
+    /// the same address are one; `start` says what is known of each. A target whose check is not in the policy is left out.
     pub(super) fn new(
         policy: &Policy,
         further: impl IntoIterator<Item = TargetKey>,
@@ -46,33 +56,43 @@ impl Targets {
         let mut all = Self::default();
         let servers = policy.pools.values().flat_map(|pool| &pool.servers);
         let keys: BTreeSet<TargetKey> =
-            servers.filter_map(|server| server.check.clone()).chain(further).collect();
+            servers.flat_map(RealServer::targets).cloned().chain(further).collect();
         let params = policy.checks.iter().map(|(name, check)| (name, Arc::new(Params::from(check))));
         let params: BTreeMap<_, _> = params.collect();
-        for key in keys {
+        for group in shared(policy, keys) {
+            let Some((key, namesakes)) = group.split_first() else { continue };
             let Some(params) = params.get(&key.check) else { continue };
-            let own_seed = schedule::seed_of(seed, &key);
+            let start = group.iter().map(&start).fold(Start::Down, Start::or);
+            let own_seed = schedule::seed_of(seed, key);
             let first = now + schedule::first_probe_after(own_seed, params.interval);
-            let machine = Machine::new(Arc::clone(params), start(&key), first).with_seed(own_seed);
+            let machine = Machine::new(Arc::clone(params), start, first).with_seed(own_seed);
             let id = TargetId(all.targets.len());
-            all.ids.insert(key.clone(), id);
-            all.targets.push(Target { key, machine, deadline: None });
+            all.ids.extend(group.iter().map(|key| (key.clone(), id)));
+            let namesakes = namesakes.iter().map(|key| key.check.clone()).collect();
+            all.targets.push(Target { key: key.clone(), namesakes, machine, deadline: None });
             all.settle(id);
         }
         all
     }
 
+    /// The identity of the check of a key.
+    pub(super) fn id_of(&self, key: &TargetKey) -> Option<TargetId> {
+        self.ids.get(key).copied()
+    }
+
     /// The check of a key.
     pub(super) fn by_key(&self, key: &TargetKey) -> Option<&Target> {
-        self.ids.get(key).and_then(|id| self.get(*id))
+        self.get(self.id_of(key)?)
     }
 
     pub(super) fn get(&self, id: TargetId) -> Option<&Target> {
         self.targets.get(id.0)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (TargetId, &Target)> {
-        self.targets.iter().enumerate().map(|(index, target)| (TargetId(index), target))
+    /// How many checks run.
+    #[cfg(test)]
+    pub(super) const fn len(&self) -> usize {
+        self.targets.len()
     }
 
     /// The next instant at which a check wants to be called.

@@ -46,6 +46,18 @@ pub enum Start {
     Failed,
 }
 
+impl Start {
+    /// What is known of a target from two that it decides on: up counts most, then what was seen to be down.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Up, _) | (_, Self::Up) => Self::Up,
+            (Self::Failed, _) | (_, Self::Failed) => Self::Failed,
+            (Self::Down, Self::Down) => Self::Down,
+        }
+    }
+}
+
 /// Tells the probes of one target apart: the instant of its start, so that a machine which replaces another after a reload
 /// never mistakes a report for its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -21,6 +21,7 @@
 //! Nothing here decides: [`crate::health`], [`crate::desired`] and [`crate::reconcile`] do.
 
 mod check;
+mod condition;
 mod destination;
 mod fail_at_once;
 mod host;
@@ -34,6 +35,7 @@ mod sysctl;
 mod tables;
 
 pub use check::*;
+pub use condition::*;
 pub use destination::*;
 pub use fail_at_once::*;
 pub use host::*;

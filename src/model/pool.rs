@@ -1,6 +1,8 @@
 //! Pools: virtual services, the real servers behind them, and the policy between the two.
 
-use super::{Encapsulation, Family, ForwardingMethod, ServiceConfig, ServiceKey, TargetKey, Thresholds};
+use super::{
+    Condition, Encapsulation, Family, ForwardingMethod, ServiceConfig, ServiceKey, TargetKey, Thresholds,
+};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -88,8 +90,15 @@ pub struct RealServer {
     pub weight: u32,
     pub thresholds: Thresholds,
     pub forwarding: Forwarding,
-    /// The running check that decides on it; `None`: not checked, always up.
-    pub check: Option<TargetKey>,
+    /// What decides on it; `None`: not checked, always up.
+    pub check: Option<Condition>,
+}
+
+impl RealServer {
+    /// The running checks that it depends on.
+    pub fn targets(&self) -> impl Iterator<Item = &TargetKey> {
+        self.check.iter().flat_map(Condition::targets)
+    }
 }
 
 /// A virtual service of a pool, with the configuration it has in the kernel.

@@ -93,6 +93,7 @@ codes! {
     Error UnknownDirector "unknown-director" "A director that is not under `directors`.",
     Error UnknownRouter "unknown-router" "A router, or sync group, that the policy does not have.",
     Error UnknownPool "unknown-pool" "A pool that is not under `pools`.",
+    Error UnknownServer "unknown-server" "A real server that its pool does not have.",
 
     // The pair: directors.
     Error DirectorNotFound "director-not-found" "This host, or the name given, is none of the directors.",
@@ -139,6 +140,8 @@ codes! {
     // Checks.
     Error CheckWithoutKind "check-without-kind" "A check does not say what it probes.",
     Error CheckWithSeveralKinds "check-with-several-kinds" "A check says more than one kind of probe.",
+    Error CheckCondition "check-condition" "Several checks of a server that are not said as they can be.",
+    Error TrackCircle "track-circle" "Servers that track one another in a circle, or too many of them.",
     Error CheckNotSaid "check-not-said" "A pool says neither a check nor `check: none`.",
     Error CheckNeedsPort "check-needs-port" "A checked server has no port that the probe could go to.",
     Error CheckAddressTwice "check-address-twice" "A ping says its address inside and beside it.",

@@ -219,6 +219,7 @@ pub(super) fn missing_key(name: &str, mapping: &str, span: Span) -> Diagnostic {
         "id" => "1",
         "mode" => "enforce",
         "exec" => "[/usr/local/bin/notify]",
+        "pool" => "web",
         _ => "…",
     };
     let diagnostic = Diagnostic::new(Code::MissingKey, span, format!("{mapping} does not say `{name}`"));

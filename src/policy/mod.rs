@@ -23,6 +23,7 @@ mod node;
 mod read;
 mod render;
 mod resolved;
+mod resolved_condition;
 mod resolved_exchange;
 mod resolved_pair;
 mod scalar;

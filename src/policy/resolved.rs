@@ -1,5 +1,6 @@
 //! A [`Policy`] written out as YAML, every default and merge in it. Loading that text gives the same policy again.
 
+use super::resolved_condition::Said;
 use super::validate::{ServicePorts, automatic_name};
 use super::yaml_text::{Yaml, mapping, text, time};
 use super::{resolved_exchange, resolved_pair};
@@ -158,7 +159,7 @@ fn ports_of(pool: &Pool) -> ServicePorts {
 
 fn pool_of(pool: &Pool, policy: &Policy) -> Yaml {
     let services = said_services(pool);
-    let check = pool_check(pool);
+    let check = Said::at_pool(pool);
     let forwarding = pool.servers.first().map_or(Forwarding::Nat, |server| server.forwarding.clone());
     let mut keys = vec![
         ("virtual_services", Yaml::List(services.iter().map(text).collect())),
@@ -171,7 +172,7 @@ fn pool_of(pool: &Pool, policy: &Policy) -> Yaml {
     }
     keys.push(("join_ports", text(joins(pool))));
     keys.push(("untracked", text(pool.untracked)));
-    keys.push(("check", check_use(check, policy)));
+    keys.push(("check", check.yaml(policy, &check_of)));
     keys.push((
         "on_failure",
         text(match pool.on_failure {
@@ -192,31 +193,15 @@ fn pool_of(pool: &Pool, policy: &Policy) -> Yaml {
             Yaml::Mapping(pool.labels.iter().map(|(name, value)| (name.clone(), text(value))).collect()),
         ));
     }
-    let servers = pool.servers.iter().map(|server| server_of(server, pool, check, &forwarding, policy));
+    let servers = pool.servers.iter().map(|server| server_of(server, pool, &check, &forwarding, policy));
     keys.push(("real_servers", Yaml::List(servers.collect())));
     mapping(keys)
-}
-
-/// The check that is written at the pool: its own in place, else that of the first server.
-fn pool_check(pool: &Pool) -> Option<&str> {
-    let in_place = format!("{}/check", pool.name);
-    let mut used =
-        pool.servers.iter().filter_map(|server| server.check.as_ref()).map(|target| &*target.check);
-    used.clone().find(|name| *name == in_place).or_else(|| used.find(|name| !name.contains('/')))
-}
-
-fn check_use(name: Option<&str>, policy: &Policy) -> Yaml {
-    let Some(name) = name else { return text("none") };
-    match policy.checks.get(name) {
-        Some(check) if name.contains('/') => check_of(check),
-        _ => text(name),
-    }
 }
 
 fn server_of(
     server: &RealServer,
     pool: &Pool,
-    pool_check: Option<&str>,
+    pool_check: &Said,
     forwarding: &Forwarding,
     policy: &Policy,
 ) -> Yaml {
@@ -231,9 +216,9 @@ fn server_of(
         let bounds = [("upper", text(server.thresholds.upper)), ("lower", text(server.thresholds.lower))];
         keys.push(("thresholds", mapping(bounds)));
     }
-    let check = server.check.as_ref().map(|target| &*target.check);
-    if check != pool_check {
-        keys.push(("check", check_use(check, policy)));
+    let check = Said::of(server);
+    if check != *pool_check {
+        keys.push(("check", check.yaml(policy, &check_of)));
     }
     if server.forwarding != *forwarding {
         keys.push(("forwarding", forwarding_of(&server.forwarding, &policy.pair)));

@@ -135,8 +135,8 @@ impl Trackers {
 /// How far apart two directors can be in seeing a pool fail or return: the longer window (fall or rise) of its slowest check,
 /// and one interval more.
 fn hold_down(pool: &Pool, policy: &Policy) -> Duration {
-    let names = pool.servers.iter().filter_map(|server| server.check.as_ref());
-    let checks = names.filter_map(|target| policy.checks.get(&target.check));
+    let targets = pool.servers.iter().flat_map(crate::model::RealServer::targets);
+    let checks = targets.filter_map(|target| policy.checks.get(&target.check));
     checks
         .map(|check| check.slowest_verdict() + check.interval.max(check.interval_down))
         .max()

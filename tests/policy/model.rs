@@ -4,8 +4,8 @@ use crate::Memory;
 use std::path::Path;
 use std::time::Duration;
 use tandem::model::{
-    Family, Forwarding, Initial, OnFailure, OnStop, Persistence, PingSpec, Policy, Pool, ProbeSpec,
-    ServiceKey, Verify,
+    Condition, Family, Forwarding, Initial, OnFailure, OnStop, Persistence, PingSpec, Policy, Pool,
+    ProbeSpec, RealServer, ServiceKey, Verify,
 };
 use tandem::policy::{self, Colour, View};
 
@@ -119,7 +119,7 @@ fn a_check_from_another_keeps_what_it_does_not_say() {
     assert_eq!(policy.checks["tcp/check"].probe, ProbeSpec::Tcp);
     assert!(!policy.checks.contains_key("alive"), "nobody uses it");
     let target =
-        |pool: &str| policy.pools[pool].servers[0].check.as_ref().map(|target| target.address.to_string());
+        |pool: &str| policy.pools[pool].servers[0].targets().next().map(|target| target.address.to_string());
     assert_eq!(target("web").as_deref(), Some("192.0.2.11:8080"));
     assert_eq!(target("tcp").as_deref(), Some("192.0.2.11:9"));
 }
@@ -181,7 +181,7 @@ fn pings_and_programs_need_no_port_and_take_the_real_servers_address() {
     );
     let targets = |pool: &str| -> Vec<String> {
         let servers = policy.pools[pool].servers.iter();
-        servers.filter_map(|server| server.check.as_ref()).map(|target| target.address.to_string()).collect()
+        servers.flat_map(RealServer::targets).map(|target| target.address.to_string()).collect()
     };
     assert_eq!(targets("marks"), ["192.0.2.11:0", "192.0.2.12:0", "192.0.2.254:0"]);
     assert_eq!(targets("ports"), ["192.0.2.11:8080"], "a program is told the port where there is one");
@@ -195,4 +195,44 @@ fn pings_and_programs_need_no_port_and_take_the_real_servers_address() {
     assert_eq!(own("reach"), None);
     assert_eq!(own("gateway").as_deref(), Some("192.0.2.254:0"));
     assert_eq!(own("look").as_deref(), Some("0.0.0.0:0"));
+}
+
+/// A condition in one line, for comparison.
+fn words(condition: &Condition) -> String {
+    let list = |members: &[Condition]| members.iter().map(words).collect::<Vec<_>>().join(" ");
+    match condition {
+        Condition::Check(target) => format!("{}@{}", target.check, target.address),
+        Condition::All(members) => format!("all({})", list(members)),
+        Condition::Any(members) => format!("any({})", list(members)),
+        Condition::Track(tracking) => {
+            let decided_by = tracking.decided_by.as_deref().map(words).unwrap_or_default();
+            format!("{}/{}({decided_by})", tracking.pool, tracking.server)
+        }
+    }
+}
+
+#[test]
+fn several_checks_decide_together_and_a_tracked_server_brings_its_own() {
+    let policy = policy(
+        "checks: {alive: {http: {}}, deep: {tcp: {}, port: 9}}\n\
+         pools:\n  web: {virtual_services: [tcp://192.0.2.1:80], forwarding: nat, check: {all: [alive, {any: [deep, \
+         {tcp: {}, port: 7}]}]}, real_servers: [{name: one, address: 192.0.2.11}, {name: two, address: 192.0.2.12, check: none}]}\n  \
+         app: {virtual_services: [tcp://192.0.2.1:81], forwarding: nat, check: {track: {pool: web}}, real_servers: \
+         [{name: one, address: 192.0.2.11}, {name: other, address: 192.0.2.12}, {name: third, address: 192.0.2.13, \
+         check: {any: [{tcp: {}}, {track: {pool: app, server: one}}]}}]}\n",
+    );
+    let said = |pool: &str| -> Vec<String> {
+        let conditions = policy.pools[pool].servers.iter().map(|server| server.check.as_ref());
+        conditions.map(|condition| condition.map(words).unwrap_or_default()).collect()
+    };
+    let one = "all(alive@192.0.2.11:80 any(deep@192.0.2.11:9 web/check/2/2@192.0.2.11:7))";
+    assert_eq!(said("web"), [one, ""]);
+    assert_eq!(
+        said("app"),
+        [
+            format!("web/one({one})"),
+            "web/two()".to_owned(),
+            format!("any(app/third/check/1@192.0.2.13:81 app/one(web/one({one})))"),
+        ]
+    );
 }

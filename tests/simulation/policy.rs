@@ -7,10 +7,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
 use std::time::Duration;
 use tandem::model::{
-    AnnouncementPolicy, Authentication, AuthenticationKey, AuthenticationMode, Check, ConnectionSync,
-    Director, Forwarding, GroupName, Initial, KernelSettings, MetricsSettings, OnFailure, OnStop, Pair,
-    Policy, Pool, ProbeSpec, RealServer, RouterName, Secret, SyncGroup, SyncRole, TargetKey, Thresholds,
-    Tracked, Tracker, Transport, VirtualRouter,
+    AnnouncementPolicy, Authentication, AuthenticationKey, AuthenticationMode, Check, Condition,
+    ConnectionSync, Director, Forwarding, GroupName, Initial, KernelSettings, MetricsSettings, OnFailure,
+    OnStop, Pair, Policy, Pool, ProbeSpec, RealServer, RouterName, Secret, SyncGroup, SyncRole, TargetKey,
+    Thresholds, Tracked, Tracker, Transport, VirtualRouter,
 };
 
 pub fn policy(sketch: &Sketch) -> Policy {
@@ -148,7 +148,7 @@ fn pool() -> Pool {
         weight: 1,
         thresholds: Thresholds::default(),
         forwarding: Forwarding::Nat,
-        check: Some(TargetKey { check: "alive".into(), address: (address, 80).into() }),
+        check: Some(Condition::Check(TargetKey { check: "alive".into(), address: (address, 80).into() })),
     };
     Pool {
         name: "web".into(),

@@ -1,5 +1,6 @@
 //! What a director does, told by a small [`world`].
 
+mod conditions;
 mod tracked;
 mod world;
 
@@ -324,7 +325,7 @@ fn two_pools_share_a_probe_and_each_keeps_its_own_start() {
     assert_eq!(world.addresses(), [ONE, TWO], "initial: up is in at once");
     let second = &world.kernel.services[&tcp("192.168.101.101", 80)];
     assert!(second.destinations.is_empty(), "initial: down is not");
-    assert_eq!(world.core.targets.iter().count(), 2, "one probe a target");
+    assert_eq!(world.core.targets.len(), 2, "one probe a target");
     world.run_for(seconds(4));
     assert_eq!(world.addresses().len(), 0);
 }

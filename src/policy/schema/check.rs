@@ -3,7 +3,7 @@
 use super::{AtOnceText, InterfaceText, Texts};
 use crate::model::PingSpec;
 use crate::policy::codes::Code;
-use crate::policy::declare::{mapping, not_yet};
+use crate::policy::declare::mapping;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::node::Node;
 use crate::policy::read::{List, OneOrMore, Read, wrong_type};
@@ -242,49 +242,5 @@ impl JsonSchema for StatusText {
             {"type": "integer", "minimum": 100, "maximum": 599},
             {"type": "string", "pattern": "^[1-5][0-9][0-9](-[1-5][0-9][0-9])?$"},
         ]})
-    }
-}
-
-/// How a pool or a server is checked.
-#[derive(Clone, Debug)]
-pub(in crate::policy) enum CheckUse {
-    /// Said so: never probed, always up.
-    None,
-    /// A name under `checks`.
-    Name(String),
-    /// In place; with `from`, the rest is taken from a named one. The node is kept for that merge.
-    InPlace { text: Box<CheckUseText>, node: Node },
-}
-
-impl Read for CheckUse {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        if node.entries().is_some() {
-            let text = Box::new(CheckUseText::read(node, problems)?);
-            return Some(Self::InPlace { text, node: node.clone() });
-        }
-        match node.scalar() {
-            Some("none") => Some(Self::None),
-            Some(word @ ("all" | "any")) => {
-                problems.push(not_yet(word, node.span));
-                None
-            }
-            Some(name) => Some(Self::Name(name.to_owned())),
-            None => {
-                problems.push(wrong_type(node, "the name of a check, a check in place, or `none`"));
-                None
-            }
-        }
-    }
-}
-
-impl JsonSchema for CheckUse {
-    fn schema_name() -> Cow<'static, str> {
-        "CheckUse".into()
-    }
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "Name of a check, a check in place, or none.",
-            "anyOf": [{"type": "string"}, generator.subschema_for::<CheckUseText>()],
-        })
     }
 }

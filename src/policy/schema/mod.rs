@@ -4,6 +4,7 @@
 //! key is also what an editor shows for it.
 
 mod check;
+mod condition;
 mod dns;
 mod exchange;
 mod forwarding;
@@ -15,6 +16,7 @@ mod server;
 mod service;
 
 pub(super) use check::*;
+pub(super) use condition::*;
 pub(super) use dns::*;
 pub(super) use exchange::*;
 pub(super) use forwarding::*;

@@ -1,6 +1,6 @@
 //! Checks: which one a pool or server means, with its defaults written out.
 
-use super::{check_target, dns, exchanges, http, pace, programs};
+use super::{check_target, condition, dns, exchanges, http, pace, programs};
 use crate::model::{Check, CheckName, PingSpec, ProbeSpec};
 use crate::policy::codes::Code;
 use crate::policy::defaults;
@@ -30,6 +30,9 @@ pub(super) enum Choice {
     /// `check: none`.
     Unchecked,
     Checked(Box<Built>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Track(condition::Tracked),
     /// Already reported.
     Bad,
 }
@@ -69,10 +72,23 @@ impl<'a> Named<'a> {
         Self { nodes, built, sources }
     }
 
-    /// The check that a pool or server means. One in place gets the name `place`.
+    /// The check that a pool or server means. One in place gets the name `place`, one of several a number behind it.
     pub(super) fn choose(&self, said: &CheckUse, span: Span, place: &str, problems: &mut Problems) -> Choice {
+        self.choose_at(said, (span, place), 0, problems)
+    }
+
+    /// The same, inside `level` lists of checks.
+    pub(super) fn choose_at(
+        &self,
+        said: &CheckUse,
+        at: (Span, &str),
+        level: usize,
+        problems: &mut Problems,
+    ) -> Choice {
+        let (span, place) = at;
         let built = match said {
             CheckUse::None => return Choice::Unchecked,
+            CheckUse::Condition(text) => return condition::choose(self, text, at, level, problems),
             CheckUse::Name(name) => self.named(name, span, problems),
             CheckUse::InPlace { text, node } => match text.from.given() {
                 None if text.from.is_absent() => build(
@@ -132,6 +148,9 @@ impl<'a> Named<'a> {
         let known: Vec<&str> = self.nodes.keys().copied().collect();
         match nearest(name, known.iter().copied()) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None if matches!(name, "all" | "any" | "track") => diagnostic.help(
+                "several checks are a mapping: `check: {all: [alive, {tcp: {}}]}`, `{track: {pool: web}}`",
+            ),
             None if name == "exec" => diagnostic.help(
                 "a check in place is a mapping: `check: {exec: {command: [/usr/local/bin/check-shop]}}`",
             ),

@@ -7,6 +7,7 @@ mod addresses;
 mod authentication;
 mod check_target;
 mod checks;
+mod condition;
 mod config;
 mod directors;
 mod dns;
@@ -30,8 +31,10 @@ mod programs;
 mod router_addresses;
 mod router_rules;
 mod routers;
+mod server_check;
 mod servers;
 mod services;
+mod track;
 mod trackers;
 mod whole;
 
@@ -67,6 +70,8 @@ pub struct Places {
     pub services: BTreeMap<ServiceKey, Span>,
     /// Real servers, by pool and name.
     pub servers: BTreeMap<(PoolName, Arc<str>), Span>,
+    /// The checks of real servers that track others, by pool and name.
+    pub trackers: BTreeMap<(PoolName, Arc<str>), Span>,
     /// Full-NAT's local addresses.
     pub local_addresses: BTreeMap<IpAddr, Span>,
     /// Files of certificate authorities.
@@ -109,7 +114,8 @@ pub(super) fn policy(
         checks::remember(built, &mut used, &mut places);
     }
     whole::rules(&drafts, text, &addresses, &pairing, problems);
-    let pools = finish::finish(drafts, &mut places);
+    let mut pools = finish::finish(drafts, &mut places);
+    track::resolve(&mut pools, &pool::names(text), &places, problems);
     pair_rules::rules(&pools, &pairing, &places, &addresses, problems);
     let policy = Policy {
         checks: used,

@@ -89,6 +89,12 @@ pub(super) fn pools(text: &PolicyText, context: &mut Context<'_, '_>) -> Vec<Dra
     drafts
 }
 
+/// The names of all pools, of those too that cannot be read.
+pub(super) fn names(text: &PolicyText) -> BTreeSet<&str> {
+    let entries = text.pools.value().map(|named| named.0.as_slice()).unwrap_or_default();
+    entries.iter().map(|entry| entry.name.name.as_str()).collect()
+}
+
 fn draft(entry: &Entry<PoolText>, room: usize, context: &mut Context<'_, '_>) -> Option<Draft> {
     let pool = entry.value.value()?;
     let name = Spanned { value: entry.name.name.as_str(), span: entry.name.span };

@@ -1,14 +1,13 @@
 //! Real servers: each entry of the file to the real servers that it means, with everything inherited written out.
 
 use super::addresses::{Role, usable};
-use super::check_target;
-use super::checks::Choice;
 use super::endpoints::endpoints;
 use super::forwarding;
 use super::names::automatic_name;
 use super::pool::{Context, Facts};
 use super::ports::{port, port_fits};
-use crate::model::{Forwarding, RealServer, TargetKey, Thresholds};
+use super::server_check::check_of;
+use crate::model::{Forwarding, RealServer, Thresholds};
 use crate::policy::address::Endpoint;
 use crate::policy::codes::Code;
 use crate::policy::defaults;
@@ -16,7 +15,7 @@ use crate::policy::diagnostic::{Diagnostic, Problems, nearest, quoted};
 use crate::policy::read::{Field, Spanned, bad_name, is_name};
 use crate::policy::schema::{EndpointText, ServerMapping, ServerText, ServersText, SetUse, ThresholdsText};
 use crate::policy::source::Span;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 /// The real servers of a pool, in the order of the file.
 pub(super) fn servers(
@@ -167,47 +166,4 @@ fn thresholds(field: &Field<ThresholdsText>, problems: &mut Problems) -> Thresho
         );
     }
     Thresholds { upper, lower }
-}
-
-/// The check of a server and whom it talks to; `None` where it is not checked, or after a problem.
-fn check_of(
-    entry: &Entry<'_>,
-    name: &str,
-    port: Option<u16>,
-    facts: &Facts<'_>,
-    context: &mut Context<'_, '_>,
-) -> Option<TargetKey> {
-    let own = entry.options().map(|options| &options.check).filter(|field| !field.is_absent());
-    let (choice, span) = match own {
-        None => (facts.check.clone()?, facts.check_span?),
-        Some(field) => {
-            let said = field.given()?;
-            let place = format!("{}/{name}/check", facts.name.value);
-            (context.checks.choose(&said.value, said.span, &place, context.problems), said.span)
-        }
-    };
-    let Choice::Checked(built) = choice else { return None };
-    let address = built.check.address.unwrap_or(entry.endpoint().address);
-    let Some(port) = check_target::port(&built.check, port.or(facts.ports.single())) else {
-        if facts.services.is_empty() {
-            return None;
-        }
-        let message = format!(
-            "the check of {} has no port to go to: neither its real servers nor its services say one",
-            quoted(facts.name.value)
-        );
-        let diagnostic = Diagnostic::new(Code::CheckNeedsPort, span, message);
-        let check = &built.check.name;
-        let help = if check.contains('/') {
-            "add `port: 80` to the check".to_owned()
-        } else {
-            format!("write `check: {{from: {check}, port: 80}}`")
-        };
-        context.problems.push(diagnostic.help(help));
-        return None;
-    };
-    if built.check.address.is_none() {
-        check_target::source_fits(&built.check, address, span, context.problems);
-    }
-    Some(TargetKey { check: context.take(*built), address: SocketAddr::new(address, port) })
 }

@@ -1,0 +1,67 @@
+//! Servers on which several checks decide, or those of another server: what each was told to be last, so that a change is
+//! counted and told once, with the check that made it. Pure.
+
+use super::server_id::{ServerId, id};
+use crate::model::{Condition, Policy};
+use crate::time::Instant;
+use std::collections::BTreeMap;
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Composite {
+    pub(super) condition: Condition,
+    pub(super) up: bool,
+    /// When it last went up or down; `None`: not since the start.
+    pub(super) changed_at: Option<Instant>,
+}
+
+/// All of them, by pool and name. A server with one check of its own is none: its check's verdict is its own.
+#[derive(Debug, Default)]
+pub(super) struct Composites(BTreeMap<ServerId, Composite>);
+
+impl Composites {
+    /// Those of the policy, all down until [`Composites::refresh`].
+    pub(super) fn new(policy: &Policy) -> Self {
+        let mut composites = BTreeMap::new();
+        for pool in policy.pools.values() {
+            for server in &pool.servers {
+                let Some(condition) = &server.check else { continue };
+                if !matches!(condition, Condition::Check(_)) {
+                    let composite = Composite { condition: condition.clone(), up: false, changed_at: None };
+                    composites.insert(id(pool, server), composite);
+                }
+            }
+        }
+        Self(composites)
+    }
+
+    pub(super) fn get(&self, server: &ServerId) -> Option<&Composite> {
+        self.0.get(server)
+    }
+
+    /// Looks at all of them at the start.
+    pub(super) fn begin(&mut self, stands: impl Fn(&ServerId, &Condition) -> bool) {
+        for (server, composite) in &mut self.0 {
+            composite.up = stands(server, &composite.condition);
+        }
+    }
+
+    /// Looks anew at those among `servers`; the servers that a verdict changes: these, where they did change, and the others.
+    pub(super) fn refresh(
+        &mut self,
+        servers: &[ServerId],
+        now: Instant,
+        stands: impl Fn(&ServerId, &Condition) -> bool,
+    ) -> Vec<ServerId> {
+        let mut changed = |server: &&ServerId| {
+            let Some(composite) = self.0.get_mut(*server) else { return true };
+            let up = stands(server, &composite.condition);
+            let changed = up != composite.up;
+            if changed {
+                (composite.up, composite.changed_at) = (up, Some(now));
+            }
+            changed
+        };
+        servers.iter().filter(|server| changed(server)).cloned().collect()
+    }
+}
