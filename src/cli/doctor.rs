@@ -1,20 +1,20 @@
 //! `tandem doctor`: what a policy needs of this host and of the pair, each finding with its evidence and what to do.
 //!
 //! It looks and changes nothing. This version knows the pair: which pools' connections survive a failover, and whether the
-//! advertisements get the priority that they need.
+//! advertisements get the priority that they need; and the settings of IPVS that make the removal of a server real.
 
-use super::ExitStatus;
+use super::{ExitStatus, doctor_kernel};
 use crate::advert::realtime;
 use crate::desired::{Survival, survival};
 use crate::model::Policy;
 use std::io::Write;
 
 /// One finding.
-struct Finding {
-    good: bool,
-    what: String,
+pub(super) struct Finding {
+    pub(super) good: bool,
+    pub(super) what: String,
     /// Evidence, or what to do.
-    because: String,
+    pub(super) because: String,
 }
 
 /// Prints the findings; the exit status is 1 when one is bad.
@@ -23,6 +23,7 @@ struct Finding {
 /// When the writer fails.
 pub(super) fn doctor(policy: &Policy, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     let mut findings = failover(policy);
+    findings.extend(doctor_kernel::settings(policy, doctor_kernel::Release::of_this_host()));
     if !policy.pair.routers.is_empty() {
         findings.extend(host());
     }
@@ -76,10 +77,17 @@ mod tests {
         String::from_utf8(out).expect("text")
     }
 
+    /// The same, without what is told of the kernel.
+    fn told_of_failover(policy: &Policy) -> String {
+        let told = told(policy);
+        told.lines().filter(|line| !line.contains("net.ipv4.vs.")).map(|line| format!("{line}\n")).collect()
+    }
+
     #[test]
     fn a_director_that_is_alone_has_no_failover() {
         let alone = policy([pool("web", VIP, &Forwarding::Nat)]);
-        assert!(told(&alone).starts_with("nothing to look at"), "{}", told(&alone));
+        assert_eq!(told_of_failover(&alone), "");
+        assert!(told(&policy([])).starts_with("nothing to look at"), "{}", told(&policy([])));
     }
 
     #[test]

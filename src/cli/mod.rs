@@ -6,6 +6,7 @@ mod ask;
 pub mod check;
 pub mod clear;
 mod doctor;
+mod doctor_kernel;
 mod exit;
 pub mod files;
 mod logging;

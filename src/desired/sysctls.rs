@@ -45,12 +45,20 @@ fn add_no_redirects(wanted: &mut BTreeMap<Sysctl, String>, server: &RealServer, 
     }
 }
 
-/// What the kernel remembers of a client's port must not lead to a server that is out: a busy client (a proxy) soon uses
-/// the port again, and its SYN would be dropped for as long as the entry lives. So entries of a server that has left end
-/// with their next packet, and a SYN is never sent to one of weight 0, unless the policy says otherwise.
+/// What the kernel remembers of a client must not lead to a server that is out, unless the policy says otherwise. A busy
+/// client (a proxy) soon uses a port again: entries of a server that has left end with their next packet, and a SYN is
+/// scheduled anew once the connection before it is over. A persistent client leaves a server of weight 0 or stays there.
 fn add_expiry(wanted: &mut BTreeMap<Sysctl, String>, policy: &Policy) {
-    if !policy.pools.is_empty() {
-        let expire = u8::from(policy.kernel.expire_nodest_conn);
-        wanted.insert(Sysctl::from_path("net/ipv4/vs/expire_nodest_conn"), expire.to_string());
+    if policy.pools.is_empty() {
+        return;
+    }
+    let mut set = |name: &str, value: u8| {
+        wanted.insert(Sysctl::from_path(format!("net/ipv4/vs/{name}")), value.to_string());
+    };
+    set("expire_nodest_conn", policy.kernel.expire_nodest_conn.into());
+    set("conn_reuse_mode", policy.kernel.conn_reuse_mode);
+    let mut services = policy.pools.values().flat_map(|pool| &pool.services);
+    if services.any(|service| service.config.persistence.is_some()) {
+        set("expire_quiescent_template", policy.kernel.expire_quiescent_template.into());
     }
 }

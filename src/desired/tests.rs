@@ -4,8 +4,8 @@ use super::fixtures::{host, ip, mark, policy, pool, server, service, tables_on, 
 use super::{Obstacle, Situation, Standing, obstacle, tables};
 use crate::model::{
     ConnectionSync, DestinationKey, Director, Encapsulation, Family, Forwarding, ForwardingMethod, HostFacts,
-    OnFailure, Policy, Protocol, Reach, Roles, ServiceKey, SourceTranslation, SyncDaemon, SyncDaemonRole,
-    SyncGroup, SyncRole, Sysctl, Tables,
+    OnFailure, Persistence, Policy, Protocol, Reach, Roles, ServiceKey, SourceTranslation, SyncDaemon,
+    SyncDaemonRole, SyncGroup, SyncRole, Sysctl, Tables,
 };
 
 const VIP: &str = "192.168.101.100";
@@ -132,6 +132,24 @@ fn connections_of_a_server_that_left_end_unless_the_policy_says_otherwise() {
     said.kernel.expire_nodest_conn = false;
     assert_eq!(value(&said).as_deref(), Some("0"));
     assert_eq!(value(&policy([])), None, "no pool, nothing to set");
+}
+
+#[test]
+fn what_the_kernel_remembers_of_clients_is_set_as_the_pools_and_the_policy_want() {
+    let value = |policy: &Policy, name: &str| {
+        let tables = tables_on(policy, &host(policy), |_, _| Standing::Up);
+        tables.sysctls.get(&Sysctl::from_path(format!("net/ipv4/vs/{name}"))).cloned()
+    };
+    let mut said = policy([pool("web", VIP, &Forwarding::Nat)]);
+    assert_eq!(value(&said, "conn_reuse_mode").as_deref(), Some("1"));
+    assert_eq!(value(&said, "expire_quiescent_template"), None, "nobody persists");
+    said.kernel.conn_reuse_mode = 0;
+    let web = said.pools.get_mut("web").expect("the pool");
+    web.services[0].config.persistence = Some(Persistence { timeout_s: 60, prefix: 32 });
+    assert_eq!(value(&said, "conn_reuse_mode").as_deref(), Some("0"));
+    assert_eq!(value(&said, "expire_quiescent_template").as_deref(), Some("0"));
+    said.kernel.expire_quiescent_template = true;
+    assert_eq!(value(&said, "expire_quiescent_template").as_deref(), Some("1"));
 }
 
 #[test]

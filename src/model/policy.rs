@@ -57,12 +57,28 @@ pub struct KernelSettings {
     /// `net.ipv4.vs.expire_nodest_conn`: whether a connection ends at once when its real server has left the table. Without
     /// it a client that uses a port again meets the server that is gone until the old entry times out.
     pub expire_nodest_conn: bool,
+    /// `net.ipv4.vs.expire_quiescent_template`: whether a persistent client leaves a server of weight 0. Without it a client
+    /// comes back to a quiesced server, dead or not, until its persistence has timed out.
+    pub expire_quiescent_template: bool,
+    /// `net.ipv4.vs.conn_reuse_mode`, a bitmap of 0..=3: whether a SYN from a port that was used before is scheduled anew once
+    /// the old connection is over (1: in TIME_WAIT, 2: also in FIN_WAIT). With 0 it goes to the old real server.
+    pub conn_reuse_mode: u8,
+}
+
+impl KernelSettings {
+    /// What [`KernelSettings::conn_reuse_mode`] can be.
+    pub const CONN_REUSE_MODES: std::ops::RangeInclusive<u8> = 0..=3;
 }
 
 /// What a policy means that says nothing of the kernel.
 impl Default for KernelSettings {
     fn default() -> Self {
-        Self { timeouts: Timeouts::default(), expire_nodest_conn: true }
+        Self {
+            timeouts: Timeouts::default(),
+            expire_nodest_conn: true,
+            expire_quiescent_template: false,
+            conn_reuse_mode: 1,
+        }
     }
 }
 

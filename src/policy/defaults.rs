@@ -71,6 +71,7 @@ mod tests {
             ("ServerMapping", "weight", WEIGHT.to_string()),
             ("PersistenceText", "timeout", duration(Duration::from_secs(PERSISTENCE_TIMEOUT_S.into()))),
             ("KernelText", "expire_nodest_conn", KernelSettings::default().expire_nodest_conn.to_string()),
+            ("KernelText", "conn_reuse_mode", KernelSettings::default().conn_reuse_mode.to_string()),
             ("MetricsText", "listen", METRICS_LISTEN.to_string()),
             (
                 "VirtualRouterText",

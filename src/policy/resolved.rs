@@ -69,6 +69,8 @@ fn kernel(policy: &Policy) -> Yaml {
     let timeouts = said.into_iter().filter_map(|(name, seconds)| Some((name, time(seconds_of(seconds?)))));
     let mut kernel = vec![("timeouts", mapping(timeouts))];
     kernel.push(("expire_nodest_conn", text(policy.kernel.expire_nodest_conn)));
+    kernel.push(("expire_quiescent_template", text(policy.kernel.expire_quiescent_template)));
+    kernel.push(("conn_reuse_mode", text(policy.kernel.conn_reuse_mode)));
     mapping(kernel)
 }
 

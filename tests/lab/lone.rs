@@ -61,13 +61,14 @@ impl Lone {
     }
 }
 
-const SYSCTLS: [&str; 6] = [
+const SYSCTLS: [&str; 7] = [
     "net.ipv4.ip_forward",
     "net.ipv6.conf.all.forwarding",
     "net.ipv4.conf.all.send_redirects",
     "net.ipv4.conf.eth0.send_redirects",
     "net.ipv4.vs.conntrack",
     "net.ipv4.vs.expire_nodest_conn",
+    "net.ipv4.vs.conn_reuse_mode",
 ];
 
 /// What a program said on standard error.

@@ -191,15 +191,16 @@ fn what_went_wrong_while_the_director_was_away_is_put_right() {
 }
 
 /// The settings that four modes make Tandem change.
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 6] = [
     "net.ipv4.ip_forward",
     "net.ipv4.conf.all.send_redirects",
     "net.ipv4.conf.eth0.send_redirects",
     "net.ipv4.vs.conntrack",
     "net.ipv4.vs.expire_nodest_conn",
+    "net.ipv4.vs.conn_reuse_mode",
 ];
 
-fn settings(director: &Namespace) -> [String; 5] {
+fn settings(director: &Namespace) -> [String; 6] {
     SETTINGS.map(|name| director.read_sysctl(name))
 }
 
@@ -212,7 +213,7 @@ fn on_stop_remove_takes_back_what_is_ours_and_nothing_else() {
     let director = Director::start(host, world.folder(), &format!("{POLICY}on_stop: remove\n"));
     let mut director = director;
     wait_for_destinations(host, 9);
-    assert_eq!(settings(host), ["1", "0", "0", "1", "1"]);
+    assert_eq!(settings(host), ["1", "0", "0", "1", "1", "1"]);
     assert!(host.nft_table("inet", "tandem").is_some());
 
     assert!(director.stop().success());

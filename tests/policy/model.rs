@@ -236,3 +236,20 @@ fn several_checks_decide_together_and_a_tracked_server_brings_its_own() {
         ]
     );
 }
+
+#[test]
+fn persistent_clients_leave_a_quiesced_server_only_where_failure_quiesces() {
+    let policy = |keys: &str, kernel: &str| {
+        policy(&format!(
+            "pools: {{web: {{virtual_services: [tcp://192.0.2.1:80], forwarding: dr, check: none, real_servers: [], {keys}}}}}\n\
+             kernel: {{{kernel}}}\n"
+        ))
+    };
+    let leaves = |keys: &str, kernel: &str| policy(keys, kernel).kernel.expire_quiescent_template;
+    assert!(!leaves("persistence: {}", ""));
+    assert!(leaves("persistence: {}, on_failure: quiesce", ""));
+    assert!(!leaves("on_failure: quiesce", ""), "nobody persists");
+    assert!(!leaves("persistence: {}, on_failure: quiesce", "expire_quiescent_template: false"));
+    assert_eq!(policy("", "").kernel.conn_reuse_mode, 1);
+    assert_eq!(policy("", "conn_reuse_mode: 0").kernel.conn_reuse_mode, 0);
+}

@@ -92,6 +92,11 @@ mapping! {
         optional timeouts: TimeoutsText,
         /// Whether a connection ends at once when its real server has left the table (`net.ipv4.vs.expire_nodest_conn`); by default true.
         optional expire_nodest_conn: Flag,
+        /// Whether a persistent client leaves a server of weight 0 (`net.ipv4.vs.expire_quiescent_template`); by default true
+        /// where a pool with persistence quiesces its failed servers, else false, so that a drained server keeps its clients.
+        optional expire_quiescent_template: Flag,
+        /// Whether a SYN from a port that was used before is scheduled anew (`net.ipv4.vs.conn_reuse_mode`, 0 to 3); by default 1.
+        optional conn_reuse_mode: Number<0, 3>,
     }
     later {}
 }

@@ -16,6 +16,7 @@ mod exchanges;
 mod finish;
 mod forwarding;
 mod http;
+mod kernel_settings;
 mod labels;
 mod local_addresses;
 mod marks;
@@ -46,10 +47,10 @@ use super::diagnostic::{Diagnostic, Problems};
 use super::node::Node;
 use super::read::Field;
 use super::scalar::{Flag, Number};
-use super::schema::{KernelText, MetricsText, OnStopWord, PolicyText};
+use super::schema::{MetricsText, OnStopWord, PolicyText};
 use super::source::{Sources, Span};
 use super::{defaults, schema};
-use crate::model::{KernelSettings, MetricsSettings, OnStop, Policy, PoolName, ServiceKey, Timeouts};
+use crate::model::{MetricsSettings, OnStop, Policy, PoolName, ServiceKey};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -117,12 +118,13 @@ pub(super) fn policy(
     let mut pools = finish::finish(drafts, &mut places);
     track::resolve(&mut pools, &pool::names(text), &places, problems);
     pair_rules::rules(&pools, &pairing, &places, &addresses, problems);
+    let kernel = kernel_settings::settings(&text.kernel, &pools);
     let policy = Policy {
         checks: used,
         pools,
         virtual_addresses: addresses.into_iter().map(|address| address.value).collect(),
         pair: pairing.pair,
-        kernel: kernel(&text.kernel),
+        kernel,
         metrics: metrics(&text.metrics, problems),
         on_stop: match text.on_stop.value() {
             None | Some(OnStopWord::Keep) => OnStop::Keep,
@@ -130,22 +132,6 @@ pub(super) fn policy(
         },
     };
     (Some(policy), places)
-}
-
-fn kernel(field: &Field<KernelText>) -> KernelSettings {
-    let Some(kernel) = field.value() else { return KernelSettings::default() };
-    let timeouts = kernel.timeouts.value().map(|timeouts| Timeouts {
-        tcp_s: timeouts.tcp.value().map(|seconds| seconds.0),
-        tcp_fin_s: timeouts.tcp_fin.value().map(|seconds| seconds.0),
-        udp_s: timeouts.udp.value().map(|seconds| seconds.0),
-    });
-    KernelSettings {
-        timeouts: timeouts.unwrap_or_default(),
-        expire_nodest_conn: kernel
-            .expire_nodest_conn
-            .value()
-            .map_or(KernelSettings::default().expire_nodest_conn, |flag| flag.0),
-    }
 }
 
 fn metrics(field: &Field<MetricsText>, problems: &mut Problems) -> MetricsSettings {
