@@ -17,8 +17,8 @@ use tokio::net::UdpSocket;
 use tokio::task::coop::consume_budget;
 use tokio::time::timeout;
 
-/// Bytes of an answer that are looked at: the largest datagram there is.
-pub(super) const LONGEST_ANSWER: usize = 65_535;
+/// Bytes of an answer that are looked at; what a longer one holds behind them is cut off.
+const LONGEST_ANSWER: usize = 8192;
 
 /// The probe made ready.
 #[derive(Debug)]

@@ -115,7 +115,10 @@ impl Prober {
             ProbeSpec::Preset(Preset::Redis(spec)) => Kind::Redis(exchange::Redis::new(&check.name, spec)?),
             ProbeSpec::Preset(Preset::MySql(spec)) => Kind::MySql(exchange::MySql::new(spec)),
             ProbeSpec::Preset(Preset::PostgreSql(spec)) => Kind::PostgreSql(exchange::PostgreSql::new(spec)),
-            ProbeSpec::Smtp(spec) => Kind::Smtp(exchange::Smtp::new(spec)),
+            ProbeSpec::Smtp(spec) => {
+                let tls = spec.starttls.as_ref().map(|tls| tls::Tls::new(&check.name, tls, None, profiles));
+                Kind::Smtp(exchange::Smtp::new(spec, tls.transpose()?))
+            }
             ProbeSpec::Udp(spec) => Kind::Udp(datagram::Udp::new(&check.name, spec, check.timeout)?),
             ProbeSpec::Dns(spec) => Kind::Dns(name_server::Question::new(&check.name, spec)?),
             ProbeSpec::Http(spec) => Kind::Http(Box::new(http::Exchange::new(&check.name, spec, profiles)?)),
@@ -132,11 +135,7 @@ impl Prober {
             Kind::Redis(redis) => self.converse(redis.begin(), target, progress).await,
             Kind::MySql(mysql) => self.converse(mysql.begin(), target, progress).await,
             Kind::PostgreSql(postgresql) => self.converse(postgresql.begin(), target, progress).await,
-            Kind::Smtp(smtp) => {
-                let stream = self.socket.connect(target).await?;
-                let own = stream.local_addr().ok().map(|own| own.ip());
-                exchange::converse(stream, smtp.begin(own), progress).await
-            }
+            Kind::Smtp(smtp) => smtp.run(self.socket.connect(target).await?, target, progress).await,
             Kind::Udp(udp) => udp.run(&self.socket, target, progress).await,
             Kind::Dns(question) => question.ask(&self.socket, target, progress).await,
             Kind::Http(exchange) => {

@@ -27,7 +27,7 @@ fn survives(bytes: &[u8]) {
     assert_eq!(again.policy, Some(policy), "{written}\n{:?}", again.diagnostics);
 }
 
-const SEEDS: [&str; 11] = [
+const SEEDS: [&str; 13] = [
     include_str!("../../conf/pair.yaml"),
     include_str!("good/pair.yaml"),
     include_str!("bad/pair-routers.yaml"),
@@ -36,13 +36,19 @@ const SEEDS: [&str; 11] = [
     include_str!("../../conf/full-nat.yaml"),
     include_str!("good/everything.yaml"),
     include_str!("good/anchors.yaml"),
+    include_str!("good/exchanges.yaml"),
+    include_str!("bad/exchanges.yaml"),
     include_str!("good/ipv6.yaml"),
     include_str!("bad/tunnels.yaml"),
     include_str!("bad/unquoted-ipv6-flow.yaml"),
 ];
 
 /// Pieces that policies and YAML are made of, and some that they should not be.
-const PIECES: [&str; 56] = [
+const PIECES: [&str; 60] = [
+    "{hex: 0d}",
+    "{regex: a}",
+    "{regex: \"(\"}",
+    "dialogue",
     ":",
     ": ",
     "- ",

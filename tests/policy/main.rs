@@ -3,6 +3,7 @@
 
 mod any;
 mod cli;
+mod exchange;
 mod model;
 mod pair;
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tandem::cli::files::Disk;
-use tandem::model::{Failure, Outcome};
+use tandem::model::{Condition, Failure, Outcome};
 use tandem::policy::{self, Colour, View};
 use tandem::probe::{Probe, Prober, TlsProfiles};
 use tempfile::TempDir;
@@ -160,7 +160,9 @@ fn probe_of(path: &Path, namespace: &Namespace) -> Outcome {
         .map(|found| policy::render(found, &loaded.sources, Colour::Plain))
         .collect();
     let policy = loaded.policy.unwrap_or_else(|| panic!("{shown}"));
-    let target = policy.pools["web"].servers[0].check.clone().expect("a checked server");
+    let Some(Condition::Check(target)) = &policy.pools["web"].servers[0].check else {
+        panic!("no check:\n{shown}")
+    };
     let prober = Prober::new(&policy.checks[&target.check], &mut TlsProfiles::default())
         .unwrap_or_else(|error| panic!("{error}"));
     namespace.inside(|| {

@@ -97,7 +97,7 @@ mapping! {
     UdpText = "a udp probe" {
         /// The payload, by default none: text, or {hex: …}.
         optional send: PayloadText,
-        /// What the answer must hold, by default anything: text, {hex: …} or {regex: …}.
+        /// What the answer must hold within its first 8 KiB, by default anything: text, {hex: …} or {regex: …}.
         optional expect: PatternText,
         /// What it means when nothing comes back, by default down where an answer is expected, else up.
         optional on_silence: OnSilenceWord,

@@ -187,7 +187,7 @@ pub(super) fn smtp(text: &SmtpText, problems: &mut Problems) -> Option<SmtpSpec>
     };
     let name = &said.value.0;
     if name.len() <= SmtpSpec::LONGEST_HELLO && name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Some(SmtpSpec { hello: Some(name.clone()) });
+        return Some(SmtpSpec { hello: Some(name.clone()), starttls: None });
     }
     let message = format!("{} is not a name that a mail server can be greeted with", quoted(name));
     problems.push(

@@ -4,8 +4,7 @@ use super::Farewell;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -19,7 +18,10 @@ const LEFT_OVER: u64 = 16 * 1024;
 static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(MOST)));
 
 /// Leaves as `farewell` says, in a task of its own: a probe does not last longer for it, and cannot fail by it.
-pub(super) fn say(stream: TcpStream, farewell: Farewell) {
+pub(super) fn say<S>(stream: S, farewell: Farewell)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let words = match farewell {
         Farewell::Reset => return,
         Farewell::Say(words) => words,
@@ -33,11 +35,12 @@ pub(super) fn say(stream: TcpStream, farewell: Farewell) {
     });
 }
 
-async fn leave(mut stream: TcpStream, words: &[u8]) -> std::io::Result<()> {
+async fn leave(mut stream: impl AsyncRead + AsyncWrite + Unpin, words: &[u8]) -> std::io::Result<()> {
     if words.is_empty() {
         stream.shutdown().await?;
     } else {
         stream.write_all(words).await?;
+        stream.flush().await?;
     }
     let mut rest = [0; 512];
     let mut stream = stream.take(LEFT_OVER);

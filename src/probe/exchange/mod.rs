@@ -23,8 +23,7 @@ use super::failure;
 use super::progress::Progress;
 use crate::model::{DialogueSpec, Failure, Phase};
 use std::borrow::Cow;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::coop::consume_budget;
 
 /// A protocol that a probe speaks: it decides, and does nothing.
@@ -76,28 +75,40 @@ impl Turn<'_> {
 /// The room for a first piece; most answers are shorter.
 const FIRST_PIECE: usize = 512;
 
-/// Speaks with the server until the protocol has decided.
-pub(super) async fn converse<'a>(
-    mut stream: TcpStream,
+/// Speaks with the server until the protocol has decided, and leaves as it says.
+pub(super) async fn converse<'a, S>(
+    mut stream: S,
+    speaker: impl Speaker<'a>,
+    progress: &Progress,
+) -> Result<(), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (result, farewell) = talk(&mut stream, speaker, progress).await?;
+    farewell::say(stream, farewell);
+    result
+}
+
+/// The same without leaving. An error is one of the connection, which is of no more use.
+async fn talk<'a, S>(
+    stream: &mut S,
     mut speaker: impl Speaker<'a>,
     progress: &Progress,
-) -> Result<(), Failure> {
+) -> Result<(Result<(), Failure>, Farewell), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let (mut heard, mut total, mut reach) = (Vec::new(), 0, Reach::More);
     loop {
         // A server that sends without end must not keep the time-out from being noticed.
         consume_budget().await;
         let phase = match speaker.next(&heard, reach) {
-            Turn::End { result, farewell } => {
-                farewell::say(stream, farewell);
-                return result;
-            }
+            Turn::End { result, farewell } => return Ok((result, farewell)),
             Turn::Say { used, bytes } => {
                 use_up(&mut heard, used);
                 progress.enter(Phase::Request);
-                stream
-                    .write_all(&bytes)
-                    .await
-                    .map_err(|error| failure::on_stream(&error, progress.phase()))?;
+                let sent = async { stream.write_all(&bytes).await.and(stream.flush().await) };
+                sent.await.map_err(|error| failure::on_stream(&error, progress.phase()))?;
                 continue;
             }
             Turn::Listen { used, phase } => {
@@ -120,7 +131,7 @@ pub(super) async fn converse<'a>(
                 return Err(Failure::Malformed(failure::Overrun(DialogueSpec::READ_LIMIT).to_string()));
             }
         }
-        let read = read(&mut stream, &mut heard, DialogueSpec::READ_LIMIT - total);
+        let read = read(stream, &mut heard, DialogueSpec::READ_LIMIT - total);
         let length = read.await.map_err(|error| failure::on_stream(&error, phase))?;
         total += length;
         reach = match length {
@@ -132,7 +143,11 @@ pub(super) async fn converse<'a>(
 }
 
 /// Reads a piece of at most `limit` bytes behind what was heard; its length.
-async fn read(stream: &mut TcpStream, heard: &mut Vec<u8>, limit: usize) -> std::io::Result<usize> {
+async fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+    heard: &mut Vec<u8>,
+    limit: usize,
+) -> std::io::Result<usize> {
     heard.reserve(FIRST_PIECE);
     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
     stream.take(limit).read_buf(heard).await

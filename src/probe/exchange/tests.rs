@@ -1,5 +1,6 @@
 //! Protocols without any network: what each says to what it hears, whole and in pieces, and to any bytes at all.
 
+use super::smtp::Goal;
 use super::{Dialogue, Farewell, MySql, PostgreSql, Reach, Redis, Smtp, Speaker, Turn};
 use crate::model::{
     CheckName, DialogueSpec, Failure, MySqlSpec, Pattern, Phase, PostgreSqlSpec, RedisSpec, SmtpSpec, Step,
@@ -83,7 +84,7 @@ fn postgresql() -> PostgreSql {
 }
 
 fn smtp() -> Smtp {
-    Smtp::new(&SmtpSpec { hello: Some("lb-a.example.com".to_owned()) })
+    Smtp::new(&SmtpSpec { hello: Some("lb-a.example.com".to_owned()), starttls: None }, None)
 }
 
 const MARIADB_GREETING: &[u8] = b"\x0a10.11.14-MariaDB\0\x05\0\0\0abcdefgh\0\xfe\xf7\x08\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0ijklmnopqrst\0mysql_native_password\0";
@@ -219,11 +220,18 @@ fn postgresql_is_up_when_it_asks_who_we_are() {
 
 #[test]
 fn smtp_goes_on_to_helo_with_a_server_that_does_not_know_ehlo() {
-    let new =
-        course(smtp().begin(None), &[b"220-mail\r\n220 ESMTP\r\n", b"250-mail\r\n250 HELP\r\n"], Reach::More);
+    let new = course(
+        smtp().begin(None, Goal::Hello),
+        &[b"220-mail\r\n220 ESMTP\r\n", b"250-mail\r\n250 HELP\r\n"],
+        Reach::More,
+    );
     assert_eq!(new.said, b"EHLO lb-a.example.com\r\n");
     assert_eq!(new.end, Some((Ok(()), Farewell::Say(b"QUIT\r\n"))));
-    let old = course(smtp().begin(None), &[b"220 mail\r\n", b"502 what?\r\n", b"250 mail\r\n"], Reach::More);
+    let old = course(
+        smtp().begin(None, Goal::Hello),
+        &[b"220 mail\r\n", b"502 what?\r\n", b"250 mail\r\n"],
+        Reach::More,
+    );
     assert_eq!(old.said, b"EHLO lb-a.example.com\r\nHELO lb-a.example.com\r\n");
     assert_eq!(old.end.map(|end| end.0), Some(Ok(())));
 }
@@ -235,9 +243,12 @@ fn smtp_calls_itself_by_its_address_where_no_name_is_said() {
         ("2001:db8::1", "[IPv6:2001:db8::1]"),
         ("::ffff:192.0.2.1", "[192.0.2.1]"),
     ] {
-        let said =
-            course(Smtp::new(&SmtpSpec::default()).begin(own.parse().ok()), &[b"220 mail\r\n"], Reach::More)
-                .said;
+        let said = course(
+            Smtp::new(&SmtpSpec::default(), None).begin(own.parse().ok(), Goal::Hello),
+            &[b"220 mail\r\n"],
+            Reach::More,
+        )
+        .said;
         assert_eq!(said, format!("EHLO {name}\r\n").into_bytes());
     }
 }
@@ -245,13 +256,37 @@ fn smtp_calls_itself_by_its_address_where_no_name_is_said() {
 #[test]
 fn smtp_is_down_in_the_servers_own_words() {
     let says = |answer: &[u8]| {
-        result(smtp().begin(None), answer, Reach::More).expect("an end").expect_err("a failure").to_string()
+        result(smtp().begin(None, Goal::Hello), answer, Reach::More)
+            .expect("an end")
+            .expect_err("a failure")
+            .to_string()
     };
     assert_eq!(says(b"421 Too many connections\r\n"), "the server says: 421 Too many connections");
     assert_eq!(says(b"554-No mail here\r\n554 Go away\r\n"), "the server says: 554 No mail here");
     assert_eq!(says(b"220 mail\r\n550 who?\r\n"), "the server says: 550 who?");
     assert_eq!(says(b"SSH-2.0-OpenSSH_9.2\r\n"), "malformed response: not SMTP (SSH-2.0-OpenSSH_9.2)");
     assert!(says(&[b'2'; 3000]).starts_with("malformed"), "a line without end");
+}
+
+#[test]
+fn smtp_asks_for_tls_only_where_it_is_offered_and_takes_nothing_in_the_clear_after_it() {
+    let to_tls = |pieces: &[&[u8]]| course(smtp().begin(None, Goal::StartTls), pieces, Reach::More);
+    let offers: &[u8] = b"250-mail\r\n250-starttls\r\n250 HELP\r\n";
+    let good = to_tls(&[b"220 mail\r\n", offers, b"220 go\r\n"]);
+    assert_eq!(good.said, b"EHLO lb-a.example.com\r\nSTARTTLS\r\n");
+    assert_eq!(good.end, Some((Ok(()), Farewell::Reset)));
+    let failure =
+        |pieces: &[&[u8]]| to_tls(pieces).end.expect("an end").0.expect_err("a failure").to_string();
+    let without = failure(&[b"220 mail STARTTLS\r\n", b"250-mail\r\n250 HELP\r\n"]);
+    assert_eq!(without, "unexpected reply: the server does not offer STARTTLS");
+    assert_eq!(failure(&[b"220 mail\r\n", offers, b"454 not now\r\n"]), "the server says: 454 not now");
+    let injected = failure(&[b"220 mail\r\n", offers, b"220 go\r\n250 injected\r\n"]);
+    assert!(injected.contains("in the clear after STARTTLS"), "{injected}");
+    let again = course(smtp().begin(None, Goal::HelloAgain), &[b"250 mail\r\n"], Reach::More);
+    assert_eq!(
+        (again.said.as_slice(), again.end),
+        (&b"EHLO lb-a.example.com\r\n"[..], Some((Ok(()), Farewell::Say(b"QUIT\r\n"))))
+    );
 }
 
 /// Parts of answers, so that generated ones come far.
@@ -287,7 +322,8 @@ fn courses(pieces: &[&[u8]], reach: Reach) -> Vec<Course> {
         course(mysql(None).begin(), pieces, reach),
         course(mysql(Some("check")).begin(), pieces, reach),
         course(postgresql().begin(), pieces, reach),
-        course(smtp().begin(None), pieces, reach),
+        course(smtp().begin(None, Goal::Hello), pieces, reach),
+        course(smtp().begin(None, Goal::HelloAgain), pieces, reach),
     ]
 }
 
