@@ -10,6 +10,7 @@
 //! | [`model`] | yes | the nouns: policy, pool, virtual service, destination, check, tables; the glossary |
 //! | [`policy`] | yes | YAML files to a policy, with every problem at once |
 //! | [`health`] | yes | outcomes of probes to verdicts; when the next probe is due |
+//! | [`rotation`] | yes | verdicts to weights: quorum, sorry server, panic, slow start, backup, drain |
 //! | [`desired`] | yes | (policy, verdicts, host) to the tables that the kernel should hold |
 //! | [`reconcile`] | yes | (desired, observed) to an ordered list of changes |
 //! | [`vrrp`] | yes | packets, timers, the election over the floating addresses |
@@ -41,6 +42,7 @@ pub mod observe;
 pub mod policy;
 pub mod probe;
 pub mod reconcile;
+pub mod rotation;
 mod serving;
 pub mod time;
 pub mod track;

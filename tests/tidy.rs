@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that decide: no IO, no clock, no runtime, no environment, ordered maps only.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "hash.rs",
     "internet_checksum.rs",
     "model",
@@ -12,11 +12,12 @@ const PURE: [&str; 9] = [
     "health",
     "desired",
     "reconcile",
+    "rotation",
     "time.rs",
     "vrrp",
 ];
 /// The pure files of modules that also have shells.
-const PURE_FILES: [&str; 33] = [
+const PURE_FILES: [&str; 35] = [
     "advert/control.rs",
     "advert/datagram.rs",
     "advert/lateness.rs",
@@ -37,11 +38,13 @@ const PURE_FILES: [&str; 33] = [
     "director/obstacles.rs",
     "director/picture.rs",
     "director/reconciler.rs",
+    "director/rotations.rs",
     "director/server_id.rs",
     "director/sharing.rs",
     "director/snapshot.rs",
     "director/statistics.rs",
     "director/targets.rs",
+    "director/turn.rs",
     "director/verdicts.rs",
     "floating/event.rs",
     "floating/keeper",

@@ -2,7 +2,7 @@
 
 use super::ExitStatus;
 use super::files::Disk;
-use crate::model::HostFacts;
+use crate::model::{HostFacts, Pool};
 use crate::policy::{self, Colour, Loaded, Severity, View};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -87,7 +87,7 @@ fn summary(loaded: &Loaded, strict: bool) -> String {
         .collect();
     let Some(policy) = &loaded.policy else { return format!("{}: refused", problems.join(", ")) };
     let servers: BTreeSet<IpAddr> =
-        policy.pools.values().flat_map(|pool| &pool.servers).map(|server| server.address).collect();
+        policy.pools.values().flat_map(Pool::every_server).map(|server| server.address).collect();
     let mut size =
         format!("{}, {}", counted(policy.pools.len(), "pool"), counted(servers.len(), "real server"));
     if !policy.pair.directors.is_empty() {

@@ -1,12 +1,13 @@
 //! Small policies for the tests of the pure modules.
 
-use super::{Situation, Standing};
+use super::{Situation, Standing, obstacle};
 use crate::model::{
-    AnnouncementPolicy, Check, ChecksumReading, Condition, Director, Family, Forwarding, HostFacts, Initial,
-    KernelSettings, MetricsSettings, OnFailure, OnStop, Policy, Pool, Preempt, ProbeSpec, Protocol, Reach,
+    AnnouncementPolicy, Check, ChecksumReading, Condition, Director, Drain, Family, Forwarding, HostFacts, Initial,
+    KernelSettings, MetricsSettings, OnFailure, OnStop, Policy, Pool, Preempt, ProbeSpec, Protocol, Quorum, Reach,
     RealServer, Roles, SchedulerName, ServiceConfig, ServiceFlags, ServiceKey, Tables, TargetKey, Thresholds,
-    Transport, VirtualRouter, VirtualService, VrrpVersion,
+    Transport, VirtualRouter, VirtualService, VrrpVersion, WeightFrom,
 };
+use crate::rotation::Placement;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -43,6 +44,8 @@ pub(crate) fn server(address: &str, forwarding: &Forwarding) -> RealServer {
             check: "alive".into(),
             address: SocketAddr::new(ip(address), 80),
         })),
+        backup: false,
+        weight_source: None,
     }
 }
 
@@ -54,6 +57,12 @@ pub(crate) fn pool(name: &str, vip: &str, forwarding: &Forwarding) -> Pool {
         servers: vec![server("192.168.101.110", forwarding), server("192.168.101.210", forwarding)],
         on_failure: OnFailure::Remove,
         initial: Initial::Down,
+        quorum: Quorum::default(),
+        sorry_server: None,
+        panic: None,
+        slow_start: None,
+        weight_from: WeightFrom::default(),
+        drain: Drain::default(),
         untracked: false,
         labels: Default::default(),
     }
@@ -108,7 +117,12 @@ pub(crate) fn tables_on(
     host: &HostFacts,
     standing: impl Fn(&Pool, &RealServer) -> Standing,
 ) -> Tables {
-    super::tables(policy, Situation { host, roles: &Roles::default() }, standing)
+    let up = |pool: &Pool, server: &RealServer| {
+        standing(pool, server) == Standing::Up && obstacle(server, host).is_none()
+    };
+    super::tables(policy, Situation { host, roles: &Roles::default() }, |pool| {
+        Placement::by_verdict(pool, |server| up(pool, server))
+    })
 }
 
 /// Two directors, and a router that holds this VIP on the one that is its Master.

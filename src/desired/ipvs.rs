@@ -1,36 +1,29 @@
 //! Services and destinations of one pool.
 
-use super::{Standing, obstacle};
-use crate::model::{
-    Destination, DestinationKey, HostFacts, OnFailure, Pool, RealServer, Service, ServiceKey, Tables,
-};
+use crate::model::{Destination, DestinationKey, Pool, RealServer, Service, ServiceKey, Tables};
+use crate::rotation::Placement;
 
-/// Adds the services of `pool` to the tables, each with the destinations that its servers' standing allows.
-pub(super) fn add_pool(
-    tables: &mut Tables,
-    pool: &Pool,
-    host: &HostFacts,
-    standing: &impl Fn(&Pool, &RealServer) -> Standing,
-) {
+/// Adds the services of `pool` to the tables, each with the servers that its placement puts there.
+pub(super) fn add_pool(tables: &mut Tables, pool: &Pool, placement: &Placement) {
     for service in &pool.services {
         let entry = Service { config: service.config.clone(), destinations: Default::default() };
         tables.services.insert(service.key, entry);
-        for server in pool.servers_of(&service.key) {
-            let up = standing(pool, server) == Standing::Up && obstacle(server, host).is_none();
-            add_destination(tables, pool, service.key, server, up);
+        for (index, server) in pool.servers_of(&service.key) {
+            if let Some(weight) = placement.of(index).weight {
+                add_destination(tables, pool, service.key, server, weight);
+            }
+        }
+        let sorry = pool.sorry_server_of(&service.key).filter(|_| placement.sorry);
+        if let Some(server) = sorry {
+            add_destination(tables, pool, service.key, server, server.weight);
         }
     }
 }
 
-/// Adds `server` to one service: with its weight, with weight 0 (quiesced), or not at all.
-fn add_destination(tables: &mut Tables, pool: &Pool, service: ServiceKey, server: &RealServer, up: bool) {
-    let weight = match (up, pool.on_failure) {
-        (true, _) => server.weight,
-        (false, OnFailure::Quiesce) => 0,
-        (false, OnFailure::Remove) => return,
-    };
+/// Adds `server` to one service; weight 0: quiesced.
+fn add_destination(tables: &mut Tables, pool: &Pool, service: ServiceKey, server: &RealServer, weight: u32) {
     let key = destination_key(service, server);
-    if weight != server.weight && builds_table_at_entry(pool, service) {
+    if weight == 0 && server.weight > 0 && builds_table_at_entry(pool, service) {
         tables.entry_weights.insert((service, key), server.weight);
     }
     let destination =

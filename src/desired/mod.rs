@@ -13,6 +13,8 @@ pub use ipvs::destination_key;
 pub use survival::{Survival, survival};
 
 use crate::model::{HostFacts, Pair, Policy, Pool, Reach, RealServer, Roles, SyncDaemon, Tables};
+use crate::rotation::Placement;
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
 /// Whether a real server takes part in its pool now, as its health sees it.
@@ -38,13 +40,12 @@ pub struct Situation<'a> {
     pub roles: &'a Roles,
 }
 
-/// The desired tables. `standing` answers for a server of a pool.
-pub fn tables(
+/// The desired tables. `placement` says where the servers of a pool stand.
+pub fn tables<P: Borrow<Placement>>(
     policy: &Policy,
     situation: Situation<'_>,
-    standing: impl Fn(&Pool, &RealServer) -> Standing,
+    placement: impl Fn(&Pool) -> P,
 ) -> Tables {
-    let host = situation.host;
     let mut tables = Tables {
         sync_daemons: sync_daemons(&policy.pair, situation.roles),
         timeouts: policy.kernel.timeouts,
@@ -54,7 +55,7 @@ pub fn tables(
         ..Tables::default()
     };
     for pool in policy.pools.values() {
-        ipvs::add_pool(&mut tables, pool, host, &standing);
+        ipvs::add_pool(&mut tables, pool, placement(pool).borrow());
     }
     tables
 }

@@ -73,7 +73,7 @@ fn replies<'a>(
         }
         ServiceKey::FirewallMark { .. } => None,
     };
-    pool.servers_of(key).filter_map(place)
+    pool.answering(key).filter_map(place)
 }
 
 /// Joined ports share one firewall mark, and so one service.
@@ -85,7 +85,7 @@ fn add_joined_ports(ruleset: &mut Ruleset, service: &VirtualService) {
 
 /// Connections of a full-NAT pool bear one of our addresses towards their real server.
 fn add_source_translations(ruleset: &mut Ruleset, pool: &Pool, service: ServiceKey) {
-    for server in pool.servers_of(&service) {
+    for server in pool.answering(&service) {
         let Forwarding::FullNat(translation) = &server.forwarding else { continue };
         let family = Family::of(server.address);
         let key = (family, of_family(translation, family));

@@ -75,7 +75,7 @@ fn add_sloppiness(wanted: &mut BTreeMap<Sysctl, String>, policy: &Policy) {
             wanted.insert(Sysctl::from_path(format!("net/ipv4/vs/{name}")), "1".to_owned());
         }
     }
-    if policy.pools.values().flat_map(|pool| &pool.servers).any(is_tracked) {
+    if policy.pools.values().flat_map(Pool::every_server).any(is_tracked) {
         wanted.insert(Sysctl::from_path(LIBERAL_TRACKING), "1".to_owned());
     }
 }
@@ -97,7 +97,7 @@ fn serves_here_too(policy: &Policy, situation: Situation<'_>) -> bool {
         });
         own || situation.host.reach.get(&server.address) == Some(&Reach::Local)
     };
-    policy.pools.values().flat_map(|pool| &pool.servers).any(is_director)
+    policy.pools.values().flat_map(Pool::every_server).any(is_director)
 }
 
 /// Whether the pool's connections go on without an entry: `mh` chooses the same real server on each director, and with DR

@@ -3,14 +3,14 @@
 //! Sources: Documentation/networking/ipvs-sysctl.rst, ip-sysctl.rst; the LVS HOWTO for `send_redirects`.
 
 use super::{Situation, synchronisation};
-use crate::model::{Family, Forwarding, HostFacts, Policy, RealServer, Sysctl};
+use crate::model::{Family, Forwarding, HostFacts, Policy, Pool, RealServer, Sysctl};
 use std::collections::BTreeMap;
 
 /// The settings, by name, with the value that each must have.
 pub(super) fn sysctls(policy: &Policy, situation: Situation<'_>) -> BTreeMap<Sysctl, String> {
     let mut wanted = BTreeMap::new();
     add_expiry(&mut wanted, policy);
-    for server in policy.pools.values().flat_map(|pool| &pool.servers) {
+    for server in policy.pools.values().flat_map(Pool::every_server) {
         add_forwarding(&mut wanted, server);
         add_no_redirects(&mut wanted, server, situation.host);
     }

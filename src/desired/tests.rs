@@ -7,6 +7,7 @@ use crate::model::{
     OnFailure, Persistence, Policy, Protocol, Reach, Roles, ServiceKey, SourceTranslation, SyncDaemon,
     SyncDaemonRole, SyncGroup, SyncRole, Sysctl, Tables,
 };
+use crate::rotation::Placement;
 
 const VIP: &str = "192.168.101.100";
 
@@ -181,7 +182,9 @@ fn follow() -> SyncRole {
 
 fn as_master(policy: &Policy) -> Tables {
     let roles = Roles { master_of: ["outside".into(), "inside".into()].into(), ..Roles::default() };
-    tables(policy, Situation { host: &host(policy), roles: &roles }, |_, _| Standing::Up)
+    tables(policy, Situation { host: &host(policy), roles: &roles }, |pool| {
+        Placement::by_verdict(pool, |_| true)
+    })
 }
 
 fn as_backup(policy: &Policy) -> Tables {

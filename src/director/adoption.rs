@@ -21,7 +21,7 @@ impl Adoption {
     pub(super) fn new(policy: &Policy, observed: &Observed) -> Self {
         let mut adoption = Self { servers: BTreeSet::new(), starts: BTreeMap::new() };
         for pool in policy.pools.values() {
-            for server in &pool.servers {
+            for server in pool.every_server() {
                 adoption.take(pool, server, observed);
             }
         }

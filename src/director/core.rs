@@ -10,6 +10,7 @@ use super::composites::Composites;
 use super::event::{Cause, Event};
 use super::obstacles::Obstacles;
 use super::reconciler::{Reconciler, Work};
+use super::rotations::Rotations;
 use super::server_id::{ServerId, users};
 use super::statistics::Statistics;
 use super::targets::{Target, TargetId, Targets, Wish};
@@ -18,9 +19,10 @@ use crate::health::{Input as HealthInput, ProbeId, Start};
 use crate::kernel::KernelError;
 use crate::model::{
     CheckName, DirectorName, Failure, HostFacts, Judgement, Observed, OnStop, Outcome, Policy, Pool,
-    PoolName, RealServer, Roles, Scope, Tables, TargetKey,
+    RealServer, Roles, Scope, Tables, TargetKey,
 };
 use crate::reconcile::{self, Ownership};
+use crate::rotation::Placement;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -90,6 +92,7 @@ pub struct Core {
     /// Servers on which more than one check of their own decides.
     pub(super) composites: Composites,
     obstacles: Obstacles,
+    pub(super) rotations: Rotations,
     /// Targets whose last probe could not be made on this host, and why.
     unprobed: BTreeMap<TargetId, String>,
     pub(super) reconciler: Reconciler,
@@ -124,7 +127,7 @@ impl Core {
     #[must_use]
     pub fn first_scope(policy: &Policy, host: &HostFacts, owned: &Ownership) -> Scope {
         let situation = Situation { host, roles: &Roles::default() };
-        reconcile::scope(&desired::tables(policy, situation, |_, _| Standing::Down), owned)
+        reconcile::scope(&desired::tables(policy, situation, |_| Placement::default()), owned)
     }
 
     /// A director that adopts what it finds.
@@ -135,10 +138,12 @@ impl Core {
         let start = |key: &TargetKey| starts.get(key).copied().unwrap_or(Start::Down);
         let targets = Targets::new(&policy, policy.tracked_targets(), seed, now, start);
         let users = users(&policy, &targets);
+        let found = adoption::found(&policy, &observed);
         let mut core = Self {
-            reconciler: Reconciler::new(Tables::default(), Observed::default(), Ownership::default(), now),
             composites: Composites::new(&policy),
             obstacles: Obstacles::default(),
+            rotations: Rotations::new(&policy, &observed),
+            reconciler: Reconciler::new(Tables::default(), observed, Ownership::default(), now),
             unprobed: BTreeMap::new(),
             statistics: Statistics::new(&policy),
             outputs: VecDeque::new(),
@@ -153,12 +158,16 @@ impl Core {
             settles_at: None,
             now,
         };
-        core.tell(adoption::found(&core.policy, &observed));
+        core.tell(found);
         core.note_obstacles();
         core.with_composites(|composites, core| {
             composites.begin(|server, condition| core.stands(server, condition));
         });
-        core.reconciler = Reconciler::new(core.tables(), observed, owned, now);
+        core.turn();
+        let tables = core.tables();
+        let empty = Reconciler::new(Tables::default(), Observed::default(), Ownership::default(), now);
+        let observed = std::mem::replace(&mut core.reconciler, empty).into_observed();
+        core.reconciler = Reconciler::new(tables, observed, owned, now);
         core.count_pools();
         core
     }
@@ -167,7 +176,7 @@ impl Core {
     #[must_use]
     pub fn tables(&self) -> Tables {
         let situation = Situation { host: &self.host, roles: &self.roles };
-        desired::tables(&self.policy, situation, |pool, server| self.standing(pool, server))
+        desired::tables(&self.policy, situation, |pool| self.rotations.placement(&pool.name))
     }
 
     /// Takes in what happened; call [`Core::poll`] afterwards until it says [`Output::Wait`].
@@ -181,6 +190,7 @@ impl Core {
             Input::Observed { at, result } => {
                 self.now = at;
                 self.reconciler.observe(result, at);
+                self.undecided |= self.rotations.drains();
             }
             Input::Applied { at, took, results } => {
                 self.now = at;
@@ -225,6 +235,8 @@ impl Core {
             self.reconciler.deadline(),
             self.targets.deadline().filter(|_| !self.stopping),
             self.settles_at.filter(|_| !self.stopping),
+            // Once it has passed, the decision is due, and waits for the kernel alone.
+            self.rotations.deadline().filter(|_| !self.stopping && !self.undecided),
         ];
         Output::Wait { deadline: deadlines.into_iter().flatten().min() }
     }
@@ -257,7 +269,7 @@ impl Core {
     /// tunnel it is lost).
     #[must_use]
     pub fn is_warm(&self, since: Instant, now: Instant) -> bool {
-        let mut servers = self.policy.pools.values().flat_map(|pool| &pool.servers);
+        let mut servers = self.policy.pools.values().flat_map(Pool::every_server);
         let settled = |server: &RealServer| {
             let fresh = |target: &Target| target.machine.is_settled_since(since);
             self.judge(server, |target| Judgement { up: target.machine.is_up(), settled: fresh(target) })
@@ -307,13 +319,6 @@ impl Core {
         target.machine.is_settled().then(|| target.machine.is_up())
     }
 
-    /// Whether a pool serves; `None` before each of its servers has a first verdict.
-    #[must_use]
-    pub fn pool_verdict(&self, name: &PoolName) -> Option<bool> {
-        let pool = self.policy.pools.get(name)?;
-        let settled = |server: &RealServer| self.is_settled(server);
-        let serves = pool.servers.iter().any(|server| self.effective_weight(pool, server) > 0);
-        (serves || pool.servers.iter().all(settled)).then_some(serves)
     }
 
     /// What was begun to be taken over before still is, and only what is new begins anew.
@@ -335,6 +340,7 @@ impl Core {
             self.roles.taking_over.clear();
             self.undecided = true;
         }
+        self.undecided |= self.rotations.deadline().is_some_and(|deadline| deadline <= at);
         if !self.stopping {
             let wishes = self.targets.time_passed(at);
             self.take(wishes);
@@ -376,7 +382,10 @@ impl Core {
     /// One outcome out of thousands changes anything for the tables: only such a one makes them be computed anew.
     fn probe_finished(&mut self, id: TargetId, input: HealthInput) {
         let standing = |targets: &Targets| {
-            targets.get(id).map(|target| (target.machine.is_up(), target.machine.is_settled()))
+            targets.get(id).map(|target| {
+                let machine = &target.machine;
+                (machine.is_up(), machine.is_settled(), machine.advice().map(|(_, advice)| advice))
+            })
         };
         let before = standing(&self.targets);
         let wishes = self.targets.handle(id, input);
@@ -387,7 +396,7 @@ impl Core {
             return;
         }
         let servers = self.changed_by(id);
-        if (before, after) == (Some((false, false)), Some((false, true))) {
+        if matches!((before, after), (Some((false, false, _)), Some((false, true, _)))) {
             self.outputs.extend(self.told(id, false, servers).map(Output::Tell));
         }
     }
@@ -397,26 +406,10 @@ impl Core {
     fn decide(&mut self) {
         if self.undecided && !self.stopping && self.reconciler.is_idle() {
             self.undecided = false;
+            self.turn();
             let tables = self.tables();
             self.reconciler.desire(tables, Cause::Decision);
             self.count_pools();
-        }
-    }
-
-    /// The weight that the kernel shall have; 0 when the server shall get no new connection.
-    pub(super) fn effective_weight(&self, pool: &Pool, server: &RealServer) -> u32 {
-        let used =
-            self.standing(pool, server) == Standing::Up && desired::obstacle(server, &self.host).is_none();
-        if used { server.weight } else { 0 }
-    }
-
-    fn count_pools(&mut self) {
-        let serves = |pool: &Pool| pool.servers.iter().any(|server| self.effective_weight(pool, server) > 0);
-        let up: Vec<_> = self.policy.pools.iter().map(|(name, pool)| (name.clone(), serves(pool))).collect();
-        for (pool, up) in up {
-            if self.statistics.pool(&pool, up) {
-                self.tell([Event::Pool { pool, up }]);
-            }
         }
     }
 
@@ -451,7 +444,7 @@ impl Core {
         self.tell(events);
     }
 
-    fn tell(&mut self, events: impl IntoIterator<Item = Event>) {
+    pub(super) fn tell(&mut self, events: impl IntoIterator<Item = Event>) {
         self.outputs.extend(events.into_iter().map(Output::Tell));
     }
 }

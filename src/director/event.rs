@@ -3,6 +3,7 @@
 use crate::health::Reason;
 use crate::model::{PoolName, ServiceKey, TargetKey};
 use crate::reconcile::{Change, Object};
+use crate::rotation::Act;
 use std::sync::Arc;
 
 /// One decision or one observation worth telling.
@@ -29,6 +30,8 @@ pub enum Event {
     Readable,
     /// A pool got its first server that serves, or lost the last.
     Pool { pool: PoolName, up: bool },
+    /// A pool's rule acted, on one of its servers where it says so.
+    Acted { pool: PoolName, server: Option<Arc<str>>, act: Act },
     /// A server that is up cannot be used for a reason of the host's, or can again.
     Obstructed { pool: PoolName, server: Arc<str>, obstructed: bool },
 }

@@ -1,7 +1,7 @@
 //! Looks at the host's routes (shell), beside the kernel thread: ten thousand look-ups must hold up no verdict.
 
 use crate::kernel::KernelError;
-use crate::model::{HostFacts, Policy};
+use crate::model::{HostFacts, Policy, Pool};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ impl HostLook {
 /// Every address whose reach matters: RIPs, and the addresses that shall be held.
 #[must_use]
 pub fn addresses(policy: &Policy) -> BTreeSet<IpAddr> {
-    let servers = policy.pools.values().flat_map(|pool| &pool.servers);
+    let servers = policy.pools.values().flat_map(Pool::every_server);
     let held = policy.virtual_addresses.iter().map(|held| held.address.addr());
     servers.map(|server| server.address).chain(held).collect()
 }

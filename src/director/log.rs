@@ -2,6 +2,7 @@
 
 use super::event::{Cause, Event};
 use crate::reconcile::Change;
+use crate::rotation::{Act, ActKind};
 use tracing::{debug, error, info, warn};
 
 /// Changes that are logged one by one; a larger batch is logged as its counts, and one by one at level debug.
@@ -27,6 +28,7 @@ pub(super) fn tell(event: &Event) {
             check = %target.check, address = %target.address,
             "cannot be probed, its verdict stays as it is: {reason}"
         ),
+        Event::Acted { pool, server, act } => acted(pool, server.as_deref(), act),
         Event::Applied { cause, changes } => applied(*cause, changes),
         Event::Drift { changes } => {
             warn!(changes = changes.len(), "somebody else changed what is ours; repairing");
@@ -40,7 +42,7 @@ pub(super) fn tell(event: &Event) {
         Event::Readable => info!("all of the kernel's tables can be read again"),
         Event::Pool { pool, up: true } => info!(%pool, "the pool serves"),
         Event::Pool { pool, up: false } => {
-            error!(%pool, "the pool is DOWN: no server of it takes connections")
+            error!(%pool, "the pool is DOWN: it has lost its quorum")
         }
         Event::Obstructed { pool, server, obstructed: true } => warn!(
             %pool, %server,
@@ -48,6 +50,23 @@ pub(super) fn tell(event: &Event) {
         ),
         Event::Obstructed { pool, server, obstructed: false } => {
             info!(%pool, %server, "on the director's link again: used");
+        }
+    }
+}
+
+/// What takes servers out of rotation is a warning, what stands in for a pool is an error, and its end is news.
+fn acted(pool: &str, server: Option<&str>, act: &Act) {
+    let (act_name, shadow) = (act.kind.name(), act.shadow);
+    match (act.begins, act.shadow, act.kind) {
+        (true, false, ActKind::QuorumLost { .. } | ActKind::Panic { .. }) => {
+            error!(pool, server, act = act_name, "{act}");
+        }
+        (true, false, ActKind::Sorry | ActKind::Backup | ActKind::Silence { .. }) => {
+            warn!(pool, server, act = act_name, "{act}");
+        }
+        (true, true, _) => warn!(pool, server, act = act_name, shadow, "{act} (in shadow: nothing is done)"),
+        (true, false, ActKind::SlowStart { .. } | ActKind::Drain { .. }) | (false, _, _) => {
+            info!(pool, server, act = act_name, shadow, "{act}");
         }
     }
 }

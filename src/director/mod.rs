@@ -20,6 +20,7 @@ mod pair;
 mod picture;
 mod publisher;
 pub mod reconciler;
+mod rotations;
 pub mod run;
 mod server_id;
 mod sharing;
@@ -27,6 +28,7 @@ pub mod snapshot;
 pub mod state_directory;
 mod statistics;
 pub mod targets;
+mod turn;
 mod verdicts;
 mod watchdog;
 

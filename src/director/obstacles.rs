@@ -22,7 +22,7 @@ impl Obstacles {
     pub(super) fn look(&mut self, policy: &Policy, host: &HostFacts) -> Vec<Event> {
         let mut servers = BTreeSet::new();
         for pool in policy.pools.values() {
-            let hindered = pool.servers.iter().filter(|server| obstacle(server, host).is_some());
+            let hindered = pool.every_server().filter(|server| obstacle(server, host).is_some());
             servers.extend(hindered.map(|server| id(pool, server)));
         }
         let changed = servers.symmetric_difference(&self.servers);

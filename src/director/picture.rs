@@ -9,6 +9,7 @@ use super::snapshot::{
 use super::statistics::{PoolCounts, ServerCounts};
 use crate::desired::{Standing, destination_key};
 use crate::model::{Pool, RealServer, VirtualService};
+use crate::rotation::{Machine, Place};
 use crate::time::Instant;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,32 +58,39 @@ impl Core {
     }
 
     fn pool_snapshot(&self, pool: &Pool) -> PoolSnapshot {
-        let PoolCounts { up, transitions, .. } =
+        let PoolCounts { up, transitions, acts, .. } =
             self.statistics.pools.get(&pool.name).cloned().unwrap_or_default();
+        let placement = self.rotations.placement(&pool.name);
+        let servers = pool.servers.iter().enumerate();
         PoolSnapshot {
             name: pool.name.clone(),
             labels: Arc::new(pool.labels.clone()),
             up,
+            quorum: pool.quorum.least,
+            panic: self.rotations.machine(&pool.name).is_some_and(Machine::panics),
+            sorry: placement.sorry,
+            acts,
             transitions,
-            servers: pool.servers.iter().map(|server| self.server_snapshot(pool, server)).collect(),
+            servers: servers
+                .map(|(index, server)| self.server_snapshot(pool, server, placement.of(index)))
+                .collect(),
             services: pool.services.iter().map(|service| self.service_snapshot(pool, service)).collect(),
         }
     }
 
-    fn server_snapshot(&self, pool: &Pool, server: &RealServer) -> ServerSnapshot {
+    fn server_snapshot(&self, pool: &Pool, server: &RealServer, place: Place) -> ServerSnapshot {
         let target = self.target_of(server);
         let last = target.and_then(|target| target.machine.last_outcome()).map(|(_, outcome)| outcome);
         let failure = last.and_then(|outcome| outcome.result.as_ref().err());
         let counts = self.statistics.servers.get(&id(pool, server)).copied();
         let ServerCounts { went_up, went_down } = counts.unwrap_or_default();
-        let effective_weight = self.effective_weight(pool, server);
         ServerSnapshot {
             name: server.name.clone(),
             up: self.standing(pool, server) == Standing::Up,
             checked: server.check.is_some(),
-            in_rotation: effective_weight > 0,
+            in_rotation: place.serves(),
             configured_weight: server.weight,
-            effective_weight,
+            effective_weight: place.weight.unwrap_or(0),
             last_change: match self.composites.get(&id(pool, server)) {
                 Some(composite) => composite.changed_at,
                 None => target.and_then(|target| target.machine.changed_at()),

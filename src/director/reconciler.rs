@@ -101,6 +101,11 @@ impl Reconciler {
         }
     }
 
+    /// Its picture, for another one to begin with.
+    pub(super) fn into_observed(self) -> Observed {
+        self.observed
+    }
+
     pub(super) const fn observed(&self) -> &Observed {
         &self.observed
     }

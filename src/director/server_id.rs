@@ -17,7 +17,7 @@ pub(super) fn id(pool: &Pool, server: &RealServer) -> ServerId {
 pub(super) fn users(policy: &Policy, targets: &Targets) -> BTreeMap<TargetId, Vec<ServerId>> {
     let mut users: BTreeMap<TargetId, Vec<ServerId>> = BTreeMap::new();
     for pool in policy.pools.values() {
-        for server in &pool.servers {
+        for server in pool.every_server() {
             let own: BTreeSet<TargetId> = server.targets().filter_map(|key| targets.id_of(key)).collect();
             for target in own {
                 users.entry(target).or_default().push(id(pool, server));

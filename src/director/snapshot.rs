@@ -70,8 +70,16 @@ pub struct PoolSnapshot {
     pub name: PoolName,
     /// The policy's `labels`.
     pub labels: Arc<BTreeMap<String, String>>,
-    /// Whether it can serve: at least one server of positive weight is in rotation.
+    /// Whether it has its quorum: enough servers are up, whatever stands in for them.
     pub up: bool,
+    /// How many servers, or how much weight, it needs.
+    pub quorum: u32,
+    /// Whether it is in a panic, acted upon or in shadow.
+    pub panic: bool,
+    /// Whether the sorry server answers.
+    pub sorry: bool,
+    /// Acts of its rules that began, by [`crate::rotation::ActKind::NAMES`] and whether they were in shadow.
+    pub acts: BTreeMap<(&'static str, bool), u64>,
     /// How often the pool went up or down, by the closed list of reasons.
     pub transitions: BTreeMap<(Direction, &'static str), u64>,
     /// In the order of the policy.
@@ -252,7 +260,7 @@ mod tests {
     #[test]
     fn a_probe_that_this_host_could_not_make_has_no_duration() {
         let mut statistics = CheckStatistics::default();
-        let outcome = |result| Outcome { duration: Duration::from_millis(3), result };
+        let outcome = |result| Outcome::new(Duration::from_millis(3), result);
         statistics.record(&outcome(Ok(())), Duration::ZERO);
         statistics.record(&outcome(Err(Failure::Body)), Duration::ZERO);
         statistics.record(&outcome(Err(Failure::Local(String::new()))), Duration::from_secs(1));

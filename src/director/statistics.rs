@@ -4,6 +4,7 @@ use super::histogram::{Histogram, PASS_BOUNDS};
 use super::server_id::ServerId;
 use super::snapshot::{CheckStatistics, Direction};
 use crate::model::{CheckName, Outcome, Policy, PoolName};
+use crate::rotation::Act;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub(super) struct ServerCounts {
 pub(super) struct PoolCounts {
     pub(super) up: bool,
     pub(super) transitions: BTreeMap<(Direction, &'static str), u64>,
+    /// Acts of its rules that began, by their words and whether they were in shadow.
+    pub(super) acts: BTreeMap<(&'static str, bool), u64>,
     /// The reasons of the last verdicts each way on one of its servers: what a transition is put down to.
     last_pass: &'static str,
     last_failure: &'static str,
@@ -26,7 +29,13 @@ pub(super) struct PoolCounts {
 
 impl Default for PoolCounts {
     fn default() -> Self {
-        Self { up: false, transitions: BTreeMap::new(), last_pass: "started", last_failure: "started" }
+        Self {
+            up: false,
+            transitions: BTreeMap::new(),
+            acts: BTreeMap::new(),
+            last_pass: "started",
+            last_failure: "started",
+        }
     }
 }
 
@@ -69,6 +78,13 @@ impl Statistics {
                 (Some(pool), false) => pool.last_failure = reason,
                 (None, _) => {}
             }
+        }
+    }
+
+    /// Counts what a pool's rule began.
+    pub(super) fn acted(&mut self, name: &PoolName, act: Act) {
+        if let Some(pool) = self.pools.get_mut(name).filter(|_| act.begins) {
+            *pool.acts.entry((act.kind.name(), act.shadow)).or_default() += 1;
         }
     }
 

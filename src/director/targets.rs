@@ -2,7 +2,7 @@
 
 use super::sharing::shared;
 use crate::health::{Input, Machine, Output, Params, ProbeId, Start, schedule};
-use crate::model::{CheckName, Policy, RealServer, TargetKey};
+use crate::model::{CheckName, Policy, Pool, RealServer, TargetKey};
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -54,9 +54,9 @@ impl Targets {
         start: impl Fn(&TargetKey) -> Start,
     ) -> Self {
         let mut all = Self::default();
-        let servers = policy.pools.values().flat_map(|pool| &pool.servers);
+        let servers = policy.pools.values().flat_map(Pool::every_server);
         let keys: BTreeSet<TargetKey> =
-            servers.flat_map(RealServer::targets).cloned().chain(further).collect();
+            servers.flat_map(RealServer::asked).cloned().chain(further).collect();
         let params = policy.checks.iter().map(|(name, check)| (name, Arc::new(Params::from(check))));
         let params: BTreeMap<_, _> = params.collect();
         for group in shared(policy, keys) {

@@ -24,7 +24,7 @@
 //! time-out, the time-out stands in for the interval.
 
 use super::{Params, Reason, schedule};
-use crate::model::{Failure, Outcome};
+use crate::model::{Advice, Failure, Outcome};
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -163,6 +163,8 @@ pub struct Machine {
     /// The starts of the last probes that failed in a row, `fall` of them at most; one that decides at once counts `fall`
     /// times.
     failing: VecDeque<Instant>,
+    /// What was said last, and when.
+    advice: Option<(Instant, Advice)>,
 }
 
 impl Machine {
@@ -188,6 +190,7 @@ impl Machine {
             passed: None,
             failing: VecDeque::new(),
             params,
+            advice: None,
         }
     }
 
@@ -249,7 +252,7 @@ impl Machine {
             State::Probing { probe, lost_at, .. } if at >= lost_at => {
                 let duration = at.saturating_since(probe.0);
                 let lost = Failure::Local("the end of the probe was never reported".to_owned());
-                self.finished(at, probe, Outcome { duration, result: Err(lost) });
+                self.finished(at, probe, Outcome::new(duration, Err(lost)));
             }
             State::Waiting { .. } | State::Starting { .. } | State::Probing { .. } => {}
         }
@@ -293,6 +296,9 @@ impl Machine {
         }
         if self.is_up() != was_up {
             self.changed_at = Some(at);
+        }
+        if let Some(advice) = outcome.findings.advice {
+            self.advice = Some((at, advice));
         }
         self.last = Some((at, outcome));
     }
@@ -385,6 +391,12 @@ impl Machine {
     #[must_use]
     pub fn last_outcome(&self) -> Option<(Instant, &Outcome)> {
         self.last.as_ref().map(|(at, outcome)| (*at, outcome))
+    }
+
+    /// What the server, or who speaks for it, said last, and when; `None` while it said nothing.
+    #[must_use]
+    pub const fn advice(&self) -> Option<(Instant, Advice)> {
+        self.advice
     }
 
     /// What it decides by, within its bounds.

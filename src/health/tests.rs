@@ -22,7 +22,7 @@ fn us(micros: u64) -> Instant {
 }
 
 fn outcome(result: Result<(), Failure>) -> Outcome {
-    Outcome { duration: Duration::ZERO, result }
+    Outcome::new(Duration::ZERO, result)
 }
 
 /// Everything until the machine waits, and its deadline.

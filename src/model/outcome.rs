@@ -1,5 +1,6 @@
 //! What one probe found. The reasons are a closed list that log, metrics and snapshot share.
 
+use super::Advice;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,6 +10,24 @@ pub struct Outcome {
     /// From its start to its end.
     pub duration: Duration,
     pub result: Result<(), Failure>,
+    pub findings: Findings,
+}
+
+impl Outcome {
+    /// A probe that learned nothing beside whether it succeeded.
+    #[must_use]
+    pub fn new(duration: Duration, result: Result<(), Failure>) -> Self {
+        Self { duration, result, findings: Findings::default() }
+    }
+}
+
+/// What a probe learned beside whether it succeeded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What the server, or who speaks for it, asks for.
+    pub advice: Option<Advice>,
+    /// When the server's certificate expires (its `notAfter`), in Unix time.
+    pub certificate_expires: Option<Duration>,
 }
 
 /// Where a probe was when its time ran out.

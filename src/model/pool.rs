@@ -1,7 +1,8 @@
 //! Pools: virtual services, the real servers behind them, and the policy between the two.
 
 use super::{
-    Condition, Encapsulation, Family, ForwardingMethod, ServiceConfig, ServiceKey, TargetKey, Thresholds,
+    Condition, Drain, Encapsulation, Family, ForwardingMethod, Panic, Quorum, ServiceConfig, ServiceKey, SlowStart,
+    TargetKey, Thresholds, WeightFrom,
 };
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -92,12 +93,26 @@ pub struct RealServer {
     pub forwarding: Forwarding,
     /// What decides on it; `None`: not checked, always up.
     pub check: Option<Condition>,
+    /// Serves only while the ordinary servers are too few.
+    pub backup: bool,
+    /// The running check that says its weight; `None`: nobody but its own check does.
+    pub weight_source: Option<TargetKey>,
 }
 
 impl RealServer {
-    /// The running checks that it depends on.
+    /// Whether it is reached over IPv4 for a service of IPv6, or the other way round.
+    const fn crosses_families(&self) -> bool {
+        matches!(self.forwarding, Forwarding::Tunnelling(_))
+    }
+
+    /// The running checks that decide on it.
     pub fn targets(&self) -> impl Iterator<Item = &TargetKey> {
         self.check.iter().flat_map(Condition::targets)
+    }
+
+    /// The running checks that it needs: those that decide on it, and that which says its weight.
+    pub fn asked(&self) -> impl Iterator<Item = &TargetKey> {
+        self.targets().chain(&self.weight_source)
     }
 }
 
@@ -127,21 +142,46 @@ pub struct Pool {
     pub servers: Vec<RealServer>,
     pub on_failure: OnFailure,
     pub initial: Initial,
+    /// When the servers are enough.
+    pub quorum: Quorum,
+    /// Answers while they are not; its weight is 1.
+    pub sorry_server: Option<RealServer>,
+    pub panic: Option<Panic>,
+    pub slow_start: Option<SlowStart>,
+    pub weight_from: WeightFrom,
+    pub drain: Drain,
     /// The pool's packets bypass connection tracking (never with full-NAT).
     pub untracked: bool,
     pub labels: BTreeMap<String, String>,
 }
 
 impl Pool {
-    /// The real servers of one of this pool's services, in the order of the file: those of its own family. Tunnelling
+    /// The real servers of one of this pool's services, with their places in the file: those of its own family. Tunnelling
     /// carries one family in the other, so its servers of the other family serve too where none has the service's own.
-    pub fn servers_of(&self, key: &ServiceKey) -> impl Iterator<Item = &RealServer> {
+    pub fn servers_of(&self, key: &ServiceKey) -> impl Iterator<Item = (usize, &RealServer)> {
         let family = key.family();
         let own = move |server: &RealServer| Family::of(server.address) == family;
         let crosses = !self.servers.iter().any(own);
-        self.servers.iter().filter(move |server| {
-            own(server) || crosses && matches!(server.forwarding, Forwarding::Tunnelling(_))
-        })
+        let takes = move |server: &RealServer| own(server) || crosses && server.crosses_families();
+        self.servers.iter().enumerate().filter(move |(_, server)| takes(server))
+    }
+
+    /// All its real servers, the sorry server among them as the last.
+    pub fn every_server(&self) -> impl Iterator<Item = &RealServer> {
+        self.servers.iter().chain(&self.sorry_server)
+    }
+
+    /// Everything that may ever answer for a service: its real servers, and the sorry server.
+    pub fn answering(&self, key: &ServiceKey) -> impl Iterator<Item = &RealServer> {
+        self.servers_of(key).map(|(_, server)| server).chain(self.sorry_server_of(key))
+    }
+
+    /// The sorry server, for those of the services that it can answer for.
+    #[must_use]
+    pub fn sorry_server_of(&self, key: &ServiceKey) -> Option<&RealServer> {
+        let fits =
+            |server: &&RealServer| Family::of(server.address) == key.family() || server.crosses_families();
+        self.sorry_server.as_ref().filter(fits)
     }
 }
 
@@ -159,6 +199,8 @@ mod tests {
             thresholds: Thresholds::default(),
             forwarding: forwarding.clone(),
             check: None,
+            backup: false,
+            weight_source: None,
         };
         Pool {
             name: "web".into(),
@@ -166,6 +208,12 @@ mod tests {
             servers: addresses.iter().map(server).collect(),
             on_failure: OnFailure::Remove,
             initial: Initial::Down,
+            quorum: Quorum::default(),
+            sorry_server: None,
+            panic: None,
+            slow_start: None,
+            weight_from: WeightFrom::default(),
+            drain: Drain::default(),
             untracked: false,
             labels: BTreeMap::new(),
         }
@@ -175,7 +223,7 @@ mod tests {
     fn served(pool: &Pool, vip: &str) -> Vec<String> {
         let address = vip.parse().expect("an address");
         let key = ServiceKey::Address { protocol: Protocol::Tcp, address, port: 80 };
-        pool.servers_of(&key).map(|server| server.name.to_string()).collect()
+        pool.servers_of(&key).map(|(_, server)| server.name.to_string()).collect()
     }
 
     #[test]

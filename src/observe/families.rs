@@ -44,7 +44,26 @@ fn director(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
 fn pools(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     let pools = &snapshot.pools;
     let each = |value: fn(&PoolSnapshot) -> u64| pools.iter().map(move |pool| (of_pool(pool), value(pool)));
-    families.gauges("tandem_pool_up", "1 when the pool can serve, else 0", each(|pool| pool.up.into()))?;
+    families.gauges(
+        "tandem_pool_up",
+        "1 when enough real servers of the pool are up, else 0, whatever stands in for them",
+        each(|pool| pool.up.into()),
+    )?;
+    families.gauges(
+        "tandem_pool_quorum",
+        "How many real servers, or how much weight, the pool needs to be up",
+        each(|pool| pool.quorum.into()),
+    )?;
+    families.gauges(
+        "tandem_pool_panic",
+        "1 while so few real servers are up that it is not believed, acted upon or in shadow",
+        each(|pool| pool.panic.into()),
+    )?;
+    families.gauges(
+        "tandem_pool_sorry",
+        "1 while the sorry server answers for the pool",
+        each(|pool| pool.sorry.into()),
+    )?;
     families.gauges(
         "tandem_pool_servers",
         "Real servers that the policy gives to the pool",
@@ -69,6 +88,18 @@ fn pools(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
             let labels =
                 |to: Direction, reason| [("pool", &*pool.name), ("to", to.name()), ("reason", reason)];
             pool.transitions.iter().map(move |((to, reason), count)| (labels(*to, reason), *count))
+        }),
+    )?;
+    families.counters(
+        "tandem_pool_acts",
+        "How often a rule of the pool acted by itself: quorum_lost, sorry, panic, backup, slow_start, drain, silence; with \
+         shadow=true it was only counted",
+        pools.iter().flat_map(|pool| {
+            let labels = |act, shadow| {
+                let shadow = if shadow { "true" } else { "false" };
+                [("pool", &*pool.name), ("act", act), ("shadow", shadow)]
+            };
+            pool.acts.iter().map(move |((act, shadow), count)| (labels(*act, *shadow), *count))
         }),
     )?;
     families.gauges(

@@ -45,6 +45,10 @@ fn pool(name: &str, servers: Vec<ServerSnapshot>) -> PoolSnapshot {
         name: name.into(),
         labels: Arc::default(),
         up: true,
+        quorum: 1,
+        panic: false,
+        sorry: false,
+        acts: BTreeMap::from([(("panic", true), 4)]),
         transitions: BTreeMap::from([((Direction::Down, "timeout"), 1), ((Direction::Up, "passed"), 2)]),
         services: vec![ServiceSnapshot {
             name: "tcp://192.168.101.100:80".into(),
@@ -70,9 +74,9 @@ fn snapshot() -> Snapshot {
     let labels = [("team", "shop"), ("cost-centre", "7"), ("cost.centre", "8")];
     web.labels = Arc::new(labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     let mut alive = CheckStatistics::default();
-    alive.record(&Outcome { duration: Duration::from_millis(2), result: Ok(()) }, Duration::ZERO);
+    alive.record(&Outcome::new(Duration::from_millis(2), Ok(())), Duration::ZERO);
     let timed_out = Err(Failure::ConnectionRefused);
-    alive.record(&Outcome { duration: Duration::from_secs(60), result: timed_out }, Duration::from_secs(3));
+    alive.record(&Outcome::new(Duration::from_secs(60), timed_out), Duration::from_secs(3));
     let mut reconcile = ReconcileSnapshot {
         succeeded: 4,
         failed: 1,
@@ -178,7 +182,8 @@ fn each_family_is_whole_and_has_help_and_type() {
 fn the_families_are_those_of_the_contract() {
     let mut contract: BTreeSet<String> = [
         "build_info policy_generation",
-        "pool_servers pool_servers_up pool_weight pool_weight_up pool_up pool_transitions_total pool_labels",
+        "pool_servers pool_servers_up pool_weight pool_weight_up pool_up pool_quorum pool_panic pool_sorry",
+        "pool_acts_total pool_transitions_total pool_labels",
         "server_up server_checked server_in_rotation server_weight_configured server_weight_effective",
         "server_transitions_total server_last_change_timestamp_seconds server_check_duration_seconds",
         "check_runs_total check_duration_seconds probe_lateness_seconds",

@@ -14,7 +14,7 @@ use std::path::Path;
 #[must_use]
 pub fn addresses_of_interest(policy: &Policy, places: &Places) -> BTreeSet<IpAddr> {
     let vips = places.services.keys().filter_map(ServiceKey::address);
-    let rips = policy.pools.values().flat_map(|pool| &pool.servers).map(|server| server.address);
+    let rips = policy.pools.values().flat_map(Pool::every_server).map(|server| server.address);
     vips.chain(rips).chain(places.local_addresses.keys().copied()).collect()
 }
 

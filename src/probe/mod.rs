@@ -29,7 +29,7 @@ mod tls;
 pub use pool::*;
 pub use tls::TlsProfiles;
 
-use crate::model::{Check, Failure, Outcome, Phase, Preset, ProbeSpec};
+use crate::model::{Check, Failure, Findings, Outcome, Phase, Preset, ProbeSpec};
 use progress::Progress;
 use socket::SocketOptions;
 use std::net::SocketAddr;
@@ -128,8 +128,8 @@ impl Prober {
         Ok(Self { timeout: check.timeout, socket: SocketOptions::of(check), kind })
     }
 
-    async fn attempt(&self, target: SocketAddr, progress: &Progress) -> Result<(), Failure> {
-        match &self.kind {
+    async fn attempt(&self, target: SocketAddr, progress: &Progress) -> Result<Findings, Failure> {
+        let plain = match &self.kind {
             Kind::Tcp => self.socket.connect(target).await.map(drop),
             Kind::Dialogue(dialogue) => self.converse(dialogue.begin(), target, progress).await,
             Kind::Redis(redis) => self.converse(redis.begin(), target, progress).await,
@@ -144,7 +144,8 @@ impl Prober {
             }
             Kind::Ping(ping) => ping.run(&self.socket, target, progress).await,
             Kind::Exec(program) => program.run(target, progress).await,
-        }
+        };
+        plain.map(|()| Findings::default())
     }
 
     async fn converse<'a>(
@@ -164,8 +165,10 @@ impl Probe for Prober {
         let progress = Progress::default();
         let attempt = timeout(self.timeout, self.attempt(target, &progress)).await;
         let duration = started.elapsed();
-        let result = attempt.unwrap_or_else(|_| Err(timed_out(duration, self.timeout, &progress)));
-        Outcome { duration, result }
+        match attempt.unwrap_or_else(|_| Err(timed_out(duration, self.timeout, &progress))) {
+            Ok(findings) => Outcome { duration, result: Ok(()), findings },
+            Err(failure) => Outcome::new(duration, Err(failure)),
+        }
     }
 
     fn timeout(&self) -> Duration {

@@ -119,7 +119,7 @@ async fn guarded<P: Probe>(prober: &P, target: SocketAddr) -> Outcome {
 }
 
 fn failed(started: Instant, failure: Failure) -> Outcome {
-    Outcome { duration: started.elapsed(), result: Err(failure) }
+    Outcome::new(started.elapsed(), Err(failure))
 }
 
 /// The output of `future`, or what it panicked with. The future is dropped and never looked at again, so nothing half done

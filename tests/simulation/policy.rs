@@ -8,9 +8,9 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 use tandem::model::{
     AnnouncementPolicy, Authentication, AuthenticationKey, AuthenticationMode, Check, Condition,
-    ConnectionSync, Director, Forwarding, GroupName, Initial, KernelSettings, MetricsSettings, OnFailure,
-    OnStop, Pair, Policy, Pool, ProbeSpec, RealServer, RouterName, Secret, SyncGroup, SyncRole, TargetKey,
-    Thresholds, Tracked, Tracker, Transport, VirtualRouter,
+    ConnectionSync, Director, Drain, Forwarding, GroupName, Initial, KernelSettings, MetricsSettings, OnFailure,
+    OnStop, Pair, Policy, Pool, ProbeSpec, Quorum, RealServer, RouterName, Secret, SyncGroup, SyncRole, TargetKey,
+    Thresholds, Tracked, Tracker, Transport, VirtualRouter, WeightFrom,
 };
 
 pub fn policy(sketch: &Sketch) -> Policy {
@@ -149,6 +149,8 @@ fn pool() -> Pool {
         thresholds: Thresholds::default(),
         forwarding: Forwarding::Nat,
         check: Some(Condition::Check(TargetKey { check: "alive".into(), address: (address, 80).into() })),
+        backup: false,
+        weight_source: None,
     };
     Pool {
         name: "web".into(),
@@ -156,6 +158,12 @@ fn pool() -> Pool {
         servers: vec![server],
         on_failure: OnFailure::Remove,
         initial: Initial::Down,
+        quorum: Quorum::default(),
+        sorry_server: None,
+        panic: None,
+        slow_start: None,
+        weight_from: WeightFrom::default(),
+        drain: Drain::default(),
         untracked: false,
         labels: BTreeMap::new(),
     }

@@ -132,7 +132,7 @@ impl World {
                     (false, true) => Err(Failure::ConnectionRefused),
                     (false, false) => Ok(()),
                 };
-                let outcome = outcome.unwrap_or(Outcome { duration: PROBE_TAKES, result });
+                let outcome = outcome.unwrap_or(Outcome::new(PROBE_TAKES, result));
                 let lateness = Duration::ZERO;
                 self.core.handle(Input::ProbeFinished { at, target, probe, outcome, lateness });
             }

@@ -2,7 +2,7 @@
 
 use super::pool::Draft;
 use super::{Places, marks};
-use crate::model::{Pool, PoolName, ServiceKey, VirtualService};
+use crate::model::{Drain, Pool, PoolName, Quorum, ServiceKey, VirtualService, WeightFrom};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The pools with their marks, and where everything was said.
@@ -55,6 +55,12 @@ fn finished(draft: Draft, mark: Option<u32>) -> Pool {
         servers: draft.servers.into_iter().map(|server| server.value).collect(),
         on_failure: draft.on_failure,
         initial: draft.initial,
+        quorum: Quorum::default(),
+        sorry_server: None,
+        panic: None,
+        slow_start: None,
+        weight_from: WeightFrom::default(),
+        drain: Drain::default(),
         untracked: draft.untracked,
         labels: draft.labels,
     }

@@ -149,7 +149,7 @@ fn synced_families(pool: &Pool, pair: &Pair, places: &Places, problems: &mut Pro
     }
     for service in &pool.services {
         let family = service.key.family();
-        let Some(server) = pool.servers_of(&service.key).find(|server| Family::of(server.address) != family)
+        let Some(server) = pool.answering(&service.key).find(|server| Family::of(server.address) != family)
         else {
             continue;
         };

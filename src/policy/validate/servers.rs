@@ -110,6 +110,8 @@ fn server(
             .unwrap_or_default(),
         forwarding: forwarding?.value,
         check,
+        backup: false,
+        weight_source: None,
     };
     Some(Spanned { value: server, span })
 }

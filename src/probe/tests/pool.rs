@@ -33,7 +33,7 @@ impl Probe for Fake {
             _ => {}
         }
         self.running.fetch_sub(1, Ordering::SeqCst);
-        Outcome { duration: Duration::from_millis(10), result: Ok(()) }
+        Outcome::new(Duration::from_millis(10), Ok(()))
     }
 
     fn timeout(&self) -> Duration {

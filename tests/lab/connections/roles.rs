@@ -1,9 +1,10 @@
 //! The daemons and their settings as a policy wants them: from the desired tables through the plan into the kernel.
 
 use super::*;
-use tandem::desired::{Situation, Standing, tables};
+use tandem::desired::{Situation, tables};
 use tandem::model::{HostFacts, KernelSettings, MetricsSettings, OnStop, Policy, Roles, Sysctl};
 use tandem::reconcile::{Ownership, plan, scope};
+use tandem::rotation::Placement;
 
 fn policy() -> Policy {
     let sync_id = SYNC_ID.try_into().expect("not zero");
@@ -25,7 +26,7 @@ fn reconcile(director: &Namespace, master: bool) -> Vec<String> {
     let master_of = master.then(|| "outside".into()).into_iter().collect();
     let roles = Roles { master_of, ..Roles::default() };
     let situation = Situation { host: &HostFacts::default(), roles: &roles };
-    let desired = tables(&policy(), situation, |_, _| Standing::Up);
+    let desired = tables(&policy(), situation, |pool| Placement::by_verdict(pool, |_| true));
     let owned = Ownership::default();
     director.inside(|| {
         let mut kernel = LinuxKernel::new();

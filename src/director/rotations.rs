@@ -1,0 +1,100 @@
+//! The rotation of every pool, and what each is told of its servers. Pure.
+
+use crate::desired::destination_key;
+use crate::model::{
+    Check, Connections, DestinationKey, Observed, Policy, Pool, PoolName, RealServer, ServiceKey, TargetKey,
+};
+use crate::rotation::{Act, Found, Held, Input, Machine, Output, Placement, Seen};
+use crate::time::Instant;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What a pool has that no machine knows: nothing stands anywhere.
+static NOWHERE: Placement = Placement { servers: Vec::new(), sorry: false };
+
+/// One machine a pool.
+#[derive(Debug, Default)]
+pub(super) struct Rotations {
+    machines: BTreeMap<PoolName, Machine>,
+}
+
+/// What the core sees of the servers.
+pub(super) trait Sight {
+    /// How a server of a pool is.
+    fn seen(&self, pool: &Pool, server: &RealServer) -> Seen;
+    /// Whether the sorry server of a pool can answer.
+    fn sorry_up(&self, pool: &Pool) -> bool;
+}
+
+impl Rotations {
+    pub(super) fn new(policy: &Policy, observed: &Observed) -> Self {
+        let machine = |pool: &Pool| Machine::new(pool, fall_window(policy, pool), found(pool, observed));
+        let machines = policy.pools.iter().map(|(name, pool)| (name.clone(), machine(pool)));
+        Self { machines: machines.collect() }
+    }
+
+    /// Tells every pool how its servers are; what the rules did.
+    pub(super) fn look(&mut self, at: Instant, policy: &Policy, sight: &impl Sight) -> Vec<(PoolName, Act)> {
+        let mut acts = Vec::new();
+        for (name, machine) in &mut self.machines {
+            let Some(pool) = policy.pools.get(name) else { continue };
+            let servers = pool.servers.iter().map(|server| sight.seen(pool, server)).collect();
+            machine.handle(Input::Looked { at, servers, sorry_up: sight.sorry_up(pool), outage: None });
+            while let Output::Acted(act) = machine.poll() {
+                acts.push((name.clone(), act));
+            }
+        }
+        acts
+    }
+
+    /// When time alone changes something.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.machines.values().filter_map(Machine::deadline).min()
+    }
+
+    /// Whether a server waits for its last connection.
+    pub(super) fn drains(&self) -> bool {
+        self.machines.values().any(Machine::drains)
+    }
+
+    pub(super) fn machine(&self, pool: &PoolName) -> Option<&Machine> {
+        self.machines.get(pool)
+    }
+
+    pub(super) fn placement(&self, pool: &PoolName) -> &Placement {
+        self.machines.get(pool).map_or(&NOWHERE, Machine::placement)
+    }
+}
+
+/// How long failures of one cause take to show in a pool: the longest of its checks' times from a death to the verdict.
+fn fall_window(policy: &Policy, pool: &Pool) -> Duration {
+    let checks = pool.servers.iter().flat_map(RealServer::targets);
+    let checks = checks.filter_map(|target: &TargetKey| policy.checks.get(&target.check));
+    let window = |check: &Check| check.interval.saturating_mul(check.fall.saturating_add(1)) + check.timeout;
+    checks.map(window).max().unwrap_or_default()
+}
+
+/// What had stood in when the director began: it goes on until the verdicts are in.
+fn found(pool: &Pool, observed: &Observed) -> Found {
+    let serves = |server: &RealServer| held(pool, server, observed).is_some_and(|held| held.weight > 0);
+    Found {
+        sorry: pool.sorry_server.as_ref().is_some_and(serves),
+        backup: pool.servers.iter().any(|server| server.backup && serves(server)),
+    }
+}
+
+/// A server as the kernel holds it, over all services of its pool; `None`: it is in none.
+pub(super) fn held(pool: &Pool, server: &RealServer, observed: &Observed) -> Option<Held> {
+    let held = |service: ServiceKey| {
+        let key: DestinationKey = destination_key(service, server);
+        let weight = observed.services.get(&service)?.destinations.get(&key)?.weight;
+        let counts = observed.destination_counts.get(&(service, key)).copied().unwrap_or_default();
+        let Connections { active, inactive, .. } = counts.connections;
+        Some(Held { weight, connections: u64::from(active) + u64::from(inactive) })
+    };
+    let each = pool.services.iter().filter_map(|service| held(service.key));
+    each.reduce(|sum, held| Held {
+        weight: sum.weight.max(held.weight),
+        connections: sum.connections + held.connections,
+    })
+}

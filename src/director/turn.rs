@@ -1,0 +1,65 @@
+//! The core turns the pools' rotations: it shows them their servers, and tells what their rules did. Pure.
+
+use super::core::Core;
+use super::event::Event;
+use super::rotations::{Sight, held};
+use crate::desired::{self, Standing};
+use crate::model::{Pool, PoolName, RealServer};
+use crate::rotation::Seen;
+
+impl Core {
+    /// Whether a pool has its quorum; `None` before that is known. What stands in for it doesn't count: the other director may
+    /// see more.
+    #[must_use]
+    pub fn pool_verdict(&self, name: &PoolName) -> Option<bool> {
+        self.rotations.machine(name)?.has_quorum()
+    }
+
+    /// Tells every pool's rotation how its servers are, and tells what the rules did.
+    pub(super) fn turn(&mut self) {
+        let mut rotations = std::mem::take(&mut self.rotations);
+        let acts = rotations.look(self.now, &self.policy, self);
+        self.rotations = rotations;
+        for (pool, act) in acts {
+            self.statistics.acted(&pool, act);
+            let servers = self.policy.pools.get(&pool).map(|pool| &pool.servers);
+            let server = servers.zip(act.kind.server()).and_then(|(servers, index)| servers.get(index));
+            let server = server.map(|server| server.name.clone());
+            self.tell([Event::Acted { pool, server, act }]);
+        }
+    }
+
+    pub(super) fn count_pools(&mut self) {
+        let has_quorum = |name| self.pool_verdict(name) == Some(true);
+        let up: Vec<_> = self.policy.pools.keys().map(|name| (name.clone(), has_quorum(name))).collect();
+        for (pool, up) in up {
+            if self.statistics.pool(&pool, up) {
+                self.tell([Event::Pool { pool, up }]);
+            }
+        }
+    }
+}
+
+impl Sight for Core {
+    fn seen(&self, pool: &Pool, server: &RealServer) -> Seen {
+        let target = self.target_of(server);
+        let source = server.weight_source.as_ref().and_then(|key| self.targets.by_key(key));
+        let said = source.or(target).and_then(|target| target.machine.advice());
+        // What the kernel holds is asked for only where a server may drain: it costs a look for each service.
+        let may_drain = server.backup || said.is_some();
+        Seen {
+            up: self.standing(pool, server) == Standing::Up,
+            settled: target.is_none_or(|target| target.machine.is_settled()),
+            usable: desired::obstacle(server, &self.host).is_none(),
+            said,
+            held: may_drain.then(|| held(pool, server, self.reconciler.observed())).flatten(),
+        }
+    }
+
+    fn sorry_up(&self, pool: &Pool) -> bool {
+        let up = |server| {
+            self.standing(pool, server) == Standing::Up && desired::obstacle(server, &self.host).is_none()
+        };
+        pool.sorry_server.as_ref().is_some_and(up)
+    }
+}
