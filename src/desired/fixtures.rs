@@ -58,7 +58,7 @@ pub(crate) fn pool(name: &str, vip: &str, forwarding: &Forwarding) -> Pool {
         on_failure: OnFailure::Remove,
         initial: Initial::Down,
         quorum: Quorum::default(),
-        sorry_server: None,
+        sorry_servers: Vec::new(),
         panic: None,
         slow_start: None,
         weight_from: WeightFrom::default(),

@@ -24,7 +24,7 @@ impl Composites {
     pub(super) fn new(policy: &Policy) -> Self {
         let mut composites = BTreeMap::new();
         for pool in policy.pools.values() {
-            for server in &pool.servers {
+            for server in pool.every_server() {
                 let Some(condition) = &server.check else { continue };
                 if !matches!(condition, Condition::Check(_)) {
                     let composite = Composite { condition: condition.clone(), up: false, changed_at: None };

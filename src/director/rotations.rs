@@ -2,7 +2,7 @@
 
 use crate::desired::destination_key;
 use crate::model::{
-    Check, Connections, DestinationKey, Observed, Policy, Pool, PoolName, RealServer, ServiceKey, TargetKey,
+    Connections, DestinationKey, Observed, Policy, Pool, PoolName, RealServer, ServiceKey, TargetKey,
 };
 use crate::rotation::{Act, Found, Held, Input, Machine, Output, Placement, Seen};
 use crate::time::Instant;
@@ -70,15 +70,14 @@ impl Rotations {
 fn fall_window(policy: &Policy, pool: &Pool) -> Duration {
     let checks = pool.servers.iter().flat_map(RealServer::targets);
     let checks = checks.filter_map(|target: &TargetKey| policy.checks.get(&target.check));
-    let window = |check: &Check| check.interval.saturating_mul(check.fall.saturating_add(1)) + check.timeout;
-    checks.map(window).max().unwrap_or_default()
+    checks.map(|check| check.slowest_verdict() + check.interval).max().unwrap_or_default()
 }
 
 /// What had stood in when the director began: it goes on until the verdicts are in.
 fn found(pool: &Pool, observed: &Observed) -> Found {
     let serves = |server: &RealServer| held(pool, server, observed).is_some_and(|held| held.weight > 0);
     Found {
-        sorry: pool.sorry_server.as_ref().is_some_and(serves),
+        sorry: pool.sorry_servers.iter().any(serves),
         backup: pool.servers.iter().any(|server| server.backup && serves(server)),
     }
 }

@@ -60,6 +60,6 @@ impl Sight for Core {
         let up = |server| {
             self.standing(pool, server) == Standing::Up && desired::obstacle(server, &self.host).is_none()
         };
-        pool.sorry_server.as_ref().is_some_and(up)
+        !pool.sorry_servers.is_empty() && pool.sorry_servers.iter().all(up)
     }
 }

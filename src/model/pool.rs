@@ -144,8 +144,8 @@ pub struct Pool {
     pub initial: Initial,
     /// When the servers are enough.
     pub quorum: Quorum,
-    /// Answers while they are not; its weight is 1.
-    pub sorry_server: Option<RealServer>,
+    /// Who answers while they are not: none, or one for each family.
+    pub sorry_servers: Vec<RealServer>,
     pub panic: Option<Panic>,
     pub slow_start: Option<SlowStart>,
     pub weight_from: WeightFrom,
@@ -166,9 +166,9 @@ impl Pool {
         self.servers.iter().enumerate().filter(move |(_, server)| takes(server))
     }
 
-    /// All its real servers, the sorry server among them as the last.
+    /// All its real servers, its sorry servers among them as the last.
     pub fn every_server(&self) -> impl Iterator<Item = &RealServer> {
-        self.servers.iter().chain(&self.sorry_server)
+        self.servers.iter().chain(&self.sorry_servers)
     }
 
     /// Everything that may ever answer for a service: its real servers, and the sorry server.
@@ -181,7 +181,7 @@ impl Pool {
     pub fn sorry_server_of(&self, key: &ServiceKey) -> Option<&RealServer> {
         let fits =
             |server: &&RealServer| Family::of(server.address) == key.family() || server.crosses_families();
-        self.sorry_server.as_ref().filter(fits)
+        self.sorry_servers.iter().find(fits)
     }
 }
 
@@ -209,7 +209,7 @@ mod tests {
             on_failure: OnFailure::Remove,
             initial: Initial::Down,
             quorum: Quorum::default(),
-            sorry_server: None,
+            sorry_servers: Vec::new(),
             panic: None,
             slow_start: None,
             weight_from: WeightFrom::default(),

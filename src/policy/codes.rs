@@ -182,6 +182,16 @@ codes! {
     Error DuplicateVip "duplicate-vip" "An address is there twice in `virtual_addresses`.",
     Error BadLabel "bad-label" "A label that metrics cannot carry.",
 
+    // Pools: the rules beyond checks.
+    Error QuorumUnit "quorum-unit" "A quorum that counts both servers and weight.",
+    Error QuorumTooLarge "quorum-too-large" "A quorum that all the pool's servers together don't reach.",
+    Error HysteresisOrder "hysteresis-order" "What ends a state asks for less than what began it.",
+    Error SorryServerMissing "sorry-server-missing" "A rule brings the sorry server, and the pool has none.",
+    Warning SorryServerUnused "sorry-server-unused" "A sorry server that no rule ever brings.",
+    Error OnlyBackups "only-backups" "A pool whose servers are all backup servers.",
+    Warning WeightsIgnored "weights-ignored" "A rule moves weights under a scheduler that does not look at them.",
+    Warning SlowStartCoarse "slow-start-coarse" "A weight that is too small for the steps of slow start.",
+
     // Pools: servers.
     Error DuplicateServer "duplicate-server" "A real server is there twice in a pool.",
     Error DuplicateServerName "duplicate-server-name" "Two real servers of a pool have the same name.",

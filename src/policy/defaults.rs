@@ -28,6 +28,14 @@ pub(super) const SCHEDULER: &str = "wlc";
 pub(super) const WEIGHT: u32 = 1;
 /// Of persistence, in seconds; the kernel's and `ipvsadm`'s default too.
 pub(super) const PERSISTENCE_TIMEOUT_S: u32 = 300;
+/// Share of its weight that a server has when it comes back.
+pub(super) const SLOW_START_FROM: u8 = 10;
+/// Changes of weight in a slow start.
+pub(super) const SLOW_START_STEPS: u32 = 6;
+/// The same under `mh`, whose table is built anew by each.
+pub(super) const SLOW_START_STEPS_MH: u32 = 2;
+/// How much more of the servers ends a panic than began it, in percent of them.
+pub(super) const PANIC_HYSTERESIS: u8 = 10;
 /// Where metrics are served: to this host only, until the policy says more.
 pub(super) const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9752);
 
@@ -41,7 +49,7 @@ pub(super) const HOOK_TIMEOUT: Duration = Duration::from_millis(500);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AnnouncementPolicy, KernelSettings, PeerSettings};
+    use crate::model::{AnnouncementPolicy, Drain, KernelSettings, PeerSettings};
     use crate::policy::scalar::duration_text;
 
     /// What an editor shows for a key of a definition.
@@ -69,6 +77,10 @@ mod tests {
             ("PingText", "size", PING_SIZE.to_string()),
             ("PoolText", "scheduler", SCHEDULER.to_owned()),
             ("ServerMapping", "weight", WEIGHT.to_string()),
+            ("SlowStartText", "from", format!("{SLOW_START_FROM}%")),
+            ("SlowStartText", "steps", format!("{SLOW_START_STEPS}; under `mh` {SLOW_START_STEPS_MH}")),
+            ("PanicText", "recover", format!("{PANIC_HYSTERESIS}% more")),
+            ("DrainText", "deadline", duration(Drain::default().deadline)),
             ("PersistenceText", "timeout", duration(Duration::from_secs(PERSISTENCE_TIMEOUT_S.into()))),
             ("KernelText", "expire_nodest_conn", KernelSettings::default().expire_nodest_conn.to_string()),
             ("KernelText", "conn_reuse_mode", KernelSettings::default().conn_reuse_mode.to_string()),

@@ -26,6 +26,7 @@ mod resolved;
 mod resolved_condition;
 mod resolved_exchange;
 mod resolved_pair;
+mod resolved_rotation;
 mod scalar;
 mod schema;
 mod source;

@@ -3,7 +3,7 @@
 use super::resolved_condition::Said;
 use super::validate::{ServicePorts, automatic_name};
 use super::yaml_text::{Yaml, mapping, text, time};
-use super::{resolved_exchange, resolved_pair};
+use super::{resolved_exchange, resolved_pair, resolved_rotation};
 use crate::model::{
     Check, Encapsulation, ExecSpec, FailAtOnce, Forwarding, HttpSpec, Initial, OnFailure, OnStop, Pair,
     Policy, Pool, ProbeSpec, RealServer, ServiceConfig, ServiceKey, SourceTranslation, TlsSpec,
@@ -189,6 +189,9 @@ fn pool_of(pool: &Pool, policy: &Policy) -> Yaml {
             Initial::Down => "down",
         }),
     ));
+    keys.extend(resolved_rotation::rules(pool));
+    let sorry = pool.sorry_servers.iter().map(|server| server_of(server, pool, check, &forwarding, policy));
+    keys.extend(resolved_rotation::one_entry(sorry.collect()).map(|sorry| ("sorry_server", sorry)));
     if !pool.labels.is_empty() {
         keys.push((
             "labels",
@@ -224,6 +227,9 @@ fn server_of(
     }
     if server.forwarding != *forwarding {
         keys.push(("forwarding", forwarding_of(&server.forwarding, &policy.pair)));
+    }
+    if server.backup {
+        keys.push(("backup", text(true)));
     }
     mapping(keys)
 }

@@ -109,7 +109,7 @@ impl Machine {
             weights: pool.weight_from,
             drain: pool.drain,
             on_failure: pool.on_failure,
-            has_sorry: pool.sorry_server.is_some(),
+            has_sorry: !pool.sorry_servers.is_empty(),
             has_backup: pool.servers.iter().any(|server| server.backup),
             window,
         };

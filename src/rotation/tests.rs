@@ -33,7 +33,7 @@ fn pool(weights: &[i32]) -> Pool {
 }
 
 fn with_sorry(mut pool: Pool) -> Pool {
-    pool.sorry_server = Some(fixtures::server("10.0.0.250", &Forwarding::Nat));
+    pool.sorry_servers = vec![fixtures::server("10.0.0.250", &Forwarding::Nat)];
     pool
 }
 

@@ -159,7 +159,7 @@ fn pool() -> Pool {
         on_failure: OnFailure::Remove,
         initial: Initial::Down,
         quorum: Quorum::default(),
-        sorry_server: None,
+        sorry_servers: Vec::new(),
         panic: None,
         slow_start: None,
         weight_from: WeightFrom::default(),

@@ -1,6 +1,9 @@
 //! Pools as they are written.
 
-use super::{CheckUse, ForwardingText, MAX_KERNEL_SECONDS, SchedulerText, ServersText, ServiceText, Texts};
+use super::{
+    CheckUse, DrainText, ForwardingText, MAX_KERNEL_SECONDS, PanicText, QuorumText, SchedulerText, ServerText,
+    ServersText, ServiceText, SlowStartText, Texts,
+};
 use crate::policy::declare::{mapping, words};
 use crate::policy::read::List;
 use crate::policy::scalar::{Flag, Number, Seconds};
@@ -30,10 +33,20 @@ macro_rules! pool_mapping {
                 optional join_ports: Flag,
                 /// The pool's packets bypass connection tracking (not with full-NAT).
                 optional untracked: Flag,
+                /// How many servers are enough; by default one.
+                optional quorum: QuorumText,
+                /// Answers while the quorum is lost: an address, or a mapping as a real server's.
+                optional sorry_server: ServerText,
+                /// What happens when most servers fail.
+                optional panic: PanicText,
+                /// A server that comes back beside others gets its weight in steps.
+                optional slow_start: SlowStartText,
+                /// How a server leaves that asks for no new connections.
+                optional drain: DrainText,
                 /// Carried to metrics and events.
                 optional labels: Texts,
             }
-            later { quorum, sorry_server, panic, slow_start, weight_from, drain }
+            later { weight_from }
         }
     };
 }

@@ -7,7 +7,7 @@ use crate::policy::declare::{mapping, missing_key};
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::node::Node;
 use crate::policy::read::{Field, List, Read, Spanned};
-use crate::policy::scalar::{Number, Port, Text};
+use crate::policy::scalar::{Flag, Number, Port, Text};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
@@ -33,8 +33,10 @@ mapping! {
         optional check: CheckUse,
         /// Its own forwarding method instead of the pool's.
         optional forwarding: ForwardingText,
+        /// Serves only while the others are fewer than the quorum.
+        optional backup: Flag,
     }
-    later { backup, slow_start, weight_from, drain }
+    later { slow_start, weight_from, drain }
 }
 
 /// The kernel refuses a larger one: it counts connections in an `int`.

@@ -29,6 +29,11 @@ fn scheduler(pool: &PoolText) -> Scheduler {
     }
 }
 
+/// The name of the scheduler, default written out.
+pub(super) fn scheduler_name(pool: &PoolText) -> &'static str {
+    scheduler(pool).name
+}
+
 /// The configuration of a pool's services of one family.
 pub(super) fn service_config(pool: &PoolText, family: Family) -> ServiceConfig {
     let scheduler = scheduler(pool);

@@ -2,7 +2,7 @@
 
 use super::pool::Draft;
 use super::{Places, marks};
-use crate::model::{Drain, Pool, PoolName, Quorum, ServiceKey, VirtualService, WeightFrom};
+use crate::model::{Pool, PoolName, ServiceKey, VirtualService, WeightFrom};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The pools with their marks, and where everything was said.
@@ -20,7 +20,7 @@ pub(super) fn finish(drafts: Vec<Draft>, places: &mut Places) -> BTreeMap<PoolNa
 
 fn remember(draft: &Draft, places: &mut Places) {
     places.services.extend(draft.services.iter().map(|service| (service.value, service.span)));
-    let servers = draft.servers.iter();
+    let servers = draft.servers.iter().chain(&draft.rules.sorry_servers);
     places
         .servers
         .extend(servers.map(|server| ((draft.name.value.clone(), server.value.name.clone()), server.span)));
@@ -49,18 +49,19 @@ fn finished(draft: Draft, mark: Option<u32>) -> Pool {
             .collect(),
     };
     services.sort_by_key(|service| service.key);
+    let rules = draft.rules;
     Pool {
         name: draft.name.value,
         services,
         servers: draft.servers.into_iter().map(|server| server.value).collect(),
         on_failure: draft.on_failure,
         initial: draft.initial,
-        quorum: Quorum::default(),
-        sorry_server: None,
-        panic: None,
-        slow_start: None,
+        quorum: rules.quorum,
+        sorry_servers: rules.sorry_servers.into_iter().map(|server| server.value).collect(),
+        panic: rules.panic,
+        slow_start: rules.slow_start,
         weight_from: WeightFrom::default(),
-        drain: Drain::default(),
+        drain: rules.drain,
         untracked: draft.untracked,
         labels: draft.labels,
     }

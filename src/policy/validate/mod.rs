@@ -29,6 +29,7 @@ mod pool_rules;
 mod ports;
 mod priorities;
 mod programs;
+mod rotation;
 mod router_addresses;
 mod router_rules;
 mod routers;

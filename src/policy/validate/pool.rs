@@ -4,6 +4,7 @@ use super::checks::{self, Choice};
 use super::local_addresses::Floating;
 use super::pair::Pairing;
 use super::services::ServicePorts;
+use super::rotation::{self, Rules};
 use super::{MAX_SERVICES, Places, config, forwarding, labels, pool_rules, servers, services};
 use crate::model::{
     Check, CheckName, Family, Forwarding, Initial, OnFailure, PoolName, RealServer, ServiceConfig, ServiceKey,
@@ -73,6 +74,7 @@ pub(super) struct Draft {
     pub(super) configs: BTreeMap<Family, ServiceConfig>,
     pub(super) on_failure: OnFailure,
     pub(super) initial: Initial,
+    pub(super) rules: Rules,
     pub(super) untracked: bool,
     pub(super) labels: BTreeMap<String, String>,
 }
@@ -109,7 +111,8 @@ fn draft(entry: &Entry<PoolText>, room: usize, context: &mut Context<'_, '_>) ->
     let facts = facts(pool, name, &services, joined, context);
     let servers =
         pool.real_servers.value().map(|text| servers::servers(text, &facts, context)).unwrap_or_default();
-    pool_rules::server_rules(pool, &facts, &servers, context.problems);
+    let rules = rotation::rules(pool, &facts, &servers, context);
+    pool_rules::server_rules(pool, &facts, &servers, &rules.sorry_servers, context.problems);
     let families = facts.families.iter();
     Some(Draft {
         name: Spanned { value: entry.name.name.as_str().into(), span: entry.name.span },
@@ -121,6 +124,7 @@ fn draft(entry: &Entry<PoolText>, room: usize, context: &mut Context<'_, '_>) ->
             None | Some(InitialWord::Down) => Initial::Down,
             Some(InitialWord::Up) => Initial::Up,
         },
+        rules,
         untracked: config::says(pool.untracked.value()),
         labels: labels::labels(&pool.labels, context.problems),
         services,

@@ -15,6 +15,7 @@ pub(super) fn server_rules(
     pool: &PoolText,
     facts: &Facts<'_>,
     servers: &[Spanned<RealServer>],
+    sorry: &[Spanned<RealServer>],
     problems: &mut Problems,
 ) {
     said_for_all(pool, facts, problems);
@@ -25,7 +26,7 @@ pub(super) fn server_rules(
         forwarding::full_nat_rules(pool, forwarding, &facts.families, problems);
     }
     one_translation(pool, facts, servers, problems);
-    each_server_once(facts, servers, problems);
+    each_server_once(facts, servers.iter().chain(sorry), problems);
 }
 
 /// A method and a check must be said, by the pool or by each of its servers.
@@ -110,7 +111,11 @@ fn one_translation(
     }
 }
 
-fn each_server_once(facts: &Facts<'_>, servers: &[Spanned<RealServer>], problems: &mut Problems) {
+fn each_server_once<'a>(
+    facts: &Facts<'_>,
+    servers: impl Iterator<Item = &'a Spanned<RealServer>>,
+    problems: &mut Problems,
+) {
     let mut names: BTreeMap<&str, Span> = BTreeMap::new();
     let mut endpoints = BTreeMap::new();
     for Spanned { value: server, span } in servers {

@@ -1,6 +1,7 @@
 //! Real servers: each entry of the file to the real servers that it means, with everything inherited written out.
 
 use super::addresses::{Role, usable};
+use super::config;
 use super::endpoints::endpoints;
 use super::forwarding;
 use super::names::automatic_name;
@@ -33,13 +34,34 @@ pub(super) fn servers(
     let from_set = matches!(text, ServersText::Set(_));
     let mut servers = Vec::new();
     for entry in entries {
-        let endpoints = endpoints(entry, facts, context.problems);
-        let both_families = endpoints.len() > 1;
-        for endpoint in endpoints {
-            let entry =
-                Entry { text: &entry.value, endpoint, set_port: port.as_ref(), from_set, both_families };
-            servers.extend(server(&entry, facts, context));
-        }
+        servers.extend(endpoints_of(entry, port.as_ref(), from_set, facts, context));
+    }
+    servers
+}
+
+/// One entry outside of the list: a sorry server.
+pub(super) fn of_entry(
+    entry: &Spanned<ServerText>,
+    facts: &Facts<'_>,
+    context: &mut Context<'_, '_>,
+) -> Vec<Spanned<RealServer>> {
+    endpoints_of(entry, None, false, facts, context)
+}
+
+/// The real servers that an entry means: one an address.
+fn endpoints_of(
+    entry: &Spanned<ServerText>,
+    set_port: Option<&Spanned<u16>>,
+    from_set: bool,
+    facts: &Facts<'_>,
+    context: &mut Context<'_, '_>,
+) -> Vec<Spanned<RealServer>> {
+    let endpoints = endpoints(entry, facts, context.problems);
+    let both_families = endpoints.len() > 1;
+    let mut servers = Vec::new();
+    for endpoint in endpoints {
+        let entry = Entry { text: &entry.value, endpoint, set_port, from_set, both_families };
+        servers.extend(server(&entry, facts, context));
     }
     servers
 }
@@ -110,7 +132,7 @@ fn server(
             .unwrap_or_default(),
         forwarding: forwarding?.value,
         check,
-        backup: false,
+        backup: config::says(options.and_then(|options| options.backup.value())),
         weight_source: None,
     };
     Some(Spanned { value: server, span })
