@@ -319,8 +319,6 @@ impl Core {
         target.machine.is_settled().then(|| target.machine.is_up())
     }
 
-    }
-
     /// What was begun to be taken over before still is, and only what is new begins anew.
     fn roles_changed(&mut self, at: Instant, mut roles: Roles) {
         if !roles.taking_over.is_empty() {

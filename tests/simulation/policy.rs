@@ -8,9 +8,9 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 use tandem::model::{
     AnnouncementPolicy, Authentication, AuthenticationKey, AuthenticationMode, Check, Condition,
-    ConnectionSync, Director, Drain, Forwarding, GroupName, Initial, KernelSettings, MetricsSettings, OnFailure,
-    OnStop, Pair, Policy, Pool, ProbeSpec, Quorum, RealServer, RouterName, Secret, SyncGroup, SyncRole, TargetKey,
-    Thresholds, Tracked, Tracker, Transport, VirtualRouter, WeightFrom,
+    ConnectionSync, Director, Drain, Forwarding, GroupName, Initial, KernelSettings, MetricsSettings,
+    OnFailure, OnStop, Pair, Policy, Pool, ProbeSpec, Quorum, RealServer, RouterName, Secret, SyncGroup,
+    SyncRole, TargetKey, Thresholds, Tracked, Tracker, Transport, VirtualRouter, WeightFrom,
 };
 
 pub fn policy(sketch: &Sketch) -> Policy {

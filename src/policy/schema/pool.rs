@@ -1,8 +1,8 @@
 //! Pools as they are written.
 
 use super::{
-    CheckUse, DrainText, ForwardingText, MAX_KERNEL_SECONDS, PanicText, QuorumText, SchedulerText, ServerText,
-    ServersText, ServiceText, SlowStartText, Texts,
+    CheckUse, DrainText, ForwardingText, MAX_KERNEL_SECONDS, PanicText, QuorumText, SchedulerText,
+    ServerText, ServersText, ServiceText, SlowStartText, Texts,
 };
 use crate::policy::declare::{mapping, words};
 use crate::policy::read::List;

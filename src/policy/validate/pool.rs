@@ -3,8 +3,8 @@
 use super::checks::{self, Choice};
 use super::local_addresses::Floating;
 use super::pair::Pairing;
-use super::services::ServicePorts;
 use super::rotation::{self, Rules};
+use super::services::ServicePorts;
 use super::{MAX_SERVICES, Places, config, forwarding, labels, pool_rules, servers, services};
 use crate::model::{
     Check, CheckName, Family, Forwarding, Initial, OnFailure, PoolName, RealServer, ServiceConfig, ServiceKey,

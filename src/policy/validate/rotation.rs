@@ -33,7 +33,10 @@ pub(super) fn rules(
     let problems = &mut *context.problems;
     let has_sorry = !pool.sorry_server.is_absent();
     let quorum = pool.quorum.given();
-    let quorum = quorum.map_or_else(Quorum::default, |said| quorum_of(said, servers, has_sorry, problems));
+    let quorum = match quorum {
+        Some(said) => quorum_of(said, servers, has_sorry, problems),
+        None => Quorum { on_loss: on_loss_of(has_sorry), ..Quorum::default() },
+    };
     let panic = pool.panic.given().map(|said| panic_of(said, has_sorry, problems));
     only_backups(facts, servers, problems);
     sorry_unused(pool, &quorum, panic.as_ref(), problems);
@@ -70,8 +73,7 @@ fn quorum_of(
         (None, None) => (QuorumUnit::Servers, 1),
         (Some(servers), Some(_)) => {
             let message = "this quorum counts both servers and weight";
-            problems
-                .push(Diagnostic::new(Code::QuorumUnit, said.span, message).help("keep one of the two"));
+            problems.push(Diagnostic::new(Code::QuorumUnit, said.span, message).help("keep one of the two"));
             (QuorumUnit::Servers, servers.0)
         }
     };
@@ -92,10 +94,17 @@ fn quorum_of(
             OnLoss::Sorry
         }
         Some(_) => OnLoss::Keep,
-        None if has_sorry => OnLoss::Sorry,
-        None => OnLoss::Keep,
+        None => on_loss_of(has_sorry),
     };
     Quorum { unit, least, recover, on_loss, shadow: config::says(text.shadow.value()) }
+}
+
+/// What the loss of a quorum means where the policy does not say it.
+const fn on_loss_of(has_sorry: bool) -> OnLoss {
+    match has_sorry {
+        true => OnLoss::Sorry,
+        false => OnLoss::Keep,
+    }
 }
 
 /// What all servers together come to.
@@ -135,8 +144,8 @@ fn sorry_needed(has_sorry: bool, span: Span, problems: &mut Problems) {
 }
 
 fn sorry_unused(pool: &PoolText, quorum: &Quorum, panic: Option<&Panic>, problems: &mut Problems) {
-    let brings = quorum.on_loss == OnLoss::Sorry
-        || panic.is_some_and(|panic| panic.action == PanicAction::Sorry);
+    let brings =
+        quorum.on_loss == OnLoss::Sorry || panic.is_some_and(|panic| panic.action == PanicAction::Sorry);
     if let Some(span) = pool.sorry_server.span().filter(|_| !brings) {
         let message = "no rule of the pool ever brings this sorry server";
         problems.push(
