@@ -2,10 +2,10 @@
 
 use super::{Situation, Standing, obstacle};
 use crate::model::{
-    AnnouncementPolicy, Check, ChecksumReading, Condition, Director, Drain, Family, Forwarding, HostFacts, Initial,
-    KernelSettings, MetricsSettings, OnFailure, OnStop, Policy, Pool, Preempt, ProbeSpec, Protocol, Quorum, Reach,
-    RealServer, Roles, SchedulerName, ServiceConfig, ServiceFlags, ServiceKey, Tables, TargetKey, Thresholds,
-    Transport, VirtualRouter, VirtualService, VrrpVersion, WeightFrom,
+    AnnouncementPolicy, Check, ChecksumReading, Condition, Director, Drain, Family, Forwarding, HostFacts,
+    Initial, KernelSettings, MetricsSettings, OnFailure, OnStop, Policy, Pool, Preempt, ProbeSpec, Protocol,
+    Quorum, Reach, RealServer, Roles, SchedulerName, ServiceConfig, ServiceFlags, ServiceKey, Tables,
+    TargetKey, Thresholds, Transport, VirtualRouter, VirtualService, VrrpVersion, WeightFrom,
 };
 use crate::rotation::Placement;
 use ipnet::IpNet;

@@ -55,8 +55,7 @@ impl Targets {
     ) -> Self {
         let mut all = Self::default();
         let servers = policy.pools.values().flat_map(Pool::every_server);
-        let keys: BTreeSet<TargetKey> =
-            servers.flat_map(RealServer::asked).cloned().chain(further).collect();
+        let keys: BTreeSet<TargetKey> = servers.flat_map(RealServer::asked).cloned().chain(further).collect();
         let params = policy.checks.iter().map(|(name, check)| (name, Arc::new(Params::from(check))));
         let params: BTreeMap<_, _> = params.collect();
         for group in shared(policy, keys) {

@@ -1,8 +1,8 @@
 //! Pools: virtual services, the real servers behind them, and the policy between the two.
 
 use super::{
-    Condition, Drain, Encapsulation, Family, ForwardingMethod, Panic, Quorum, ServiceConfig, ServiceKey, SlowStart,
-    TargetKey, Thresholds, WeightFrom,
+    Condition, Drain, Encapsulation, Family, ForwardingMethod, Panic, Quorum, ServiceConfig, ServiceKey,
+    SlowStart, TargetKey, Thresholds, WeightFrom,
 };
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -125,7 +125,7 @@ pub struct SlowStart {
 
 /// What an expired answer of a weight's source leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnSilence {
+pub enum AfterSilence {
     /// The configured weight.
     Configured,
     /// The last share of it. A server that was told to be down or to drain comes back all the same: a source that died
@@ -138,14 +138,14 @@ pub enum OnSilence {
 pub struct WeightFrom {
     /// How long an answer holds.
     pub valid_for: Duration,
-    pub on_silence: OnSilence,
+    pub on_silence: AfterSilence,
     /// Told and counted, not acted upon.
     pub shadow: bool,
 }
 
 impl Default for WeightFrom {
     fn default() -> Self {
-        Self { valid_for: Duration::from_secs(30), on_silence: OnSilence::Configured, shadow: false }
+        Self { valid_for: Duration::from_secs(30), on_silence: AfterSilence::Configured, shadow: false }
     }
 }
 
