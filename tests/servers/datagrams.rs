@@ -57,3 +57,12 @@ fn a_time_server_is_up_when_its_clock_is_synchronised() {
     let _server = server(&host, "");
     host.comes_to_fail(&kind, PORT, "unexpected_reply", "bytes e4");
 }
+
+#[test]
+fn a_routers_word_that_the_server_cannot_be_reached_is_no_silence() {
+    let (host, _router) = Host::behind_a_lost_router();
+    for kind in ["udp: {}", "udp: {send: \"ping\", on_silence: up}", "dns: {name: www.example.com}"] {
+        // A router says it a few times a second at most.
+        host.comes_to_fail(kind, 53, "unreachable", "no route to the host");
+    }
+}

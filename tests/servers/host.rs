@@ -41,6 +41,22 @@ impl Host {
         Self { namespace, folder }
     }
 
+    /// A host that reaches the server's address through a router alone, and the router, which knows no way to it.
+    pub(crate) fn behind_a_lost_router() -> (Self, Namespace) {
+        let (host, router) = (Self::new(), Namespace::new("router"));
+        let cable = router.name();
+        host.namespace.ip(&format!(
+            "addr del {ADDRESS}/32 dev lo\nlink add eth0 type veth peer name eth0 netns {cable}\n\
+             addr add 192.168.102.1/24 dev eth0\nlink set eth0 up\n"
+        ));
+        router.ip(&format!(
+            "link set lo up\naddr add 192.168.102.2/24 dev eth0\nlink set eth0 up\nroute add unreachable {ADDRESS}/32\n"
+        ));
+        router.sysctl(&[("net.ipv4.ip_forward", "1")]);
+        host.namespace.ip(&format!("route add {ADDRESS}/32 via 192.168.102.2\n"));
+        (host, router)
+    }
+
     pub(crate) const fn namespace(&self) -> &Namespace {
         &self.namespace
     }
