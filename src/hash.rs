@@ -1,9 +1,39 @@
 //! A small hash that stays the same over versions, machines and restarts, which the standard library's does not promise.
 
+use std::hash::{BuildHasherDefault, Hasher};
+
 /// FNV-1a, 64 bits (draft-eastlake-fnv). It tells texts apart; it keeps no secret and withstands no attacker.
 pub(crate) fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
-    let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, fold)
+}
+
+const fn fold(hash: u64, byte: u8) -> u64 {
+    (hash ^ byte as u64).wrapping_mul(0x0100_0000_01b3)
+}
+
+/// The same for maps: the policy's own words need no hasher that withstands an attacker, and one that is drawn at random
+/// would make two runs differ.
+pub(crate) type Fixed = BuildHasherDefault<Fnv>;
+
+/// Takes a key in, byte by byte.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(fnv1a([]))
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| fold(hash, *byte));
+    }
+
+    /// Mixed, since a map takes some of the bits alone.
+    fn finish(&self) -> u64 {
+        mix(self.0)
+    }
 }
 
 /// The finalizer of splitmix64: neighbours (10.0.0.1, 10.0.0.2) end far apart.

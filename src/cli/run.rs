@@ -2,11 +2,12 @@
 
 use super::ExitStatus;
 use crate::director::run::{Parts, run as run_director};
+use crate::director::runtime;
 use crate::director::state_directory::StateDirectory;
+use crate::director::targets::MOST_AT_ONCE;
 use crate::hash::fnv1a;
 use crate::kernel::{LinuxKernel, epoch, host_facts};
 use crate::model::Policy;
-use crate::probe::MOST_IN_FLIGHT;
 use anyhow::Context as _;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::path::Path;
@@ -23,15 +24,11 @@ pub(super) fn run(policy: Policy, state: &Path, socket: &Path) -> anyhow::Result
     let state = StateDirectory::lock(state)?;
     let socket = socket.to_owned();
     make_room_for_sockets();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("director")
-        .build()
-        .context("cannot start the threads of the director")?;
+    let runtime = runtime::start().context("cannot start the threads of the director")?;
     let epoch = epoch()?;
     let kernel = LinuxKernel::new();
     let seed = seed(&epoch);
-    let result = runtime.block_on(async {
+    let result = runtime::drive(&runtime, async move {
         let stop = stop_requested()?;
         run_director(Parts { policy, kernel, state, ask_host: host_facts, epoch, seed, socket }, stop)
             .await?;
@@ -49,7 +46,7 @@ fn make_room_for_sockets() {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
         Ok((soft, hard))
     });
-    let enough = u64::try_from(MOST_IN_FLIGHT + OTHER_FILES).unwrap_or(u64::MAX);
+    let enough = u64::try_from(MOST_AT_ONCE + OTHER_FILES).unwrap_or(u64::MAX);
     match raised {
         Ok((_, hard)) if hard >= enough => {}
         Ok((_, limit)) => tracing::warn!(

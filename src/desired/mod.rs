@@ -69,8 +69,8 @@ fn sync_daemons(pair: &Pair, roles: &Roles) -> BTreeSet<SyncDaemon> {
 #[must_use]
 pub fn obstacle(server: &RealServer, host: &HostFacts) -> Option<Obstacle> {
     let direct = matches!(server.forwarding, crate::model::Forwarding::DirectRouting);
-    let behind = matches!(host.reach.get(&server.address), Some(Reach::Gateway { .. }));
-    (direct && behind).then_some(Obstacle::BehindGateway)
+    let behind = || matches!(host.reach.get(&server.address), Some(Reach::Gateway { .. }));
+    (direct && behind()).then_some(Obstacle::BehindGateway)
 }
 
 #[cfg(test)]

@@ -73,8 +73,9 @@ impl Loop {
         }
         let pair = self.pair.as_ref().map(PairThreads::published);
         let picture = pair.as_ref().map(|pair| pair.picture.clone()).unwrap_or_default();
-        let snapshot = self.published.publish(&self.core, pair, self.clock);
-        self.control.publish(Status::of(self.core.director(), &snapshot, &picture));
+        if let Some(snapshot) = self.published.publish(&self.core, pair, self.clock) {
+            self.control.publish(Status::of(self.core.director(), &snapshot, &picture));
+        }
     }
 
     /// Somebody asks for an action.

@@ -31,6 +31,10 @@ use std::time::Duration;
 /// [`crate::vrrp::unit::RELEASE_BOUND`] at most, then it reads its table a last time.
 const TAKING_OVER: Duration = Duration::from_secs(3);
 
+/// Verdicts on servers that follow another change of the tables within this time go into the kernel together: the first is
+/// acted on at once, and a rack that fails is a stream of them.
+const GATHER: Duration = Duration::from_millis(100);
+
 /// What happened. Instants never go back.
 #[derive(Debug)]
 pub enum Input {
@@ -63,6 +67,8 @@ pub enum Output {
     StartProbe {
         target: TargetId,
         probe: ProbeId,
+        /// When it should have started: now, or a little ago.
+        due: Instant,
         give_up_at: Instant,
     },
     /// Work for the kernel thread; its answer comes back as an input.
@@ -100,6 +106,10 @@ pub struct Core {
     outputs: VecDeque<Output>,
     /// Whether something changed that the desired tables depend on.
     undecided: bool,
+    /// Whether a verdict did, which may wait for others a little.
+    gathering: bool,
+    /// When the desired tables were computed last.
+    decided_at: Option<Instant>,
     stopping: bool,
     /// When the takeover of what another director hands over is through.
     settles_at: Option<Instant>,
@@ -148,6 +158,8 @@ impl Core {
             statistics: Statistics::new(&policy),
             outputs: VecDeque::new(),
             undecided: false,
+            gathering: false,
+            decided_at: None,
             stopping: false,
             policy,
             host,
@@ -237,6 +249,8 @@ impl Core {
             self.settles_at.filter(|_| !self.stopping),
             // Once it has passed, the decision is due, and waits for the kernel alone.
             self.rotations.deadline().filter(|_| !self.stopping && !self.undecided),
+            // A kernel that is busy is waited for first, and its answer is an input.
+            self.gathers_until().filter(|_| self.gathering && !self.stopping && self.reconciler.is_idle()),
         ];
         Output::Wait { deadline: deadlines.into_iter().flatten().min() }
     }
@@ -275,7 +289,8 @@ impl Core {
             self.judge(server, |target| Judgement { up: target.machine.is_up(), settled: fresh(target) })
                 .settled
         };
-        self.readiness(now).is_ok() && servers.all(settled) && self.reconciler.has_told_all()
+        let told = !self.gathering && self.reconciler.has_told_all();
+        told && self.readiness(now).is_ok() && servers.all(settled)
     }
 
     /// Whether the first pass is through: everything is applied that the kernel accepts.
@@ -388,7 +403,7 @@ impl Core {
         let before = standing(&self.targets);
         let wishes = self.targets.handle(id, input);
         let after = standing(&self.targets);
-        self.undecided |= after != before;
+        self.gathering |= after != before;
         self.take(wishes);
         if after == before {
             return;
@@ -399,11 +414,18 @@ impl Core {
         }
     }
 
-    /// Computes the desired tables anew, once for all the verdicts that came while the kernel was busy: a rack that fails
-    /// is one pass. A stopping director has nothing left to decide.
+    /// Until when verdicts are gathered.
+    fn gathers_until(&self) -> Option<Instant> {
+        self.decided_at.map(|at| at + GATHER)
+    }
+
+    /// Computes the desired tables anew, once for all the verdicts that came since the last time, or while the kernel was
+    /// busy: a rack that fails is few passes. A stopping director has nothing left to decide.
     fn decide(&mut self) {
-        if self.undecided && !self.stopping && self.reconciler.is_idle() {
-            self.undecided = false;
+        let gathered = self.gathering && self.gathers_until().is_none_or(|until| until <= self.now);
+        if (self.undecided || gathered) && !self.stopping && self.reconciler.is_idle() {
+            (self.undecided, self.gathering) = (false, false);
+            self.decided_at = Some(self.now);
             self.turn();
             let tables = self.tables();
             self.reconciler.desire(tables, Cause::Decision);
@@ -414,8 +436,8 @@ impl Core {
     fn take(&mut self, wishes: Vec<Wish>) {
         for wish in wishes {
             let output = match wish {
-                Wish::StartProbe { target, probe, give_up_at } => {
-                    Some(Output::StartProbe { target, probe, give_up_at })
+                Wish::StartProbe { target, probe, due, give_up_at } => {
+                    Some(Output::StartProbe { target, probe, due, give_up_at })
                 }
                 Wish::Verdict { target, up } => self.verdict(target, up).map(Output::Tell),
             };

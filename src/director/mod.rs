@@ -22,6 +22,7 @@ mod publisher;
 pub mod reconciler;
 mod rotations;
 pub mod run;
+pub mod runtime;
 mod server_id;
 mod sharing;
 pub mod snapshot;

@@ -8,7 +8,7 @@ use super::snapshot::{
 };
 use super::statistics::{PoolCounts, ServerCounts};
 use crate::desired::{Standing, destination_key};
-use crate::model::{Pool, RealServer, VirtualService};
+use crate::model::{DestinationKey, Pool, RealServer, VirtualService};
 use crate::rotation::{Machine, Place};
 use crate::time::Instant;
 use std::sync::Arc;
@@ -98,18 +98,24 @@ impl Core {
             last_check_duration: last.map(|outcome| outcome.duration),
             went_up,
             went_down,
-            reason: target.map(|target| target.machine.reason().to_string().into()),
-            last_failure: failure.map(|failure| failure.to_string().into()),
+            reason: target.map(|target| target.machine.reason().clone()),
+            last_failure: failure.cloned(),
         }
     }
 
     fn service_snapshot(&self, pool: &Pool, service: &VirtualService) -> ServiceSnapshot {
         let observed = self.reconciler.observed();
         let held = observed.services.get(&service.key);
+        // In order, so that each is found among those of its own service alone.
+        let from = observed.destination_counts.range((service.key, DestinationKey::FIRST)..);
+        let counts = from.take_while(|((key, _), _)| *key == service.key);
+        let counts: Vec<_> = counts.map(|((_, key), counts)| (*key, *counts)).collect();
         let destination = |(index, server): (usize, &RealServer)| {
             let key = destination_key(service.key, server);
             let weight = held?.destinations.get(&key)?.weight;
-            let counts = observed.destination_counts.get(&(service.key, key)).copied().unwrap_or_default();
+            let place = counts.binary_search_by_key(&key, |(key, _)| *key).ok();
+            let counts =
+                place.and_then(|place| counts.get(place)).map(|(_, counts)| *counts).unwrap_or_default();
             Some(DestinationSnapshot { server: index, weight, counts })
         };
         ServiceSnapshot {

@@ -7,17 +7,25 @@ use super::snapshot::Snapshot;
 use crate::advert::thread::Published;
 use crate::model::Policy;
 use crate::observe::{ListenError, Listener, View};
+use crate::time::Instant;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a snapshot is taken. It costs a pass over all servers, and IPVS counters move every two seconds.
+/// How often a snapshot is taken. IPVS counters move every two seconds.
 pub(super) const PUBLISH_EVERY: Duration = Duration::from_millis(500);
+/// It costs a pass over all servers, and the probes wait for it: of a large site it is taken so much less often that it
+/// never takes more than this part of the time.
+const PART: u32 = 100;
+/// However large the site is: what is older than some seconds looks as if the loop stood still.
+const OLDEST: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(super) struct Publisher {
     snapshot: Arc<ArcSwap<Snapshot>>,
     entries: EntryLook,
+    /// When the next one may be taken.
+    due: Instant,
 }
 
 impl Publisher {
@@ -27,17 +35,31 @@ impl Publisher {
         let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::starting(clock.now(), clock.epoch())));
         let view = View { snapshot: Arc::clone(&snapshot), started: clock.started() };
         tokio::spawn(listener.serve(view));
-        Ok(Self { snapshot, entries: EntryLook::start(policy.pair.connection_sync.is_some()) })
+        let entries = EntryLook::start(policy.pair.connection_sync.is_some());
+        Ok(Self { snapshot, entries, due: clock.now() })
     }
 
-    pub(super) fn publish(&self, core: &Core, pair: Option<Arc<Published>>, clock: Clock) -> Arc<Snapshot> {
+    /// Takes a snapshot, if one is due.
+    pub(super) fn publish(
+        &mut self,
+        core: &Core,
+        pair: Option<Arc<Published>>,
+        clock: Clock,
+    ) -> Option<Arc<Snapshot>> {
+        let begun = clock.now();
+        if begun < self.due {
+            return None;
+        }
         let mut snapshot = core.snapshot(clock.now(), clock.epoch());
         snapshot.pair = pair;
         if let Some(sync) = &mut snapshot.connection_sync {
             sync.entries = self.entries.synchronised();
         }
         let snapshot = Arc::new(snapshot);
+        // The last one goes here, too: its memory is most of the cost.
         self.snapshot.store(Arc::clone(&snapshot));
-        snapshot
+        let ended = clock.now();
+        self.due = ended + (ended.saturating_since(begun) * PART).min(OLDEST);
+        Some(snapshot)
     }
 }

@@ -13,13 +13,13 @@ use super::log;
 use super::pair::PairThreads;
 use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::state_directory::StateDirectory;
-use super::targets::TargetId;
+use super::targets::{MOST_AT_ONCE, TargetId};
 use super::watchdog::Watchdog;
 use crate::control::{Control, Socket, Status};
 use crate::health::ProbeId;
 use crate::kernel::{Kernel, KernelError, complete};
 use crate::model::{CheckName, HostFacts, Policy, Roles};
-use crate::probe::{MOST_IN_FLIGHT, Pool, PrepareError, Prober, Report, StartRequest, TlsProfiles};
+use crate::probe::{Pool, PrepareError, Probe as _, Prober, Report, StartRequest, TlsProfiles, Workers};
 use crate::reconcile::Epoch;
 use crate::time::Instant;
 use crate::vrrp::picture::Picture;
@@ -28,7 +28,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::sleep_until;
 
 /// The loop wakes at least this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -68,6 +68,7 @@ pub(super) struct Loop {
     pub(super) pair: Option<PairThreads>,
     pub(super) control: Control,
     pub(super) published: Publisher,
+    publish_at: tokio::time::Instant,
     pub(super) watchdog: Watchdog,
     pub(super) stop_by: Option<tokio::time::Instant>,
     /// Whether the pair knows that the director stops.
@@ -87,24 +88,21 @@ pub async fn run<K: Kernel + 'static>(
 ) -> Result<(), RunError> {
     let mut running = Loop::begin(parts).await?;
     let mut stop = std::pin::pin!(stop);
-    let mut publish = interval(PUBLISH_EVERY);
-    publish.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut timer = std::pin::pin!(sleep_until(running.clock.started()));
     while let Some(deadline) = running.drain()? {
+        if timer.deadline() != deadline {
+            timer.as_mut().reset(deadline);
+        }
         tokio::select! {
             () = &mut stop, if running.stop_by.is_none() => running.stop(),
             answer = running.kernel.answers.recv() => {
                 running.answered(answer.ok_or(RunError::KernelThreadEnded)?);
             }
             Some(report) = running.reports.recv() => running.reported(report),
-            () = sleep_until(running.host.due) => running.host.begin(),
             Some(facts) = running.host.results.recv() => running.looked(facts),
             news = attend::pair_news(&mut running.pair) => running.pair_news(news)?,
             Some(request) = running.control.requests.recv() => running.requested(request),
-            _ = publish.tick() => running.publish(),
-            () = sleep_until(deadline) => {
-                let at = running.clock.now();
-                running.core.handle(Input::Timeout { at });
-            }
+            () = &mut timer => running.time_passed(),
         }
     }
     if let Some(pair) = running.pair.as_mut().or(running.stopped_pair.as_mut()) {
@@ -137,7 +135,9 @@ impl Loop {
         let first =
             Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &Picture::default());
         let control = Control::serve(socket, first, clock.started());
-        let (probes, reports) = Pool::new(MOST_IN_FLIGHT);
+        let computes = probers.values().any(|prober| prober.computes());
+        let workers = computes.then(Workers::start).transpose().map_err(RunError::Thread)?;
+        let (probes, reports) = Pool::new(MOST_AT_ONCE, workers);
         Ok(Self {
             core,
             clock,
@@ -149,6 +149,7 @@ impl Loop {
             pair,
             control,
             published,
+            publish_at: clock.started(),
             watchdog: Watchdog::of_unit(),
             stop_by: None,
             hand_over_asked: false,
@@ -161,7 +162,7 @@ impl Loop {
     fn drain(&mut self) -> Result<Option<tokio::time::Instant>, RunError> {
         loop {
             match self.core.poll() {
-                Output::StartProbe { target, probe, .. } => self.start_probe(target, probe),
+                Output::StartProbe { target, probe, due, .. } => self.start_probe(target, probe, due),
                 Output::Kernel(work) => self.send(Job::Work(work))?,
                 Output::Record(record) => self.send(Job::Record(record))?,
                 Output::Tell(event) => log::tell(&event),
@@ -178,6 +179,7 @@ impl Loop {
     /// When to wake; `None` when a stop has taken too long.
     fn until(&self, deadline: Option<Instant>) -> Option<tokio::time::Instant> {
         let deadline = deadline.map(|deadline| self.clock.when(deadline));
+        let deadline = deadline.into_iter().chain([self.host.due, self.publish_at]).min();
         match self.stop_by {
             Some(stop_by) if stop_by <= tokio::time::Instant::now() => {
                 tracing::error!("the stop took too long; leaving with the table as it is");
@@ -193,12 +195,26 @@ impl Loop {
         self.kernel.jobs.try_send(job).map_err(|_| RunError::KernelThreadEnded)
     }
 
-    fn start_probe(&self, id: TargetId, probe: ProbeId) {
+    fn start_probe(&self, id: TargetId, probe: ProbeId, due: Instant) {
         let Some(target) = self.core.target(id) else { return };
         if let Some(prober) = self.probers.get(&target.check) {
-            let (prober, due) = (Arc::clone(prober), self.clock.when(probe.0));
+            let (prober, due) = (Arc::clone(prober), self.clock.when(due));
             self.probes.start(StartRequest { id: (id, probe), prober, target: target.address, due });
         }
+    }
+
+    /// One timer wakes for everything that waits for time.
+    fn time_passed(&mut self) {
+        let now = tokio::time::Instant::now();
+        if self.host.due <= now {
+            self.host.begin();
+        }
+        if self.publish_at <= now {
+            self.publish();
+            self.publish_at = now + PUBLISH_EVERY;
+        }
+        let at = self.clock.at(now);
+        self.core.handle(Input::Timeout { at });
     }
 
     fn answered(&mut self, answer: Answer) {

@@ -5,6 +5,7 @@
 
 use super::histogram::{Histogram, LATENESS_BOUNDS, PASS_BOUNDS, PROBE_BOUNDS};
 use crate::advert::thread::Published;
+use crate::health::Reason;
 use crate::model::{CheckName, Counters, DestinationCounts, Failure, Outcome, PoolName, SyncDaemonRole};
 use crate::reconcile::Table;
 use crate::time::Instant;
@@ -149,9 +150,9 @@ pub struct ServerSnapshot {
     pub went_up: u64,
     pub went_down: u64,
     /// Why the verdict is what it is.
-    pub reason: Option<Arc<str>>,
+    pub reason: Option<Reason>,
     /// What the last failed probe said, while the last probe failed.
-    pub last_failure: Option<Arc<str>>,
+    pub last_failure: Option<Failure>,
 }
 
 /// One virtual service of a pool, as the kernel holds it.

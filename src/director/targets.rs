@@ -1,11 +1,20 @@
 //! Every running check of the policy, with one timer queue for all. Pure.
 
 use super::sharing::shared;
-use crate::health::{Input, Machine, Output, Params, ProbeId, Start, schedule};
+use crate::hash::Fixed;
+use crate::health::{Input, Machine, Output, Params, ProbeId, Start, WaitReason, schedule};
 use crate::model::{CheckName, Policy, Pool, RealServer, TargetKey};
 use crate::time::Instant;
+use indexmap::IndexMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Probes under way at the same time, at most: what is due beyond them waits, and is late. A rack of ten thousand servers
+/// that has fallen silent leaves room for the others. Each takes a socket and a few kilobytes.
+pub const MOST_AT_ONCE: usize = 16_384;
+/// Probes that are started in one turn of the loop, at most. After this host has stood still everything is due at once; what
+/// was started must then go on in between, and so must all else on the loop's thread (which runs some 60 tasks a turn).
+pub(super) const MOST_IN_A_TURN: usize = 16;
 
 /// Identity of a running check: its place in [`Targets`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,8 +23,17 @@ pub struct TargetId(pub usize);
 /// What a check wants done, with its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
-    StartProbe { target: TargetId, probe: ProbeId, give_up_at: Instant },
-    Verdict { target: TargetId, up: bool },
+    /// `due` is when it should have started.
+    StartProbe {
+        target: TargetId,
+        probe: ProbeId,
+        due: Instant,
+        give_up_at: Instant,
+    },
+    Verdict {
+        target: TargetId,
+        up: bool,
+    },
 }
 
 /// One running check.
@@ -25,6 +43,7 @@ pub(super) struct Target {
     /// Other checks that ask the same of the same address: what it finds is theirs too.
     namesakes: Vec<CheckName>,
     pub(super) machine: Machine,
+    /// Where it stands in one of the queues.
     deadline: Option<Instant>,
 }
 
@@ -39,9 +58,14 @@ impl Target {
 #[derive(Debug, Default)]
 pub(super) struct Targets {
     targets: Vec<Target>,
-    ids: BTreeMap<TargetKey, TargetId>,
-    timers: BTreeSet<(Instant, TargetId)>,
+    ids: IndexMap<TargetKey, TargetId, Fixed>,
+    /// Whose next probe is due when.
+    waiting: Queue,
+    /// Whose probe is under way, and when it counts as lost.
+    probing: Queue,
 }
+
+type Queue = BTreeSet<(Instant, TargetId)>;
 
 impl Targets {
     /// One check for each target that a server of `policy` names, and for each of `further`, where those that ask the same of
@@ -58,12 +82,13 @@ impl Targets {
         let keys: BTreeSet<TargetKey> = servers.flat_map(RealServer::asked).cloned().chain(further).collect();
         let params = policy.checks.iter().map(|(name, check)| (name, Arc::new(Params::from(check))));
         let params: BTreeMap<_, _> = params.collect();
+        let stretch = schedule::stretch(keys.len());
         for group in shared(policy, keys) {
             let Some((key, namesakes)) = group.split_first() else { continue };
             let Some(params) = params.get(&key.check) else { continue };
             let start = group.iter().map(&start).fold(Start::Down, Start::or);
             let own_seed = schedule::seed_of(seed, key);
-            let first = now + schedule::first_probe_after(own_seed, params.interval);
+            let first = now + schedule::first_probe_after(own_seed, params.interval) * stretch;
             let machine = Machine::new(Arc::clone(params), start, first).with_seed(own_seed);
             let id = TargetId(all.targets.len());
             all.ids.extend(group.iter().map(|key| (key.clone(), id)));
@@ -94,20 +119,29 @@ impl Targets {
         self.targets.len()
     }
 
-    /// The next instant at which a check wants to be called.
+    /// The next instant at which a check wants to be called. With no room for another probe only the end of one brings it
+    /// on.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.timers.first().map(|(deadline, _)| *deadline)
+        let next = |queue: &Queue| queue.first().map(|(deadline, _)| *deadline);
+        let lost = next(&self.probing);
+        let due = next(&self.waiting).filter(|_| self.has_room());
+        lost.into_iter().chain(due).min()
     }
 
-    /// Calls every check whose deadline has come.
+    /// Whether another probe may start.
+    fn has_room(&self) -> bool {
+        self.probing.len() < MOST_AT_ONCE
+    }
+
+    /// Calls the checks whose deadline has come, those first whose probe is lost; what is too much for one turn is called the
+    /// next time.
     pub(super) fn time_passed(&mut self, at: Instant) -> Vec<Wish> {
         let mut wishes = Vec::new();
-        while let Some((_, id)) = self.timers.first().copied().filter(|(deadline, _)| *deadline <= at) {
+        for _ in 0..MOST_IN_A_TURN {
+            let due = |queue: &Queue| queue.first().copied().filter(|(deadline, _)| *deadline <= at);
+            let next = due(&self.probing).or_else(|| due(&self.waiting).filter(|_| self.has_room()));
+            let Some((_, id)) = next else { break };
             wishes.extend(self.handle(id, Input::Timeout { at }));
-            // A machine that asks for the past would hold this loop for ever; it is called again by the next input.
-            if self.timers.first().is_some_and(|(next, same)| *same == id && *next <= at) {
-                break;
-            }
         }
         wishes
     }
@@ -127,13 +161,21 @@ impl Targets {
         loop {
             match target.machine.poll() {
                 Output::StartProbe { probe, give_up_at } => {
-                    wishes.push(Wish::StartProbe { target: id, probe, give_up_at });
+                    // It may also start early: because it was asked to, or the last one ended late.
+                    let due = target.deadline.map_or(probe.0, |deadline| deadline.min(probe.0));
+                    wishes.push(Wish::StartProbe { target: id, probe, due, give_up_at });
                 }
                 Output::Verdict { up, .. } => wishes.push(Wish::Verdict { target: id, up }),
-                Output::Wait { deadline, .. } => {
-                    let before = std::mem::replace(&mut target.deadline, deadline);
-                    before.map(|before| self.timers.remove(&(before, id)));
-                    deadline.map(|deadline| self.timers.insert((deadline, id)));
+                Output::Wait { deadline, reason } => {
+                    if let Some(before) = std::mem::replace(&mut target.deadline, deadline) {
+                        self.waiting.remove(&(before, id));
+                        self.probing.remove(&(before, id));
+                    }
+                    let queue = match reason {
+                        WaitReason::NextProbe => &mut self.waiting,
+                        WaitReason::Outcome => &mut self.probing,
+                    };
+                    queue.extend(deadline.map(|deadline| (deadline, id)));
                     return wishes;
                 }
             }

@@ -14,6 +14,15 @@ use std::time::Duration;
 /// soon.
 pub const SPREAD: Duration = Duration::from_secs(1);
 
+/// First probes a second, at most: more targets than fit into [`SPREAD`] are spread over a longer time.
+const FIRST_A_SECOND: usize = 10_000;
+
+/// By how much `count` targets stretch the time that their first probes are spread over.
+#[must_use]
+pub fn stretch(count: usize) -> u32 {
+    u32::try_from(count.div_ceil(FIRST_A_SECOND)).unwrap_or(u32::MAX).max(1)
+}
+
 /// A number of the target's own, from which all of its spreading follows.
 #[must_use]
 pub fn seed_of(seed: u64, target: &TargetKey) -> u64 {
@@ -108,6 +117,11 @@ mod tests {
             tenths[usize::try_from(tenth).expect("a tenth")] += 1;
         }
         assert!(tenths.iter().all(|count| (850..1_150).contains(count)), "{tenths:?}");
+    }
+
+    #[test]
+    fn more_targets_take_longer_and_never_more_than_so_many_start_in_a_second() {
+        assert_eq!([0, 1, 10_000, 10_001, 50_000].map(stretch), [1, 1, 1, 2, 5]);
     }
 
     #[test]

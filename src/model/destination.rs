@@ -1,7 +1,7 @@
 //! Destinations: a real server inside one virtual service, as the kernel holds it.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Identity of a destination inside its service. The order (address, then port) is the one canonical order in which
 /// destinations go into the kernel, so that two directors build the same `mh` table.
@@ -11,6 +11,11 @@ pub struct DestinationKey {
     pub address: IpAddr,
     /// The real server's port; 0 keeps the port that the client asked for.
     pub port: u16,
+}
+
+impl DestinationKey {
+    /// No other comes before it.
+    pub const FIRST: Self = Self { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), port: 0 };
 }
 
 impl fmt::Display for DestinationKey {

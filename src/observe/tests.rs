@@ -27,7 +27,7 @@ fn server(name: &str) -> ServerSnapshot {
         last_check_duration: Some(Duration::from_micros(1_500)),
         went_up: 3,
         went_down: 2,
-        reason: Some("passed its check 2 times in a row".into()),
+        reason: Some(crate::health::Reason::Passed { successes: 2 }),
         last_failure: None,
     }
 }

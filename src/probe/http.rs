@@ -71,6 +71,11 @@ impl Exchange {
         })
     }
 
+    /// Whether it is HTTPS.
+    pub(super) const fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// The whole exchange on `stream`.
     pub(super) async fn run(
         &self,

@@ -128,9 +128,21 @@ impl Prober {
         Ok(Self { timeout: check.timeout, socket: SocketOptions::of(check), kind })
     }
 
+    /// What most kinds remember while they wait is large, and the most frequent one has no need to carry it along.
     async fn attempt(&self, target: SocketAddr, progress: &Progress) -> Result<Findings, Failure> {
+        match &self.kind {
+            Kind::Tcp => self.connect(target).await.map(|()| Findings::default()),
+            _ => Box::pin(self.ask(target, progress)).await,
+        }
+    }
+
+    async fn connect(&self, target: SocketAddr) -> Result<(), Failure> {
+        self.socket.connect(target).await.map(drop)
+    }
+
+    async fn ask(&self, target: SocketAddr, progress: &Progress) -> Result<Findings, Failure> {
         let plain = match &self.kind {
-            Kind::Tcp => self.socket.connect(target).await.map(drop),
+            Kind::Tcp => self.connect(target).await,
             Kind::Dialogue(dialogue) => self.converse(dialogue.begin(), target, progress).await,
             Kind::Redis(redis) => self.converse(redis.begin(), target, progress).await,
             Kind::MySql(mysql) => self.converse(mysql.begin(), target, progress).await,
@@ -173,6 +185,22 @@ impl Probe for Prober {
 
     fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    fn computes(&self) -> bool {
+        match &self.kind {
+            Kind::Tcp
+            | Kind::Dialogue(_)
+            | Kind::Redis(_)
+            | Kind::MySql(_)
+            | Kind::PostgreSql(_)
+            | Kind::Udp(_)
+            | Kind::Dns(_)
+            | Kind::Ping(_) => false,
+            Kind::Smtp(smtp) => smtp.is_encrypted(),
+            Kind::Http(exchange) => exchange.is_encrypted(),
+            Kind::Exec(_) => true,
+        }
     }
 }
 

@@ -2,21 +2,23 @@
 //!
 //! Each start becomes a task of its own, which waits for a free slot, probes, and reports. There are never more tasks than
 //! targets, since each target has one probe in flight at most; what is bounded here is how many of them hold a socket.
+//!
+//! A task runs on the thread that started it: it only waits for the network. One that keeps a processor busy, with TLS or
+//! with starting a program, runs on [`Workers`], so that it delays no other.
 
 use crate::model::{Failure, Outcome};
 use std::any::Any;
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
-
-/// Probes that hold a socket at the same time, at most. The process needs as many file descriptors and some more.
-pub const MOST_IN_FLIGHT: usize = 4096;
 
 /// Reports that wait for the director, at most; further ones wait in their tasks.
 pub const REPORT_QUEUE: usize = 1024;
@@ -36,6 +38,11 @@ pub trait Probe: Send + Sync + 'static {
 
     /// Bounds a probe.
     fn timeout(&self) -> Duration;
+
+    /// Whether a probe does more than wait for the network: it runs on [`Workers`] then, where there are any.
+    fn computes(&self) -> bool {
+        false
+    }
 }
 
 /// One probe to be made.
@@ -60,48 +67,81 @@ pub struct Report<I> {
     pub outcome: Outcome,
 }
 
+/// Threads for probes that compute, one a processor.
+#[derive(Debug)]
+pub struct Workers(Option<Runtime>);
+
+impl Workers {
+    /// Starts them.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start() -> io::Result<Self> {
+        Builder::new_multi_thread().enable_all().thread_name("probe").build().map(Some).map(Self)
+    }
+}
+
+impl Drop for Workers {
+    /// Without waiting: a probe that hangs must not hold up the end.
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(Runtime::shutdown_background);
+    }
+}
+
 /// Runs probes. Cheap to clone.
 #[derive(Debug)]
 pub struct Pool<I> {
     slots: Arc<Semaphore>,
+    workers: Option<Arc<Workers>>,
     reports: mpsc::Sender<Report<I>>,
 }
 
 impl<I> Clone for Pool<I> {
     fn clone(&self) -> Self {
-        Self { slots: Arc::clone(&self.slots), reports: self.reports.clone() }
+        Self { slots: Arc::clone(&self.slots), workers: self.workers.clone(), reports: self.reports.clone() }
     }
 }
 
 impl<I: Send + 'static> Pool<I> {
-    /// A pool of `slots` probes at the same time (usually [`MOST_IN_FLIGHT`]) and the end where its reports come out.
+    /// A pool of `slots` probes at the same time and the end where its reports come out: each holds a socket, so the process
+    /// needs as many file descriptors and some more. Without `workers` every probe runs where it is started.
     #[must_use]
-    pub fn new(slots: usize) -> (Self, mpsc::Receiver<Report<I>>) {
+    pub fn new(slots: usize, workers: Option<Workers>) -> (Self, mpsc::Receiver<Report<I>>) {
         let (reports, receiver) = mpsc::channel(REPORT_QUEUE);
-        (Self { slots: Arc::new(Semaphore::new(slots)), reports }, receiver)
+        let slots = Arc::new(Semaphore::new(slots));
+        (Self { slots, workers: workers.map(Arc::new), reports }, receiver)
     }
 
     /// Starts a probe and returns at once. To be called inside a tokio runtime.
     pub fn start<P: Probe>(&self, request: StartRequest<I, P>) {
-        let pool = self.clone();
-        tokio::spawn(async move {
-            let report = pool.run(request).await;
+        let workers = self.workers.as_ref().filter(|_| request.prober.computes());
+        let workers = workers.and_then(|workers| workers.0.as_ref());
+        let (slots, reports) = (Arc::clone(&self.slots), self.reports.clone());
+        let work = async move {
+            let report = run(&slots, request).await;
             // Nobody listens any more when the director stops.
-            let _ = pool.reports.send(report).await;
-        });
-    }
-
-    /// The slot is free again before the report is sent: a director that is slow to listen holds up no probe.
-    async fn run<P: Probe>(&self, request: StartRequest<I, P>) -> Report<I> {
-        let slot = timeout(LONGEST_WAIT, self.slots.acquire()).await;
-        let started_at = Instant::now();
-        let outcome = match slot {
-            Ok(Ok(_slot)) => guarded(&*request.prober, request.target).await,
-            Ok(Err(_)) | Err(_) => failed(started_at, Failure::Local("no free slot for a probe".to_owned())),
+            let _ = reports.send(report).await;
         };
-        let lateness = started_at.saturating_duration_since(request.due);
-        Report { id: request.id, started_at, lateness, outcome }
+        match workers {
+            Some(workers) => drop(workers.spawn(work)),
+            None => drop(tokio::spawn(work)),
+        }
     }
+}
+
+/// The slot is free again before the report is sent: a director that is slow to listen holds up no probe.
+async fn run<I, P: Probe>(slots: &Semaphore, request: StartRequest<I, P>) -> Report<I> {
+    let slot = match slots.try_acquire() {
+        Ok(free) => Some(free),
+        Err(_) => timeout(LONGEST_WAIT, slots.acquire()).await.ok().and_then(Result::ok),
+    };
+    let started_at = Instant::now();
+    let outcome = match slot {
+        Some(_slot) => guarded(&*request.prober, request.target).await,
+        None => failed(started_at, Failure::Local("no free slot for a probe".to_owned())),
+    };
+    let lateness = started_at.saturating_duration_since(request.due);
+    Report { id: request.id, started_at, lateness, outcome }
 }
 
 /// One probe, of which neither a panic nor a missed time-out gets out.

@@ -1,7 +1,7 @@
 //! The socket of a probe: where it comes from, and how it goes.
 
 use super::failure;
-use crate::model::{Check, Failure};
+use crate::model::{Check, Failure, ProbeSpec};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -15,11 +15,14 @@ pub(super) struct SocketOptions {
     source: Option<IpAddr>,
     interface: Option<String>,
     mark: Option<u32>,
+    /// Whether something is said on a connection, and said at once: one that is only opened needs no such option.
+    speaks: bool,
 }
 
 impl SocketOptions {
     pub(super) fn of(check: &Check) -> Self {
-        Self { source: check.source, interface: check.interface.clone(), mark: check.mark }
+        let speaks = !matches!(check.probe, ProbeSpec::Tcp);
+        Self { source: check.source, interface: check.interface.clone(), mark: check.mark, speaks }
     }
 
     /// A connection to `target`. It ends with a reset whenever it is dropped: no TIME_WAIT here, no FIN_WAIT there.
@@ -34,7 +37,9 @@ impl SocketOptions {
         let socket = Socket::new(Domain::for_address(target), kind, Some(Protocol::TCP))
             .map_err(|error| local("no socket", &error))?;
         socket.set_linger(Some(Duration::ZERO)).map_err(|error| local("SO_LINGER", &error))?;
-        socket.set_tcp_nodelay(true).map_err(|error| local("TCP_NODELAY", &error))?;
+        if self.speaks {
+            socket.set_tcp_nodelay(true).map_err(|error| local("TCP_NODELAY", &error))?;
+        }
         self.apply(&socket, target)?;
         Ok(socket)
     }

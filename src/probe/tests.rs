@@ -10,10 +10,19 @@ mod pool;
 mod tcp;
 mod tls;
 
-use super::{STALL, timed_out};
-use crate::model::{Failure, Phase};
+use super::{Probe, Prober, STALL, TlsProfiles, timed_out};
+use crate::model::{Failure, Phase, ProbeSpec};
 use crate::probe::progress::Progress;
 use std::time::Duration;
+
+/// Tens of thousands may wait at the same time, each with what it remembers.
+#[test]
+fn a_probe_that_waits_is_small() {
+    let check = fixture::check(ProbeSpec::Tcp);
+    let prober = Prober::new(&check, &mut TlsProfiles::default()).expect("a check that can be made ready");
+    let size = size_of_val(&prober.probe(([127, 0, 0, 1], 80).into()));
+    assert!(size <= 768, "{size} bytes");
+}
 
 #[test]
 fn a_time_out_that_was_noticed_much_too_late_blames_this_host() {

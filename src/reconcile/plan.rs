@@ -55,6 +55,11 @@ fn plan_service(
     wanted: &Service,
     found: Option<&Service>,
 ) {
+    // So it nearly always is, and to compare two tables side by side is much cheaper than to look up each entry of one in
+    // the other.
+    if found == Some(wanted) {
+        return;
+    }
     match found {
         None => changes.push(Change::AddService { service, config: wanted.config.clone() }),
         Some(found) if found.config != wanted.config => changes.push(Change::EditService {

@@ -21,6 +21,8 @@
 #![allow(dead_code, reason = "the world is a library for cases, and more cases come")]
 
 mod attributes;
+#[path = "../pair/stage/canary.rs"]
+mod canary;
 mod connections;
 mod drift;
 mod failure;
@@ -29,7 +31,12 @@ mod lone;
 mod modes;
 mod policies;
 mod ports;
+mod rack;
+#[path = "../pair/stage/realtime.rs"]
+mod realtime;
 mod restart;
+#[path = "../bench/servers.rs"]
+mod servers;
 mod services;
 mod takeover;
 mod topology;

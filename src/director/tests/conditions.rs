@@ -56,7 +56,10 @@ fn with_all_a_server_is_out_while_one_of_its_checks_is_down_and_says_which() {
     let snapshot = world.core.snapshot(world.now, seconds(0));
     let server = &snapshot.pools[0].servers[0];
     assert_eq!((server.up, server.went_down), (false, 1));
-    assert!(server.reason.as_ref().is_some_and(|reason| reason.contains("3 times in a row")), "{server:?}");
+    assert!(
+        server.reason.as_ref().is_some_and(|reason| reason.to_string().contains("3 times in a row")),
+        "{server:?}"
+    );
     let out_since = server.last_change.expect("it went down");
 
     world.events.clear();

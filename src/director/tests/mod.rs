@@ -1,6 +1,7 @@
 //! What a director does, told by a small [`world`].
 
 mod conditions;
+mod crowd;
 mod tracked;
 mod world;
 

@@ -25,6 +25,11 @@ pub(crate) struct Smtp {
 }
 
 impl Smtp {
+    /// Whether the exchange goes on over TLS.
+    pub(crate) const fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Makes `spec` ready; `tls` is what its `starttls` was made into.
     pub(crate) fn new(spec: &SmtpSpec, tls: Option<Tls>) -> Self {
         Self { hello: spec.hello.clone(), tls }

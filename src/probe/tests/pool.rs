@@ -1,7 +1,7 @@
 //! Many probes: bounded, timed, and none of them takes the others down.
 
 use crate::model::{Failure, Outcome};
-use crate::probe::{LONGEST_WAIT, Pool, Probe, Report, StartRequest};
+use crate::probe::{LONGEST_WAIT, Pool, Probe, Report, StartRequest, Workers};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,7 +52,7 @@ async fn next(reports: &mut mpsc::Receiver<Report<usize>>) -> Report<usize> {
 
 #[tokio::test]
 async fn every_start_is_reported_once_and_no_more_run_than_there_are_slots() {
-    let (pool, mut reports) = Pool::new(8);
+    let (pool, mut reports) = Pool::new(8, None);
     let prober = Arc::new(Fake::default());
     (0..100).for_each(|id| start(&pool, &prober, id, GOOD));
     let mut seen = Vec::new();
@@ -71,7 +71,7 @@ async fn every_start_is_reported_once_and_no_more_run_than_there_are_slots() {
 
 #[tokio::test]
 async fn a_panic_is_an_outcome_and_the_others_go_on() {
-    let (pool, mut reports) = Pool::new(1);
+    let (pool, mut reports) = Pool::new(1, None);
     let prober = Arc::new(Fake::default());
     start(&pool, &prober, 0, PANICS);
     start(&pool, &prober, 1, GOOD);
@@ -81,7 +81,7 @@ async fn a_panic_is_an_outcome_and_the_others_go_on() {
 
 #[tokio::test]
 async fn a_prober_that_forgets_its_time_is_cut_off_and_its_wait_blames_nobody() {
-    let (pool, mut reports) = Pool::new(1);
+    let (pool, mut reports) = Pool::new(1, None);
     let prober = Arc::new(Fake::default());
     start(&pool, &prober, 0, HANGS);
     start(&pool, &prober, 1, HANGS);
@@ -102,7 +102,7 @@ async fn a_prober_that_forgets_its_time_is_cut_off_and_its_wait_blames_nobody() 
 
 #[tokio::test]
 async fn reports_that_nobody_takes_hold_up_no_probe() {
-    let (pool, mut reports) = Pool::new(2);
+    let (pool, mut reports) = Pool::new(2, None);
     let prober = Arc::new(Fake::default());
     let many = crate::probe::REPORT_QUEUE + 50;
     (0..many).for_each(|id| start(&pool, &prober, id, PANICS + 9));
@@ -113,4 +113,37 @@ async fn reports_that_nobody_takes_hold_up_no_probe() {
         count += 1;
     }
     assert_eq!(count, many);
+}
+
+/// Says on which thread it ran: a failure with its name.
+struct Named {
+    computes: bool,
+}
+
+impl Probe for Named {
+    async fn probe(&self, _target: SocketAddr) -> Outcome {
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        Outcome::new(Duration::ZERO, Err(Failure::Local(name)))
+    }
+
+    fn timeout(&self) -> Duration {
+        TIMEOUT
+    }
+
+    fn computes(&self) -> bool {
+        self.computes
+    }
+}
+
+#[tokio::test]
+async fn a_probe_that_computes_runs_on_a_worker_and_another_where_it_was_started() {
+    let (pool, mut reports) = Pool::new(8, Some(Workers::start().expect("threads")));
+    let here = std::thread::current().name().unwrap_or_default().to_owned();
+    for (id, computes) in [(0, true), (1, false)] {
+        let target = SocketAddr::from(([127, 0, 0, 1], GOOD));
+        let due = Instant::now();
+        pool.start(StartRequest { id, prober: Arc::new(Named { computes }), target, due });
+        let ran = if computes { "probe".to_owned() } else { here.clone() };
+        assert_eq!(next(&mut reports).await.outcome.result, Err(Failure::Local(ran)));
+    }
 }

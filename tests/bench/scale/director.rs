@@ -1,0 +1,76 @@
+//! A director in a process of its own, as `tandem run` would be, with IPVS kept in memory.
+
+use crate::world::namespace::Namespace;
+use crate::world::process::Process;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use tandem::cli::files::Disk;
+use tandem::director::run::{Parts, run as run_director};
+use tandem::director::runtime;
+use tandem::director::state_directory::StateDirectory;
+use tandem::kernel::{Kernel, KernelError, epoch};
+use tandem::model::{HostFacts, Observed, Scope};
+use tandem::policy::View;
+use tandem::reconcile::{Change, assume};
+
+/// The policy's name in the director's folder.
+pub(crate) const POLICY: &str = "tandem.yaml";
+/// Asks this program to be the director.
+const WORD: &str = "--be-the-director";
+
+/// Starts this program again, as the director.
+pub(crate) fn start(namespace: &Namespace, folder: &Path) -> Process {
+    let program = std::env::current_exe().expect("this program");
+    let [program, place] = [&program, folder].map(|path| path.to_str().expect("a plain path"));
+    Process::start(namespace, program, &[WORD, place], &folder.join("tandem.log"))
+}
+
+/// The folder, if this program was started as the director.
+pub(crate) fn asked_for(words: &[String]) -> Option<PathBuf> {
+    let [word, folder] = words else { return None };
+    (word == WORD).then(|| folder.into())
+}
+
+/// Runs for ever.
+pub(crate) fn run(folder: &Path) {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("the limit of open files");
+    let loaded = tandem::policy::load(&folder.join(POLICY), &Disk, View::First);
+    let parts = Parts {
+        policy: loaded.policy.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics)),
+        kernel: Memory(Observed::default()),
+        state: StateDirectory::lock(&folder.join("state")).expect("a state directory"),
+        ask_host,
+        epoch: epoch().expect("this boot"),
+        seed: 7,
+        socket: folder.join("tandem.sock"),
+    };
+    let runtime = runtime::start().expect("a runtime");
+    runtime::drive(&runtime, run_director(parts, std::future::pending())).expect("it ends never");
+}
+
+fn ask_host(_addresses: &BTreeSet<IpAddr>) -> Result<HostFacts, KernelError> {
+    Ok(HostFacts::default())
+}
+
+/// A kernel that accepts everything.
+struct Memory(Observed);
+
+impl Kernel for Memory {
+    fn observe(&mut self, _scope: &Scope) -> Result<Observed, KernelError> {
+        let mut observed = self.0.clone();
+        for (service, entry) in &self.0.services {
+            let counted = entry.destinations.keys().map(|key| ((*service, *key), Default::default()));
+            observed.destination_counts.extend(counted);
+            observed.service_counters.insert(*service, Default::default());
+        }
+        Ok(observed)
+    }
+
+    fn apply(&mut self, changes: &[Change]) -> Vec<Result<(), KernelError>> {
+        changes.iter().for_each(|change| assume(&mut self.0, change));
+        vec![Ok(()); changes.len()]
+    }
+}

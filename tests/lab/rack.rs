@@ -1,0 +1,115 @@
+//! A rack of a thousand real servers fails at once: silently, or with every port closed. One failure takes a server out, so
+//! each is out one interval and one time-out later, whenever its probe was due.
+//!
+//! The table is read in the kernel; how many passes emptied it is the director's own count.
+
+use std::fmt::Write as _;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::canary::Canary;
+use crate::servers::{NETWORK, Servers, address};
+use crate::world::director::Director;
+use crate::world::namespace::Namespace;
+use crate::world::wait::until_true;
+
+const SERVERS: usize = 1_000;
+/// Two hundred probes a second: an emulated machine stands that.
+const INTERVAL: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(1);
+/// From the last verdict to the kernel's table.
+const ALLOWANCE: Duration = Duration::from_millis(200);
+const JOIN_LIMIT: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
+const CANARY_PERIOD: Duration = Duration::from_millis(5);
+/// A view of the director is published at least so often.
+const PUBLISHED: Duration = Duration::from_secs(3);
+/// Verdicts that come within a tenth of a second go into the kernel together.
+const PASSES_MAX: f64 = 62.0;
+const VIP: &str = "192.0.2.1:80";
+
+/// Servers behind one cable, and the place of the director at its other end.
+struct Rack {
+    machine: Namespace,
+    director: Namespace,
+    folder: tempfile::TempDir,
+}
+
+impl Rack {
+    fn new() -> Self {
+        let [machine, director] = ["rack", "director"].map(Namespace::new);
+        machine.ip("link set lo up");
+        director.ip(&format!(
+            "link set lo up\nlink add eth0 type veth peer name up netns {}\naddr add 10.255.0.2/30 dev eth0\n\
+             link set eth0 up\nroute add {NETWORK} dev eth0 via 10.255.0.1 onlink",
+            machine.name()
+        ));
+        machine.ip("addr add 10.255.0.1/30 dev up\nlink set up up");
+        Self { machine, director, folder: tempfile::tempdir().expect("a folder") }
+    }
+}
+
+fn policy() -> String {
+    let mut text = format!(
+        "policy_version: 1
+checks:
+  alive: {{tcp: {{}}, interval: {}s, timeout: {}s, rise: 1, fall: 1}}
+pools:
+  web:
+    virtual_services: [tcp://{VIP}]
+    forwarding: nat
+    check: alive
+    real_servers:
+",
+        INTERVAL.as_secs(),
+        TIMEOUT.as_secs()
+    );
+    for server in 0..SERVERS {
+        writeln!(text, "      - {}:80", address(server)).expect("text");
+    }
+    text
+}
+
+/// What it takes, from when `fail` is through, until the kernel has no destination left; and the passes over the table that
+/// this took.
+fn assert_falls(kind: &str, fail: impl FnOnce(&Rack, Servers) -> Option<Servers>) {
+    let rack = Rack::new();
+    let servers = Servers::start(&rack.machine, rack.folder.path());
+    let director = Director::start(&rack.director, rack.folder.path(), &policy());
+    until_true("full table", JOIN_LIMIT, || rack.director.ipvs()[0].destinations.len() == SERVERS);
+    // From the second probe on each server is asked at its own place within the interval.
+    sleep(INTERVAL);
+    let passes = || director.metric("tandem_reconcile_duration_seconds_count").expect("passes");
+    let (before, canary) = (passes(), Canary::start(CANARY_PERIOD));
+    let _left = fail(&rack, servers);
+    let failed = Instant::now();
+    // The first page of the kernel's table is enough to see that no destination is left.
+    until_true("empty table", PATIENCE, || rack.director.ipvs_destinations() == 0);
+    let (took, late) = (failed.elapsed(), canary.worst_since(failed));
+    assert_eq!(rack.director.ipvs()[0].destinations, [], "{kind}");
+    sleep(PUBLISHED);
+    let passes = passes() - before;
+    println!(
+        "{kind}: {SERVERS} servers out after {took:.2?}, in {passes} passes; the machine was late by {late:.0?} at most"
+    );
+    assert!(took <= INTERVAL + TIMEOUT + ALLOWANCE + late, "{kind}: {took:?}, the machine late by {late:?}");
+    assert!(passes <= PASSES_MAX, "{kind}: {passes} passes");
+}
+
+/// The servers go on, but nothing leads to them any more: each probe runs into its time-out.
+#[test]
+fn a_rack_that_falls_silent_is_out_after_one_interval_and_one_time_out() {
+    assert_falls("silent", |rack, servers| {
+        rack.machine.ip(&format!("route del local {NETWORK} dev lo"));
+        Some(servers)
+    });
+}
+
+/// Every port is closed: each probe fails at once.
+#[test]
+fn a_rack_whose_servers_end_is_out_after_one_interval() {
+    assert_falls("refused", |_, servers| {
+        drop(servers);
+        None
+    });
+}
