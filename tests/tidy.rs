@@ -17,7 +17,7 @@ const PURE: [&str; 10] = [
     "vrrp",
 ];
 /// The pure files of modules that also have shells.
-const PURE_FILES: [&str; 35] = [
+const PURE_FILES: [&str; 38] = [
     "advert/control.rs",
     "advert/datagram.rs",
     "advert/lateness.rs",
@@ -31,6 +31,8 @@ const PURE_FILES: [&str; 35] = [
     "control/safety.rs",
     "control/status.rs",
     "director/adoption.rs",
+    "director/asides.rs",
+    "director/certificates.rs",
     "director/composites.rs",
     "director/core.rs",
     "director/event.rs",
@@ -53,6 +55,7 @@ const PURE_FILES: [&str; 35] = [
     "observe/families.rs",
     "observe/metrics.rs",
     "observe/pair_families.rs",
+    "probe/advice.rs",
 ];
 /// What a pure file must not name.
 const FORBIDDEN: [&str; 12] = [

@@ -6,6 +6,7 @@ use super::run::Loop;
 use crate::advert::thread::{Command, Published};
 use crate::control::{self, Action, Refused, Request, Status};
 use crate::director::core::Input;
+use crate::model::CheckName;
 
 /// The next news of the pair; never without one.
 pub(super) async fn pair_news(pair: &mut Option<PairThreads>) -> News {
@@ -61,6 +62,7 @@ impl Loop {
 
     /// Puts the director's view where its readers find it, and asks again for what may have got lost.
     pub(super) fn publish(&mut self) {
+        self.core.handle(Input::Calendar { at: self.clock.now(), epoch: self.clock.epoch() });
         let pulses = self.pair.as_ref().map(PairThreads::pulses);
         self.watchdog.feed(self.clock.now(), pulses.as_ref().map_or(&[], <[_; 2]>::as_slice));
         let missed = self.pair.as_mut().and_then(PairThreads::roles_missed);
@@ -76,6 +78,12 @@ impl Loop {
         if let Some(snapshot) = self.published.publish(&self.core, pair, self.clock) {
             self.control.publish(Status::of(self.core.director(), &snapshot, &picture));
         }
+    }
+
+    /// Files that checks look at have changed.
+    pub(super) fn changed(&mut self, checks: Vec<CheckName>) {
+        let at = self.clock.now();
+        self.core.handle(Input::Changed { at, checks });
     }
 
     /// Somebody asks for an action.

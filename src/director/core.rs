@@ -6,6 +6,7 @@
 //! pool says `initial: up`.
 
 use super::adoption::{self, Adoption};
+use super::certificates::Certificates;
 use super::composites::Composites;
 use super::event::{Cause, Event};
 use super::obstacles::Obstacles;
@@ -53,6 +54,10 @@ pub enum Input {
     Applied { at: Instant, took: Duration, results: Vec<Result<(), KernelError>> },
     /// The host's routes were looked up anew.
     Host { at: Instant, facts: HostFacts },
+    /// What checks look at has changed: they are made at once.
+    Changed { at: Instant, checks: Vec<CheckName> },
+    /// What the wall clock says: the Unix time of [`Instant::ZERO`]. Only warnings of certificates depend on it.
+    Calendar { at: Instant, epoch: Duration },
     /// This director became Master of a virtual router, or is it no longer.
     Roles { at: Instant, roles: Roles },
     /// Time has passed.
@@ -98,6 +103,7 @@ pub struct Core {
     /// Servers on which more than one check of their own decides.
     pub(super) composites: Composites,
     obstacles: Obstacles,
+    pub(super) certificates: Certificates,
     pub(super) rotations: Rotations,
     /// Targets whose last probe could not be made on this host, and why.
     unprobed: BTreeMap<TargetId, String>,
@@ -110,7 +116,7 @@ pub struct Core {
     gathering: bool,
     /// When the desired tables were computed last.
     decided_at: Option<Instant>,
-    stopping: bool,
+    pub(super) stopping: bool,
     /// When the takeover of what another director hands over is through.
     settles_at: Option<Instant>,
     pub(super) now: Instant,
@@ -152,6 +158,7 @@ impl Core {
         let mut core = Self {
             composites: Composites::new(&policy),
             obstacles: Obstacles::default(),
+            certificates: Certificates::default(),
             rotations: Rotations::new(&policy, &observed),
             reconciler: Reconciler::new(Tables::default(), observed, Ownership::default(), now),
             unprobed: BTreeMap::new(),
@@ -214,6 +221,14 @@ impl Core {
                 self.undecided |= facts != self.host;
                 self.host = facts;
                 self.note_obstacles();
+            }
+            Input::Changed { at, checks } => {
+                self.now = at;
+                self.probe_at_once(&checks);
+            }
+            Input::Calendar { at, epoch } => {
+                self.now = at;
+                self.certificates.set_epoch(epoch);
             }
             Input::Roles { at, roles } => {
                 self.now = at;
@@ -327,6 +342,11 @@ impl Core {
         self.targets.get(id).map(|target| &target.key)
     }
 
+    /// The servers that a running check decides on.
+    pub(super) fn servers_of(&self, id: TargetId) -> &[ServerId] {
+        self.users.get(&id).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Whether a check that a virtual router tracks is good; `None` before its first verdict, and for one that does not run.
     #[must_use]
     pub fn check_verdict(&self, check: &CheckName) -> Option<bool> {
@@ -374,6 +394,8 @@ impl Core {
         for check in target.checks() {
             self.statistics.probe(check, outcome, lateness);
         }
+        self.note_certificate(id, outcome);
+        let Some(target) = self.targets.get(id) else { return };
         let Err(Failure::Local(reason)) = &outcome.result else {
             self.unprobed.remove(&id);
             return;
@@ -433,7 +455,7 @@ impl Core {
         }
     }
 
-    fn take(&mut self, wishes: Vec<Wish>) {
+    pub(super) fn take(&mut self, wishes: Vec<Wish>) {
         for wish in wishes {
             let output = match wish {
                 Wish::StartProbe { target, probe, due, give_up_at } => {

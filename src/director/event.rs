@@ -5,6 +5,7 @@ use crate::model::{PoolName, ServiceKey, TargetKey};
 use crate::reconcile::{Change, Object};
 use crate::rotation::Act;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One decision or one observation worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub enum Event {
     Verdict { target: TargetKey, up: bool, reason: Reason, servers: Vec<(PoolName, Arc<str>)> },
     /// A probe could not be made on this host: the verdict on the target stays as it is. Told once for each reason.
     NotProbed { target: TargetKey, reason: String },
+    /// A server's certificate expires within so long; told once a day.
+    CertificateExpires { target: TargetKey, left: Duration },
     /// The kernel accepted these changes.
     Applied { cause: Cause, changes: Vec<Change> },
     /// Somebody else changed what is ours; the changes that repair it.

@@ -28,6 +28,11 @@ pub(super) fn tell(event: &Event) {
             check = %target.check, address = %target.address,
             "cannot be probed, its verdict stays as it is: {reason}"
         ),
+        Event::CertificateExpires { target, left } => warn!(
+            check = %target.check, address = %target.address,
+            "the certificate expires in {} days and {} hours",
+            left.as_secs() / 86_400, left.as_secs() / 3_600 % 24
+        ),
         Event::Acted { pool, server, act } => acted(pool, server.as_deref(), act),
         Event::Applied { cause, changes } => applied(*cause, changes),
         Event::Drift { changes } => {

@@ -4,7 +4,9 @@
 //! the only place that knows every module.
 
 mod adoption;
+mod asides;
 mod attend;
+mod certificates;
 mod clock;
 mod composites;
 pub mod core;

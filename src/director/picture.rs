@@ -3,14 +3,15 @@
 use super::core::Core;
 use super::server_id::id;
 use super::snapshot::{
-    CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, PoolSnapshot, ReconcileSnapshot,
-    ServerSnapshot, ServiceSnapshot, Snapshot,
+    CertificateSnapshot, CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, PoolSnapshot,
+    ReconcileSnapshot, ServerSnapshot, ServiceSnapshot, Snapshot,
 };
 use super::statistics::{PoolCounts, ServerCounts};
 use crate::desired::{Standing, destination_key};
-use crate::model::{DestinationKey, Pool, RealServer, VirtualService};
+use crate::model::{CheckName, DestinationKey, Pool, RealServer, VirtualService};
 use crate::rotation::{Machine, Place};
 use crate::time::Instant;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ impl Core {
             per_server: self.policy.metrics.per_server,
             pools: self.policy.pools.values().map(|pool| self.pool_snapshot(pool)).collect(),
             checks: self.check_snapshots(),
+            certificates: self.certificate_snapshots(),
             reconcile: ReconcileSnapshot {
                 succeeded: counts.passes_ok,
                 failed: counts.passes_failed,
@@ -55,6 +57,26 @@ impl Core {
         checks
             .map(|(name, statistics)| CheckSnapshot { name: name.clone(), statistics: statistics.clone() })
             .collect()
+    }
+
+    fn certificate_snapshots(&self) -> Vec<CertificateSnapshot> {
+        let mut soonest: BTreeMap<(CheckName, Arc<str>), Duration> = BTreeMap::new();
+        for (id, expires) in self.certificates.iter() {
+            let Some(target) = self.targets.get(id) else { continue };
+            let mut servers: Vec<Arc<str>> =
+                self.servers_of(id).iter().map(|server| server.1.clone()).collect();
+            if servers.is_empty() {
+                servers.push(target.key.address.to_string().into());
+            }
+            for (check, server) in
+                target.checks().flat_map(|check| servers.iter().map(move |server| (check, server)))
+            {
+                let known = soonest.entry((check.clone(), server.clone())).or_insert(expires);
+                *known = expires.min(*known);
+            }
+        }
+        let snapshot = |((check, server), expires)| CertificateSnapshot { check, server, expires };
+        soonest.into_iter().map(snapshot).collect()
     }
 
     fn pool_snapshot(&self, pool: &Pool) -> PoolSnapshot {

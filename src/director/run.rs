@@ -19,7 +19,9 @@ use crate::control::{Control, Socket, Status};
 use crate::health::ProbeId;
 use crate::kernel::{Kernel, KernelError, complete};
 use crate::model::{CheckName, HostFacts, Policy, Roles};
-use crate::probe::{Pool, PrepareError, Probe as _, Prober, Report, StartRequest, TlsProfiles, Workers};
+use crate::probe::{
+    FileWatch, Pool, PrepareError, Probe as _, Prober, Report, StartRequest, TlsProfiles, Workers,
+};
 use crate::reconcile::Epoch;
 use crate::time::Instant;
 use crate::vrrp::picture::Picture;
@@ -64,6 +66,7 @@ pub(super) struct Loop {
     probes: Pool<ProbeKey>,
     reports: mpsc::Receiver<Report<ProbeKey>>,
     probers: BTreeMap<CheckName, Arc<Prober>>,
+    files: FileWatch,
     host: HostLook,
     pub(super) pair: Option<PairThreads>,
     pub(super) control: Control,
@@ -101,6 +104,7 @@ pub async fn run<K: Kernel + 'static>(
             Some(report) = running.reports.recv() => running.reported(report),
             Some(facts) = running.host.results.recv() => running.looked(facts),
             news = attend::pair_news(&mut running.pair) => running.pair_news(news)?,
+            checks = running.files.changed() => running.changed(checks),
             Some(request) = running.control.requests.recv() => running.requested(request),
             () = &mut timer => running.time_passed(),
         }
@@ -118,6 +122,7 @@ impl Loop {
         let Parts { policy, kernel, state, ask_host, epoch, seed, socket } = parts;
         let socket = Socket::chosen(&socket)?;
         let probers = probers(&policy)?;
+        let files = FileWatch::of(&policy);
         let clock = Clock::start();
         let published = Publisher::serve(&policy, clock).await?;
         let mut host = HostLook::new(ask_host, &policy);
@@ -145,6 +150,7 @@ impl Loop {
             probes,
             reports,
             probers,
+            files,
             host,
             pair,
             control,

@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub pools: Vec<PoolSnapshot>,
     /// Sorted by name.
     pub checks: Vec<CheckSnapshot>,
+    /// Certificates that probes saw, sorted by check and server.
+    pub certificates: Vec<CertificateSnapshot>,
     pub reconcile: ReconcileSnapshot,
     /// `None` where the policy does not synchronise connections.
     pub connection_sync: Option<ConnectionSyncSnapshot>,
@@ -51,6 +53,7 @@ impl Snapshot {
             per_server: true,
             pools: Vec::new(),
             checks: Vec::new(),
+            certificates: Vec::new(),
             reconcile: ReconcileSnapshot::default(),
             connection_sync: None,
             drift: BTreeMap::new(),
@@ -180,6 +183,17 @@ pub struct DestinationSnapshot {
 pub struct CheckSnapshot {
     pub name: CheckName,
     pub statistics: CheckStatistics,
+}
+
+/// The certificate of a server, as a check saw it last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateSnapshot {
+    pub check: CheckName,
+    /// The server's name, or its address where no server has this target. Of servers with one name, the one whose certificate
+    /// expires first.
+    pub server: Arc<str>,
+    /// Unix time.
+    pub expires: Duration,
 }
 
 /// What the probes of a check amounted to.

@@ -154,6 +154,13 @@ impl Targets {
         self.settle(id)
     }
 
+    /// All targets of these checks: one pass over everything, for what happens seldom.
+    pub(super) fn of_checks(&self, checks: &[CheckName]) -> Vec<TargetId> {
+        let runs_one = |target: &Target| target.checks().any(|name| checks.contains(name));
+        let found = self.targets.iter().enumerate().filter(|(_, target)| runs_one(target));
+        found.map(|(index, _)| TargetId(index)).collect()
+    }
+
     /// Polls a check until it waits, and sets its timer.
     fn settle(&mut self, id: TargetId) -> Vec<Wish> {
         let mut wishes = Vec::new();

@@ -34,6 +34,10 @@ use std::time::Duration;
 /// says so; this only keeps one lost report from stopping a check for good.
 pub const LOST_AFTER: Duration = Duration::from_secs(2);
 
+/// From the start of one probe to the start of one that [`Input::ProbeNow`] asks for, at least: the shortest interval that a
+/// policy can say, so that a file which changes all the time costs no more than that.
+pub const SOONEST_AGAIN: Duration = Duration::from_millis(100);
+
 /// What is known of a target before its first probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
@@ -70,6 +74,9 @@ pub enum Input {
     ProbeFinished { at: Instant, probe: ProbeId, outcome: Outcome },
     /// Time has passed, usually to the deadline of [`Output::Wait`]. Harmless at any other time.
     Timeout { at: Instant },
+    /// What the probe looks at has just changed: the next one is to start at once, or when the one in flight has ended, and
+    /// never sooner than [`SOONEST_AGAIN`] after the start before.
+    ProbeNow { at: Instant },
 }
 
 /// What to do next.
@@ -165,6 +172,10 @@ pub struct Machine {
     failing: VecDeque<Instant>,
     /// What was said last, and when.
     advice: Option<(Instant, Advice)>,
+    /// The start of the last probe.
+    started: Option<Instant>,
+    /// When a probe is to start that was asked for while another one was in flight.
+    wanted: Option<Instant>,
 }
 
 impl Machine {
@@ -191,6 +202,8 @@ impl Machine {
             failing: VecDeque::new(),
             params,
             advice: None,
+            started: None,
+            wanted: None,
         }
     }
 
@@ -208,6 +221,7 @@ impl Machine {
         match input {
             Input::ProbeFinished { at, probe, outcome } => self.finished(at, probe, outcome),
             Input::Timeout { at } => self.time_passed(at),
+            Input::ProbeNow { at } => self.probe_soon(at),
         }
     }
 
@@ -236,6 +250,9 @@ impl Machine {
                 self.judge(at, probe, outcome);
                 let grid = if self.interval() == before { place } else { probe.0 };
                 self.state = self.wait(grid + self.gap(first), at);
+                if let Some(wanted) = self.wanted.take() {
+                    self.wait_until(wanted.max(at));
+                }
                 self.time_passed(at);
             }
             State::Probing { .. } | State::Starting { .. } | State::Waiting { .. } => {}
@@ -248,6 +265,7 @@ impl Machine {
                 let give_up_at = at + self.params.timeout;
                 let place = self.kept_place(place, due, at);
                 self.state = State::Starting { probe: ProbeId(at), give_up_at, place };
+                self.started = Some(at);
             }
             State::Probing { probe, lost_at, .. } if at >= lost_at => {
                 let duration = at.saturating_since(probe.0);
@@ -255,6 +273,26 @@ impl Machine {
                 self.finished(at, probe, Outcome::new(duration, Err(lost)));
             }
             State::Waiting { .. } | State::Starting { .. } | State::Probing { .. } => {}
+        }
+    }
+
+    fn probe_soon(&mut self, at: Instant) {
+        let soonest = self.started.map_or(at, |started| at.max(started + SOONEST_AGAIN));
+        match self.state {
+            State::Waiting { .. } => {
+                self.wait_until(soonest);
+                self.time_passed(at);
+            }
+            State::Starting { .. } | State::Probing { .. } => self.wanted = Some(soonest),
+        }
+    }
+
+    /// Waits no longer than until `soonest`, where a new grid begins.
+    fn wait_until(&mut self, soonest: Instant) {
+        if let State::Waiting { place, due } = &mut self.state
+            && soonest < *due
+        {
+            (*place, *due) = (soonest, soonest);
         }
     }
 

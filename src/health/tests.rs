@@ -1,5 +1,6 @@
 //! The machine at exact microseconds: counter, cadence, late reports, and the bounds of detection over all phases.
 
+mod at_once;
 mod cadence;
 
 use super::*;

@@ -48,6 +48,10 @@ pub enum Phase {
     EchoReply,
     /// A program that has not ended.
     Program,
+    /// A file on this host.
+    File,
+    /// The line of an agent.
+    AgentLine,
 }
 
 impl fmt::Display for Phase {
@@ -63,6 +67,8 @@ impl fmt::Display for Phase {
             Self::Expectation => "waiting for the expected text",
             Self::EchoReply => "waiting for the echo reply",
             Self::Program => "running the program",
+            Self::File => "reading the file",
+            Self::AgentLine => "waiting for the agent's line",
         })
     }
 }
@@ -87,6 +93,14 @@ pub enum Failure {
     UnexpectedReply(String),
     /// The server answers, in its own words, that it cannot serve.
     ServerError(String),
+    /// The body is another than the expected one: what it is instead.
+    Content(String),
+    /// A redirect that is not followed: where it leads.
+    Redirect(String),
+    /// The health service of gRPC does not say SERVING: its status.
+    Grpc(String),
+    /// Who was asked says `down`: a file, a program.
+    SaidDown(String),
     /// What came back is not in the protocol that was spoken, or breaks its bounds.
     Malformed(String),
     /// The program of an exec check failed: its exit code or signal, and the last line that it wrote.
@@ -107,6 +121,9 @@ impl Failure {
         "tls",
         "status",
         "body",
+        "redirect",
+        "grpc",
+        "said_down",
         "unexpected_reply",
         "server_error",
         "malformed",
@@ -123,9 +140,12 @@ impl Failure {
             Self::ConnectionLost(_) => "connection_lost",
             Self::Tls(_) => "tls",
             Self::Status(_) => "status",
-            Self::Body => "body",
+            Self::Body | Self::Content(_) => "body",
             Self::UnexpectedReply(_) => "unexpected_reply",
             Self::ServerError(_) => "server_error",
+            Self::Redirect(_) => "redirect",
+            Self::Grpc(_) => "grpc",
+            Self::SaidDown(_) => "said_down",
             Self::Malformed(_) => "malformed",
             Self::Program(_) => "program",
             Self::Local(_) => "local",
@@ -146,6 +166,10 @@ impl fmt::Display for Failure {
             Self::Body => formatter.write_str("the body does not contain the expected text"),
             Self::UnexpectedReply(detail) => write!(formatter, "unexpected reply: {detail}"),
             Self::ServerError(words) => write!(formatter, "the server says: {words}"),
+            Self::Content(detail) => formatter.write_str(detail),
+            Self::Redirect(detail) => write!(formatter, "redirected {detail}"),
+            Self::Grpc(detail) => write!(formatter, "gRPC: {detail}"),
+            Self::SaidDown(who) => write!(formatter, "{who} says down"),
             Self::Malformed(detail) => write!(formatter, "malformed response: {detail}"),
             Self::Program(detail) => write!(formatter, "the program {detail}"),
             Self::Local(detail) => write!(formatter, "the probe could not be made here: {detail}"),

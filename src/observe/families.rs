@@ -9,7 +9,7 @@ use crate::director::snapshot::{
 };
 use crate::model::{Counters, SyncDaemonRole};
 use crate::reconcile::Table;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Every family, in the order of the documentation.
@@ -20,6 +20,7 @@ pub(super) fn write(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Re
         servers(families, snapshot)?;
     }
     checks(families, &snapshot.checks)?;
+    certificates(families, snapshot)?;
     services(families, snapshot)?;
     if snapshot.per_server {
         destinations(families, snapshot)?;
@@ -200,6 +201,24 @@ fn checks(families: &mut Families<'_>, checks: &[CheckSnapshot]) -> fmt::Result 
         "tandem_probe_lateness_seconds",
         "How much later than planned probes started; more than some milliseconds says that this host is too busy",
         checks.iter().map(|check| (of_check(check), &check.statistics.lateness)),
+    )
+}
+
+/// One series a server, or one a check with the certificate that expires first.
+fn certificates(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let mut soonest: BTreeMap<Vec<(&str, &str)>, u64> = BTreeMap::new();
+    for found in &snapshot.certificates {
+        let labels = [("check", &*found.check), ("server", &*found.server)];
+        let shown = if snapshot.per_server { labels.len() } else { 1 };
+        let seconds = found.expires.as_secs();
+        let known = soonest.entry(labels.into_iter().take(shown).collect()).or_insert(seconds);
+        *known = seconds.min(*known);
+    }
+    families.gauges(
+        "tandem_tls_not_after_timestamp_seconds",
+        "When the server's certificate expires, in Unix time, as the check last saw it; with per_server: false, the first \
+         of the check's servers",
+        soonest,
     )
 }
 

@@ -90,6 +90,13 @@ fn snapshot() -> Snapshot {
         readiness: Ok(()),
         pools: vec![web],
         checks: vec![CheckSnapshot { name: "alive".into(), statistics: alive }],
+        certificates: [("web1", 1_800_000_000), ("web2", 1_900_000_000)]
+            .map(|(server, expires)| CertificateSnapshot {
+                check: "pay".into(),
+                server: server.into(),
+                expires: Duration::from_secs(expires),
+            })
+            .into(),
         reconcile,
         connection_sync: Some(ConnectionSyncSnapshot {
             roles: [SyncDaemonRole::Master, SyncDaemonRole::Backup].into(),
@@ -121,6 +128,7 @@ fn the_exposition_says_what_the_snapshot_says() {
         "# TYPE tandem_build_info gauge",
         "# TYPE tandem_server_transitions_total counter",
         r#"tandem_pool_up{pool="web"} 1"#,
+        r#"tandem_tls_not_after_timestamp_seconds{check="pay",server="web1"} 1800000000"#,
         r#"tandem_pool_servers{pool="web"} 2"#,
         r#"tandem_pool_servers_up{pool="web"} 1"#,
         r#"tandem_pool_weight{pool="web"} 4"#,
@@ -186,7 +194,7 @@ fn the_families_are_those_of_the_contract() {
         "pool_acts_total pool_transitions_total pool_labels",
         "server_up server_checked server_in_rotation server_weight_configured server_weight_effective",
         "server_transitions_total server_last_change_timestamp_seconds server_check_duration_seconds",
-        "check_runs_total check_duration_seconds probe_lateness_seconds",
+        "check_runs_total check_duration_seconds probe_lateness_seconds tls_not_after_timestamp_seconds",
         "ipvs_active_connections ipvs_inactive_connections ipvs_weight",
         "connection_sync_role connection_sync_entries",
         "reconcile_total reconcile_changes_total reconcile_duration_seconds drift_total",
@@ -207,6 +215,8 @@ fn without_per_server_no_family_has_a_server_label() {
     let all = text(snapshot());
     let few = text(Snapshot { per_server: false, ..snapshot() });
     assert!(!few.contains("server="), "{few}");
+    let soonest = r#"tandem_tls_not_after_timestamp_seconds{check="pay"} 1800000000"#;
+    assert!(few.contains(soonest), "of a check, the certificate that expires first: {few}");
     let gone: BTreeSet<_> = families(&all).difference(&families(&few)).copied().collect();
     assert!(gone.iter().all(|name| name.starts_with("tandem_server_") || name.starts_with("tandem_ipvs_")));
     assert_eq!(gone.len(), 16);

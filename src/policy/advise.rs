@@ -78,7 +78,7 @@ fn of_server(pool: &Pool, server: &RealServer, reach: &Reach) -> Option<(Code, S
     }
 }
 
-/// Warnings of files of certificate authorities that cannot be read on this host.
+/// Warnings of files of certificates that cannot be read on this host.
 #[must_use]
 pub fn unreadable_authorities(places: &Places, files: &dyn Files) -> Vec<Diagnostic> {
     let unreadable = |path: &Path| files.read(path, 1).err();

@@ -73,6 +73,7 @@ codes! {
     Error OutOfRange "out-of-range" "A number or duration outside its bounds.",
     Error DurationWithoutUnit "duration-without-unit" "A duration is a bare number.",
     Error BadDuration "bad-duration" "A duration that cannot be read.",
+    Error BadSize "bad-size" "A size that cannot be read, or has no unit.",
     Error BadName "bad-name" "A name with characters that names don't have.",
     Error BadText "bad-text" "A text that its place does not allow.",
     Error SecretLiteral "secret-literal" "A secret is written into the policy.",
@@ -146,6 +147,8 @@ codes! {
     Error CheckNeedsPort "check-needs-port" "A checked server has no port that the probe could go to.",
     Error CheckAddressTwice "check-address-twice" "A ping says its address inside and beside it.",
     Error CheckSourceFamily "check-source-family" "A probe's source address is of another family than its target.",
+    Error BodyRule "body-rule" "A rule for a body that says nothing, several things, or cannot be read.",
+    Error ClientCertificate "client-certificate" "A client certificate without its key, or a key without its certificate.",
     Error ProgramNotSaid "program-not-said" "An exec check does not say the program by its absolute path.",
     Error TcpExchange "tcp-exchange" "A tcp check whose exchange is said twice, says nothing, or waits for no answer.",
     Error BadRegex "bad-regex" "A regular expression that cannot be read, or that anything matches.",
@@ -205,7 +208,7 @@ codes! {
     Warning ServerUnreachable "server-unreachable" "No route leads to a real server.",
     Warning ServerIsLocal "server-is-local" "A real server has an address of this host.",
     Warning LocalAddressNotHeld "local-address-not-held" "A full-NAT local address that this host does not hold.",
-    Warning CaUnreadable "ca-unreadable" "A file of certificate authorities cannot be read here.",
+    Warning CaUnreadable "ca-unreadable" "A file of certificates, or of a key, cannot be read here.",
     Warning ProgramUnreadable "program-unreadable" "The program of an exec check is not here, or cannot be read.",
 }
 

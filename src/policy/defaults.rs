@@ -18,6 +18,14 @@ pub(super) const JITTER_PERCENT: u32 = 0;
 pub(super) const METHOD: &str = "GET";
 /// Of an HTTP request.
 pub(super) const PATH: &str = "/";
+/// Of an HTTP request that carries something.
+pub(super) const METHOD_WITH_CONTENT: &str = "POST";
+/// Of what an HTTP request carries.
+pub(super) const CONTENT_TYPE: &str = "text/plain";
+/// How long before its end a certificate is warned of: one that renews itself has done so by then, and a week is left to act.
+pub(super) const EXPIRY_WARNING: Duration = Duration::from_secs(7 * 86_400);
+/// Outcomes in a row that make the verdict of a file: what it says is meant.
+pub(super) const FILE_IN_A_ROW: u32 = 1;
 /// Statuses that count as success.
 pub(super) const STATUS: RangeInclusive<u16> = 200..=299;
 /// Bytes of data in an echo request, as `ping` sends them.
@@ -49,8 +57,9 @@ pub(super) const HOOK_TIMEOUT: Duration = Duration::from_millis(500);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AnnouncementPolicy, Drain, KernelSettings, PeerSettings};
+    use crate::model::{AnnouncementPolicy, Drain, HttpSpec, KernelSettings, PeerSettings};
     use crate::policy::scalar::duration_text;
+    use crate::policy::size::size_text;
 
     /// What an editor shows for a key of a definition.
     #[track_caller]
@@ -73,6 +82,9 @@ mod tests {
             ("CheckText", "jitter", format!("{JITTER_PERCENT}%")),
             ("HttpText", "method", METHOD.to_owned()),
             ("HttpText", "path", format!("`{PATH}`")),
+            ("HttpText", "content_type", CONTENT_TYPE.to_owned()),
+            ("HttpText", "response_limit", size_text(HttpSpec::RESPONSE_LIMIT)),
+            ("TlsText", "expiry_warning", duration(EXPIRY_WARNING)),
             ("HttpText", "status", format!("{}-{}", STATUS.start(), STATUS.end())),
             ("PingText", "size", PING_SIZE.to_string()),
             ("PoolText", "scheduler", SCHEDULER.to_owned()),

@@ -23,12 +23,14 @@ mod node;
 mod read;
 mod render;
 mod resolved;
+mod resolved_checks;
 mod resolved_condition;
 mod resolved_exchange;
 mod resolved_pair;
 mod resolved_rotation;
 mod scalar;
 mod schema;
+mod size;
 mod source;
 mod validate;
 mod view;
@@ -47,6 +49,9 @@ pub use source::{Files, Place, SourceFile, Sources, Span};
 pub use validate::{MAX_DESTINATIONS, MAX_SERVICES, Places};
 pub use view::{View, is_host};
 pub use yaml::{MAX_DEPTH, MAX_NODES};
+
+#[doc = include_str!("other_checkers.md")]
+pub mod other_checkers {}
 
 /// The JSON Schema of a policy file, for editors. Made from the same declarations that the reader is made from.
 #[must_use]

@@ -1,16 +1,16 @@
 //! A [`Policy`] written out as YAML, every default and merge in it. Loading that text gives the same policy again.
 
+use super::resolved_checks::{self, check_of};
 use super::resolved_condition::Said;
+use super::resolved_pair;
+use super::resolved_rotation;
 use super::validate::{ServicePorts, automatic_name};
 use super::yaml_text::{Yaml, mapping, text, time};
-use super::{resolved_exchange, resolved_pair, resolved_rotation};
 use crate::model::{
-    Check, Encapsulation, ExecSpec, FailAtOnce, Forwarding, HttpSpec, Initial, OnFailure, OnStop, Pair,
-    Policy, Pool, ProbeSpec, RealServer, ServiceConfig, ServiceKey, SourceTranslation, TlsSpec,
-    TunnelChecksum, Verify,
+    Encapsulation, Forwarding, Initial, OnFailure, OnStop, Pair, Policy, Pool, RealServer, ServiceConfig,
+    ServiceKey, SourceTranslation, TunnelChecksum,
 };
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -53,13 +53,7 @@ pub fn resolved(policy: &Policy, base: &Path) -> String {
 fn below(policy: &Policy, base: &Path) -> Policy {
     let mut policy = policy.clone();
     resolved_pair::below(&mut policy.pair, base);
-    for check in policy.checks.values_mut() {
-        resolved_exchange::below(&mut check.probe, base);
-        if let ProbeSpec::Http(HttpSpec { tls: Some(TlsSpec { ca: Some(path), .. }), .. }) = &mut check.probe
-        {
-            *path = base.join(&path);
-        }
-    }
+    policy.checks.values_mut().for_each(|check| resolved_checks::below(check, base));
     policy
 }
 
@@ -72,75 +66,6 @@ fn kernel(policy: &Policy) -> Yaml {
     kernel.push(("expire_quiescent_template", text(policy.kernel.expire_quiescent_template)));
     kernel.push(("conn_reuse_mode", text(policy.kernel.conn_reuse_mode)));
     mapping(kernel)
-}
-
-fn check_of(check: &Check) -> Yaml {
-    let mut keys = vec![match &check.probe {
-        ProbeSpec::Tcp => ("tcp", mapping([])),
-        ProbeSpec::Http(spec) => (check.probe.kind(), http(spec)),
-        ProbeSpec::Dialogue(spec) => ("tcp", resolved_exchange::dialogue(spec)),
-        ProbeSpec::Preset(preset) => ("tcp", resolved_exchange::preset(preset)),
-        ProbeSpec::Smtp(spec) => ("smtp", resolved_exchange::smtp(spec)),
-        ProbeSpec::Udp(spec) => ("udp", resolved_exchange::udp(spec)),
-        ProbeSpec::Dns(spec) => ("dns", resolved_exchange::dns(spec)),
-        ProbeSpec::Ping(spec) => ("ping", mapping([("size", text(spec.size))])),
-        ProbeSpec::Exec(spec) => ("exec", exec(spec)),
-    }];
-    keys.push(("interval", time(check.interval)));
-    keys.push(("interval_down", time(check.interval_down)));
-    keys.push(("interval_changing", time(check.interval_changing)));
-    keys.push(("jitter", text(format!("{}%", check.jitter_percent))));
-    keys.push(("timeout", time(check.timeout)));
-    keys.push(("rise", text(check.rise)));
-    keys.push(("fall", text(check.fall)));
-    keys.extend(fail_at_once(&check.fail_at_once).map(|list| ("fail_at_once", list)));
-    keys.extend(check.port.map(|port| ("port", text(port))));
-    keys.extend(check.address.map(|address| ("address", text(address))));
-    keys.extend(check.source.map(|source| ("source", text(source))));
-    keys.extend(check.interface.as_ref().map(|interface| ("interface", text(interface))));
-    keys.extend(check.mark.map(|mark| ("mark", text(mark))));
-    mapping(keys)
-}
-
-fn fail_at_once(at_once: &FailAtOnce) -> Option<Yaml> {
-    let statuses = at_once.statuses.iter().map(status);
-    let words = statuses.chain(at_once.reasons.iter().map(text)).collect();
-    (!at_once.is_empty()).then_some(Yaml::List(words))
-}
-
-/// A status, or a range of them.
-fn status(range: &RangeInclusive<u16>) -> Yaml {
-    match (range.start(), range.end()) {
-        (first, last) if first == last => text(first),
-        (first, last) => text(format!("{first}-{last}")),
-    }
-}
-
-fn exec(spec: &ExecSpec) -> Yaml {
-    let mut keys = vec![("command", Yaml::List(spec.command.iter().map(text).collect()))];
-    keys.extend(spec.user.as_ref().map(|user| ("user", text(user))));
-    mapping(keys)
-}
-
-fn http(spec: &HttpSpec) -> Yaml {
-    let mut keys = vec![("method", text(&spec.method)), ("path", text(&spec.path))];
-    keys.extend(spec.host.as_ref().map(|host| ("host", text(host))));
-    if !spec.headers.is_empty() {
-        let headers = spec.headers.iter().map(|(name, value)| (name.clone(), text(value)));
-        keys.push(("headers", Yaml::Mapping(headers.collect())));
-    }
-    keys.push(("status", Yaml::List(spec.status.iter().map(status).collect())));
-    keys.extend(spec.body.as_ref().map(|body| ("body", text(body))));
-    keys.extend(spec.tls.as_ref().map(|spec| ("tls", tls(spec))));
-    mapping(keys)
-}
-
-fn tls(spec: &TlsSpec) -> Yaml {
-    let mut keys = Vec::new();
-    keys.extend(spec.ca.as_ref().map(|path| ("ca", mapping([("file", text(path.display()))]))));
-    keys.extend(spec.server_name.as_ref().map(|name| ("server_name", text(name))));
-    keys.push(("verify", text(spec.verify == Verify::Full)));
-    mapping(keys)
 }
 
 /// The services of a pool as they are said: joined ones by their addresses.

@@ -6,14 +6,17 @@
 //! [`KEPT_BYTES`] are kept. Whenever the probe ends, by itself or by its time-out, the whole group is killed before its
 //! leader is reaped: until then the group's number cannot become another's.
 //!
-//! What it deliberately does not do: a shell, weights from exit codes, a hunt for a process that leaves its group (`setsid`):
-//! that one is the program's own affair.
+//! Where the policy says so, the exit code or the last line tells the weight too.
+//!
+//! What it deliberately does not do: a shell, a hunt for a process that leaves its group (`setsid`): that one is the program's
+//! own affair.
 
+use super::advice::{self, AS_CONFIGURED, WORDS};
 use super::progress::Progress;
 use super::secure_path;
 use super::socket::local;
 use super::{PrepareError, failure};
-use crate::model::{CheckName, ExecSpec, Failure, Phase};
+use crate::model::{Advice, CheckName, ExecSpec, ExecWeight, Failure, Findings, Phase};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -54,6 +57,7 @@ pub(super) struct Program {
     user: Option<(Uid, Gid)>,
     /// How long a free place among [`MOST_PROGRAMS`] is waited for.
     patience: Duration,
+    weight: Option<ExecWeight>,
 }
 
 impl Program {
@@ -65,11 +69,12 @@ impl Program {
             arguments: words.cloned().collect(),
             user: user(check, spec.user.as_deref())?,
             patience: timeout / 2,
+            weight: spec.weight,
         })
     }
 
     /// Runs the program for `target` until it ends.
-    pub(super) async fn run(&self, target: SocketAddr, progress: &Progress) -> Result<(), Failure> {
+    pub(super) async fn run(&self, target: SocketAddr, progress: &Progress) -> Result<Findings, Failure> {
         let free = tokio::time::timeout(self.patience, PROGRAMS.acquire()).await;
         let Ok(Ok(_place)) = free else {
             return Err(Failure::Local(format!("{MOST_PROGRAMS} programs of checks run already")));
@@ -91,7 +96,7 @@ impl Program {
                 _ = ended.recv() => if let Some(status) = group.ended()? {
                     drop(group);
                     tail.push_rest(&output);
-                    return judge(status, &tail);
+                    return judge(status, &tail, self.weight);
                 },
             }
         }
@@ -191,17 +196,33 @@ impl Drop for Group {
     }
 }
 
-fn judge(status: WaitStatus, tail: &Tail) -> Result<(), Failure> {
-    let how = match status {
-        WaitStatus::Exited(_, 0) => return Ok(()),
-        WaitStatus::Exited(_, code) => format!("ended with {code}"),
-        WaitStatus::Signaled(_, signal, _) => format!("was killed by {signal}"),
-        other => format!("ended strangely ({other:?})"),
+fn judge(status: WaitStatus, tail: &Tail, weight: Option<ExecWeight>) -> Result<Findings, Failure> {
+    let how = match (status, weight) {
+        (WaitStatus::Exited(_, 0), Some(ExecWeight::Printed)) => return printed(tail),
+        (WaitStatus::Exited(_, 0), Some(ExecWeight::ExitCode)) => return Ok(advice::findings(AS_CONFIGURED)),
+        (WaitStatus::Exited(_, 0), None) => return Ok(Findings::default()),
+        (WaitStatus::Exited(_, code @ 2..), Some(ExecWeight::ExitCode)) => return Ok(by_code(code)),
+        (WaitStatus::Exited(_, code), _) => format!("ended with {code}"),
+        (WaitStatus::Signaled(_, signal, _), _) => format!("was killed by {signal}"),
+        (other, _) => format!("ended strangely ({other:?})"),
     };
     Err(Failure::Program(match tail.last_line() {
         Some(line) => failure::bounded(format!("{how}: {line}")),
         None => how,
     }))
+}
+
+/// The share that an exit code from 2 on says.
+fn by_code(code: i32) -> Findings {
+    advice::findings(Advice { weight_percent: u16::try_from(code - 2).ok(), state: None })
+}
+
+/// What a program that ended well has printed. A line that means nothing leaves the verdict as it is.
+fn printed(tail: &Tail) -> Result<Findings, Failure> {
+    let line = tail.last_line().unwrap_or_default();
+    advice::found(|| "the program".to_owned(), &line).unwrap_or_else(|| {
+        Err(Failure::Local(failure::bounded(format!("the program printed {line:?}, none of {WORDS}"))))
+    })
 }
 
 /// The end of a program's output.

@@ -37,18 +37,21 @@ pub(super) fn on_stream(error: &io::Error, phase: Phase) -> Failure {
     }
 }
 
-/// An error of the HTTP exchange. `looks_like_tls`: the answer began like a TLS record.
-pub(super) fn of_http(error: &hyper::Error, phase: Phase, looks_like_tls: bool) -> Failure {
+/// An error of the HTTP exchange. `first_byte` of the answer, where there was no TLS: it gives another language away.
+pub(super) fn of_http(error: &hyper::Error, phase: Phase, first_byte: Option<u8>) -> Failure {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(inner) = inner.downcast_ref::<io::Error>() {
             return on_stream(inner, phase);
         }
+        if let Some(inner) = inner.downcast_ref::<h2::Error>() {
+            return of_http2(inner, phase, first_byte);
+        }
         cause = inner.source();
     }
     if error.is_parse_too_large() {
         Failure::Malformed("the response header is too large".to_owned())
-    } else if error.is_parse() && looks_like_tls {
+    } else if error.is_parse() && matches!(first_byte, Some(TLS_ALERT | TLS_HANDSHAKE)) {
         Failure::Malformed("the server answers in TLS: this port wants https".to_owned())
     } else if error.is_parse() {
         Failure::Malformed(bounded(format!("not HTTP ({error})")))
@@ -58,6 +61,32 @@ pub(super) fn of_http(error: &hyper::Error, phase: Phase, looks_like_tls: bool) 
         Failure::Local(bounded(error.to_string()))
     } else {
         Failure::Malformed(bounded(error.to_string()))
+    }
+}
+
+/// First bytes of TLS records (RFC 8446, section 5.1).
+const TLS_ALERT: u8 = 0x15;
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// An error of HTTP/2. It keeps the kind of a system's error and its words, not its number.
+fn of_http2(error: &h2::Error, phase: Phase, first_byte: Option<u8>) -> Failure {
+    if let Some(inner) = error.get_io() {
+        return match inner.kind() {
+            ErrorKind::TimedOut => Failure::Timeout(phase),
+            ErrorKind::Other | ErrorKind::InvalidData => Failure::Malformed(bounded(inner.to_string())),
+            _ => Failure::ConnectionLost(phase),
+        };
+    }
+    let shutting_down = matches!(error.reason(), Some(h2::Reason::NO_ERROR | h2::Reason::REFUSED_STREAM));
+    match first_byte {
+        _ if error.is_remote() && shutting_down => Failure::ConnectionLost(phase),
+        Some(TLS_ALERT | TLS_HANDSHAKE) => {
+            Failure::Malformed("the server answers in TLS: this port wants https".to_owned())
+        }
+        Some(b'H') => {
+            Failure::Malformed("the server answers in HTTP/1: it does not speak HTTP/2 here".to_owned())
+        }
+        Some(_) | None => Failure::Malformed(bounded(format!("not HTTP/2 ({error})"))),
     }
 }
 

@@ -2,19 +2,23 @@
 //! means is [`crate::health`]'s affair.
 //!
 //! A [`Prober`] is made once from a [`Check`]: what can be prepared is (TLS configuration, request, text to look for), and
-//! what is wrong with it is said then. Every probe is a connection of its own, on a socket of our own, closed by a reset,
-//! so that ten thousand a second leave nothing in TIME_WAIT; or a datagram (`udp`, `dns`), an ICMP echo request (`ping`), or a
-//! program (`exec`). A [`Pool`] runs many of them, bounded.
+//! what is wrong with it is said then. A probe is a connection of its own, unless the policy keeps it, on a socket of our own,
+//! closed by a reset, so that ten thousand a second leave nothing in TIME_WAIT; or a datagram (`udp`, `dns`), an ICMP echo
+//! request (`ping`), a program (`exec`), a file (`file`). A [`Pool`] runs many of them, bounded.
 //!
-//! What it deliberately does not do: follow redirects, resume TLS sessions (a resumed one verifies no certificate), keep
-//! connections, retry. A probe's memory is bounded whatever the server sends: see `http` and `exchange`.
+//! What it deliberately does not do: resume TLS sessions (a resumed one verifies no certificate), retry. A probe's memory is
+//! bounded whatever the server sends: see `http` and `exchange`.
 
+mod advice;
+mod agent;
 mod datagram;
 mod dns;
 mod echo;
 mod exchange;
 mod exec;
 mod failure;
+mod file;
+mod grpc;
 mod http;
 mod name_server;
 mod ping;
@@ -25,15 +29,16 @@ mod secret;
 mod secure_path;
 mod socket;
 mod tls;
+mod watch;
 
 pub use pool::*;
 pub use tls::TlsProfiles;
+pub use watch::FileWatch;
 
-use crate::model::{Check, Failure, Findings, Outcome, Phase, Preset, ProbeSpec};
+use crate::model::{AgentSpec, Check, Failure, FileSpec, Findings, Outcome, Phase, Preset, ProbeSpec};
 use progress::Progress;
 use socket::SocketOptions;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -44,9 +49,12 @@ const STALL: Duration = Duration::from_secs(1);
 /// Why a check cannot be made ready. Nothing was probed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PrepareError {
-    /// The file of `tls: {ca: …}` cannot be used.
-    #[error("check {check}: cannot use {} as certificate authorities: {detail}", path.display())]
-    Authorities { check: String, path: PathBuf, detail: String },
+    /// A file of certificates cannot be used: authorities, or a client certificate.
+    #[error("check {check}: cannot use the certificates in {place}: {detail}")]
+    Certificates { check: String, place: String, detail: String },
+    /// A client certificate and its key do not make a pair, or the key is none.
+    #[error("check {check}: cannot use its client certificate: {detail}")]
+    ClientCertificate { check: String, detail: String },
     /// The system trusts nobody.
     #[error(
         "check {check}: this system has no certificate authorities ({detail}): install the package ca-certificates, \
@@ -67,8 +75,8 @@ pub enum PrepareError {
     /// What an answer must match is no expression that can be used.
     #[error("check {check}: the regular expression {expression:?} cannot be used: {detail}")]
     Regex { check: String, expression: String, detail: String },
-    /// A password cannot be had.
-    #[error("check {check}: the secret cannot be used: {detail}")]
+    /// A password, a token or a file of certificates cannot be had.
+    #[error("check {check}: cannot use what it reads when it is made ready: {detail}")]
     Secret { check: String, detail: String },
     /// The name of a dns check cannot be asked for.
     #[error("check {check}: {name:?} cannot be asked for: {detail}")]
@@ -96,9 +104,13 @@ enum Kind {
     Smtp(exchange::Smtp),
     Udp(datagram::Udp),
     Dns(name_server::Question),
+    Tls(tls::Tls),
     Http(Box<http::Exchange>),
+    Grpc(Box<grpc::Call>),
     Ping(ping::Ping),
     Exec(exec::Program),
+    File(FileSpec),
+    Agent(AgentSpec),
 }
 
 impl Prober {
@@ -106,24 +118,31 @@ impl Prober {
     /// one, so that a renewed CA file is read again.
     ///
     /// # Errors
-    /// When a CA file is missing or holds no certificate, a secret cannot be read, the request cannot be written in its protocol,
-    /// or the user of a program is unknown.
+    /// When a file of certificates or a secret is missing or of no use, the request cannot be written in its protocol, or the
+    /// user of a program is unknown.
     pub fn new(check: &Check, profiles: &mut TlsProfiles) -> Result<Self, PrepareError> {
+        let name = &check.name;
         let kind = match &check.probe {
             ProbeSpec::Tcp => Kind::Tcp,
-            ProbeSpec::Dialogue(spec) => Kind::Dialogue(exchange::Dialogue::new(&check.name, spec)?),
-            ProbeSpec::Preset(Preset::Redis(spec)) => Kind::Redis(exchange::Redis::new(&check.name, spec)?),
+            ProbeSpec::Dialogue(spec) => Kind::Dialogue(exchange::Dialogue::new(name, spec)?),
+            ProbeSpec::Preset(Preset::Redis(spec)) => Kind::Redis(exchange::Redis::new(name, spec)?),
             ProbeSpec::Preset(Preset::MySql(spec)) => Kind::MySql(exchange::MySql::new(spec)),
             ProbeSpec::Preset(Preset::PostgreSql(spec)) => Kind::PostgreSql(exchange::PostgreSql::new(spec)),
             ProbeSpec::Smtp(spec) => {
-                let tls = spec.starttls.as_ref().map(|tls| tls::Tls::new(&check.name, tls, None, profiles));
+                let tls = spec.starttls.as_ref().map(|tls| tls::Tls::new(name, tls, None, &[], profiles));
                 Kind::Smtp(exchange::Smtp::new(spec, tls.transpose()?))
             }
-            ProbeSpec::Udp(spec) => Kind::Udp(datagram::Udp::new(&check.name, spec, check.timeout)?),
-            ProbeSpec::Dns(spec) => Kind::Dns(name_server::Question::new(&check.name, spec)?),
-            ProbeSpec::Http(spec) => Kind::Http(Box::new(http::Exchange::new(&check.name, spec, profiles)?)),
+            ProbeSpec::Udp(spec) => Kind::Udp(datagram::Udp::new(name, spec, check.timeout)?),
+            ProbeSpec::Dns(spec) => Kind::Dns(name_server::Question::new(name, spec)?),
+            ProbeSpec::Tls(spec) => Kind::Tls(tls::Tls::new(name, spec, None, &[], profiles)?),
+            ProbeSpec::Http(spec) => Kind::Http(Box::new(http::Exchange::new(name, spec, profiles)?)),
+            ProbeSpec::Grpc(spec) => {
+                Kind::Grpc(Box::new(grpc::Call::new(name, spec, check.timeout, profiles)?))
+            }
             ProbeSpec::Ping(spec) => Kind::Ping(ping::Ping::new(*spec)),
-            ProbeSpec::Exec(spec) => Kind::Exec(exec::Program::new(&check.name, spec, check.timeout)?),
+            ProbeSpec::Exec(spec) => Kind::Exec(exec::Program::new(name, spec, check.timeout)?),
+            ProbeSpec::File(spec) => Kind::File(spec.clone()),
+            ProbeSpec::Agent(spec) => Kind::Agent(spec.clone()),
         };
         Ok(Self { timeout: check.timeout, socket: SocketOptions::of(check), kind })
     }
@@ -131,33 +150,36 @@ impl Prober {
     /// What most kinds remember while they wait is large, and the most frequent one has no need to carry it along.
     async fn attempt(&self, target: SocketAddr, progress: &Progress) -> Result<Findings, Failure> {
         match &self.kind {
-            Kind::Tcp => self.connect(target).await.map(|()| Findings::default()),
+            Kind::Tcp => self.connect(target).await,
             _ => Box::pin(self.ask(target, progress)).await,
         }
     }
 
-    async fn connect(&self, target: SocketAddr) -> Result<(), Failure> {
-        self.socket.connect(target).await.map(drop)
+    async fn connect(&self, target: SocketAddr) -> Result<Findings, Failure> {
+        self.socket.connect(target).await.map(drop).map(nothing)
     }
 
     async fn ask(&self, target: SocketAddr, progress: &Progress) -> Result<Findings, Failure> {
-        let plain = match &self.kind {
+        match &self.kind {
             Kind::Tcp => self.connect(target).await,
-            Kind::Dialogue(dialogue) => self.converse(dialogue.begin(), target, progress).await,
-            Kind::Redis(redis) => self.converse(redis.begin(), target, progress).await,
-            Kind::MySql(mysql) => self.converse(mysql.begin(), target, progress).await,
-            Kind::PostgreSql(postgresql) => self.converse(postgresql.begin(), target, progress).await,
-            Kind::Smtp(smtp) => smtp.run(self.socket.connect(target).await?, target, progress).await,
-            Kind::Udp(udp) => udp.run(&self.socket, target, progress).await,
-            Kind::Dns(question) => question.ask(&self.socket, target, progress).await,
-            Kind::Http(exchange) => {
+            Kind::Dialogue(dialogue) => self.converse(dialogue.begin(), target, progress).await.map(nothing),
+            Kind::Redis(redis) => self.converse(redis.begin(), target, progress).await.map(nothing),
+            Kind::MySql(mysql) => self.converse(mysql.begin(), target, progress).await.map(nothing),
+            Kind::PostgreSql(server) => self.converse(server.begin(), target, progress).await.map(nothing),
+            Kind::Smtp(smtp) => {
                 let stream = self.socket.connect(target).await?;
-                exchange.run(stream, target, progress).await
+                smtp.run(stream, target, progress).await.map(nothing)
             }
-            Kind::Ping(ping) => ping.run(&self.socket, target, progress).await,
+            Kind::Udp(udp) => udp.run(&self.socket, target, progress).await.map(nothing),
+            Kind::Dns(question) => question.ask(&self.socket, target, progress).await.map(nothing),
+            Kind::Tls(tls) => tls.probe(&self.socket, target, progress).await,
+            Kind::Http(exchange) => exchange.run(&self.socket, target, progress).await,
+            Kind::Grpc(call) => call.run(&self.socket, target, progress).await,
+            Kind::Ping(ping) => ping.run(&self.socket, target, progress).await.map(nothing),
             Kind::Exec(program) => program.run(target, progress).await,
-        };
-        plain.map(|()| Findings::default())
+            Kind::File(spec) => file::run(spec, progress).await,
+            Kind::Agent(spec) => agent::run(spec, &self.socket, target, progress).await,
+        }
     }
 
     async fn converse<'a>(
@@ -196,12 +218,20 @@ impl Probe for Prober {
             | Kind::PostgreSql(_)
             | Kind::Udp(_)
             | Kind::Dns(_)
-            | Kind::Ping(_) => false,
+            | Kind::Ping(_)
+            | Kind::File(_)
+            | Kind::Agent(_) => false,
             Kind::Smtp(smtp) => smtp.is_encrypted(),
             Kind::Http(exchange) => exchange.is_encrypted(),
-            Kind::Exec(_) => true,
+            Kind::Grpc(call) => call.is_encrypted(),
+            Kind::Tls(_) | Kind::Exec(_) => true,
         }
     }
+}
+
+/// What a kind finds that tells only good or bad.
+fn nothing((): ()) -> Findings {
+    Findings::default()
 }
 
 fn timed_out(duration: Duration, timeout: Duration, progress: &Progress) -> Failure {
@@ -211,6 +241,7 @@ fn timed_out(duration: Duration, timeout: Duration, progress: &Progress) -> Fail
     }
     match (progress.phase(), progress.unmet()) {
         (Phase::Expectation, Some(heard)) => Failure::UnexpectedReply(heard),
+        (Phase::File, _) => Failure::Local("the file could not be read in time".to_owned()),
         (phase, _) => Failure::Timeout(phase),
     }
 }

@@ -1,12 +1,18 @@
 //! Probes against real sockets on the loopback: good servers, dead ones, hostile ones.
 
+mod agent;
 mod datagram;
 mod exchange;
 mod exec;
+mod file;
 mod fixture;
+mod grpc;
 mod http;
+mod http2;
+mod kept;
 mod ping;
 mod pool;
+mod redirect;
 mod tcp;
 mod tls;
 

@@ -1,37 +1,50 @@
-//! TLS of the https probe: rustls with ring, verified by default.
+//! TLS of probes: rustls with ring, verified by default.
 //!
 //! Sessions are never resumed: a resumed session verifies no certificate, so an expired one would go unseen.
 
-use super::{PrepareError, failure};
-use crate::model::{Failure, Phase, TlsSpec, Verify};
+use super::progress::Progress;
+use super::socket::SocketOptions;
+use super::{PrepareError, failure, secret};
+use crate::model::{ClientCertificate, Failure, Findings, Phase, Secret, TlsSpec, Verify};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
 };
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme, WantsVerifier,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// Configurations shared by the checks that trust the same authorities: files are read once for all of them.
+/// Configurations shared by the checks that say the same: files are read once for all of them, and all targets of a check
+/// share one.
 #[derive(Default)]
 pub struct TlsProfiles(BTreeMap<Profile, Arc<ClientConfig>>);
 
 /// What makes two TLS configurations differ.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Profile {
-    SystemAuthorities,
-    Authorities(PathBuf),
-    Unverified,
+struct Profile {
+    trust: Trust,
+    /// Certificate and key.
+    client: Option<(Secret, Secret)>,
+    alpn: Vec<Vec<u8>>,
+}
+
+/// Whose certificates are taken.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Trust {
+    System,
+    Authorities(Secret),
+    Anybody,
 }
 
 impl std::fmt::Debug for TlsProfiles {
@@ -41,16 +54,28 @@ impl std::fmt::Debug for TlsProfiles {
 }
 
 impl TlsProfiles {
-    fn config(&mut self, check: &str, spec: &TlsSpec) -> Result<Arc<ClientConfig>, PrepareError> {
-        let profile = match (spec.verify, &spec.ca) {
-            (Verify::None, _) => Profile::Unverified,
-            (Verify::Full, Some(path)) => Profile::Authorities(path.clone()),
-            (Verify::Full, None) => Profile::SystemAuthorities,
+    fn config(
+        &mut self,
+        check: &str,
+        spec: &TlsSpec,
+        protocols: &[&[u8]],
+    ) -> Result<Arc<ClientConfig>, PrepareError> {
+        let trust = match (spec.verify, &spec.ca) {
+            (Verify::None, _) => Trust::Anybody,
+            (Verify::Full, Some(place)) => Trust::Authorities(place.clone()),
+            (Verify::Full, None) => Trust::System,
         };
+        let client = spec.client.as_ref().map(|client| (client.certificate.clone(), client.key.clone()));
+        let alpn = if spec.alpn.is_empty() {
+            protocols.iter().map(|protocol| protocol.to_vec()).collect()
+        } else {
+            spec.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect()
+        };
+        let profile = Profile { trust, client, alpn };
         if let Some(config) = self.0.get(&profile) {
             return Ok(Arc::clone(config));
         }
-        let config = Arc::new(build(check, &profile)?);
+        let config = Arc::new(build(check, spec, &profile)?);
         self.0.insert(profile, Arc::clone(&config));
         Ok(config)
     }
@@ -61,6 +86,8 @@ pub(super) struct Tls {
     connector: TlsConnector,
     /// `None`: the target's address.
     name: Option<ServerName<'static>>,
+    /// Whether the server must choose one of the protocols that the policy says.
+    must_choose: bool,
 }
 
 impl std::fmt::Debug for Tls {
@@ -70,16 +97,19 @@ impl std::fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// Makes `spec` ready; `host` is the `Host` header, whose name is the next best for SNI.
+    /// Makes `spec` ready; `host` is the `Host` header, whose name is the next best for SNI; `protocols` are offered where
+    /// the policy says none.
     pub(super) fn new(
         check: &str,
         spec: &TlsSpec,
         host: Option<&str>,
+        protocols: &[&[u8]],
         profiles: &mut TlsProfiles,
     ) -> Result<Self, PrepareError> {
         let name = spec.server_name.as_deref().or_else(|| host.map(name_of_host));
         let name = name.map(|name| server_name(check, name)).transpose()?;
-        Ok(Self { connector: profiles.config(check, spec)?.into(), name })
+        let connector = profiles.config(check, spec, protocols)?.into();
+        Ok(Self { connector, name, must_choose: !spec.alpn.is_empty() })
     }
 
     /// The handshake.
@@ -90,8 +120,32 @@ impl Tls {
     ) -> Result<TlsStream<TcpStream>, Failure> {
         let name = self.name.clone().unwrap_or_else(|| ServerName::IpAddress(target.ip().into()));
         let session = self.connector.connect(name, stream).await;
-        session.map_err(|error| failure::on_stream(&error, Phase::TlsHandshake))
+        let session = session.map_err(|error| failure::on_stream(&error, Phase::TlsHandshake))?;
+        if self.must_choose && session.get_ref().1.alpn_protocol().is_none() {
+            return Err(Failure::Tls("the server chooses none of the protocols in `alpn`".to_owned()));
+        }
+        Ok(session)
     }
+
+    /// A probe that asks for no more than a session.
+    pub(super) async fn probe(
+        &self,
+        socket: &SocketOptions,
+        target: SocketAddr,
+        progress: &Progress,
+    ) -> Result<Findings, Failure> {
+        let stream = socket.connect(target).await?;
+        progress.enter(Phase::TlsHandshake);
+        let session = self.connect(stream, target).await?;
+        Ok(Findings { certificate_expires: expiry(&session), ..Findings::default() })
+    }
+}
+
+/// Unix time at which the server's certificate expires; `None` for one without a date that can be read, or before 1970.
+pub(super) fn expiry(session: &TlsStream<TcpStream>) -> Option<Duration> {
+    let leaf = session.get_ref().1.peer_certificates()?.first()?;
+    let (_, certificate) = X509Certificate::from_der(leaf).ok()?;
+    u64::try_from(certificate.validity().not_after.timestamp()).ok().map(Duration::from_secs)
 }
 
 fn server_name(check: &str, name: &str) -> Result<ServerName<'static>, PrepareError> {
@@ -110,19 +164,36 @@ fn name_of_host(host: &str) -> &str {
     }
 }
 
-fn build(check: &str, profile: &Profile) -> Result<ClientConfig, PrepareError> {
+fn build(check: &str, spec: &TlsSpec, profile: &Profile) -> Result<ClientConfig, PrepareError> {
     let provider = Arc::new(ring::default_provider());
     let algorithms = provider.signature_verification_algorithms;
     let builder = versions(check, provider)?;
-    let builder = match profile {
-        Profile::SystemAuthorities => builder.with_root_certificates(system_authorities(check)?),
-        Profile::Authorities(path) => builder.with_root_certificates(authorities(check, path)?),
-        Profile::Unverified => unverified(builder, algorithms),
+    let builder = match &profile.trust {
+        Trust::System => builder.with_root_certificates(system_authorities(check)?),
+        Trust::Authorities(place) => builder.with_root_certificates(authorities(check, place)?),
+        Trust::Anybody => unverified(builder, algorithms),
     };
-    let mut config = builder.with_no_client_auth();
+    let mut config = match &spec.client {
+        Some(client) => with_client(check, builder, client)?,
+        None => builder.with_no_client_auth(),
+    };
     config.resumption = Resumption::disabled();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols.clone_from(&profile.alpn);
     Ok(config)
+}
+
+/// The certificate and key that a server may ask for.
+fn with_client(
+    check: &str,
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    client: &ClientCertificate,
+) -> Result<ClientConfig, PrepareError> {
+    let chain = certificates(check, &client.certificate)?;
+    let unusable = |detail: String| PrepareError::ClientCertificate { check: check.to_owned(), detail };
+    let pem = secret::read_pem(check, &client.key)?;
+    let key = PrivateKeyDer::from_pem_slice(&pem)
+        .map_err(|error| unusable(format!("the key cannot be read: {}", pem_words(&error))))?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| unusable(failure::tls_words(&error)))
 }
 
 fn versions(
@@ -151,18 +222,29 @@ fn system_authorities(check: &str) -> Result<RootCertStore, PrepareError> {
     Ok(store)
 }
 
-fn authorities(check: &str, path: &Path) -> Result<RootCertStore, PrepareError> {
-    let wrong =
-        |detail: String| PrepareError::Authorities { check: check.to_owned(), path: path.to_owned(), detail };
+fn authorities(check: &str, place: &Secret) -> Result<RootCertStore, PrepareError> {
     let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(pem_words(&error)))? {
-        let certificate = certificate.map_err(|error| wrong(pem_words(&error)))?;
-        store.add(certificate).map_err(|error| wrong(error.to_string()))?;
-    }
-    if store.is_empty() {
-        return Err(wrong("it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)".to_owned()));
+    for certificate in certificates(check, place)? {
+        let added = store.add(certificate);
+        added.map_err(|error| unusable(check, place, error.to_string()))?;
     }
     Ok(store)
+}
+
+/// All certificates of a PEM file, at least one.
+fn certificates(check: &str, place: &Secret) -> Result<Vec<CertificateDer<'static>>, PrepareError> {
+    let pem = secret::read_pem(check, place)?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let certificates = read.map_err(|error| unusable(check, place, pem_words(&error)))?;
+    if certificates.is_empty() {
+        let detail = "it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)";
+        return Err(unusable(check, place, detail.to_owned()));
+    }
+    Ok(certificates)
+}
+
+fn unusable(check: &str, place: &Secret, detail: String) -> PrepareError {
+    PrepareError::Certificates { check: check.to_owned(), place: secret::place_words(place), detail }
 }
 
 fn pem_words(error: &rustls::pki_types::pem::Error) -> String {

@@ -5,6 +5,7 @@ mod any;
 mod cli;
 mod exchange;
 mod model;
+mod other_checkers;
 mod pair;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 use tandem::model::{
     Condition, Family, Forwarding, Initial, OnFailure, OnStop, Persistence, PingSpec, Policy, Pool,
-    ProbeSpec, RealServer, ServiceKey, Verify,
+    ProbeSpec, RealServer, Secret, ServiceKey, Verify,
 };
 use tandem::policy::{self, Colour, View};
 
@@ -132,7 +132,7 @@ fn https_verifies_with_the_authority_beside_the_policy() {
     );
     let ProbeSpec::Http(spec) = &policy.checks["web/check"].probe else { panic!("not http") };
     let tls = spec.tls.as_ref().expect("TLS");
-    assert_eq!((tls.verify, tls.ca.as_deref()), (Verify::Full, Some(Path::new("ca.pem"))));
+    assert_eq!((tls.verify, tls.ca.clone()), (Verify::Full, Some(Secret::File("ca.pem".into()))));
 }
 
 #[test]

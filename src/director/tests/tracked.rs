@@ -75,7 +75,7 @@ fn the_target_of_a_tracked_check_is_what_its_kind_needs() {
     let tcp = Check { address: Some(ip(GATEWAY)), port: Some(53), ..check() };
     assert_eq!(target(tcp.clone()).as_deref(), Some("192.168.101.254:53"));
     assert_eq!(target(Check { port: None, ..tcp }), None);
-    let probe = ProbeSpec::Exec(ExecSpec { command: vec!["/bin/true".to_owned()], user: None });
+    let probe = ProbeSpec::Exec(ExecSpec { command: vec!["/bin/true".to_owned()], user: None, weight: None });
     let exec = Check { probe, ..check() };
     assert_eq!(target(exec.clone()).as_deref(), Some("0.0.0.0:0"));
     assert_eq!(target(Check { address: Some(ip(GATEWAY)), ..exec }).as_deref(), Some("192.168.101.254:0"));

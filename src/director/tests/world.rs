@@ -9,7 +9,8 @@ use crate::director::targets::TargetId;
 use crate::health::ProbeId;
 use crate::kernel::KernelError;
 use crate::model::{
-    Destination, DestinationKey, Failure, Forwarding, Observed, ObservedRuleset, Outcome, Policy, Roles,
+    Destination, DestinationKey, Failure, Findings, Forwarding, Observed, ObservedRuleset, Outcome, Policy,
+    Roles,
 };
 use crate::reconcile::{Change, Ownership, assume};
 use crate::time::Instant;
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub(super) dead: BTreeSet<IpAddr>,
     pub(super) refuse: fn(&Change) -> bool,
     pub(super) no_sockets: bool,
+    /// What every probe learns.
+    pub(super) findings: Findings,
     coming: BTreeMap<(Instant, u64), Coming>,
     sequence: u64,
     pub(super) events: Vec<Event>,
@@ -63,6 +66,7 @@ impl World {
             dead: BTreeSet::new(),
             refuse: |_| false,
             no_sockets: false,
+            findings: Findings::default(),
             coming: BTreeMap::new(),
             sequence: 0,
             events: Vec::new(),
@@ -132,7 +136,8 @@ impl World {
                     (false, true) => Err(Failure::ConnectionRefused),
                     (false, false) => Ok(()),
                 };
-                let outcome = outcome.unwrap_or(Outcome::new(PROBE_TAKES, result));
+                let outcome = outcome
+                    .unwrap_or(Outcome { findings: self.findings, ..Outcome::new(PROBE_TAKES, result) });
                 let lateness = Duration::ZERO;
                 self.core.handle(Input::ProbeFinished { at, target, probe, outcome, lateness });
             }

@@ -1,20 +1,28 @@
 //! Checks: what a probe asks, how often, and how many answers make a verdict.
 
+mod agent;
 mod datagram;
+mod file;
+mod grpc;
 mod http;
 mod pattern;
 mod ping;
 mod program;
 mod smtp;
 mod tcp;
+mod tls;
 
+pub use agent::*;
 pub use datagram::*;
+pub use file::*;
+pub use grpc::*;
 pub use http::*;
 pub use pattern::*;
 pub use ping::*;
 pub use program::*;
 pub use smtp::*;
 pub use tcp::*;
+pub use tls::*;
 
 use super::FailAtOnce;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -77,12 +85,15 @@ impl Check {
             ProbeSpec::Tcp
             | ProbeSpec::Dialogue(_)
             | ProbeSpec::Preset(_)
+            | ProbeSpec::Tls(_)
             | ProbeSpec::Http(_)
+            | ProbeSpec::Grpc(_)
             | ProbeSpec::Smtp(_)
             | ProbeSpec::Udp(_)
-            | ProbeSpec::Dns(_) => Some(SocketAddr::new(self.address?, self.port?)),
+            | ProbeSpec::Dns(_)
+            | ProbeSpec::Agent(_) => Some(SocketAddr::new(self.address?, self.port?)),
             ProbeSpec::Ping(_) => Some(SocketAddr::new(self.address?, 0)),
-            ProbeSpec::Exec(_) => {
+            ProbeSpec::Exec(_) | ProbeSpec::File(_) => {
                 let address = self.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
                 Some(SocketAddr::new(address, self.port.unwrap_or(0)))
             }
@@ -99,8 +110,12 @@ pub enum ProbeSpec {
     Dialogue(DialogueSpec),
     /// A TCP connection is accepted, and the server speaks the protocol that the policy names.
     Preset(Preset),
+    /// A TLS session comes up.
+    Tls(TlsSpec),
     /// An HTTP request is answered as expected; over TLS where `tls` is given.
     Http(HttpSpec),
+    /// The standard health service of gRPC says SERVING.
+    Grpc(GrpcSpec),
     /// A mail server greets and answers.
     Smtp(SmtpSpec),
     /// A UDP datagram is answered, or at least not refused.
@@ -111,10 +126,34 @@ pub enum ProbeSpec {
     Ping(PingSpec),
     /// A program ends with 0.
     Exec(ExecSpec),
+    /// A file on this host does not say `down`.
+    File(FileSpec),
+    /// The server's agent tells what it can take: for `weight_from`.
+    Agent(AgentSpec),
 }
 
 impl ProbeSpec {
-    /// The policy's word for the kind: `tcp`, `http`, `https`, `smtp`, `udp`, `dns`, `ping`, `exec`.
+    /// How its TLS session is made, where it has one.
+    #[must_use]
+    pub const fn tls(&self) -> Option<&TlsSpec> {
+        match self {
+            Self::Tls(tls) => Some(tls),
+            Self::Http(spec) => spec.tls.as_ref(),
+            Self::Grpc(spec) => spec.tls.as_ref(),
+            Self::Smtp(spec) => spec.starttls.as_ref(),
+            Self::Tcp
+            | Self::Dialogue(_)
+            | Self::Preset(_)
+            | Self::Udp(_)
+            | Self::Dns(_)
+            | Self::Ping(_)
+            | Self::Exec(_)
+            | Self::File(_)
+            | Self::Agent(_) => None,
+        }
+    }
+
+    /// The policy's word for the kind: `tcp`, `http`, `https` and so on.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -126,6 +165,10 @@ impl ProbeSpec {
             Self::Dns(_) => "dns",
             Self::Ping(_) => "ping",
             Self::Exec(_) => "exec",
+            Self::Tls(_) => "tls",
+            Self::Grpc(_) => "grpc",
+            Self::File(_) => "file",
+            Self::Agent(_) => "agent",
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Checks as they are written.
 
-use super::{AtOnceText, InterfaceText, Texts};
+use super::{AtOnceText, GrpcText, HttpText, HttpsText, InterfaceText, TlsText};
 use crate::model::PingSpec;
 use crate::policy::codes::Code;
-use crate::policy::declare::mapping;
+use crate::policy::declare::{mapping, words};
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::node::Node;
 use crate::policy::read::{List, OneOrMore, Read, wrong_type};
-use crate::policy::scalar::{Flag, Number, Percent, Port, Text, Time};
+use crate::policy::scalar::{Number, Percent, Port, Text, Time};
 use crate::policy::schema::{AddressText, DnsText, MarkText, SmtpText, TcpText, UdpText};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -21,7 +21,8 @@ pub(in crate::policy) type Timeout = Time<10, 300_000>;
 pub(in crate::policy) type InARow = Number<1, 1000>;
 
 /// The kinds of probe that this version has, as keys of a check.
-pub(in crate::policy) const KINDS: [&str; 8] = ["tcp", "http", "https", "smtp", "udp", "dns", "ping", "exec"];
+pub(in crate::policy) const KINDS: [&str; 11] =
+    ["tcp", "tls", "http", "https", "grpc", "smtp", "udp", "dns", "ping", "exec", "file"];
 
 /// A check, with `from` where a pool uses it: both have the same keys.
 macro_rules! check_mapping {
@@ -32,10 +33,14 @@ macro_rules! check_mapping {
                 $($own)*
                 /// A TCP connection is accepted: `tcp: {}`; or an exchange of texts on it goes as said.
                 optional tcp: OrNothing<TcpText>,
+                /// A TLS session comes up, with the certificate verified: `tls: {}`.
+                optional tls: OrNothing<TlsText>,
                 /// An HTTP request is answered as expected.
                 optional http: OrNothing<HttpText>,
                 /// The same over TLS, with the certificate verified.
                 optional https: OrNothing<HttpsText>,
+                /// The standard health service of gRPC says SERVING.
+                optional grpc: OrNothing<GrpcText>,
                 /// A mail server greets and takes EHLO.
                 optional smtp: OrNothing<SmtpText>,
                 /// A UDP datagram is answered, or at least not refused.
@@ -46,6 +51,8 @@ macro_rules! check_mapping {
                 optional ping: OrNothing<PingText>,
                 /// A program ends with 0.
                 optional exec: ExecText,
+                /// A file on the director says how the server is; a change of it is acted upon at once.
+                optional file: FileText,
                 /// From the start of one probe to the start of the next, by default 2s.
                 optional interval: Interval,
                 /// The same while the target is down, by default `interval`.
@@ -56,9 +63,9 @@ macro_rules! check_mapping {
                 optional jitter: Percent<0, 50>,
                 /// Bounds the whole probe, by default 1s.
                 optional timeout: Timeout,
-                /// Successes in a row that bring a server back, by default 2.
+                /// Successes in a row that bring a server back, by default 2; 1 of a file.
                 optional rise: InARow,
-                /// Failures in a row that take a server out, by default 3.
+                /// Failures in a row that take a server out, by default 3; 1 of a file.
                 optional fall: InARow,
                 /// Failures that take a server out at the first time: HTTP statuses, and words such as `connection_refused`.
                 optional fail_at_once: OneOrMore<AtOnceText>,
@@ -74,14 +81,15 @@ macro_rules! check_mapping {
                 optional mark: MarkText,
             }
             later {
-                tls, grpc, file, all, any, through,
+                all, any, through,
             }
         }
     };
 }
 
 check_mapping! {
-    /// What a probe asks, how often, and how many answers make a verdict. One of `tcp`, `http`, `https`, `smtp`, `udp`, `dns`, `ping`, `exec`.
+    /// What a probe asks, how often, and how many answers make a verdict. One of `tcp`, `tls`, `http`, `https`, `grpc`,
+    /// `smtp`, `udp`, `dns`, `ping`, `exec`, `file`.
     CheckText = "a check" {}
 }
 
@@ -115,67 +123,35 @@ mapping! {
         required command: List<Text>,
         /// The user it runs as, by default nobody where the director is root.
         optional user: Text,
+        /// How the program tells the weight: `exit_code` (0 as configured, 1 bad, 2 to 255: the code less 2 per cent of the
+        /// configured weight), or `printed` (its last line: up, down, drain, maint, or a share such as 50%). By default not at
+        /// all: any code but 0 is bad.
+        optional weight: ExecWeightWord,
     }
     later {}
 }
 
-macro_rules! http_mapping {
-    ($(#[doc = $about:literal])+ $name:ident = $what:literal { $($own:tt)* }) => {
-        mapping! {
-            $(#[doc = $about])+
-            $name = $what {
-                /// Path and query, by default `/`.
-                optional path: Text,
-                /// `Host` header, by default the address and port that are probed.
-                optional host: Text,
-                /// Method, by default GET.
-                optional method: Text,
-                /// Further request headers.
-                optional headers: Texts,
-                /// Statuses that count as success, by default 200-299.
-                optional status: OneOrMore<StatusText>,
-                /// Text that the body must contain within its first 64 KiB.
-                optional body: Text,
-                $($own)*
-            }
-            later {}
-        }
-    };
-}
-
-http_mapping! {
-    /// An HTTP/1.1 request. Redirects are not followed: a 302 is its own status.
-    HttpText = "an http probe" {}
-}
-
-http_mapping! {
-    /// An HTTP/1.1 request over TLS.
-    HttpsText = "an https probe" {
-        /// How the TLS session is made and verified.
-        optional tls: TlsText,
-    }
+words! {
+    /// How a program tells the weight.
+    ExecWeightWord { "exit_code" => ExitCode, "printed" => Printed }
+    later {}
 }
 
 mapping! {
-    /// How a probe's TLS session is made and verified.
-    TlsText = "`tls`" {
-        /// Certificate authorities to trust, by default the system's.
-        optional ca: CaText,
-        /// Name for SNI and for verification, by default that of `host`.
-        optional server_name: Text,
-        /// Whether chain, name and validity are verified, by default true.
-        optional verify: Flag,
+    /// A file on the director whose content is `up` or nothing, `down`, `drain`, `maint`, or a share of the weight such as 50%.
+    FileText = "a file probe" {
+        /// The file, relative to the policy file that names it.
+        required path: Text,
+        /// What a file that is not there says: `down` (default), or `up`.
+        optional missing: MissingWord,
     }
-    later { certificate, key, expiry_warning }
+    later {}
 }
 
-mapping! {
-    /// Certificate authorities to trust.
-    CaText = "`ca`" {
-        /// PEM file, relative to the policy file that names it.
-        required file: Text,
-    }
-    later { credential }
+words! {
+    /// What a file that is not there says.
+    MissingWord { "down" => Down, "up" => Up }
+    later {}
 }
 
 /// A value whose every key has a default: nothing at all is an empty mapping.

@@ -8,6 +8,7 @@ mod condition;
 mod dns;
 mod exchange;
 mod forwarding;
+mod http;
 mod pace;
 mod pair;
 mod pool;
@@ -15,12 +16,14 @@ mod rotation;
 mod router;
 mod server;
 mod service;
+mod tls;
 
 pub(super) use check::*;
 pub(super) use condition::*;
 pub(super) use dns::*;
 pub(super) use exchange::*;
 pub(super) use forwarding::*;
+pub(super) use http::*;
 pub(super) use pace::*;
 pub(super) use pair::*;
 pub(super) use pool::*;
@@ -28,6 +31,7 @@ pub(super) use rotation::*;
 pub(super) use router::*;
 pub(super) use server::*;
 pub(super) use service::*;
+pub(super) use tls::*;
 
 use super::codes::Code;
 use super::declare::{mapping, words};
@@ -144,7 +148,7 @@ words! {
     later {}
 }
 
-/// Texts by name: labels, request headers.
+/// Texts by name: labels.
 #[derive(Clone, Debug)]
 pub(super) struct Texts(pub(super) Vec<(Key, Spanned<Text>)>);
 

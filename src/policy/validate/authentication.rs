@@ -12,7 +12,7 @@ use crate::policy::source::{Sources, Span};
 use std::collections::BTreeMap;
 
 /// Where a secret is: a file relative to the policy file that names it, or a credential.
-fn place(file: &Field<Text>, credential: &Field<Text>, sources: &Sources) -> Option<Secret> {
+pub(super) fn place(file: &Field<Text>, credential: &Field<Text>, sources: &Sources) -> Option<Secret> {
     match (file.given(), credential.value()) {
         (Some(file), _) => Some(Secret::File(sources.folder(file.span).join(&file.value.0))),
         (None, Some(name)) => Some(Secret::Credential(name.0.clone())),

@@ -5,7 +5,7 @@ use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems};
 use crate::policy::schema::CheckUseText;
 use crate::policy::source::Span;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The address that the check says itself: beside its kind, or inside a ping.
 pub(super) fn address(text: &CheckUseText, problems: &mut Problems) -> Option<IpAddr> {
@@ -29,11 +29,14 @@ pub(super) fn port(check: &Check, server_port: Option<u16>) -> Option<u16> {
         ProbeSpec::Tcp
         | ProbeSpec::Dialogue(_)
         | ProbeSpec::Preset(_)
+        | ProbeSpec::Tls(_)
         | ProbeSpec::Http(_)
+        | ProbeSpec::Grpc(_)
         | ProbeSpec::Smtp(_)
         | ProbeSpec::Udp(_)
-        | ProbeSpec::Dns(_) => port,
-        ProbeSpec::Ping(_) => Some(0),
+        | ProbeSpec::Dns(_)
+        | ProbeSpec::Agent(_) => port,
+        ProbeSpec::Ping(_) | ProbeSpec::File(_) => Some(0),
         ProbeSpec::Exec(_) => Some(port.unwrap_or(0)),
     }
 }
@@ -50,10 +53,13 @@ pub(super) fn leave_out_unused(check: &mut Check, text: &CheckUseText, whole: Sp
         ProbeSpec::Tcp
         | ProbeSpec::Dialogue(_)
         | ProbeSpec::Preset(_)
+        | ProbeSpec::Tls(_)
         | ProbeSpec::Http(_)
+        | ProbeSpec::Grpc(_)
         | ProbeSpec::Smtp(_)
         | ProbeSpec::Udp(_)
-        | ProbeSpec::Dns(_) => {}
+        | ProbeSpec::Dns(_)
+        | ProbeSpec::Agent(_) => {}
         ProbeSpec::Ping(_) => {
             warn("port", text.port.span());
             check.port = None;
@@ -63,6 +69,16 @@ pub(super) fn leave_out_unused(check: &mut Check, text: &CheckUseText, whole: Sp
             warn("interface", text.interface.span());
             warn("mark", text.mark.span());
             (check.source, check.interface, check.mark) = (None, None, None);
+        }
+        ProbeSpec::File(_) => {
+            warn("port", text.port.span());
+            warn("address", text.address.span());
+            warn("source", text.source.span());
+            warn("interface", text.interface.span());
+            warn("mark", text.mark.span());
+            (check.source, check.interface, check.mark) = (None, None, None);
+            // One address for all its servers: the file is read once for all of them.
+            (check.address, check.port) = (Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), None);
         }
     }
 }

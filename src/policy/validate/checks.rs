@@ -1,6 +1,6 @@
 //! Checks: which one a pool or server means, with its defaults written out.
 
-use super::{check_target, condition, dns, exchanges, http, pace, programs};
+use super::{check_target, condition, dns, exchanges, grpc, http, pace, programs, tls};
 use crate::model::{Check, CheckName, PingSpec, ProbeSpec};
 use crate::policy::codes::Code;
 use crate::policy::defaults;
@@ -18,11 +18,14 @@ pub(super) struct Built {
     pub(super) check: Check,
     /// Whether port or address could not be read, which was reported.
     pub(super) bad_target: bool,
-    /// The file of certificate authorities, and where it was said.
-    pub(super) authority: Option<(PathBuf, Span)>,
+    /// The files of certificates, and where they were said.
+    pub(super) certificates: Files,
     /// The program, and where it was said.
     pub(super) program: Option<(PathBuf, Span)>,
 }
+
+/// Files that a check needs, and where they were said.
+type Files = Vec<(PathBuf, Span)>;
 
 /// What a pool or server says about checking.
 #[derive(Clone, Debug)]
@@ -165,14 +168,14 @@ impl<'a> Named<'a> {
     }
 }
 
-/// Keeps a check that something uses, and where its authorities and its program are; its name.
+/// Keeps a check that something uses, and where its certificates and its program are; its name.
 pub(super) fn remember(
     built: Built,
     used: &mut BTreeMap<CheckName, Check>,
     places: &mut super::Places,
 ) -> CheckName {
     let name = built.check.name.clone();
-    if let Some((path, span)) = built.authority {
+    for (path, span) in built.certificates {
         places.authorities.entry(path).or_insert(span);
     }
     if let Some((path, span)) = built.program {
@@ -192,8 +195,12 @@ struct Place<'a> {
 
 /// A check with its defaults written out; `None` after a problem.
 fn build(name: CheckName, text: &CheckUseText, place: Place<'_>, problems: &mut Problems) -> Option<Built> {
-    let (probe, authority) = probe(text, &place, problems)?;
+    let (probe, certificates) = probe(text, &place, problems)?;
     let pace = pace::pace(text, problems);
+    let (rise, fall) = match probe {
+        ProbeSpec::File(_) => (defaults::FILE_IN_A_ROW, defaults::FILE_IN_A_ROW),
+        _ => (defaults::RISE, defaults::FALL),
+    };
     let mut check = Check {
         name,
         probe,
@@ -202,8 +209,8 @@ fn build(name: CheckName, text: &CheckUseText, place: Place<'_>, problems: &mut 
         interval_changing: pace.changing,
         jitter_percent: pace.jitter_percent,
         timeout: pace.timeout,
-        rise: text.rise.value().map_or(defaults::RISE, |rise| rise.0),
-        fall: text.fall.value().map_or(defaults::FALL, |fall| fall.0),
+        rise: text.rise.value().map_or(rise, |rise| rise.0),
+        fall: text.fall.value().map_or(fall, |fall| fall.0),
         fail_at_once: pace::at_once(&text.fail_at_once),
         port: text.port.value().map(|port| port.port()),
         address: check_target::address(text, problems),
@@ -218,22 +225,25 @@ fn build(name: CheckName, text: &CheckUseText, place: Place<'_>, problems: &mut 
     }
     let bad_target = matches!(text.port, Field::Bad) || matches!(text.address, Field::Bad);
     let program = text.exec.value().and_then(programs::place);
-    Some(Built { check, bad_target, authority, program })
+    Some(Built { check, bad_target, certificates, program })
 }
 
-type Probe = (ProbeSpec, Option<(PathBuf, Span)>);
+type Probe = (ProbeSpec, Files);
 
-/// What the check probes: exactly one kind must be said.
-fn probe(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Option<Probe> {
+/// Exactly one kind of probe must be said.
+fn one_kind(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Option<()> {
     let said = [
         !text.tcp.is_absent(),
+        !text.tls.is_absent(),
         !text.http.is_absent(),
         !text.https.is_absent(),
+        !text.grpc.is_absent(),
         !text.smtp.is_absent(),
         !text.udp.is_absent(),
         !text.dns.is_absent(),
         !text.ping.is_absent(),
         !text.exec.is_absent(),
+        !text.file.is_absent(),
     ];
     let said: Vec<&str> =
         KINDS.into_iter().zip(said).filter(|(_, said)| *said).map(|(kind, _)| kind).collect();
@@ -245,35 +255,54 @@ fn probe(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Opt
                     place.span,
                     "this check does not say what it probes",
                 );
-                problems.push(diagnostic.help("add one of `tcp: {}`, `http: {path: /}`, `https: {path: /}`, `smtp: {}`, `udp: {}`, `dns: {name: example.com}`, `ping: {}`, `exec: {command: […]}`"));
+                problems.push(diagnostic.help("add one of `tcp: {}`, `tls: {}`, `http: {path: /}`, `https: {path: /}`, `grpc: {}`, `smtp: {}`, `udp: {}`, `dns: {name: example.com}`, `ping: {}`, `exec: {command: […]}`, `file: {path: …}`"));
             }
-            return None;
+            None
         }
-        [_] => {}
+        [_] => Some(()),
         several => {
             let message =
                 format!("this check says {} kinds of probe: {}", several.len(), several.join(" and "));
             problems.push(
                 Diagnostic::new(Code::CheckWithSeveralKinds, place.span, message).help("keep one of them"),
             );
-            return None;
+            None
         }
     }
+}
+
+/// What the check probes, and the files that it needs.
+fn probe(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Option<Probe> {
+    one_kind(text, place, problems)?;
+    let sources = place.sources;
+    if let Some(said) = text.https.given() {
+        let (spec, files) = http::secure(&said.value.0, said.span, sources, problems);
+        return Some((ProbeSpec::Http(spec), files));
+    }
+    if let Some(said) = text.tls.given() {
+        let (spec, files) = tls::session(Some(&said.value.0), sources, problems);
+        tls::name_to_verify(&spec, "add `server_name: NAME`", said.span, problems);
+        return Some((ProbeSpec::Tls(spec), files));
+    }
+    if let Some(said) = text.grpc.given() {
+        let (spec, files) = grpc::call(&said.value.0, said.span, sources, problems);
+        return Some((ProbeSpec::Grpc(spec), files));
+    }
+    without_files(text, sources, problems).map(|spec| (spec, Files::new()))
+}
+
+/// The probes that need no files of certificates.
+fn without_files(text: &CheckUseText, sources: &Sources, problems: &mut Problems) -> Option<ProbeSpec> {
     if let Some(http) = text.http.given() {
-        return http::plain(&http.value.0, problems).map(|spec| (ProbeSpec::Http(spec), None));
-    }
-    if let Some(https) = text.https.given() {
-        let (spec, authority) = http::secure(&https.value.0, https.span, place.sources, problems)?;
-        return Some((ProbeSpec::Http(spec), authority));
-    }
-    if let Some(ping) = text.ping.given() {
+        Some(ProbeSpec::Http(http::plain(&http.value.0, sources, problems)))
+    } else if let Some(ping) = text.ping.given() {
         let size = ping.value.0.size.value().map_or(defaults::PING_SIZE, |size| size.port());
-        return Some((ProbeSpec::Ping(PingSpec { size }), None));
-    }
-    if let Some(exec) = text.exec.given() {
-        return programs::exec(&exec.value, problems).map(|spec| (ProbeSpec::Exec(spec), None));
-    }
-    let exchange = if let Some(smtp) = text.smtp.given() {
+        Some(ProbeSpec::Ping(PingSpec { size }))
+    } else if let Some(exec) = text.exec.given() {
+        programs::exec(&exec.value, problems).map(ProbeSpec::Exec)
+    } else if let Some(file) = text.file.given() {
+        programs::file(&file.value, sources).map(ProbeSpec::File)
+    } else if let Some(smtp) = text.smtp.given() {
         exchanges::smtp(&smtp.value.0, problems).map(ProbeSpec::Smtp)
     } else if let Some(udp) = text.udp.given() {
         exchanges::udp(&udp.value.0, problems).map(ProbeSpec::Udp)
@@ -281,7 +310,6 @@ fn probe(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Opt
         dns::dns(&dns.value, problems).map(ProbeSpec::Dns)
     } else {
         let tcp = text.tcp.given()?;
-        exchanges::tcp(&tcp.value.0, tcp.span, place.sources, problems)
-    };
-    exchange.map(|spec| (spec, None))
+        exchanges::tcp(&tcp.value.0, tcp.span, sources, problems)
+    }
 }

@@ -1,22 +1,32 @@
 //! HTTP probes: the request and the answer that counts.
 
-use crate::model::{HttpSpec, TlsSpec, Verify};
+use super::{authentication, tls};
+use crate::model::{Content, HeaderText, HttpSpec, HttpVersion};
 use crate::policy::codes::Code;
 use crate::policy::defaults;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::node::Key;
 use crate::policy::read::{Field, Spanned};
 use crate::policy::scalar::Text;
-use crate::policy::schema::{HttpText, HttpsText, Texts, TlsText};
+use crate::policy::schema::{HeaderValueText, HeadersText, HttpText, HttpVersionWord, HttpsText};
 use crate::policy::source::{Sources, Span};
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// The keys that http and https have in common, whichever of the two it is.
 macro_rules! request {
-    ($text:expr, $problems:expr) => {{
+    ($text:expr, $sources:expr, $problems:expr) => {{
         let text = $text;
+        let content = content(&text.content, &text.content_type, $problems);
+        let method = if content.is_some() { defaults::METHOD_WITH_CONTENT } else { defaults::METHOD };
+        let version = match text.version.value() {
+            None | Some(HttpVersionWord::Http1) => HttpVersion::Http1,
+            Some(HttpVersionWord::Http2) => HttpVersion::Http2,
+        };
+        let path =
+            word(&text.path, "a path", "begin it with `/`, and write blanks as %20", is_path, $problems);
+        path_fits(&text.path, version, $problems);
         HttpSpec {
+            version,
             method: word(
                 &text.method,
                 "an HTTP method",
@@ -24,56 +34,47 @@ macro_rules! request {
                 is_token,
                 $problems,
             )
-            .unwrap_or_else(|| defaults::METHOD.to_owned()),
-            path: word(
-                &text.path,
-                "a path",
-                "begin it with `/`, and write blanks as %20",
-                is_path,
-                $problems,
-            )
-            .unwrap_or_else(|| defaults::PATH.to_owned()),
-            host: word(
-                &text.host,
-                "a host",
-                "write a name, with `:port` if it is not the usual one",
-                is_host,
-                $problems,
-            ),
-            headers: headers(&text.headers, $problems),
+            .unwrap_or_else(|| method.to_owned()),
+            path: path.unwrap_or_else(|| defaults::PATH.to_owned()),
+            host: host(&text.host, $problems),
+            headers: headers(&text.headers, $sources, $problems),
+            content,
             status: text.status.value().map_or_else(
                 || vec![defaults::STATUS],
                 |status| status.0.iter().map(|range| range.value.0.clone()).collect(),
             ),
-            body: text.body.value().map(|body| body.0.clone()),
+            body: text.body.given().and_then(|body| super::body::rule(&body.value, body.span, $problems)),
+            response_limit: text.response_limit.value().map_or(HttpSpec::RESPONSE_LIMIT, |limit| limit.0),
+            redirects: text
+                .redirects
+                .value()
+                .map_or(0, |redirects| u8::try_from(redirects.0).unwrap_or(HttpSpec::MOST_REDIRECTS)),
+            keep_connection: text.keep_connection.value().is_some_and(|keep| keep.0),
             tls: None,
         }
     }};
 }
 
 /// A probe over plain HTTP.
-pub(super) fn plain(text: &HttpText, problems: &mut Problems) -> Option<HttpSpec> {
+pub(super) fn plain(text: &HttpText, sources: &Sources, problems: &mut Problems) -> HttpSpec {
     statuses_said(text.status.given().map(|status| (status.value.0.len(), status.span)), problems);
-    Some(request!(text, problems))
+    request!(text, sources, problems)
 }
 
-/// A probe over TLS, and the file of certificate authorities that it needs.
+/// A probe over TLS, and the files that it needs.
 pub(super) fn secure(
     text: &HttpsText,
     span: Span,
     sources: &Sources,
     problems: &mut Problems,
-) -> Option<(HttpSpec, Option<(PathBuf, Span)>)> {
+) -> (HttpSpec, Vec<(PathBuf, Span)>) {
     statuses_said(text.status.given().map(|status| (status.value.0.len(), status.span)), problems);
-    let spec = request!(text, problems);
-    let authority = text.tls.value().and_then(|tls| authority(tls, sources));
-    let tls = TlsSpec {
-        server_name: text.tls.value().and_then(|tls| server_name(tls, problems)),
-        ca: authority.as_ref().map(|(path, _)| path.clone()),
-        verify: text.tls.value().map_or(Verify::Full, |tls| verify(tls, problems)),
-    };
-    name_to_verify(&spec, &tls, text.host.is_absent(), span, problems);
-    Some((HttpSpec { tls: Some(tls), ..spec }, authority))
+    let spec = request!(text, sources, problems);
+    let (tls, files) = tls::session(text.tls.value(), sources, problems);
+    if text.host.is_absent() {
+        tls::name_to_verify(&tls, "add `host: NAME`, or `tls: {server_name: NAME}`", span, problems);
+    }
+    (HttpSpec { tls: Some(tls), ..spec }, files)
 }
 
 fn statuses_said(status: Option<(usize, Span)>, problems: &mut Problems) {
@@ -86,7 +87,7 @@ fn statuses_said(status: Option<(usize, Span)>, problems: &mut Problems) {
 }
 
 /// A word with a form of its own; what does not have it is reported.
-fn word(
+pub(super) fn word(
     field: &Field<Text>,
     what: &str,
     help: &str,
@@ -114,31 +115,68 @@ fn is_path(text: &str) -> bool {
     (text == "*" || text.starts_with('/')) && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
 }
 
+/// A `Host`.
+pub(super) fn host(field: &Field<Text>, problems: &mut Problems) -> Option<String> {
+    word(field, "a host", "write a name, with `:port` if it is not the usual one", is_host, problems)
+}
+
 fn is_host(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
 }
 
-fn headers(field: &Field<Texts>, problems: &mut Problems) -> Vec<(String, String)> {
+/// HTTP/2 has no `OPTIONS *` that hyper could write.
+fn path_fits(path: &Field<Text>, version: HttpVersion, problems: &mut Problems) {
+    let Some(star) = path.given().filter(|path| path.value.0 == "*" && version == HttpVersion::Http2) else {
+        return;
+    };
+    problems.push(
+        Diagnostic::new(Code::BadText, star.span, "the path `*` cannot be asked for in HTTP/2")
+            .help("write a path that begins with `/`, or leave `version: http2` out"),
+    );
+}
+
+fn content(text: &Field<Text>, content_type: &Field<Text>, problems: &mut Problems) -> Option<Content> {
+    if let (true, Some(unused)) = (text.is_absent(), content_type.span()) {
+        problems.push(
+            Diagnostic::new(Code::CheckKeyUnused, unused, "`content_type` means nothing without `content`")
+                .help("add `content`, or leave it out"),
+        );
+    }
+    let text = text.value()?.0.clone();
+    let content_type =
+        content_type.value().map_or_else(|| defaults::CONTENT_TYPE.to_owned(), |kind| kind.0.clone());
+    Some(Content { text, content_type })
+}
+
+fn headers(
+    field: &Field<HeadersText>,
+    sources: &Sources,
+    problems: &mut Problems,
+) -> Vec<(String, HeaderText)> {
     let mut headers = Vec::new();
-    for (key, Spanned { value: Text(value), .. }) in
-        field.value().map(|texts| texts.0.as_slice()).unwrap_or_default()
-    {
-        if let Some(refused) = refused_header(key) {
+    for (key, Spanned { value, .. }) in field.value().map(|texts| texts.0.as_slice()).unwrap_or_default() {
+        if let Some(refused) = refused_header(key, value) {
             problems.push(refused);
         }
-        headers.push((key.name.clone(), value.clone()));
+        let text = match value {
+            HeaderValueText::Text(text) => Some(HeaderText::Text(text.0.clone())),
+            HeaderValueText::Secret(secret) => {
+                authentication::secret(secret, sources).map(HeaderText::Secret)
+            }
+        };
+        headers.extend(text.map(|text| (key.name.clone(), text)));
     }
     headers
 }
 
-/// The diagnostic of a header that cannot be said here.
-fn refused_header(key: &Key) -> Option<Diagnostic> {
+/// The diagnostic of a header that cannot be said here, or not as a text.
+fn refused_header(key: &Key, value: &HeaderValueText) -> Option<Diagnostic> {
     let name = quoted(&key.name);
     let (code, message, help) = match key.name.to_ascii_lowercase().as_str() {
-        "authorization" | "proxy-authorization" | "cookie" => (
+        "authorization" | "proxy-authorization" | "cookie" if matches!(value, HeaderValueText::Text(_)) => (
             Code::SecretLiteral,
             format!("the header {name} is a secret, and a policy holds none"),
-            "probe a path that needs none: headers from a file belong to a later version",
+            "write {file: PATH}, or {credential: NAME} for a systemd credential, with the whole value in it",
         ),
         "host" => {
             (Code::BadText, format!("{name} cannot be a header here"), "write it as `host:` beside `path:`")
@@ -154,38 +192,4 @@ fn refused_header(key: &Key) -> Option<Diagnostic> {
         _ => return None,
     };
     Some(Diagnostic::new(code, key.span, message).help(help))
-}
-
-fn authority(tls: &TlsText, sources: &Sources) -> Option<(PathBuf, Span)> {
-    let file = tls.ca.value()?.file.given()?;
-    Some((sources.folder(file.span).join(&file.value.0), file.span))
-}
-
-fn server_name(tls: &TlsText, problems: &mut Problems) -> Option<String> {
-    let good = |text: &str| {
-        text.parse::<IpAddr>().is_ok()
-            || text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-    };
-    word(&tls.server_name, "the name of a server", "write a host name, without a port", good, problems)
-}
-
-fn verify(tls: &TlsText, problems: &mut Problems) -> Verify {
-    let Some(flag) = tls.verify.given().filter(|flag| !flag.value.0) else { return Verify::Full };
-    let message = "this check takes any certificate: an expired or a wrong one will not be noticed";
-    problems.push(
-        Diagnostic::new(Code::UnverifiedTls, flag.span, message)
-            .help("leave `verify: false` out, and name the authority under `ca: {file: …}`"),
-    );
-    Verify::None
-}
-
-/// Warns where a certificate would have to carry the server's address, which few do.
-fn name_to_verify(spec: &HttpSpec, tls: &TlsSpec, host_absent: bool, span: Span, problems: &mut Problems) {
-    if tls.verify == Verify::Full && tls.server_name.is_none() && spec.host.is_none() && host_absent {
-        let message = "this check says no name: the certificate must carry the real server's address";
-        problems.push(
-            Diagnostic::new(Code::TlsNameMissing, span, message)
-                .help("add `host: NAME`, or `tls: {server_name: NAME}`"),
-        );
-    }
 }

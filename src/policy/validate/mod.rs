@@ -5,6 +5,7 @@
 
 mod addresses;
 mod authentication;
+mod body;
 mod check_target;
 mod checks;
 mod condition;
@@ -15,6 +16,7 @@ mod endpoints;
 mod exchanges;
 mod finish;
 mod forwarding;
+mod grpc;
 mod http;
 mod kernel_settings;
 mod labels;
@@ -36,6 +38,7 @@ mod routers;
 mod server_check;
 mod servers;
 mod services;
+mod tls;
 mod track;
 mod trackers;
 mod whole;
@@ -76,7 +79,7 @@ pub struct Places {
     pub trackers: BTreeMap<(PoolName, Arc<str>), Span>,
     /// Full-NAT's local addresses.
     pub local_addresses: BTreeMap<IpAddr, Span>,
-    /// Files of certificate authorities.
+    /// Files of certificates.
     pub authorities: BTreeMap<PathBuf, Span>,
     /// Programs of exec checks.
     pub programs: BTreeMap<PathBuf, Span>,

@@ -1,10 +1,10 @@
-//! Exec probes: the program and its arguments. Whether the program is there and safe to run, only its host can tell.
+//! Exec and file probes. Whether the program is there and safe to run, and what the file says, only its host can tell.
 
-use crate::model::ExecSpec;
+use crate::model::{ExecSpec, ExecWeight, FileSpec, Missing};
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
-use crate::policy::schema::ExecText;
-use crate::policy::source::Span;
+use crate::policy::schema::{ExecText, ExecWeightWord, FileText, MissingWord};
+use crate::policy::source::{Sources, Span};
 use std::path::{Path, PathBuf};
 
 /// The program, and where it is said.
@@ -20,7 +20,12 @@ pub(super) fn exec(text: &ExecText, problems: &mut Problems) -> Option<ExecSpec>
     let (span, message) = match words.first() {
         Some(program) if Path::new(&program.value.0).is_absolute() => {
             let command = words.iter().map(|word| word.value.0.clone()).collect();
-            return Some(ExecSpec { command, user: text.user.value().map(|user| user.0.clone()) });
+            let user = text.user.value().map(|user| user.0.clone());
+            let weight = text.weight.value().map(|weight| match weight {
+                ExecWeightWord::ExitCode => ExecWeight::ExitCode,
+                ExecWeightWord::Printed => ExecWeight::Printed,
+            });
+            return Some(ExecSpec { command, user, weight });
         }
         Some(program) => (program.span, format!("{} is not an absolute path", quoted(&program.value.0))),
         None => (said.span, "this command names no program".to_owned()),
@@ -33,4 +38,14 @@ pub(super) fn exec(text: &ExecText, problems: &mut Problems) -> Option<ExecSpec>
         );
     }
     None
+}
+
+/// A file to be read; `None` after a problem.
+pub(super) fn file(text: &FileText, sources: &Sources) -> Option<FileSpec> {
+    let path = text.path.given()?;
+    let missing = match text.missing.value() {
+        None | Some(MissingWord::Down) => Missing::Down,
+        Some(MissingWord::Up) => Missing::Up,
+    };
+    Some(FileSpec { path: sources.folder(path.span).join(&path.value.0), missing })
 }

@@ -1,7 +1,7 @@
 //! The exec probe with real programs: good ones, bad ones, and those that do not want to end.
 
 use super::fixture::{SLACK, TIMEOUT, check};
-use crate::model::{Check, ExecSpec, Failure, Outcome, Phase, ProbeSpec};
+use crate::model::{Advice, AdvisedState, Check, ExecSpec, ExecWeight, Failure, Outcome, Phase, ProbeSpec};
 use crate::probe::{Probe, Prober, TlsProfiles};
 use nix::unistd::geteuid;
 use std::fs::{self, Permissions};
@@ -20,7 +20,7 @@ fn nowhere() -> SocketAddr {
 
 fn command(words: &[&str]) -> Check {
     let command = words.iter().map(|word| (*word).to_owned()).collect();
-    Check { timeout: LONG, ..check(ProbeSpec::Exec(ExecSpec { command, user: None })) }
+    Check { timeout: LONG, ..check(ProbeSpec::Exec(ExecSpec { command, user: None, weight: None })) }
 }
 
 fn shell(script: &str) -> Check {
@@ -125,7 +125,8 @@ async fn a_director_that_is_root_runs_programs_as_nobody_with_no_further_group()
 
 #[tokio::test]
 async fn a_user_that_is_not_there_is_said_before_anything_is_probed() {
-    let spec = ExecSpec { command: vec!["/bin/true".to_owned()], user: Some("no-such-user".to_owned()) };
+    let user = Some("no-such-user".to_owned());
+    let spec = ExecSpec { command: vec!["/bin/true".to_owned()], user, weight: None };
     let error = Prober::new(&check(ProbeSpec::Exec(spec)), &mut TlsProfiles::default()).expect_err("unknown");
     assert!(error.to_string().starts_with("check alive: cannot run a program as no-such-user: "), "{error}");
 }
@@ -222,4 +223,36 @@ async fn many_programs_run_at_once() {
     let prober = Prober::new(&shell("sleep 0.2"), &mut TlsProfiles::default()).expect("a good check");
     let outcomes = futures_util::future::join_all((0..40).map(|_| prober.probe(nowhere()))).await;
     assert!(outcomes.iter().all(|outcome| outcome.result.is_ok()), "{outcomes:?}");
+}
+
+/// A script whose exit code or last line tells the weight.
+fn weighing(script: &str, weight: ExecWeight) -> Check {
+    let ProbeSpec::Exec(spec) = shell(script).probe else { unreachable!("it is one") };
+    Check { probe: ProbeSpec::Exec(ExecSpec { weight: Some(weight), ..spec }), ..shell(script) }
+}
+
+#[tokio::test]
+async fn an_exit_code_can_tell_the_weight() {
+    for (code, percent) in [(0, None), (2, Some(0)), (102, Some(100)), (255, Some(253))] {
+        let outcome = outcome(&weighing(&format!("exit {code}"), ExecWeight::ExitCode), nowhere()).await;
+        let found = outcome.findings.advice.and_then(|advice| advice.weight_percent);
+        assert_eq!((outcome.result, found), (Ok(()), percent), "{code}");
+    }
+    let bad = run(&weighing("echo no; exit 1", ExecWeight::ExitCode)).await;
+    assert_eq!(bad, Err(Failure::Program("ended with 1: no".to_owned())));
+    let killed = run(&weighing("kill -9 $$", ExecWeight::ExitCode)).await;
+    assert_eq!(killed, Err(Failure::Program("was killed by SIGKILL".to_owned())));
+}
+
+#[tokio::test]
+async fn the_last_line_can_tell_the_weight() {
+    let printed = |line: &str| weighing(&format!("echo thinking; echo {line}"), ExecWeight::Printed);
+    let outcome = outcome(&printed("drain 40%"), nowhere()).await;
+    let advice = Advice { weight_percent: Some(40), state: Some(AdvisedState::Drain) };
+    assert_eq!((outcome.result, outcome.findings.advice), (Ok(()), Some(advice)));
+    assert_eq!(run(&printed("down")).await, Err(Failure::SaidDown("the program".to_owned())));
+    assert_local(&run(&printed("sideways")).await, "the program printed \"sideways\", none of up, down");
+    let failed = run(&weighing("echo 50%; exit 3", ExecWeight::Printed)).await;
+    assert_eq!(failed, Err(Failure::Program("ended with 3: 50%".to_owned())), "only a good end counts");
+    assert_eq!(run(&weighing("true", ExecWeight::Printed)).await, Ok(()), "nothing is up");
 }

@@ -1,6 +1,6 @@
 //! Servers of the tests, and the shortest way to probe them.
 
-use crate::model::{Check, Failure, HttpSpec, Outcome, ProbeSpec};
+use crate::model::{BodyRule, Check, Failure, HttpSpec, HttpVersion, Outcome, ProbeSpec};
 use crate::probe::{Probe, Prober, TlsProfiles};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,18 +37,23 @@ pub(super) fn check(probe: ProbeSpec) -> Check {
 
 pub(super) fn get() -> HttpSpec {
     HttpSpec {
+        version: HttpVersion::Http1,
         method: "GET".to_owned(),
         path: "/healthz?deep=1".to_owned(),
         host: None,
         headers: Vec::new(),
+        content: None,
         status: vec![200..=299],
         body: None,
+        response_limit: HttpSpec::RESPONSE_LIMIT,
+        redirects: 0,
+        keep_connection: false,
         tls: None,
     }
 }
 
 pub(super) fn body(text: &str) -> HttpSpec {
-    HttpSpec { body: Some(text.to_owned()), ..get() }
+    HttpSpec { body: Some(BodyRule::Text(text.to_owned())), ..get() }
 }
 
 /// One probe; it must end in time whatever happens.

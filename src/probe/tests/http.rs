@@ -1,8 +1,8 @@
 //! The http probe: what it sends, what it accepts, and what hostile servers cost.
 
 use super::fixture::{TIMEOUT, answering, ask, body, check, flooding, get, request, server};
-use crate::model::{Check, Failure, HttpSpec, Phase, ProbeSpec};
-use crate::probe::http::{HEADER_BYTES, RESPONSE_BYTES};
+use crate::model::{Check, Failure, HeaderText, HttpSpec, Phase, ProbeSpec};
+use crate::probe::http::{HEADER_BYTES, most_bytes};
 use crate::probe::{PrepareError, Prober, TlsProfiles};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -41,11 +41,8 @@ async fn the_request_is_as_the_policy_says_it() {
     {
         assert!(lines.contains(&line.as_str()), "{line} is not in {lines:?}");
     }
-    let headers = vec![
-        ("X-Probe".to_owned(), "a".to_owned()),
-        ("X-Probe".to_owned(), "b".to_owned()),
-        ("User-Agent".to_owned(), "other".to_owned()),
-    ];
+    let header = |name: &str, value: &str| (name.to_owned(), HeaderText::Text(value.to_owned()));
+    let headers = vec![header("X-Probe", "a"), header("X-Probe", "b"), header("User-Agent", "other")];
     let spec =
         HttpSpec { method: "OPTIONS".into(), path: "*".into(), host: Some("shop".into()), headers, ..get() };
     let (head, _) = sent(spec).await;
@@ -59,7 +56,7 @@ async fn the_request_is_as_the_policy_says_it() {
 
 #[test]
 fn a_request_that_cannot_be_sent_is_an_error_when_it_is_made_ready() {
-    let header = |name: &str| vec![(name.to_owned(), "1".to_owned())];
+    let header = |name: &str| vec![(name.to_owned(), HeaderText::Text("1".to_owned()))];
     for (spec, what) in [
         (HttpSpec { method: "GE T".into(), ..get() }, "method"),
         (HttpSpec { path: "/a b".into(), ..get() }, "path"),
@@ -195,9 +192,10 @@ async fn interim_answers_without_end_are_cut_off() {
     // Many at a time: a busy machine must reach the bound before the time-out.
     let interim: &'static [u8] = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(200).leak();
     let (result, written) = flooded(get(), b"", interim).await;
-    let words = format!("the response goes on beyond {RESPONSE_BYTES} bytes");
+    let most = most_bytes(HttpSpec::RESPONSE_LIMIT);
+    let words = format!("the response goes on beyond {most} bytes");
     assert_eq!(result, Err(Failure::Malformed(words)));
-    assert!(written < RESPONSE_BYTES + SOCKET_BUFFERS, "{written} bytes");
+    assert!(written < most + SOCKET_BUFFERS, "{written} bytes");
 }
 
 #[tokio::test]
@@ -205,7 +203,7 @@ async fn a_body_without_end_is_read_to_its_bound_and_only_if_a_text_is_looked_fo
     let head = b"HTTP/1.1 200 OK\r\n\r\n";
     let (result, written) = flooded(body("needle"), head, &[b'x'; 4096]).await;
     assert_eq!(result, Err(Failure::Body));
-    assert!(written < HttpSpec::BODY_LIMIT + SOCKET_BUFFERS, "{written} bytes");
+    assert!(written < HttpSpec::RESPONSE_LIMIT as usize + SOCKET_BUFFERS, "{written} bytes");
     let (result, _) = flooded(get(), head, &[b'x'; 4096]).await;
     assert_eq!(result, Ok(()), "nobody asked for the body");
 }
@@ -217,7 +215,7 @@ async fn a_text_counts_up_to_the_limit_of_the_body_and_not_a_byte_beyond() {
             format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}needle", before + 6, "x".repeat(before));
         Box::leak(Box::new([&*text.leak()]))
     };
-    let limit = HttpSpec::BODY_LIMIT;
+    let limit = HttpSpec::RESPONSE_LIMIT as usize;
     assert_eq!(ask(body("needle"), answering(answer(limit - 6)).await).await, Ok(()));
     assert_eq!(ask(body("needle"), answering(answer(limit - 5)).await).await, Err(Failure::Body));
 }

@@ -1,11 +1,14 @@
 //! The https probe: whom it trusts, and what it says of those it doesn't.
 
-use super::fixture::{TIMEOUT, ask, check, get, request, server};
-use crate::model::{Failure, HttpSpec, Phase, ProbeSpec, TlsSpec, Verify};
+use super::fixture::{TIMEOUT, ask, body, check, get, probe, request, server};
+use crate::model::{
+    Check, ClientCertificate, Failure, HttpSpec, HttpVersion, Phase, ProbeSpec, Secret, TlsSpec, Verify,
+};
 use crate::probe::{PrepareError, Prober, TlsProfiles};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, crypto::ring};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, crypto::ring};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,15 +36,34 @@ fn leaf(names: &[&str]) -> CertificateParams {
 
 /// An HTTPS server that says "ok", with a certificate of `authority`.
 async fn https(authority: &CertifiedIssuer<'static, KeyPair>, params: CertificateParams) -> SocketAddr {
+    choosy(authority, params, None, &[]).await
+}
+
+/// One that wants a client certificate of `clients`, and chooses among `protocols`.
+async fn choosy(
+    authority: &CertifiedIssuer<'static, KeyPair>,
+    params: CertificateParams,
+    clients: Option<&CertifiedIssuer<'static, KeyPair>>,
+    protocols: &[&str],
+) -> SocketAddr {
     let key = KeyPair::generate().expect("a key");
     let certificate = params.signed_by(&key, authority).expect("a certificate");
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .expect("a configuration");
+        .expect("versions");
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(clients) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(clients.der().clone()).expect("an authority");
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().expect("a verifier"))
+        }
+    };
+    let mut config = builder.with_single_cert(vec![certificate.der().clone()], key).expect("a configuration");
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     server(move |stream| {
         let acceptor = acceptor.clone();
@@ -62,8 +84,9 @@ fn file(pem: &str) -> NamedTempFile {
 }
 
 fn spec(ca: Option<&Path>, host: Option<&str>) -> HttpSpec {
-    let tls = TlsSpec { ca: ca.map(Path::to_owned), ..TlsSpec::default() };
-    HttpSpec { host: host.map(str::to_owned), body: Some("ok".to_owned()), tls: Some(tls), ..get() }
+    let ca = ca.map(|path| Secret::File(path.to_owned()));
+    let tls = TlsSpec { ca, ..TlsSpec::default() };
+    HttpSpec { host: host.map(str::to_owned), tls: Some(tls), ..body("ok") }
 }
 
 fn tls_words(result: Result<(), Failure>) -> String {
@@ -212,4 +235,80 @@ fn checks_that_trust_the_same_share_one_configuration() {
         Prober::new(&check(ProbeSpec::Http(spec(Some(ca.path()), host))), &mut profiles).expect("ready");
     }
     assert_eq!(format!("{profiles:?}").matches("Authorities").count(), 1);
+}
+
+/// A check that asks for a session only, and trusts `authority`.
+fn session(authority: &NamedTempFile, tls: TlsSpec) -> Check {
+    let ca = Some(Secret::File(authority.path().to_owned()));
+    check(ProbeSpec::Tls(TlsSpec { ca, server_name: Some(NAME.to_owned()), ..tls }))
+}
+
+#[tokio::test]
+async fn a_session_alone_says_when_the_certificate_expires() {
+    let authority = authority();
+    let ca = file(&authority.pem());
+    let mut params = leaf(&[NAME]);
+    params.not_after = date_time_ymd(2090, 1, 2);
+    let target = https(&authority, params).await;
+    let outcome = probe(&session(&ca, TlsSpec::default()), target).await;
+    let expires = outcome.findings.certificate_expires.map(|expires| expires.as_secs());
+    assert_eq!((outcome.result, expires), (Ok(()), Some(3_786_998_400)), "2090-01-02");
+    let https = probe(&check(ProbeSpec::Http(spec(Some(ca.path()), Some(NAME)))), target).await;
+    assert_eq!(https.findings, outcome.findings);
+    let stranger = https_of_stranger().await;
+    let words = tls_words(probe(&session(&ca, TlsSpec::default()), stranger).await.result);
+    assert_eq!(words, "the certificate is signed by an unknown authority");
+}
+
+async fn https_of_stranger() -> SocketAddr {
+    https(&authority_named("Stranger"), leaf(&[NAME])).await
+}
+
+#[tokio::test]
+async fn a_server_that_asks_who_we_are_gets_the_client_certificate() {
+    let (authority, clients) = (authority(), authority_named("Clients"));
+    let ca = file(&authority.pem());
+    let target = choosy(&authority, leaf(&[NAME]), Some(&clients), &[]).await;
+    let key = KeyPair::generate().expect("a key");
+    let certificate = leaf(&["director"]).signed_by(&key, &clients).expect("a certificate");
+    let (certificate, key) = (file(&certificate.pem()), file(&key.serialize_pem()));
+    let place = |file: &NamedTempFile| Secret::File(file.path().to_owned());
+    let client = ClientCertificate { certificate: place(&certificate), key: place(&key) };
+    let mut known = spec(Some(ca.path()), Some(NAME));
+    known.tls.as_mut().expect("tls").client = Some(client.clone());
+    assert_eq!(ask(known, target).await, Ok(()));
+    let unknown = ask(spec(Some(ca.path()), Some(NAME)), target).await;
+    assert_eq!(tls_words(unknown), "the server refused the session: certificate required");
+
+    let other = file(&KeyPair::generate().expect("a key").serialize_pem());
+    for (key, words) in [(&other, "cannot use its client certificate"), (&ca, "the key cannot be read")] {
+        let client = Some(ClientCertificate { key: place(key), ..client.clone() });
+        let check = session(&ca, TlsSpec { client, ..TlsSpec::default() });
+        let error = Prober::new(&check, &mut TlsProfiles::default()).expect_err("no pair").to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_protocol_that_the_policy_names_must_be_chosen() {
+    let authority = authority();
+    let ca = file(&authority.pem());
+    let offering = |protocols: &[&str]| {
+        session(
+            &ca,
+            TlsSpec { alpn: protocols.iter().map(|name| (*name).to_owned()).collect(), ..TlsSpec::default() },
+        )
+    };
+    let (mail, any) = tokio::join!(
+        choosy(&authority, leaf(&[NAME]), None, &["imap"]),
+        choosy(&authority, leaf(&[NAME]), None, &[])
+    );
+    assert_eq!(probe(&offering(&["smtp", "imap"]), mail).await.result, Ok(()));
+    let words = tls_words(probe(&offering(&["smtp"]), mail).await.result);
+    assert_eq!(words, "the server refused the session: no application protocol");
+    let words = tls_words(probe(&offering(&["smtp"]), any).await.result);
+    assert_eq!(words, "the server chooses none of the protocols in `alpn`");
+    let mut second = spec(Some(ca.path()), Some(NAME));
+    second.version = HttpVersion::Http2;
+    assert_eq!(tls_words(ask(second, any).await), "the server does not choose HTTP/2 (ALPN h2)");
 }

@@ -1,0 +1,35 @@
+//! Connections that stay open between the probes of a target.
+//!
+//! Nobody polls one meanwhile: it costs a socket and its buffers, and no time. A server that closes it does so unseen, which
+//! the next probe notices. A kept connection does not show whether the server still takes new ones, so each is given up
+//! after [`MOST_EXCHANGES`].
+
+use super::Connection;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Exchanges on one connection, at most: with an interval of 2 s a server must take a new one every two minutes.
+const MOST_EXCHANGES: u32 = 60;
+
+/// One connection a target at most: the targets of a check bound them.
+#[derive(Debug, Default)]
+pub(in crate::probe) struct Kept(Mutex<HashMap<SocketAddr, Connection>>);
+
+impl Kept {
+    /// The connection to `target`, for one exchange.
+    pub(in crate::probe) fn take(&self, target: SocketAddr) -> Option<Connection> {
+        self.connections().remove(&target)
+    }
+
+    /// Keeps a connection whose exchange is over.
+    pub(in crate::probe) fn put(&self, target: SocketAddr, connection: Connection) {
+        if connection.exchanges() < MOST_EXCHANGES {
+            self.connections().insert(target, connection);
+        }
+    }
+
+    fn connections(&self) -> MutexGuard<'_, HashMap<SocketAddr, Connection>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

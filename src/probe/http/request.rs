@@ -1,0 +1,178 @@
+//! The requests of a probe: made ready once, written for a target.
+
+use super::redirect;
+use crate::model::{Content, Failure, HeaderText, HttpSpec, HttpVersion};
+use crate::probe::PrepareError;
+use crate::probe::http::connection::Sent;
+use crate::probe::secret;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::http::uri::{Authority, Scheme};
+use hyper::{Method, Request, Uri};
+use std::net::SocketAddr;
+
+/// What a probe calls itself.
+const AGENT: &str = concat!("tandem/", env!("CARGO_PKG_VERSION"));
+
+/// Headers that describe a request's content or its connection: the probe sets them.
+const RESERVED: [&str; 5] = ["content-length", "transfer-encoding", "connection", "upgrade", "te"];
+
+/// What is the same in every request of a probe.
+#[derive(Debug)]
+pub(super) struct Requests {
+    method: Method,
+    path: Uri,
+    /// `None`: the target's address and port.
+    host: Option<HeaderValue>,
+    /// Without `Host` and `Connection`. Secrets are marked as sensitive.
+    headers: HeaderMap,
+    content: Option<Bytes>,
+    scheme: Scheme,
+    closes: bool,
+}
+
+/// One request to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ask {
+    pub(super) method: Method,
+    /// Path and query.
+    pub(super) path: Uri,
+    pub(super) host: HeaderValue,
+    /// Whether it still is what the policy says, and not where a redirect led: content goes with it.
+    pub(super) has_content: bool,
+    /// Whether it goes to the host of the policy: secrets go nowhere else.
+    pub(super) is_own_host: bool,
+}
+
+impl Requests {
+    pub(super) fn new(check: &str, spec: &HttpSpec) -> Result<Self, PrepareError> {
+        let method = Method::from_bytes(spec.method.as_bytes());
+        let path = spec.path.parse::<Uri>();
+        let host = spec.host.as_deref().map(|host| {
+            let value = HeaderValue::from_str(host);
+            value.map_err(|error| cannot_send(check, "host", host, &error))
+        });
+        Ok(Self {
+            method: method.map_err(|error| cannot_send(check, "method", &spec.method, &error))?,
+            path: path.map_err(|error| cannot_send(check, "path", &spec.path, &error))?,
+            host: host.transpose()?,
+            headers: headers(check, spec)?,
+            content: spec.content.as_ref().map(|content| Bytes::from(content.text.clone())),
+            scheme: if spec.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP },
+            closes: !spec.keep_connection,
+        })
+    }
+
+    /// The request that the policy says, for `target`.
+    pub(super) fn first(&self, target: SocketAddr) -> Result<Ask, Failure> {
+        let host = self.host.clone().map_or_else(|| host_of(target), Ok)?;
+        Ok(Ask {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            host,
+            has_content: true,
+            is_own_host: true,
+        })
+    }
+
+    /// The request that a redirect asks for.
+    pub(super) fn follow(&self, ask: &Ask, status: u16, location: &str) -> Result<Ask, Failure> {
+        redirect::follow(ask, status, location, &self.scheme)
+    }
+
+    /// The request as it is sent in `version`.
+    pub(super) fn write(&self, ask: &Ask, version: HttpVersion) -> Result<Sent, Failure> {
+        let content = self.content.as_ref().filter(|_| ask.has_content);
+        let mut headers = HeaderMap::with_capacity(self.headers.len() + 2);
+        let uri = match version {
+            HttpVersion::Http1 => {
+                headers.insert(HOST, ask.host.clone());
+                if self.closes {
+                    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                ask.path.clone()
+            }
+            HttpVersion::Http2 => absolute(&self.scheme, &ask.host, &ask.path)?,
+        };
+        for (name, value) in &self.headers {
+            let about_content = name == CONTENT_TYPE && content.is_none();
+            if !about_content && (ask.is_own_host || !value.is_sensitive()) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        let mut request = Request::new(Full::new(content.cloned().unwrap_or_default()));
+        *request.method_mut() = ask.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
+
+/// The whole address of a resource, as HTTP/2 says it in its pseudo-headers.
+pub(in crate::probe) fn absolute(scheme: &Scheme, host: &HeaderValue, path: &Uri) -> Result<Uri, Failure> {
+    let cannot = |error: &dyn std::fmt::Display| {
+        Failure::Local(format!("the request cannot be written in HTTP/2: {error}"))
+    };
+    let authority = Authority::try_from(host.as_bytes()).map_err(|error| cannot(&error))?;
+    let mut parts = path.clone().into_parts();
+    parts.scheme = Some(scheme.clone());
+    parts.authority = Some(authority);
+    Uri::from_parts(parts).map_err(|error| cannot(&error))
+}
+
+/// The `Host` of a target, without a scope identifier (`%eth0` of a link-local address), which means nothing to the server.
+pub(in crate::probe) fn host_of(target: SocketAddr) -> Result<HeaderValue, Failure> {
+    let text = SocketAddr::new(target.ip(), target.port()).to_string();
+    HeaderValue::try_from(text).map_err(|error| Failure::Local(error.to_string()))
+}
+
+fn headers(check: &str, spec: &HttpSpec) -> Result<HeaderMap, PrepareError> {
+    let mut headers = HeaderMap::with_capacity(spec.headers.len() + 2);
+    for (name, text) in &spec.headers {
+        if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
+            return Err(cannot_send(check, "header", name, &"the probe sets it"));
+        }
+        let parsed = HeaderName::from_bytes(name.as_bytes());
+        let parsed = parsed.map_err(|error| cannot_send(check, "header", name, &error))?;
+        headers.append(parsed, header_value(check, name, text)?);
+    }
+    headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
+    if let Some(Content { content_type, .. }) = &spec.content {
+        let value = HeaderValue::from_str(content_type);
+        let value = value.map_err(|error| cannot_send(check, "content_type", content_type, &error))?;
+        headers.insert(CONTENT_TYPE, value);
+    }
+    Ok(headers)
+}
+
+fn header_value(check: &str, name: &str, text: &HeaderText) -> Result<HeaderValue, PrepareError> {
+    match text {
+        HeaderText::Text(text) => {
+            HeaderValue::from_str(text).map_err(|error| cannot_send(check, "value of header", text, &error))
+        }
+        HeaderText::Secret(place) => {
+            let bytes = secret::read(check, place)?;
+            let mut value = HeaderValue::from_bytes(&bytes).map_err(|_| {
+                let detail = "the secret holds bytes that a header cannot: write one line of visible text";
+                cannot_send(check, "secret of header", name, &detail)
+            })?;
+            value.set_sensitive(true);
+            Ok(value)
+        }
+    }
+}
+
+pub(super) fn cannot_send(
+    check: &str,
+    what: &'static str,
+    value: &str,
+    error: &dyn std::fmt::Display,
+) -> PrepareError {
+    PrepareError::Request {
+        check: check.to_owned(),
+        what,
+        value: value.to_owned(),
+        detail: error.to_string(),
+    }
+}

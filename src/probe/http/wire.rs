@@ -1,0 +1,155 @@
+//! A connection's bytes, with or without TLS, and what is counted of them.
+
+use crate::model::{Failure, Phase};
+use crate::probe::failure::{self, Overrun};
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+/// A TCP connection, bare or with a TLS session on it: one type, so that the exchange is compiled once.
+#[derive(Debug)]
+pub(super) enum Wire {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Dropping the socket resets the connection; a FIN before it could leave it in TIME_WAIT.
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What is counted of one exchange.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    limit: AtomicUsize,
+    read: AtomicUsize,
+    first_byte: AtomicU8,
+    written: AtomicBool,
+    /// What broke the wire, where that says more than that it broke. HTTP/2 keeps only the words of it.
+    broken: OnceLock<Failure>,
+}
+
+impl Meter {
+    /// A new exchange begins, whose answer may take `limit` bytes.
+    pub(super) fn begin(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+        self.read.store(0, Ordering::Relaxed);
+        self.first_byte.store(0, Ordering::Relaxed);
+        self.written.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether all that there was to send has been handed to the system.
+    pub(super) fn is_written(&self) -> bool {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// What broke the wire: TLS, a bound, the way to the server; not that the server closed it.
+    pub(super) fn broken(&self) -> Option<&Failure> {
+        self.broken.get()
+    }
+
+    fn note(&self, error: &io::Error) {
+        match failure::on_stream(error, Phase::Request) {
+            Failure::ConnectionLost(_) | Failure::Timeout(_) => {}
+            telling => drop(self.broken.set(telling)),
+        }
+    }
+
+    /// The first byte of the answer.
+    pub(super) fn first_byte(&self) -> u8 {
+        self.first_byte.load(Ordering::Relaxed)
+    }
+}
+
+/// A wire that is counted, and that ends when the server sends too much.
+#[derive(Debug)]
+pub(super) struct Metered {
+    wire: Wire,
+    meter: Arc<Meter>,
+}
+
+impl Metered {
+    pub(super) const fn new(wire: Wire, meter: Arc<Meter>) -> Self {
+        Self { wire, meter }
+    }
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let (read, limit) =
+            (self.meter.read.load(Ordering::Relaxed), self.meter.limit.load(Ordering::Relaxed));
+        if read >= limit {
+            let error = io::Error::other(Overrun(limit));
+            self.meter.note(&error);
+            return Poll::Ready(Err(error));
+        }
+        let before = buffer.filled().len();
+        let ended = ready!(Pin::new(&mut self.wire).poll_read(context, buffer));
+        ended.inspect_err(|error| self.meter.note(error))?;
+        let new = buffer.filled().get(before..).unwrap_or_default();
+        if let (0, Some(first)) = (read, new.first()) {
+            self.meter.first_byte.store(*first, Ordering::Relaxed);
+        }
+        self.meter.read.store(read + new.len(), Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.wire).poll_write(context, bytes));
+        let written = written.inspect_err(|error| self.meter.note(error))?;
+        self.meter.written.store(written == bytes.len(), Ordering::Relaxed);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_shutdown(context)
+    }
+}
