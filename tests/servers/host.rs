@@ -111,19 +111,20 @@ impl Host {
 
     /// The same with a time-out of its own.
     pub(crate) fn probe_within(&self, timeout: Duration, kind: &str, port: u16) -> Outcome {
-        let text = format!(
-            "policy_version: 1\n\
-             virtual_addresses: [{{address: 192.168.101.100/24, interface: eth0}}]\n\
-             pools:\n  \
-               web:\n    \
-                 virtual_services: [tcp://192.168.101.100:{port}]\n    \
-                 forwarding: nat\n    \
-                 real_servers: [{ADDRESS}:{port}]\n    \
-                 check: {{{kind}, interval: 60s, timeout: {}ms}}\n",
-            timeout.as_millis()
-        );
-        self.write("policy.yaml", &text);
+        self.write("policy.yaml", &policy_of(timeout, kind, port));
         probe_of(&self.path("policy.yaml"), &self.namespace)
+    }
+
+    /// Several probes of one prober, a pause before each but the first: as a director makes them.
+    pub(crate) fn probe_again_and_again(
+        &self,
+        kind: &str,
+        port: u16,
+        times: usize,
+        pause: Duration,
+    ) -> Vec<Outcome> {
+        self.write("policy.yaml", &policy_of(TIMEOUT, kind, port));
+        probes_of(&self.path("policy.yaml"), &self.namespace, times, pause)
     }
 
     /// Probes until one succeeds: the server has started.
@@ -166,9 +167,30 @@ fn is(failure: &Failure, reason: &str, words: &str) -> bool {
     failure.reason() == reason && failure.to_string().contains(words)
 }
 
+/// The policy of one server with one check.
+fn policy_of(timeout: Duration, kind: &str, port: u16) -> String {
+    format!(
+        "policy_version: 1\n\
+             virtual_addresses: [{{address: 192.168.101.100/24, interface: eth0}}]\n\
+             pools:\n  \
+               web:\n    \
+                 virtual_services: [tcp://192.168.101.100:{port}]\n    \
+                 forwarding: nat\n    \
+                 real_servers: [{ADDRESS}:{port}]\n    \
+                 check: {{{kind}, interval: 60s, timeout: {}ms}}\n",
+        timeout.as_millis()
+    )
+}
+
 /// Loads the policy and probes the one server of its pool, in `namespace`.
 #[track_caller]
 fn probe_of(path: &Path, namespace: &Namespace) -> Outcome {
+    probes_of(path, namespace, 1, Duration::ZERO).remove(0)
+}
+
+/// The same several times.
+#[track_caller]
+fn probes_of(path: &Path, namespace: &Namespace, times: usize, pause: Duration) -> Vec<Outcome> {
     let loaded = policy::load(path, &Disk, View::First);
     let shown: String = loaded
         .diagnostics
@@ -184,10 +206,16 @@ fn probe_of(path: &Path, namespace: &Namespace) -> Outcome {
     namespace.inside(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(async {
-            let outcome = prober.probe(target.address).await;
+            let mut outcomes = Vec::new();
+            for number in 0..times {
+                if number > 0 {
+                    tokio::time::sleep(pause).await;
+                }
+                outcomes.push(prober.probe(target.address).await);
+            }
             // A director lives on, and says its farewells meanwhile.
             tokio::time::sleep(FAREWELL).await;
-            outcome
+            outcomes
         })
     })
 }

@@ -8,11 +8,14 @@
 )]
 #![allow(dead_code, reason = "world and host are libraries for cases, and more cases come")]
 
+mod certificates;
 mod datagrams;
+mod grpc;
 mod host;
 mod mail;
 mod mariadb;
 mod names;
+mod nginx;
 mod postgresql;
 mod redis;
 #[path = "../lab/world/mod.rs"]

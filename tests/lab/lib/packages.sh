@@ -12,7 +12,7 @@ INSIDE_PACKAGES=(
 # The real servers that tests/servers probes, and what drives them. They are in a root of their own: databases are large, and
 # all that is unpacked is copied into memory at each start.
 SERVER_PACKAGES=(
-    dnsmasq-base exim4-daemon-light iproute2 libedit2 libseccomp2 mariadb-client-core mariadb-server-core memcached nginx
+    dnsmasq-base etcd-server exim4-daemon-light iproute2 libedit2 libseccomp2 mariadb-client-core mariadb-server-core memcached nginx
     openssl postgresql procps redis-server unbound
 )
 # Packages without what they depend on, which is named above. A time server may not be installed beside another one.
