@@ -23,12 +23,11 @@ pub(super) fn below(check: &mut Check, base: &Path) {
             spec.tls.iter_mut().for_each(|tls| tls_below(tls, base));
         }
         ProbeSpec::Grpc(spec) => spec.tls.iter_mut().for_each(|tls| tls_below(tls, base)),
+        ProbeSpec::Smtp(spec) => spec.starttls.iter_mut().for_each(|tls| tls_below(tls, base)),
         ProbeSpec::File(spec) => spec.path = base.join(&spec.path),
-        ProbeSpec::Dialogue(_)
-        | ProbeSpec::Preset(_)
-        | ProbeSpec::Smtp(_)
-        | ProbeSpec::Udp(_)
-        | ProbeSpec::Dns(_) => resolved_exchange::below(&mut check.probe, base),
+        ProbeSpec::Dialogue(_) | ProbeSpec::Preset(_) | ProbeSpec::Udp(_) | ProbeSpec::Dns(_) => {
+            resolved_exchange::below(&mut check.probe, base)
+        }
         ProbeSpec::Tcp | ProbeSpec::Ping(_) | ProbeSpec::Exec(_) | ProbeSpec::Agent(_) => {}
     }
 }
@@ -164,7 +163,7 @@ fn grpc(spec: &GrpcSpec) -> Yaml {
     mapping(keys)
 }
 
-fn tls(spec: &TlsSpec) -> Yaml {
+pub(super) fn tls(spec: &TlsSpec) -> Yaml {
     let mut keys = Vec::new();
     keys.extend(spec.ca.as_ref().map(|place| ("ca", place_of(place))));
     keys.extend(spec.server_name.as_ref().map(|name| ("server_name", text(name))));

@@ -1,5 +1,6 @@
 //! Probes that exchange bytes, written out as YAML.
 
+use super::resolved_checks;
 use super::yaml_text::{Yaml, mapping, text};
 use crate::model::{
     DialogueSpec, DnsSpec, DnsTransport, OnSilence, Pattern, Preset, ProbeSpec, Secret, SmtpSpec, Step,
@@ -42,7 +43,13 @@ pub(super) fn preset(preset: &Preset) -> Yaml {
 }
 
 pub(super) fn smtp(spec: &SmtpSpec) -> Yaml {
-    mapping(spec.hello.as_ref().map(|hello| ("hello", text(hello))))
+    let mut keys = Vec::new();
+    keys.extend(spec.hello.as_ref().map(|hello| ("hello", text(hello))));
+    if let Some(tls) = &spec.starttls {
+        keys.push(("starttls", text(true)));
+        keys.push(("tls", resolved_checks::tls(tls)));
+    }
+    mapping(keys)
 }
 
 pub(super) fn udp(spec: &UdpSpec) -> Yaml {

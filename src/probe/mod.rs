@@ -168,7 +168,7 @@ impl Prober {
             Kind::PostgreSql(server) => self.converse(server.begin(), target, progress).await.map(nothing),
             Kind::Smtp(smtp) => {
                 let stream = self.socket.connect(target).await?;
-                smtp.run(stream, target, progress).await.map(nothing)
+                smtp.run(stream, target, progress).await
             }
             Kind::Udp(udp) => udp.run(&self.socket, target, progress).await.map(nothing),
             Kind::Dns(question) => question.ask(&self.socket, target, progress).await.map(nothing),

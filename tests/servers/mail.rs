@@ -1,13 +1,14 @@
 //! Exim, and the smtp probe.
 
 use crate::host::{ADDRESS, Host};
+use crate::world::certificates;
 use crate::world::process::Process;
 use crate::world::wait::until_true;
 use nix::sys::signal::Signal;
 use nix::unistd::User;
 use std::fs;
 use std::net::TcpStream;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::time::Duration;
 
 const PORT: u16 = 25;
@@ -24,7 +25,7 @@ fn server(host: &Host, options: &str) -> Process {
         "primary_hostname = mail.example.com\n\
          keep_environment =\n\
          daemon_smtp_ports = {PORT}\n\
-         tls_advertise_hosts =\n\
+         tls_advertise_hosts = {}\n\
          host_lookup =\n\
          rfc1413_query_timeout = 0s\n\
          log_selector = +smtp_connection\n\
@@ -32,6 +33,7 @@ fn server(host: &Host, options: &str) -> Process {
          log_file_path = {}/%slog\n\
          pid_file_path = {}\n\
          {options}\n",
+        if options.contains("tls_certificate") { "*" } else { "" },
         host.text("spool"),
         host.text("mail-log"),
         host.text("exim.pid"),
@@ -93,4 +95,35 @@ fn a_dialogue_of_texts_does_what_the_probe_does() {
     host.comes_up(dialogue, PORT);
     let wrong = dialogue.replace("221", "299");
     host.fails(&wrong, PORT, "unexpected_reply", "221 mail.example.com closing connection");
+}
+
+#[test]
+fn a_mail_server_goes_on_over_tls_with_a_certificate_that_is_verified() {
+    let host = Host::new();
+    let made = certificates::shared();
+    for (file, name) in
+        [(&made.authority, "ca.pem"), (&made.certificate, "mail.pem"), (&made.key, "mail.key")]
+    {
+        fs::copy(file, host.path(name)).expect("a copy");
+        fs::set_permissions(host.path(name), fs::Permissions::from_mode(0o644))
+            .expect("the server can read it");
+    }
+    let certificate = format!(
+        "acl_smtp_connect = accept\ntls_certificate = {}\ntls_privatekey = {}",
+        host.text("mail.pem"),
+        host.text("mail.key")
+    );
+    let _server = server(&host, &certificate);
+    let sealed = |tls: &str| format!("smtp: {{starttls: true, tls: {{{tls}}}}}");
+    host.comes_up(&sealed("ca: {file: ca.pem}, server_name: web.lab"), PORT);
+    let outcome = host.probe(&sealed("ca: {file: ca.pem}"), PORT);
+    assert_eq!(outcome.result, Ok(()), "its address is in the certificate too");
+    assert!(outcome.findings.certificate_expires.is_some(), "and its end is noted");
+    host.fails(&sealed("ca: {file: ca.pem}, server_name: mail.example.com"), PORT, "tls", "mail.example.com");
+    host.succeeds(&sealed("verify: false"), PORT);
+    until_true("a QUIT in the server's log", LIMIT, || log(&host).contains("closed by QUIT"));
+    let plain = Host::new();
+    let _plain = server(&plain, "acl_smtp_connect = accept");
+    plain.comes_up("smtp: {}", PORT);
+    plain.fails(&sealed("verify: false"), PORT, "unexpected_reply", "does not offer STARTTLS");
 }

@@ -1,13 +1,13 @@
 //! Probes that exchange bytes, as they are written: what is sent, and what an answer must hold.
 
-use super::{OrNothing, SecretText};
+use super::{OrNothing, SecretText, TlsText};
 use crate::model::{DialogueSpec, UdpSpec};
 use crate::policy::codes::Code;
 use crate::policy::declare::{mapping, words};
 use crate::policy::diagnostic::{Diagnostic, Problems};
 use crate::policy::node::Node;
 use crate::policy::read::{List, Read, wrong_type};
-use crate::policy::scalar::Text;
+use crate::policy::scalar::{Flag, Text};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
@@ -82,8 +82,12 @@ mapping! {
     SmtpText = "an smtp probe" {
         /// What the probe calls itself, by default the address that it comes from, as in [192.0.2.1].
         optional hello: Text,
+        /// Whether the session goes on over TLS after STARTTLS, by default false; a server that does not offer it fails.
+        optional starttls: Flag,
+        /// How that TLS session is made and verified.
+        optional tls: TlsText,
     }
-    later { starttls }
+    later {}
 }
 
 words! {

@@ -25,7 +25,7 @@ pub(super) struct Built {
 }
 
 /// Files that a check needs, and where they were said.
-type Files = Vec<(PathBuf, Span)>;
+pub(super) type Files = Vec<(PathBuf, Span)>;
 
 /// What a pool or server says about checking.
 #[derive(Clone, Debug)]
@@ -288,6 +288,10 @@ fn probe(text: &CheckUseText, place: &Place<'_>, problems: &mut Problems) -> Opt
         let (spec, files) = grpc::call(&said.value.0, said.span, sources, problems);
         return Some((ProbeSpec::Grpc(spec), files));
     }
+    if let Some(said) = text.smtp.given() {
+        let (spec, files) = exchanges::smtp(&said.value.0, said.span, sources, problems)?;
+        return Some((ProbeSpec::Smtp(spec), files));
+    }
     without_files(text, sources, problems).map(|spec| (spec, Files::new()))
 }
 
@@ -302,8 +306,6 @@ fn without_files(text: &CheckUseText, sources: &Sources, problems: &mut Problems
         programs::exec(&exec.value, problems).map(ProbeSpec::Exec)
     } else if let Some(file) = text.file.given() {
         programs::file(&file.value, sources).map(ProbeSpec::File)
-    } else if let Some(smtp) = text.smtp.given() {
-        exchanges::smtp(&smtp.value.0, problems).map(ProbeSpec::Smtp)
     } else if let Some(udp) = text.udp.given() {
         exchanges::udp(&udp.value.0, problems).map(ProbeSpec::Udp)
     } else if let Some(dns) = text.dns.given() {

@@ -1,6 +1,7 @@
 //! Probes that exchange bytes over TCP or UDP: one exchange a check, and each waits for an answer.
 
-use super::authentication;
+use super::checks::Files;
+use super::{authentication, tls};
 use crate::model::{
     DialogueSpec, MySqlSpec, OnSilence, Pattern, PostgreSqlSpec, Preset, ProbeSpec, RedisSpec, SmtpSpec,
     Step, UdpSpec,
@@ -178,16 +179,36 @@ fn name_within(said: &Spanned<Text>, most: usize, problems: &mut Problems) -> Op
     Some(name.clone())
 }
 
-/// An smtp probe; `None` after a problem.
-pub(super) fn smtp(text: &SmtpText, problems: &mut Problems) -> Option<SmtpSpec> {
-    let said = match &text.hello {
-        Field::Absent => return Some(SmtpSpec::default()),
+/// An smtp probe, and the files that it needs; `None` after a problem.
+pub(super) fn smtp(
+    text: &SmtpText,
+    span: Span,
+    sources: &Sources,
+    problems: &mut Problems,
+) -> Option<(SmtpSpec, Files)> {
+    let hello = match &text.hello {
+        Field::Absent => None,
         Field::Bad => return None,
-        Field::Given(said) => said,
+        Field::Given(said) => Some(greeting_name(said, problems)?),
     };
+    if !text.starttls.value().is_some_and(|starttls| starttls.0) {
+        if let Some(span) = text.tls.span() {
+            let message = "`tls` means nothing to smtp without `starttls: true`";
+            let diagnostic = Diagnostic::new(Code::CheckKeyUnused, span, message);
+            problems.push(diagnostic.help("add `starttls: true`, or leave it out"));
+        }
+        return Some((SmtpSpec { hello, starttls: None }, Files::new()));
+    }
+    let (tls, files) = tls::session(text.tls.value(), sources, problems);
+    tls::name_to_verify(&tls, "add `tls: {server_name: NAME}`", span, problems);
+    Some((SmtpSpec { hello, starttls: Some(tls) }, files))
+}
+
+/// What the probe calls itself.
+fn greeting_name(said: &Spanned<Text>, problems: &mut Problems) -> Option<String> {
     let name = &said.value.0;
     if name.len() <= SmtpSpec::LONGEST_HELLO && name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Some(SmtpSpec { hello: Some(name.clone()), starttls: None });
+        return Some(name.clone());
     }
     let message = format!("{} is not a name that a mail server can be greeted with", quoted(name));
     problems.push(

@@ -5,10 +5,10 @@
 //! says in the clear behind its 220 is refused and not taken for a word of the session. Not done: a mail.
 
 use super::{Farewell, Reach, Speaker, Turn, converse, farewell, lines, talk};
-use crate::model::{Failure, Phase, SmtpSpec};
+use crate::model::{Failure, Findings, Phase, SmtpSpec};
 use crate::probe::failure;
 use crate::probe::progress::Progress;
-use crate::probe::tls::Tls;
+use crate::probe::tls::{self, Tls};
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use tokio::net::TcpStream;
@@ -41,18 +41,21 @@ impl Smtp {
         mut stream: TcpStream,
         target: SocketAddr,
         progress: &Progress,
-    ) -> Result<(), Failure> {
+    ) -> Result<Findings, Failure> {
+        let nothing = |()| Findings::default();
         let own = stream.local_addr().ok().map(|own| own.ip());
         let Some(tls) = &self.tls else {
-            return converse(stream, self.begin(own, Goal::Hello), progress).await;
+            return converse(stream, self.begin(own, Goal::Hello), progress).await.map(nothing);
         };
         let (result, last_word) = talk(&mut stream, self.begin(own, Goal::StartTls), progress).await?;
         if result.is_err() {
             farewell::say(stream, last_word);
-            return result;
+            return result.map(nothing);
         }
         let session = tls.connect(stream, target).await?;
-        converse(session, self.begin(own, Goal::HelloAgain), progress).await
+        let certificate_expires = tls::expiry(&session);
+        converse(session, self.begin(own, Goal::HelloAgain), progress).await?;
+        Ok(Findings { certificate_expires, ..Findings::default() })
     }
 
     /// One part of the exchange, on a connection that comes from `own`.
