@@ -17,6 +17,7 @@ use super::targets::{MOST_AT_ONCE, TargetId};
 use super::watchdog::Watchdog;
 use crate::control::{Control, Socket, Status};
 use crate::health::ProbeId;
+use crate::kernel::sys::give_memory_back;
 use crate::kernel::{Kernel, KernelError, complete};
 use crate::model::{CheckName, HostFacts, Policy, Roles};
 use crate::probe::{
@@ -38,6 +39,10 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 const LONGEST_STOP: Duration = Duration::from_secs(10);
 /// The last record is written within this, or not at all.
 const LONGEST_FINISH: Duration = Duration::from_secs(2);
+/// The start takes memory that is not needed again: it is given back this long after it, when all has been probed once.
+const FIRST_TIDY: Duration = Duration::from_secs(10);
+/// Later there are bursts: a rack that falls silent, a host that stood still.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// Reports that are handed to the core together, at most.
 const REPORTS_AT_ONCE: usize = 1024;
 
@@ -72,6 +77,7 @@ pub(super) struct Loop {
     pub(super) control: Control,
     pub(super) published: Publisher,
     publish_at: tokio::time::Instant,
+    tidy_at: tokio::time::Instant,
     pub(super) watchdog: Watchdog,
     pub(super) stop_by: Option<tokio::time::Instant>,
     /// Whether the pair knows that the director stops.
@@ -156,6 +162,7 @@ impl Loop {
             control,
             published,
             publish_at: clock.started(),
+            tidy_at: clock.started() + FIRST_TIDY,
             watchdog: Watchdog::of_unit(),
             stop_by: None,
             hand_over_asked: false,
@@ -218,6 +225,10 @@ impl Loop {
         if self.publish_at <= now {
             self.publish();
             self.publish_at = now + PUBLISH_EVERY;
+        }
+        if self.tidy_at <= now {
+            give_memory_back();
+            self.tidy_at = now + TIDY_EVERY;
         }
         let at = self.clock.at(now);
         self.core.handle(Input::Timeout { at });

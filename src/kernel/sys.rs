@@ -1,6 +1,6 @@
 //! System calls that no crate of ours wraps: the only `unsafe` code of this project, one call a function.
 //!
-//! Source: sched_setscheduler(2), pidfd_open(2), packet(7).
+//! Source: sched_setscheduler(2), pidfd_open(2), packet(7), malloc_trim(3).
 #![allow(unsafe_code, reason = "this is the one place for it: tests/tidy.rs")]
 
 use std::io;
@@ -58,6 +58,18 @@ pub(crate) fn pidfd_open(process: u32) -> io::Result<OwnedFd> {
     // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
+
+/// Gives memory back to the system that was freed and lies between what is in use (`malloc_trim`): what a burst of probes, or
+/// reading a large policy, took for a moment. It takes some milliseconds for a heap of a hundred megabytes.
+#[cfg(target_env = "gnu")]
+pub(crate) fn give_memory_back() {
+    // SAFETY: the call takes a number and locks the allocator for itself.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// Other allocators than glibc's give it back by themselves.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) const fn give_memory_back() {}
 
 /// Puts a descriptor of ours under tokio's watch.
 ///

@@ -103,8 +103,10 @@ fn measure(arguments: &Arguments) -> bool {
     let last = Reading::take(&namespace, &servers, &director);
     let canary_late = canary.worst_since(first.at);
     canary.finish();
-    let seen = wire::lateness(&capture.finish(), site.interval);
     let memory = usage::memory(director.pid());
+    // A capture is complete when nothing comes any more.
+    drop(director);
+    let seen = wire::lateness(&capture.finish(), site.interval);
     report(site, &first, &last, &seen);
     println!(
         "  memory: {:.1} MiB resident, {:.1} MiB of its own share",

@@ -97,10 +97,13 @@ fn judge_memory(results: &Results, servers: usize) -> bool {
         medians.fold(0.0, f64::max)
     };
     let ratio = most(Program::Tandem) / most(Program::Keepalived).max(1.0);
-    let promised = servers >= MEMORY_FROM;
-    let kept = ratio <= MEMORY_MAX || !promised;
+    if servers < MEMORY_FROM {
+        println!("  memory: {ratio:.2} of keepalived's (promised from {MEMORY_FROM} servers on)");
+        return true;
+    }
+    let kept = ratio <= MEMORY_MAX;
     println!(
-        "  {} memory: at most {MEMORY_MAX} of keepalived's from {MEMORY_FROM} servers on; it is {ratio:.2}",
+        "  {} memory: at most {MEMORY_MAX} of keepalived's; it is {ratio:.2}",
         if kept { "kept:  " } else { "BROKEN:" }
     );
     kept
