@@ -18,6 +18,26 @@ pub(super) enum Wire {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Wire {
+    /// Why the server ended the session, where it has said so and nobody has read it. Past the runtime, which would not try
+    /// before it has heard of it.
+    fn last_word(&mut self) -> Option<io::Error> {
+        let Self::Tls(stream) = self else { return None };
+        let (socket, session) = stream.get_mut();
+        session.read_tls(&mut Unread(socket)).ok()?;
+        session.process_new_packets().err().map(io::Error::other)
+    }
+}
+
+/// What the system has of a socket and nobody has read.
+struct Unread<'a>(&'a TcpStream);
+
+impl io::Read for Unread<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        nix::unistd::read(self.0, buffer).map_err(io::Error::from)
+    }
+}
+
 impl AsyncRead for Wire {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -108,6 +128,17 @@ impl Metered {
     }
 }
 
+impl Metered {
+    /// Notes why the wire broke under a write. A server that refuses a session says so before it closes, and that word may
+    /// still wait to be read: it tells more than the write does.
+    fn broke(&mut self, error: &io::Error) {
+        if let Some(refused) = self.wire.last_word() {
+            self.meter.note(&refused);
+        }
+        self.meter.note(error);
+    }
+}
+
 impl AsyncRead for Metered {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -140,13 +171,14 @@ impl AsyncWrite for Metered {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.wire).poll_write(context, bytes));
-        let written = written.inspect_err(|error| self.meter.note(error))?;
+        let written = written.inspect_err(|error| self.broke(error))?;
         self.meter.written.store(written == bytes.len(), Ordering::Relaxed);
         Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_flush(context)
+        let flushed = ready!(Pin::new(&mut self.wire).poll_flush(context));
+        Poll::Ready(flushed.inspect_err(|error| self.broke(error)))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
