@@ -5,7 +5,7 @@
 //! template is keyed by).
 
 use super::entry::{Entry, Kind};
-use crate::model::{DestinationKey, Family, ForwardingMethod, Service, ServiceKey, Tables};
+use crate::model::{DestinationKey, Family, ForwardingMethod, PROBE_MARKS, Service, ServiceKey, Tables};
 use std::net::IpAddr;
 
 /// What goes into a record beside its entry.
@@ -63,7 +63,7 @@ fn the_one_by_mark<'a>(
     entry: &Entry,
 ) -> Option<(ServiceKey, &'a Service)> {
     let mut fitting = tables.services.iter().filter(|(key, service)| {
-        let by_mark = matches!(key, ServiceKey::FirewallMark { family: found, .. } if *found == family);
+        let by_mark = matches!(key, ServiceKey::FirewallMark { family: found, mark } if *found == family && !PROBE_MARKS.contains(mark));
         by_mark && destination_of(service, entry).is_some()
     });
     let (key, service) = fitting.next()?;

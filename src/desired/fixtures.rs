@@ -43,6 +43,7 @@ pub(crate) fn server(address: &str, forwarding: &Forwarding) -> RealServer {
         check: Some(Condition::Check(TargetKey {
             check: "alive".into(),
             address: SocketAddr::new(ip(address), 80),
+            real_path: None,
         })),
         backup: false,
         weight_source: None,
@@ -85,6 +86,7 @@ pub(crate) fn check() -> Check {
         source: None,
         interface: None,
         mark: None,
+        through: Default::default(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`ipvs`], [`ruleset`], [`sysctls`] (those of connection synchronisation in [`synchronisation`]).
 
 mod ipvs;
+mod real_path;
 mod ruleset;
 mod survival;
 mod synchronisation;
@@ -56,6 +57,7 @@ pub fn tables<P: Borrow<Placement>>(
     };
     for pool in policy.pools.values() {
         ipvs::add_pool(&mut tables, pool, placement(pool).borrow());
+        real_path::add_services(&mut tables, pool);
     }
     tables
 }

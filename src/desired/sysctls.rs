@@ -2,7 +2,7 @@
 //!
 //! Sources: Documentation/networking/ipvs-sysctl.rst, ip-sysctl.rst; the LVS HOWTO for `send_redirects`.
 
-use super::{Situation, synchronisation};
+use super::{Situation, real_path, synchronisation};
 use crate::model::{Family, Forwarding, HostFacts, Policy, Pool, RealServer, Sysctl};
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ pub(super) fn sysctls(policy: &Policy, situation: Situation<'_>) -> BTreeMap<Sys
     for server in policy.pools.values().flat_map(Pool::every_server) {
         add_forwarding(&mut wanted, server);
         add_no_redirects(&mut wanted, server, situation.host);
+        real_path::add_sysctls(&mut wanted, server, situation.host);
     }
     synchronisation::add(&mut wanted, policy, situation);
     wanted

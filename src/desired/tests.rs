@@ -3,9 +3,9 @@ mod survival;
 use super::fixtures::{host, ip, mark, policy, pool, server, service, tables_on, tcp};
 use super::{Obstacle, Situation, Standing, obstacle, tables};
 use crate::model::{
-    ConnectionSync, DestinationKey, Director, Encapsulation, Family, Forwarding, ForwardingMethod, HostFacts,
-    OnFailure, Persistence, Policy, Protocol, Reach, Roles, ServiceKey, SourceTranslation, SyncDaemon,
-    SyncDaemonRole, SyncGroup, SyncRole, Sysctl, Tables,
+    Condition, ConnectionSync, DestinationKey, Director, Encapsulation, Family, Forwarding, ForwardingMethod,
+    HostFacts, OnFailure, Persistence, Policy, Protocol, Reach, Roles, ServiceKey, SourceTranslation,
+    SyncDaemon, SyncDaemonRole, SyncGroup, SyncRole, Sysctl, Tables, TargetKey, Tracking,
 };
 use crate::rotation::Placement;
 
@@ -309,4 +309,37 @@ fn local_addresses_and_ports_are_repeatable_where_connections_are_synchronised()
     let alone = policy([pool("api", VIP, &forwarding)]);
     assert!(!as_backup(&alone).ruleset.repeatable_sources);
     assert!(as_backup(&with_sync(alone, follow())).ruleset.repeatable_sources);
+}
+
+#[test]
+fn a_probe_through_the_real_path_has_a_service_that_leads_to_one_server_whatever_its_verdict() {
+    let mut pool = pool("web", VIP, &Forwarding::DirectRouting);
+    for (number, server) in (1..).zip(&mut pool.servers) {
+        let target =
+            TargetKey { check: "alive".into(), address: (ip(VIP), 80).into(), real_path: Some(number) };
+        server.check = Some(Condition::Check(target));
+    }
+    let mut policy = policy([pool]);
+    let tables = tables_on(&policy, &host(&policy), |_, _| Standing::Down);
+    for (number, address) in (1..).zip(["192.168.101.110", "192.168.101.210"]) {
+        let service = &tables.services[&mark(number)];
+        let keys: Vec<_> = service.destinations.keys().copied().collect();
+        assert_eq!(keys, [key(address, 0)]);
+        let found = service.destinations[&key(address, 0)];
+        assert_eq!((found.method, found.weight), (ForwardingMethod::DirectRoute, 1));
+    }
+    let accept_local = Sysctl::from_path("net/ipv4/conf/eth0/accept_local");
+    assert_eq!(tables.sysctls.get(&accept_local).map(String::as_str), Some("1"));
+
+    let own = policy.pools["web"].servers[0].check.clone().map(std::sync::Arc::new);
+    let web = policy.pools.get_mut("web").expect("the pool");
+    web.servers[1].check = Some(Condition::Track(Tracking {
+        pool: "web".into(),
+        server: "one".into(),
+        named: true,
+        decided_by: own,
+    }));
+    let tables = tables_on(&policy, &host(&policy), |_, _| Standing::Up);
+    let keys: Vec<_> = tables.services[&mark(1)].destinations.keys().copied().collect();
+    assert_eq!(keys, [key("192.168.101.110", 0)], "a tracker does not take over whom it leads to");
 }

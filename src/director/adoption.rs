@@ -6,7 +6,9 @@ use super::event::Event;
 use super::server_id::{ServerId, id};
 use crate::desired::destination_key;
 use crate::health::Start;
-use crate::model::{Initial, Observed, OnFailure, Policy, Pool, RealServer, TargetKey};
+use crate::model::{
+    Initial, Observed, OnFailure, PROBE_MARKS, Policy, Pool, RealServer, ServiceKey, TargetKey,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Taken over from the table.
@@ -68,11 +70,16 @@ fn weights_found(pool: &Pool, server: &RealServer, observed: &Observed) -> Vec<u
     pool.services.iter().filter_map(|service| weight(service.key)).collect()
 }
 
+/// A service of ours that no pool has.
+fn leads_a_probe(key: &ServiceKey) -> bool {
+    matches!(key, ServiceKey::FirewallMark { mark, .. } if PROBE_MARKS.contains(mark))
+}
+
 /// What is told of the table that was found; nothing where it was empty.
 pub(super) fn found(policy: &Policy, observed: &Observed) -> Option<Event> {
     let services = policy.pools.values().flat_map(|pool| &pool.services);
     let named: BTreeSet<_> = services.map(|service| service.key).collect();
     let (ours, foreign): (Vec<_>, Vec<_>) =
-        observed.services.keys().copied().partition(|key| named.contains(key));
+        observed.services.keys().filter(|key| !leads_a_probe(key)).partition(|key| named.contains(key));
     (!observed.services.is_empty()).then_some(Event::Adopted { ours, foreign })
 }

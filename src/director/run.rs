@@ -19,7 +19,7 @@ use crate::control::{Control, Socket, Status};
 use crate::health::ProbeId;
 use crate::kernel::sys::give_memory_back;
 use crate::kernel::{Kernel, KernelError, complete};
-use crate::model::{CheckName, HostFacts, Policy, Roles};
+use crate::model::{self, Check, CheckName, Family, HostFacts, Policy, RealServer, Roles};
 use crate::probe::{
     FileWatch, Pool, PrepareError, Probe as _, Prober, Report, StartRequest, TlsProfiles, Workers,
 };
@@ -63,6 +63,8 @@ pub struct Parts<K> {
 }
 
 type ProbeKey = (TargetId, ProbeId);
+/// By check, and by the mark of a real path.
+type Probers = BTreeMap<(CheckName, Option<u32>), Arc<Prober>>;
 
 pub(super) struct Loop {
     pub(super) core: Core,
@@ -70,7 +72,7 @@ pub(super) struct Loop {
     kernel: KernelThread,
     probes: Pool<ProbeKey>,
     reports: mpsc::Receiver<Report<ProbeKey>>,
-    probers: BTreeMap<CheckName, Arc<Prober>>,
+    probers: Probers,
     files: FileWatch,
     host: HostLook,
     pub(super) pair: Option<PairThreads>,
@@ -210,7 +212,7 @@ impl Loop {
 
     fn start_probe(&self, id: TargetId, probe: ProbeId, due: Instant) {
         let Some(target) = self.core.target(id) else { return };
-        if let Some(prober) = self.probers.get(&target.check) {
+        if let Some(prober) = self.probers.get(&(target.check.clone(), target.real_path)) {
             let (prober, due) = (Arc::clone(prober), self.clock.when(due));
             self.probes.start(StartRequest { id: (id, probe), prober, target: target.address, due });
         }
@@ -283,12 +285,21 @@ impl Loop {
     }
 }
 
-/// One prober a check. Everything that can be wrong with one is found here, before anything is changed.
-fn probers(policy: &Policy) -> Result<BTreeMap<CheckName, Arc<Prober>>, PrepareError> {
+/// One prober a check, and one for each real path: there the mark differs. Everything that can be wrong with one is found
+/// here, before anything is changed.
+fn probers(policy: &Policy) -> Result<Probers, PrepareError> {
     let mut profiles = TlsProfiles::default();
-    let prepared = policy.checks.iter().map(|(name, check)| {
-        let prober = Prober::new(check, &mut profiles)?;
-        Ok((name.clone(), Arc::new(prober)))
-    });
-    prepared.collect()
+    let mut probers = Probers::new();
+    for (name, check) in &policy.checks {
+        probers.insert((name.clone(), None), Arc::new(Prober::new(check, &mut profiles)?));
+    }
+    for target in policy.pools.values().flat_map(model::Pool::every_server).flat_map(RealServer::targets) {
+        let (Some(mark), Some(check)) = (target.real_path, policy.checks.get(&target.check)) else {
+            continue;
+        };
+        let source = check.source.or_else(|| policy.pair.own_address(Family::of(target.address.ip())));
+        let check = Check { mark: Some(mark), source, ..check.clone() };
+        probers.insert((target.check.clone(), Some(mark)), Arc::new(Prober::new(&check, &mut profiles)?));
+    }
+    Ok(probers)
 }

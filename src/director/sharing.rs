@@ -10,11 +10,11 @@ pub(super) type Shared = Vec<TargetKey>;
 /// policy is left out.
 pub(super) fn shared(policy: &Policy, keys: BTreeSet<TargetKey>) -> Vec<Shared> {
     let alike = alike(policy);
-    let mut places: BTreeMap<(&CheckName, std::net::SocketAddr), usize> = BTreeMap::new();
+    let mut places: BTreeMap<(&CheckName, std::net::SocketAddr, Option<u32>), usize> = BTreeMap::new();
     let mut groups: Vec<Shared> = Vec::new();
     for key in keys {
         let Some(first) = alike.get(&key.check) else { continue };
-        let place = *places.entry((first, key.address)).or_insert(groups.len());
+        let place = *places.entry((first, key.address, key.real_path)).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(key),
             None => groups.push(vec![key]),
@@ -50,7 +50,7 @@ mod tests {
     use std::time::Duration;
 
     fn key(check: &str, host: u8) -> TargetKey {
-        TargetKey { check: check.into(), address: ([10, 0, 0, host], 80).into() }
+        TargetKey { check: check.into(), address: ([10, 0, 0, host], 80).into(), real_path: None }
     }
 
     #[test]

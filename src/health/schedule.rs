@@ -62,7 +62,8 @@ fn digest(target: &TargetKey) -> u64 {
         IpAddr::V6(address) => address,
     };
     let port = target.address.port().to_be_bytes();
-    let bytes = target.check.bytes().chain(address.octets()).chain(port);
+    let mark = target.real_path.map(u32::to_be_bytes);
+    let bytes = target.check.bytes().chain(address.octets()).chain(port).chain(mark.into_iter().flatten());
     fnv1a(bytes)
 }
 
@@ -72,7 +73,7 @@ mod tests {
 
     fn target(number: u16) -> TargetKey {
         let [high, low] = number.to_be_bytes();
-        TargetKey { check: "alive".into(), address: ([10, 0, high, low], 80).into() }
+        TargetKey { check: "alive".into(), address: ([10, 0, high, low], 80).into(), real_path: None }
     }
 
     #[test]
@@ -136,6 +137,8 @@ mod tests {
         assert_ne!(after(7, &other_check), base);
         let other_port = TargetKey { address: ([10, 0, 0, 1], 81).into(), ..target(1) };
         assert_ne!(after(7, &other_port), base);
+        let other_path = TargetKey { real_path: Some(1), ..target(1) };
+        assert_ne!(after(7, &other_path), base);
         assert_eq!(first_probe_after(seed_of(7, &target(1)), Duration::ZERO), Duration::ZERO);
     }
 

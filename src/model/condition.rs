@@ -52,6 +52,27 @@ impl Condition {
         }
     }
 
+    /// The running checks of its own, without those of servers that it tracks.
+    #[must_use]
+    pub fn own_targets(&self) -> Vec<&TargetKey> {
+        match self {
+            Self::Check(target) => vec![target],
+            Self::All(members) | Self::Any(members) => members.iter().flat_map(Self::own_targets).collect(),
+            Self::Track(_) => Vec::new(),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn own_targets_mut(&mut self) -> Vec<&mut TargetKey> {
+        match self {
+            Self::Check(target) => vec![target],
+            Self::All(members) | Self::Any(members) => {
+                members.iter_mut().flat_map(Self::own_targets_mut).collect()
+            }
+            Self::Track(_) => Vec::new(),
+        }
+    }
+
     /// What it says, where `of` answers for each running check. Of several, it is settled as soon as those that are not yet
     /// settled cannot change it.
     pub fn judge(&self, of: &impl Fn(&TargetKey) -> Judgement) -> Judgement {
@@ -102,7 +123,11 @@ mod tests {
     use super::*;
 
     fn check(number: u16) -> Condition {
-        Condition::Check(TargetKey { check: "alive".into(), address: ([10, 0, 0, 1], number).into() })
+        Condition::Check(TargetKey {
+            check: "alive".into(),
+            address: ([10, 0, 0, 1], number).into(),
+            real_path: None,
+        })
     }
 
     /// The states of ports 0, 1, 2: `+` up, `-` down, and in brackets of `?` not settled.

@@ -27,7 +27,7 @@ impl Policy {
     #[must_use]
     pub fn own_target(&self, check: &CheckName) -> Option<TargetKey> {
         let address = self.checks.get(check)?.own_target()?;
-        Some(TargetKey { check: check.clone(), address })
+        Some(TargetKey { check: check.clone(), address, real_path: None })
     }
 
     /// The targets of the checks that virtual routers track.

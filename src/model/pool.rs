@@ -100,6 +100,12 @@ pub struct RealServer {
 }
 
 impl RealServer {
+    /// The marks that lead probes to it through the real path, each with the VIP that they ask for.
+    pub fn real_paths(&self) -> impl Iterator<Item = (u32, IpAddr)> {
+        let own = self.check.iter().flat_map(Condition::own_targets);
+        own.filter_map(|target| Some((target.real_path?, target.address.ip())))
+    }
+
     /// Whether it is reached over IPv4 for a service of IPv6, or the other way round.
     const fn crosses_families(&self) -> bool {
         matches!(self.forwarding, Forwarding::Tunnelling(_))

@@ -377,6 +377,12 @@ pub struct Pair {
 }
 
 impl Pair {
+    /// The own address of the director that this is, of a family; `None` for one that is alone.
+    #[must_use]
+    pub fn own_address(&self, family: Family) -> Option<IpAddr> {
+        self.directors.get(self.own.as_ref()?)?.address(family)
+    }
+
     /// The router that holds an address.
     #[must_use]
     pub fn router_of(&self, address: IpAddr) -> Option<&VirtualRouter> {

@@ -142,6 +142,7 @@ codes! {
     Error CheckWithoutKind "check-without-kind" "A check does not say what it probes.",
     Error CheckWithSeveralKinds "check-with-several-kinds" "A check says more than one kind of probe.",
     Error CheckCondition "check-condition" "Several checks of a server that are not said as they can be.",
+    Error RealPath "real-path" "A probe through the real path where there is none.",
     Error TrackCircle "track-circle" "Servers that track one another in a circle, or too many of them.",
     Error CheckNotSaid "check-not-said" "A pool says neither a check nor `check: none`.",
     Error CheckNeedsPort "check-needs-port" "A checked server has no port that the probe could go to.",

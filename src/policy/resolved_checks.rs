@@ -5,7 +5,7 @@ use super::size::size_text;
 use super::yaml_text::{Yaml, mapping, text, time};
 use crate::model::{
     BodyRule, Check, ExecSpec, ExecWeight, FailAtOnce, FileSpec, GrpcSpec, HeaderText, HttpSpec, HttpVersion,
-    Missing, ProbeSpec, Secret, TlsSpec, Verify,
+    Missing, ProbeSpec, Secret, Through, TlsSpec, Verify,
 };
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -79,6 +79,11 @@ pub(super) fn check_of(check: &Check) -> Yaml {
     keys.extend(check.source.map(|source| ("source", text(source))));
     keys.extend(check.interface.as_ref().map(|interface| ("interface", text(interface))));
     keys.extend(check.mark.map(|mark| ("mark", text(mark))));
+    let through = match check.through {
+        Through::Direct => "direct",
+        Through::RealPath => "real_path",
+    };
+    keys.push(("through", text(through)));
     mapping(keys)
 }
 

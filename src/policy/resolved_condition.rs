@@ -2,6 +2,7 @@
 
 use super::yaml_text::{Yaml, mapping, text};
 use crate::model::{Check, CheckName, Condition, Policy, Pool, PoolName, RealServer};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a policy says of a check: a condition without whom it asks.
@@ -24,7 +25,10 @@ impl Said {
         let each = |members: &[Condition]| members.iter().map(Self::condition).collect();
         match condition {
             Condition::Check(target) => Self::Check(target.check.clone()),
-            Condition::All(members) => Self::All(each(members)),
+            Condition::All(members) => match one_for_each_vip(members) {
+                Some(name) => Self::Check(name.clone()),
+                None => Self::All(each(members)),
+            },
             Condition::Any(members) => Self::Any(each(members)),
             Condition::Track(tracking) => Self::Track {
                 pool: tracking.pool.clone(),
@@ -82,4 +86,17 @@ impl Said {
             }
         }
     }
+}
+
+/// The check whose probes ask every VIP of a pool through the real path: it is said once.
+fn one_for_each_vip(members: &[Condition]) -> Option<&CheckName> {
+    let paths = members.iter().map(|member| match member {
+        Condition::Check(target) if target.real_path.is_some() => Some(target),
+        Condition::Check(_) | Condition::All(_) | Condition::Any(_) | Condition::Track(_) => None,
+    });
+    let paths: Vec<_> = paths.collect::<Option<_>>()?;
+    let vips: BTreeSet<_> = paths.iter().map(|target| target.address).collect();
+    let (first, others) = paths.split_first()?;
+    let same = !others.is_empty() && others.iter().all(|target| target.check == first.check);
+    (same && vips.len() == paths.len()).then_some(&first.check)
 }

@@ -24,6 +24,7 @@ mod name_server;
 mod ping;
 mod pool;
 mod progress;
+mod real_path;
 mod search;
 mod secret;
 mod secure_path;

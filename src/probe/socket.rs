@@ -1,7 +1,7 @@
 //! The socket of a probe: where it comes from, and how it goes.
 
-use super::failure;
-use crate::model::{Check, Failure, ProbeSpec};
+use super::{failure, real_path};
+use crate::model::{Check, Failure, ProbeSpec, Through};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -17,12 +17,18 @@ pub(super) struct SocketOptions {
     mark: Option<u32>,
     /// Whether something is said on a connection, and said at once: one that is only opened needs no such option.
     speaks: bool,
+    through: Through,
 }
 
 impl SocketOptions {
     pub(super) fn of(check: &Check) -> Self {
-        let speaks = !matches!(check.probe, ProbeSpec::Tcp);
-        Self { source: check.source, interface: check.interface.clone(), mark: check.mark, speaks }
+        Self {
+            source: check.source,
+            interface: check.interface.clone(),
+            mark: check.mark,
+            speaks: !matches!(check.probe, ProbeSpec::Tcp),
+            through: check.through,
+        }
     }
 
     /// A connection to `target`. It ends with a reset whenever it is dropped: no TIME_WAIT here, no FIN_WAIT there.
@@ -65,8 +71,10 @@ impl SocketOptions {
                 .bind_device(Some(interface.as_bytes()))
                 .map_err(|error| local(&format!("interface {interface}"), &error))?;
         }
-        if let Some(source) = self.source {
-            bind(socket, source, target)?;
+        match (self.source, self.through) {
+            (Some(source), Through::Direct) => bind(socket, source, target)?,
+            (Some(source), Through::RealPath) => real_path::bind(socket, source, target)?,
+            (None, Through::Direct | Through::RealPath) => {}
         }
         Ok(())
     }
@@ -82,7 +90,7 @@ pub(super) fn report_errors(socket: &Socket, target: SocketAddr) -> Result<(), F
     reported.map_err(|errno| local("IP_RECVERR", &errno.into()))
 }
 
-fn bind(socket: &Socket, source: IpAddr, target: SocketAddr) -> Result<(), Failure> {
+pub(super) fn bind(socket: &Socket, source: IpAddr, target: SocketAddr) -> Result<(), Failure> {
     if source.is_ipv4() != target.is_ipv4() {
         return Err(Failure::Local(format!(
             "source {source} and target {target} are of two address families"

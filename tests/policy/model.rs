@@ -4,8 +4,8 @@ use crate::Memory;
 use std::path::Path;
 use std::time::Duration;
 use tandem::model::{
-    Condition, Family, Forwarding, Initial, OnFailure, OnStop, Persistence, PingSpec, Policy, Pool,
-    ProbeSpec, RealServer, Secret, ServiceKey, Verify,
+    Condition, Family, Forwarding, Initial, OnFailure, OnStop, PROBE_MARKS, Persistence, PingSpec, Policy,
+    Pool, ProbeSpec, RealServer, Secret, ServiceKey, Verify,
 };
 use tandem::policy::{self, Colour, View};
 
@@ -252,4 +252,31 @@ fn persistent_clients_leave_a_quiesced_server_only_where_failure_quiesces() {
     assert!(!leaves("persistence: {}, on_failure: quiesce", "expire_quiescent_template: false"));
     assert_eq!(policy("", "").kernel.conn_reuse_mode, 1);
     assert_eq!(policy("", "conn_reuse_mode: 0").kernel.conn_reuse_mode, 0);
+}
+
+#[test]
+fn the_real_path_asks_each_vip_by_a_mark_that_stays_when_other_servers_come() {
+    let marks = |servers: &str| -> Vec<(String, Vec<(u32, String)>)> {
+        let policy = policy(&format!(
+            "checks: {{real: {{tcp: {{}}, through: real_path, source: 192.0.2.200}}}}\n\
+             pools: {{web: {{virtual_services: [tcp://192.0.2.1:80, tcp://192.0.2.2:443], forwarding: dr, check: real, \
+             real_servers: [{servers}]}}}}\n"
+        ));
+        let server = |server: &RealServer| {
+            let paths =
+                server.targets().filter_map(|target| Some((target.real_path?, target.address.to_string())));
+            (server.name.to_string(), paths.collect())
+        };
+        policy.pools["web"].servers.iter().map(server).collect()
+    };
+    let one = "{name: one, address: 192.0.2.11}";
+    let both = marks(&format!("{{name: another, address: 192.0.2.12}}, {one}"));
+    assert_eq!(both[1], marks(one)[0]);
+    let (_, paths) = &both[1];
+    assert_eq!(
+        paths.iter().map(|(_, address)| address.as_str()).collect::<Vec<_>>(),
+        ["192.0.2.1:80", "192.0.2.2:443"]
+    );
+    assert!(paths[0].0 == paths[1].0 && PROBE_MARKS.contains(&paths[0].0), "{paths:x?}");
+    assert_ne!(both[0].1[0].0, paths[0].0);
 }

@@ -136,6 +136,7 @@ fn check() -> Check {
         source: None,
         interface: None,
         mark: None,
+        through: Default::default(),
     }
 }
 
@@ -148,7 +149,11 @@ fn pool() -> Pool {
         weight: 1,
         thresholds: Thresholds::default(),
         forwarding: Forwarding::Nat,
-        check: Some(Condition::Check(TargetKey { check: "alive".into(), address: (address, 80).into() })),
+        check: Some(Condition::Check(TargetKey {
+            check: "alive".into(),
+            address: (address, 80).into(),
+            real_path: None,
+        })),
         backup: false,
         weight_source: None,
     };

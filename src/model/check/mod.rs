@@ -26,6 +26,7 @@ pub use tls::*;
 
 use super::FailAtOnce;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +64,22 @@ pub struct Check {
     pub interface: Option<String>,
     /// Firewall mark of the probe's packets (`SO_MARK`).
     pub mark: Option<u32>,
+    pub through: Through,
 }
+
+/// Which way a probe goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Through {
+    /// To the address of the real server, or the one that the check says.
+    #[default]
+    Direct,
+    /// To the VIP, by the forwarding path itself: a firewall mark leads it to one real server. So a server is found that
+    /// answers under its own address and has lost its VIP, or no longer unwraps.
+    RealPath,
+}
+
+/// Firewall marks that lead probes to single real servers: the first byte is an ASCII "u". A policy may not use these itself.
+pub const PROBE_MARKS: RangeInclusive<u32> = 0x7500_0000..=0x75ff_ffff;
 
 impl Check {
     /// From a server's death or return to its verdict, at most, where a probe outlasts no interval.
@@ -81,6 +97,9 @@ impl Check {
     /// the unspecified one.
     #[must_use]
     pub fn own_target(&self) -> Option<SocketAddr> {
+        if self.through == Through::RealPath {
+            return None;
+        }
         match &self.probe {
             ProbeSpec::Tcp
             | ProbeSpec::Dialogue(_)
@@ -179,4 +198,7 @@ pub struct TargetKey {
     pub check: CheckName,
     /// The RIP and its port, or what the check says instead. Port 0: a ping, or a program that is told no port.
     pub address: SocketAddr,
+    /// Of a probe through the real path: its mark, one of [`PROBE_MARKS`]. Its address is the VIP then, and all real servers
+    /// of a pool have the same.
+    pub real_path: Option<u32>,
 }

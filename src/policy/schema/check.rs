@@ -79,9 +79,11 @@ macro_rules! check_mapping {
                 optional interface: InterfaceText,
                 /// Firewall mark of the probe's packets, for policy routing.
                 optional mark: MarkText,
+                /// `direct` (default), or `real_path`: to the VIP, by the forwarding path of DR or TUN.
+                optional through: ThroughWord,
             }
             later {
-                all, any, through,
+                all, any,
             }
         }
     };
@@ -99,6 +101,12 @@ check_mapping! {
         /// The check under `checks` from which everything is taken that is not said here.
         optional from: Text,
     }
+}
+
+words! {
+    /// Which way a probe goes.
+    ThroughWord { "direct" => Direct, "real_path" => RealPath }
+    later {}
 }
 
 /// Bytes of data in an echo request.

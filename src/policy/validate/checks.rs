@@ -1,6 +1,6 @@
 //! Checks: which one a pool or server means, with its defaults written out.
 
-use super::{check_target, condition, dns, exchanges, grpc, http, pace, programs, tls};
+use super::{check_target, condition, dns, exchanges, grpc, http, pace, programs, real_path, tls};
 use crate::model::{Check, CheckName, PingSpec, ProbeSpec};
 use crate::policy::codes::Code;
 use crate::policy::defaults;
@@ -217,7 +217,9 @@ fn build(name: CheckName, text: &CheckUseText, place: Place<'_>, problems: &mut 
         source: text.source.value().map(|source| source.0),
         interface: text.interface.value().map(|interface| interface.0.clone()),
         mark: text.mark.value().map(|mark| mark.0),
+        through: real_path::through(text),
     };
+    real_path::leave_out_unused(&mut check, text, place.whole, problems);
     check_target::leave_out_unused(&mut check, text, place.whole, problems);
     pace::at_once_can_happen(&check, text, place.whole, problems);
     if let Some(address) = check.address {

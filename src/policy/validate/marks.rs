@@ -13,15 +13,20 @@ pub(super) const RANGE: RangeInclusive<u32> = 0x7400_0000..=0x74ff_ffff;
 
 /// The mark of each pool that joins its ports.
 pub(super) fn assign<'a>(pools: impl Iterator<Item = &'a PoolName>) -> BTreeMap<PoolName, u32> {
-    let names: BTreeSet<&PoolName> = pools.collect();
+    let marks = assign_in(&RANGE, pools.map(|name| &**name).collect());
+    marks.into_iter().map(|(name, mark)| (name.into(), mark)).collect()
+}
+
+/// A mark for each name, of a range of 2^24 that begins with 24 zeroes.
+pub(super) fn assign_in<'a>(range: &RangeInclusive<u32>, names: BTreeSet<&'a str>) -> BTreeMap<&'a str, u32> {
     let mut taken = BTreeSet::new();
     let mut marks = BTreeMap::new();
     for name in names {
-        let mut mark = RANGE.start() | (fnv1a(name) & 0x00ff_ffff);
+        let mut mark = range.start() | (fnv1a(name) & 0x00ff_ffff);
         while !taken.insert(mark) {
-            mark = if mark == *RANGE.end() { *RANGE.start() } else { mark + 1 };
+            mark = if mark == *range.end() { *range.start() } else { mark + 1 };
         }
-        marks.insert(PoolName::clone(name), mark);
+        marks.insert(name, mark);
     }
     marks
 }

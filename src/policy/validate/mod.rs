@@ -31,6 +31,7 @@ mod pool_rules;
 mod ports;
 mod priorities;
 mod programs;
+mod real_path;
 mod rotation;
 mod router_addresses;
 mod router_rules;
@@ -120,6 +121,7 @@ pub(super) fn policy(
     }
     whole::rules(&drafts, text, &addresses, &pairing, problems);
     let mut pools = finish::finish(drafts, &mut places);
+    real_path::mark(&mut pools);
     track::resolve(&mut pools, &pool::names(text), &places, problems);
     pair_rules::rules(&pools, &pairing, &places, &addresses, problems);
     let kernel = kernel_settings::settings(&text.kernel, &pools);

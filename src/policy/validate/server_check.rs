@@ -3,20 +3,23 @@
 use super::check_target;
 use super::checks::{Built, Choice};
 use super::pool::{Context, Facts};
+use super::real_path;
 use super::servers::Entry;
-use crate::model::{Condition, TargetKey, Tracking};
+use crate::model::{Condition, Forwarding, TargetKey, Through, Tracking};
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, quoted};
 use crate::policy::source::Span;
 use std::net::SocketAddr;
 
 /// A real server as its check needs it.
-struct Server<'a> {
-    entry: &'a Entry<'a>,
-    name: &'a str,
-    port: Option<u16>,
+pub(super) struct Server<'a> {
+    pub(super) entry: &'a Entry<'a>,
+    pub(super) name: &'a str,
+    pub(super) port: Option<u16>,
+    /// How packets reach it, where that is known.
+    pub(super) forwarding: Option<&'a Forwarding>,
     /// Where its check is said.
-    span: Span,
+    pub(super) span: Span,
 }
 
 /// What decides on a server; `None` where it is not checked, or after a problem.
@@ -24,6 +27,7 @@ pub(super) fn check_of(
     entry: &Entry<'_>,
     name: &str,
     port: Option<u16>,
+    forwarding: Option<&Forwarding>,
     facts: &Facts<'_>,
     context: &mut Context<'_, '_>,
 ) -> Option<Condition> {
@@ -36,7 +40,7 @@ pub(super) fn check_of(
             (context.checks.choose(&said.value, said.span, &place, context.problems), said.span)
         }
     };
-    condition(choice, &Server { entry, name, port, span }, facts, context)
+    condition(choice, &Server { entry, name, port, forwarding, span }, facts, context)
 }
 
 fn condition(
@@ -52,6 +56,9 @@ fn condition(
     };
     match choice {
         Choice::Unchecked | Choice::Bad => None,
+        Choice::Checked(built) if built.check.through == Through::RealPath => {
+            real_path::targets(*built, server, facts, context)
+        }
         Choice::Checked(built) => target(*built, server, facts, context).map(Condition::Check),
         Choice::All(choices) => each(choices).map(Condition::All),
         Choice::Any(choices) => each(choices).map(Condition::Any),
@@ -85,7 +92,7 @@ fn target(
     if built.check.address.is_none() {
         check_target::source_fits(&built.check, address, server.span, context.problems);
     }
-    Some(TargetKey { check: context.take(built), address: SocketAddr::new(address, port) })
+    Some(TargetKey { check: context.take(built), address: SocketAddr::new(address, port), real_path: None })
 }
 
 fn no_port(built: &Built, span: Span, facts: &Facts<'_>) -> Diagnostic {

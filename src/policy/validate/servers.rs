@@ -118,7 +118,7 @@ fn server(
     }
     let port = port.map(|port| port.value);
     let name = name(entry, port.or(facts.ports.single()), context.problems);
-    let check = check_of(entry, &name, port, facts, context);
+    let check = check_of(entry, &name, port, forwarding.as_ref().map(|found| &found.value), facts, context);
     let options = entry.options();
     let server = RealServer {
         name: name.into(),

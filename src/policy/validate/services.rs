@@ -2,7 +2,7 @@
 
 use super::addresses::{Role, usable};
 use super::{MAX_SERVICES, marks};
-use crate::model::{Family, Protocol, ServiceKey};
+use crate::model::{Family, PROBE_MARKS, Protocol, ServiceKey};
 use crate::policy::address::ServicePattern;
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems};
@@ -142,10 +142,12 @@ pub(super) fn joinable(services: &[Spanned<ServiceKey>], problems: &mut Problems
 pub(super) fn outside_our_marks(services: &[Spanned<ServiceKey>], problems: &mut Problems) {
     for service in services {
         if let ServiceKey::FirewallMark { mark, .. } = service.value
-            && marks::RANGE.contains(&mark)
+            && (marks::RANGE.contains(&mark) || PROBE_MARKS.contains(&mark))
         {
-            let message = format!("the mark {mark:#x} is in the range that `join_ports` takes its own from");
-            let help = format!("take one outside {:#x} to {:#x}", marks::RANGE.start(), marks::RANGE.end());
+            let message = format!(
+                "the mark {mark:#x} is in the range that `join_ports` and `real_path` take theirs from"
+            );
+            let help = format!("take one outside {:#x} to {:#x}", marks::RANGE.start(), PROBE_MARKS.end());
             problems.push(Diagnostic::new(Code::OutOfRange, service.span, message).help(help));
         }
     }

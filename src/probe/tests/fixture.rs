@@ -32,6 +32,7 @@ pub(super) fn check(probe: ProbeSpec) -> Check {
         source: None,
         interface: None,
         mark: None,
+        through: Default::default(),
     }
 }
 
