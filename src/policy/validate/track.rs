@@ -48,7 +48,7 @@ pub(super) fn resolve(
     let unresolved = pools.clone();
     let index = Index::of(&unresolved);
     for pool in pools.values_mut() {
-        for server in &mut pool.servers {
+        for server in pool.servers.iter_mut().chain(&mut pool.sorry_servers) {
             let Some(span) = places.trackers.get(&(pool.name.clone(), server.name.clone())) else { continue };
             let Some(condition) = &server.check else { continue };
             let mut trail = vec![(pool.name.to_string(), server.name.to_string())];
