@@ -477,6 +477,10 @@ impl Core {
     /// What is told of a target's verdict: one that changed, or the first of a server that fails from the start on.
     fn told(&self, id: TargetId, up: bool, servers: Vec<ServerId>) -> Option<Event> {
         let target = self.targets.get(id)?;
+        // A source of weights that is silent is no failure; its expiry is told by the rotation.
+        if self.policy.is_weight_source(&target.key.check) {
+            return None;
+        }
         let (target, reason) = (target.key.clone(), target.machine.reason().clone());
         Some(Event::Verdict { target, up, reason, servers })
     }

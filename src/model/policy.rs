@@ -30,6 +30,13 @@ impl Policy {
         Some(TargetKey { check: check.clone(), address, real_path: None })
     }
 
+    /// Whether a check only says weights.
+    #[must_use]
+    pub fn is_weight_source(&self, check: &CheckName) -> bool {
+        let mut sources = self.pools.values().filter_map(|pool| pool.servers.first()?.weight_source.as_ref());
+        sources.any(|source| source.check == *check)
+    }
+
     /// The targets of the checks that virtual routers track.
     #[must_use]
     pub fn tracked_targets(&self) -> BTreeSet<TargetKey> {

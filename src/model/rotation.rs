@@ -138,14 +138,14 @@ pub enum AfterSilence {
 pub struct WeightFrom {
     /// How long an answer holds.
     pub valid_for: Duration,
-    pub on_silence: AfterSilence,
+    pub after_silence: AfterSilence,
     /// Told and counted, not acted upon.
     pub shadow: bool,
 }
 
 impl Default for WeightFrom {
     fn default() -> Self {
-        Self { valid_for: Duration::from_secs(30), on_silence: AfterSilence::Configured, shadow: false }
+        Self { valid_for: Duration::from_secs(30), after_silence: AfterSilence::Configured, shadow: false }
     }
 }
 

@@ -193,6 +193,7 @@ codes! {
     Error SorryServerMissing "sorry-server-missing" "A rule brings the sorry server, and the pool has none.",
     Warning SorryServerUnused "sorry-server-unused" "A sorry server that no rule ever brings.",
     Error OnlyBackups "only-backups" "A pool whose servers are all backup servers.",
+    Error WeightSource "weight-source" "Weights shall come from nowhere, or from several sources.",
     Warning WeightsIgnored "weights-ignored" "A rule moves weights under a scheduler that does not look at them.",
     Warning SlowStartCoarse "slow-start-coarse" "A weight that is too small for the steps of slow start.",
 

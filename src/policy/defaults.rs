@@ -36,6 +36,8 @@ pub(super) const SCHEDULER: &str = "wlc";
 pub(super) const WEIGHT: u32 = 1;
 /// Of persistence, in seconds; the kernel's and `ipvsadm`'s default too.
 pub(super) const PERSISTENCE_TIMEOUT_S: u32 = 300;
+/// From one question to a source of weights to the next.
+pub(super) const WEIGHT_INTERVAL: Duration = Duration::from_secs(5);
 /// Share of its weight that a server has when it comes back.
 pub(super) const SLOW_START_FROM: u8 = 10;
 /// Changes of weight in a slow start.
@@ -57,7 +59,7 @@ pub(super) const HOOK_TIMEOUT: Duration = Duration::from_millis(500);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AnnouncementPolicy, Drain, HttpSpec, KernelSettings, PeerSettings};
+    use crate::model::{AnnouncementPolicy, Drain, HttpSpec, KernelSettings, PeerSettings, WeightFrom};
     use crate::policy::scalar::duration_text;
     use crate::policy::size::size_text;
 
@@ -92,6 +94,9 @@ mod tests {
             ("SlowStartText", "from", format!("{SLOW_START_FROM}%")),
             ("SlowStartText", "steps", format!("{SLOW_START_STEPS}; under `mh` {SLOW_START_STEPS_MH}")),
             ("PanicText", "recover", format!("{PANIC_HYSTERESIS}% more")),
+            ("WeightFromText", "interval", duration(WEIGHT_INTERVAL)),
+            ("WeightFromText", "timeout", duration(TIMEOUT)),
+            ("WeightFromText", "valid_for", duration(WeightFrom::default().valid_for)),
             ("DrainText", "deadline", duration(Drain::default().deadline)),
             ("PersistenceText", "timeout", duration(Duration::from_secs(PERSISTENCE_TIMEOUT_S.into()))),
             ("KernelText", "expire_nodest_conn", KernelSettings::default().expire_nodest_conn.to_string()),

@@ -114,7 +114,7 @@ fn pool_of(pool: &Pool, policy: &Policy) -> Yaml {
             Initial::Down => "down",
         }),
     ));
-    keys.extend(resolved_rotation::rules(pool));
+    keys.extend(resolved_rotation::rules(pool, policy));
     let sorry = pool.sorry_servers.iter().map(|server| server_of(server, pool, &check, &forwarding, policy));
     keys.extend(resolved_rotation::one_entry(sorry.collect()).map(|sorry| ("sorry_server", sorry)));
     if !pool.labels.is_empty() {

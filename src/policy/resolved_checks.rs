@@ -4,8 +4,8 @@ use super::resolved_exchange;
 use super::size::size_text;
 use super::yaml_text::{Yaml, mapping, text, time};
 use crate::model::{
-    BodyRule, Check, ExecSpec, ExecWeight, FailAtOnce, FileSpec, GrpcSpec, HeaderText, HttpSpec, HttpVersion,
-    Missing, ProbeSpec, Secret, Through, TlsSpec, Verify,
+    AgentSpec, BodyRule, Check, ExecSpec, ExecWeight, FailAtOnce, FileSpec, GrpcSpec, HeaderText, HttpSpec,
+    HttpVersion, Missing, ProbeSpec, Secret, Through, TlsSpec, Verify,
 };
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -46,9 +46,9 @@ fn place_below(place: &mut Secret, base: &Path) {
     }
 }
 
-/// A check as the policy writes it.
-pub(super) fn check_of(check: &Check) -> Yaml {
-    let probe = match &check.probe {
+/// What a check probes.
+pub(super) fn probe_of(check: &Check) -> Yaml {
+    match &check.probe {
         ProbeSpec::Tcp => mapping([]),
         ProbeSpec::Dialogue(spec) => resolved_exchange::dialogue(spec),
         ProbeSpec::Preset(preset) => resolved_exchange::preset(preset),
@@ -61,10 +61,21 @@ pub(super) fn check_of(check: &Check) -> Yaml {
         ProbeSpec::Ping(spec) => mapping([("size", text(spec.size))]),
         ProbeSpec::Exec(spec) => exec(spec),
         ProbeSpec::File(spec) => file(spec),
-        // For `weight_from`, which is no check.
-        ProbeSpec::Agent(spec) => mapping([("send", text(&spec.send))]),
-    };
-    let mut keys = vec![(check.probe.kind(), probe)];
+        ProbeSpec::Agent(spec) => agent(spec, check.port),
+    }
+}
+
+/// A source of weights says its port inside; no check is one.
+fn agent(spec: &AgentSpec, port: Option<u16>) -> Yaml {
+    let mut keys = Vec::new();
+    keys.extend(port.map(|port| ("port", text(port))));
+    keys.extend((!spec.send.is_empty()).then(|| ("send", text(&spec.send))));
+    mapping(keys)
+}
+
+/// A check as the policy writes it.
+pub(super) fn check_of(check: &Check) -> Yaml {
+    let mut keys = vec![(check.probe.kind(), probe_of(check))];
     keys.push(("interval", time(check.interval)));
     keys.push(("interval_down", time(check.interval_down)));
     keys.push(("interval_changing", time(check.interval_changing)));

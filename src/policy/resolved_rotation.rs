@@ -1,10 +1,13 @@
 //! The rules of a pool beyond its checks, written out.
 
+use super::resolved_checks;
 use super::yaml_text::{Yaml, mapping, text, time};
-use crate::model::{Curve, OnLoss, Panic, PanicAction, Percent, Pool, Quorum, QuorumUnit, SlowStart};
+use crate::model::{
+    AfterSilence, Curve, OnLoss, Panic, PanicAction, Percent, Policy, Pool, Quorum, QuorumUnit, SlowStart,
+};
 
 /// Every rule of the pool, defaults included.
-pub(super) fn rules(pool: &Pool) -> Vec<(&'static str, Yaml)> {
+pub(super) fn rules(pool: &Pool, policy: &Policy) -> Vec<(&'static str, Yaml)> {
     let mut keys = Vec::new();
     // The default asks for one server, which a pool without any does not have.
     if pool.quorum != (Quorum { on_loss: OnLoss::Keep, ..Quorum::default() }) {
@@ -12,6 +15,7 @@ pub(super) fn rules(pool: &Pool) -> Vec<(&'static str, Yaml)> {
     }
     keys.extend(pool.panic.as_ref().map(|rules| ("panic", panic(rules))));
     keys.extend(pool.slow_start.as_ref().map(|rules| ("slow_start", slow_start(rules))));
+    keys.extend(weight_from(pool, policy).map(|rules| ("weight_from", rules)));
     keys.push(("drain", mapping([("deadline", time(pool.drain.deadline))])));
     keys
 }
@@ -41,6 +45,23 @@ pub(super) fn one_entry(servers: Vec<Yaml>) -> Option<Yaml> {
         }
     }
     Some(Yaml::Mapping(first))
+}
+
+fn weight_from(pool: &Pool, policy: &Policy) -> Option<Yaml> {
+    let source = pool.servers.iter().find_map(|server| server.weight_source.as_ref())?;
+    let check = policy.checks.get(&source.check)?;
+    let after_silence = match pool.weight_from.after_silence {
+        AfterSilence::Configured => "configured",
+        AfterSilence::Keep => "keep",
+    };
+    Some(mapping([
+        (check.probe.kind(), resolved_checks::probe_of(check)),
+        ("interval", time(check.interval)),
+        ("timeout", time(check.timeout)),
+        ("valid_for", time(pool.weight_from.valid_for)),
+        ("on_silence", text(after_silence)),
+        ("shadow", text(pool.weight_from.shadow)),
+    ]))
 }
 
 fn share(share: Percent) -> Yaml {

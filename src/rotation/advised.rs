@@ -11,7 +11,7 @@ pub(super) fn current(rules: WeightFrom, said: Option<(Instant, Advice)>, now: I
     match said {
         None => (Advice::default(), false),
         Some((at, advice)) if now < at + rules.valid_for => (advice, false),
-        Some((_, advice)) => match rules.on_silence {
+        Some((_, advice)) => match rules.after_silence {
             AfterSilence::Configured => (Advice::default(), true),
             AfterSilence::Keep => (Advice { state: None, ..advice }, true),
         },
@@ -47,7 +47,7 @@ mod tests {
 
     const RULES: WeightFrom = WeightFrom {
         valid_for: std::time::Duration::from_secs(30),
-        on_silence: AfterSilence::Configured,
+        after_silence: AfterSilence::Configured,
         shadow: false,
     };
 
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_source_that_died_keeps_a_weight_and_pins_nobody_down() {
-        let keep = WeightFrom { on_silence: AfterSilence::Keep, ..RULES };
+        let keep = WeightFrom { after_silence: AfterSilence::Keep, ..RULES };
         let down = Advice { state: Some(AdvisedState::Down), ..percent(50) };
         let said = Some((Instant::ZERO, down));
         assert!(is_down(current(keep, said, Instant::from_millis(1)).0));

@@ -35,6 +35,7 @@ mod rack;
 #[path = "../pair/stage/realtime.rs"]
 mod realtime;
 mod restart;
+mod rotation;
 #[path = "../bench/servers.rs"]
 mod servers;
 mod services;

@@ -17,6 +17,7 @@ mod router;
 mod server;
 mod service;
 mod tls;
+mod weight_from;
 
 pub(super) use check::*;
 pub(super) use condition::*;
@@ -32,6 +33,7 @@ pub(super) use router::*;
 pub(super) use server::*;
 pub(super) use service::*;
 pub(super) use tls::*;
+pub(super) use weight_from::*;
 
 use super::codes::Code;
 use super::declare::{mapping, words};

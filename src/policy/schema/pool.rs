@@ -2,7 +2,7 @@
 
 use super::{
     CheckUse, DrainText, ForwardingText, MAX_KERNEL_SECONDS, PanicText, QuorumText, SchedulerText,
-    ServerText, ServersText, ServiceText, SlowStartText, Texts,
+    ServerText, ServersText, ServiceText, SlowStartText, Texts, WeightFromText,
 };
 use crate::policy::declare::{mapping, words};
 use crate::policy::read::List;
@@ -41,12 +41,14 @@ macro_rules! pool_mapping {
                 optional panic: PanicText,
                 /// A server that comes back beside others gets its weight in steps.
                 optional slow_start: SlowStartText,
+                /// Where weights come from, beside the checks: the servers themselves, a program, a file.
+                optional weight_from: WeightFromText,
                 /// How a server leaves that asks for no new connections.
                 optional drain: DrainText,
                 /// Carried to metrics and events.
                 optional labels: Texts,
             }
-            later { weight_from }
+            later {}
         }
     };
 }

@@ -44,7 +44,7 @@ pub(super) enum Choice {
 pub(super) struct Named<'a> {
     nodes: BTreeMap<&'a str, &'a Node>,
     built: BTreeMap<&'a str, Option<Built>>,
-    sources: &'a Sources,
+    pub(super) sources: &'a Sources,
 }
 
 impl<'a> Named<'a> {

@@ -34,6 +34,21 @@ pub(super) fn scheduler_name(pool: &PoolText) -> &'static str {
     scheduler(pool).name
 }
 
+/// Schedulers that look at a weight only to see whether it is 0.
+const UNWEIGHTED: [&str; 3] = ["rr", "lc", "dh"];
+
+/// Warns where a rule moves weights and nobody looks at them.
+pub(super) fn weights_are_seen(pool: &PoolText, span: Span, problems: &mut Problems) {
+    let name = scheduler_name(pool);
+    if UNWEIGHTED.contains(&name) {
+        let message = format!("{name} does not look at weights, so nothing comes of this");
+        problems.push(
+            Diagnostic::new(Code::WeightsIgnored, span, message)
+                .help("write `scheduler: wrr` or wlc, or leave this out"),
+        );
+    }
+}
+
 /// The configuration of a pool's services of one family.
 pub(super) fn service_config(pool: &PoolText, family: Family) -> ServiceConfig {
     let scheduler = scheduler(pool);

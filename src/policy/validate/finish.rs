@@ -2,7 +2,7 @@
 
 use super::pool::Draft;
 use super::{Places, marks};
-use crate::model::{Pool, PoolName, ServiceKey, VirtualService, WeightFrom};
+use crate::model::{Pool, PoolName, ServiceKey, VirtualService};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The pools with their marks, and where everything was said.
@@ -60,7 +60,7 @@ fn finished(draft: Draft, mark: Option<u32>) -> Pool {
         sorry_servers: rules.sorry_servers.into_iter().map(|server| server.value).collect(),
         panic: rules.panic,
         slow_start: rules.slow_start,
-        weight_from: WeightFrom::default(),
+        weight_from: draft.weight_from,
         drain: rules.drain,
         untracked: draft.untracked,
         labels: draft.labels,

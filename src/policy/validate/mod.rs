@@ -42,6 +42,7 @@ mod services;
 mod tls;
 mod track;
 mod trackers;
+mod weight_from;
 mod whole;
 
 pub(super) use names::automatic_name;

@@ -5,9 +5,10 @@ use super::local_addresses::Floating;
 use super::pair::Pairing;
 use super::rotation::{self, Rules};
 use super::services::ServicePorts;
-use super::{MAX_SERVICES, Places, config, forwarding, labels, pool_rules, servers, services};
+use super::{MAX_SERVICES, Places, config, forwarding, labels, pool_rules, servers, services, weight_from};
 use crate::model::{
-    Check, CheckName, Family, Forwarding, Initial, OnFailure, PoolName, RealServer, ServiceConfig, ServiceKey,
+    Check, CheckName, Family, Forwarding, Initial, OnFailure, PoolName, RealServer, ServiceConfig,
+    ServiceKey, WeightFrom,
 };
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
@@ -75,6 +76,7 @@ pub(super) struct Draft {
     pub(super) on_failure: OnFailure,
     pub(super) initial: Initial,
     pub(super) rules: Rules,
+    pub(super) weight_from: WeightFrom,
     pub(super) untracked: bool,
     pub(super) labels: BTreeMap<String, String>,
 }
@@ -109,9 +111,10 @@ fn draft(entry: &Entry<PoolText>, room: usize, context: &mut Context<'_, '_>) ->
         services::joinable(&services, context.problems);
     }
     let facts = facts(pool, name, &services, joined, context);
-    let servers =
+    let mut servers =
         pool.real_servers.value().map(|text| servers::servers(text, &facts, context)).unwrap_or_default();
     let rules = rotation::rules(pool, &facts, &servers, context);
+    let weight_from = weight_from::weights(pool, &facts, &mut servers, context);
     pool_rules::server_rules(pool, &facts, &servers, &rules.sorry_servers, context.problems);
     let families = facts.families.iter();
     Some(Draft {
@@ -125,6 +128,7 @@ fn draft(entry: &Entry<PoolText>, room: usize, context: &mut Context<'_, '_>) ->
             Some(InitialWord::Up) => Initial::Up,
         },
         rules,
+        weight_from,
         untracked: config::says(pool.untracked.value()),
         labels: labels::labels(&pool.labels, context.problems),
         services,

@@ -42,7 +42,7 @@ pub(super) fn rules(
     sorry_unused(pool, &quorum, panic.as_ref(), problems);
     let slow_start = pool.slow_start.given().map(|said| slow_start_of(&said.value, pool));
     if let (Some(said), Some(rules)) = (pool.slow_start.given(), &slow_start) {
-        weights_are_seen(pool, said.span, problems);
+        config::weights_are_seen(pool, said.span, problems);
         steps_are_seen(rules, said.span, servers, problems);
     }
     let deadline = pool.drain.value().and_then(|drain| drain.deadline.value()).map(|deadline| deadline.0);
@@ -208,20 +208,6 @@ fn slow_start_of(text: &SlowStartText, pool: &PoolText) -> SlowStart {
             Some(CurveWord::Quadratic) => Curve::Quadratic,
         },
         shadow: config::says(text.shadow.value()),
-    }
-}
-
-/// Schedulers that look at a weight only to see whether it is 0.
-const UNWEIGHTED: [&str; 3] = ["rr", "lc", "dh"];
-
-fn weights_are_seen(pool: &PoolText, span: Span, problems: &mut Problems) {
-    let name = config::scheduler_name(pool);
-    if UNWEIGHTED.contains(&name) {
-        let message = format!("{name} does not look at weights, so nothing comes of this");
-        problems.push(
-            Diagnostic::new(Code::WeightsIgnored, span, message)
-                .help("write `scheduler: wrr` or wlc, or leave this out"),
-        );
     }
 }
 

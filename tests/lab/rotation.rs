@@ -1,0 +1,203 @@
+//! The rules of a pool beyond its checks, each read in the kernel's table with `ipvsadm`.
+//!
+//! Health is what these cases play with, so a server is up while a file of its name is there: the check is a program that
+//! looks for it. No packet is sent, and a verdict follows within a second or two even in an emulated machine.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::lone::Lone;
+use crate::world::director::Director;
+use crate::world::wait::{stays, until};
+
+const LIMIT: Duration = Duration::from_secs(20);
+const CALM: Duration = Duration::from_secs(4);
+
+/// A director with one pool whose servers are up while their files are there.
+struct Stage {
+    host: Lone,
+    files: PathBuf,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let host = Lone::new();
+        let files = host.folder().join("up");
+        fs::create_dir(&files).expect("a folder");
+        // The programs of checks run as nobody.
+        for folder in [host.folder(), &files] {
+            fs::set_permissions(folder, Permissions::from_mode(0o755)).expect("a folder of ours");
+        }
+        Self { host, files }
+    }
+
+    fn up(&self, servers: &str) {
+        for name in servers.split_whitespace() {
+            fs::write(self.files.join(name), "").expect("a file");
+        }
+    }
+
+    fn down(&self, servers: &str) {
+        for name in servers.split_whitespace() {
+            fs::remove_file(self.files.join(name)).expect("a file that was there");
+        }
+    }
+
+    /// Starts the director; `keys` of the pool, and its servers as names with further keys.
+    fn start(&self, keys: &str, servers: &[(&str, &str)]) -> Director<'_> {
+        let mut policy = format!(
+            "policy_version: 1\nvirtual_addresses: [{{address: 192.168.101.100/24, interface: eth0}}]\npools:\n  web:\n    \
+             virtual_services: [tcp://192.168.101.100:80]\n    forwarding: dr\n    scheduler: wrr\n{keys}    real_servers:\n"
+        );
+        for (number, (name, more)) in servers.iter().enumerate() {
+            let file = self.files.join(name);
+            policy += &format!(
+                "      - {{name: {name}, address: 192.168.101.{}, weight: 100{more}, check: {{exec: {{command: \
+                 [/usr/bin/test, -e, {}]}}, interval: 1s, timeout: 900ms, rise: 1, fall: 1}}}}\n",
+                11 + number,
+                file.display()
+            );
+        }
+        self.host.start(&policy)
+    }
+
+    /// Waits until the table has these servers, by the last part of their addresses, with these weights.
+    #[track_caller]
+    fn wait_for(&self, wanted: &[(u8, u32)]) {
+        let wanted: BTreeMap<u8, u32> = wanted.iter().copied().collect();
+        until("weights", LIMIT, || self.is(&wanted));
+    }
+
+    #[track_caller]
+    fn stays(&self, wanted: &[(u8, u32)]) {
+        let wanted: BTreeMap<u8, u32> = wanted.iter().copied().collect();
+        stays("weights", CALM, || self.is(&wanted));
+    }
+
+    fn is(&self, wanted: &BTreeMap<u8, u32>) -> Result<(), String> {
+        let found = self.weights();
+        if found == *wanted { Ok(()) } else { Err(format!("{found:?} instead of {wanted:?}")) }
+    }
+
+    fn weights(&self) -> BTreeMap<u8, u32> {
+        let table = self.host.machine.ipvs();
+        let destinations = table.iter().flat_map(|service| &service.destinations);
+        let host = |address: &str| address.split(['.', ':']).nth(3).and_then(|host| host.parse().ok());
+        destinations.filter_map(|found| Some((host(&found.address)?, found.weight))).collect()
+    }
+}
+
+const FOUR: [(&str, &str); 4] = [("a", ""), ("b", ""), ("c", ""), ("d", "")];
+
+#[test]
+fn without_its_quorum_the_sorry_server_answers_until_enough_are_back() {
+    let stage = Stage::new();
+    stage.up("a b c d");
+    let keys =
+        "    quorum: {servers: 2, recover: 3}\n    sorry_server: {address: 192.168.101.99, check: none}\n";
+    let director = stage.start(keys, &FOUR);
+    stage.wait_for(&[(11, 100), (12, 100), (13, 100), (14, 100)]);
+    stage.down("b c d");
+    stage.wait_for(&[(11, 0), (99, 1)]);
+    assert_eq!(director.metric("tandem_pool_sorry{pool=\"web\"}"), Some(1.0));
+    assert_eq!(director.metric("tandem_pool_up{pool=\"web\"}"), Some(0.0));
+    stage.up("b");
+    stage.wait_for(&[(11, 0), (12, 0), (99, 1)]);
+    stage.stays(&[(11, 0), (12, 0), (99, 1)]);
+    stage.up("c");
+    stage.wait_for(&[(11, 100), (12, 100), (13, 100)]);
+}
+
+#[test]
+fn a_sorry_server_goes_on_answering_over_a_restart() {
+    let stage = Stage::new();
+    let keys = "    sorry_server: {address: 192.168.101.99, check: none}\n";
+    let mut director = stage.start(keys, &FOUR[..2]);
+    stage.wait_for(&[(99, 1)]);
+    director.kill();
+    director.start_again();
+    stage.stays(&[(99, 1)]);
+    stage.up("a");
+    stage.wait_for(&[(11, 100)]);
+}
+
+#[test]
+fn a_panic_keeps_those_that_served_and_in_shadow_it_is_only_counted() {
+    let stage = Stage::new();
+    stage.up("a b c d");
+    let _director = stage.start("    panic: {below: 50%}\n", &FOUR);
+    stage.wait_for(&[(11, 100), (12, 100), (13, 100), (14, 100)]);
+    stage.down("b c d");
+    stage.stays(&[(11, 100), (12, 100), (13, 100), (14, 100)]);
+    stage.up("b c");
+    stage.wait_for(&[(11, 100), (12, 100), (13, 100)]);
+}
+
+#[test]
+fn a_panic_in_shadow_is_only_counted() {
+    let stage = Stage::new();
+    stage.up("a b c d");
+    let director = stage.start("    panic: {below: 50%, action: all, shadow: true}\n", &FOUR);
+    stage.wait_for(&[(11, 100), (12, 100), (13, 100), (14, 100)]);
+    stage.down("b c d");
+    stage.wait_for(&[(11, 100)]);
+    let counted = "tandem_pool_acts_total{pool=\"web\",act=\"panic\",shadow=\"true\"}";
+    until("a counted panic", LIMIT, || {
+        let count = director.metric(counted);
+        if count == Some(1.0) { Ok(()) } else { Err(format!("{count:?}")) }
+    });
+}
+
+#[test]
+fn backup_servers_serve_while_the_others_do_not() {
+    let stage = Stage::new();
+    stage.up("a spare");
+    let _director = stage.start("", &[("a", ""), ("b", ""), ("spare", ", backup: true")]);
+    stage.wait_for(&[(11, 100)]);
+    stage.down("a");
+    stage.wait_for(&[(13, 100)]);
+    stage.up("b");
+    stage.wait_for(&[(12, 100)]);
+}
+
+#[test]
+fn a_server_that_comes_back_gets_its_weight_in_steps() {
+    let stage = Stage::new();
+    stage.up("a b");
+    let keys = "    slow_start: {duration: 12s, from: 25%, steps: 3}\n";
+    let _director = stage.start(keys, &FOUR[..2]);
+    stage.wait_for(&[(11, 100), (12, 100)]);
+    stage.down("b");
+    stage.wait_for(&[(11, 100)]);
+    stage.up("b");
+    let mut seen = vec![0];
+    until("full weight", LIMIT, || {
+        let weight = stage.weights().get(&12).copied().unwrap_or(0);
+        if seen.last() != Some(&weight) {
+            seen.push(weight);
+        }
+        if weight == 100 { Ok(()) } else { Err(format!("{seen:?}")) }
+    });
+    assert_eq!(seen, [0, 25, 50, 75, 100]);
+}
+
+#[test]
+fn weights_follow_a_file_and_who_drains_leaves() {
+    let stage = Stage::new();
+    stage.up("a b");
+    let file = stage.host.folder().join("weight");
+    fs::write(&file, "40%").expect("a file");
+    let keys = format!(
+        "    weight_from: {{file: {{path: {}}}, interval: 1s, timeout: 900ms, valid_for: 5m}}\n",
+        file.display()
+    );
+    let _director = stage.start(&keys, &FOUR[..2]);
+    stage.wait_for(&[(11, 40), (12, 40)]);
+    fs::write(&file, "drain").expect("a file");
+    stage.wait_for(&[]);
+    fs::write(&file, "up").expect("a file");
+    stage.wait_for(&[(11, 100), (12, 100)]);
+}
