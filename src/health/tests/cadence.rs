@@ -144,9 +144,11 @@ proptest! {
     ) {
         let mut machine = Machine::new(params.clone(), Start::Up, us(0)).with_seed(seed);
         let mut history: Vec<(Instant, bool)> = Vec::new();
+        let (_, mut due) = drain(&mut machine);
+        // A probe that outlasted the time to the next is followed by it at once.
+        let mut followed_by = None;
         for (good, takes, late) in script {
-            let due = drain(&mut machine).1;
-            let at = due + Duration::from_micros(late);
+            let at = followed_by.take().unwrap_or(due + Duration::from_micros(late));
             // The second probe is spread over the interval: its distance is free.
             if let [_, .., (before, _)] = history.as_slice() {
                 let interval = params.interval_at(machine.counter());
@@ -158,6 +160,12 @@ proptest! {
             drain(&mut machine);
             let result = if good { Ok(()) } else { Err(Failure::Body) };
             machine.handle(Input::ProbeFinished { at: at + ms(takes), probe: ProbeId(at), outcome: outcome(result) });
+            let (outputs, next) = drain(&mut machine);
+            due = next;
+            followed_by = outputs.iter().find_map(|output| match output {
+                Output::StartProbe { probe, .. } => Some(probe.0),
+                Output::Verdict { .. } | Output::Wait { .. } => None,
+            });
             history.push((at, good));
             for (start, _) in &history {
                 for since in [*start, *start + Duration::from_micros(1), *start + params.interval] {
