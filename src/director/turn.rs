@@ -44,7 +44,9 @@ impl Sight for Core {
     fn seen(&self, pool: &Pool, server: &RealServer) -> Seen {
         let target = self.target_of(server);
         let source = server.weight_source.as_ref().and_then(|key| self.targets.by_key(key));
-        let said = source.or(target).and_then(|target| target.machine.advice());
+        // What its own check says holds as long as the check does: it is asked again, or fails.
+        let own = target.and_then(|target| target.machine.advice()).map(|(_, advice)| (self.now, advice));
+        let said = source.map_or(own, |source| source.machine.advice());
         // What the kernel holds is asked for only where a server may drain: it costs a look for each service.
         let may_drain = server.backup || said.is_some();
         Seen {

@@ -4,7 +4,7 @@ use super::pool::{Context, Facts};
 use super::{config, programs};
 use crate::model::{
     AfterSilence, AgentSpec, Check, CheckName, ExecSpec, ExecWeight, FailAtOnce, ProbeSpec, RealServer,
-    TargetKey, WeightFrom,
+    TargetKey, Through, WeightFrom,
 };
 use crate::policy::codes::Code;
 use crate::policy::defaults;
@@ -28,7 +28,8 @@ pub(super) fn weights(
         for server in servers {
             let port = check.port.unwrap_or(0);
             let address = SocketAddr::new(server.value.address, port);
-            server.value.weight_source = Some(TargetKey { check: check.name.clone(), address });
+            server.value.weight_source =
+                Some(TargetKey { check: check.name.clone(), address, real_path: None });
         }
         if let (ProbeSpec::Exec(_), Some((path, span))) =
             (&check.probe, said.value.exec.value().and_then(programs::place))
@@ -75,6 +76,7 @@ fn source(
         source: None,
         interface: None,
         mark: None,
+        through: Through::Direct,
     })
 }
 
