@@ -40,11 +40,12 @@ impl Rack {
         let [machine, director] = ["rack", "director"].map(Namespace::new);
         machine.ip("link set lo up");
         director.ip(&format!(
-            "link set lo up\nlink add eth0 type veth peer name up netns {}\naddr add 10.255.0.2/30 dev eth0\n\
-             link set eth0 up\nroute add {NETWORK} dev eth0 via 10.255.0.1 onlink",
+            "link set lo up\nlink add eth0 type veth peer name uplink netns {}\naddr add 10.255.0.2/30 dev eth0\n\
+             link set eth0 up",
             machine.name()
         ));
-        machine.ip("addr add 10.255.0.1/30 dev up\nlink set up up");
+        machine.ip("addr add 10.255.0.1/30 dev uplink\nlink set uplink up");
+        director.ip(&format!("route add {NETWORK} via 10.255.0.1"));
         Self { machine, director, folder: tempfile::tempdir().expect("a folder") }
     }
 }
