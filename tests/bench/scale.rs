@@ -58,6 +58,8 @@ const LATENESS_MAX: Duration = Duration::from_millis(50);
 const CANARY_PERIOD: Duration = Duration::from_millis(2);
 /// All servers have been probed once by then.
 const START_LIMIT: Duration = Duration::from_secs(120);
+/// Intervals until what was late in the beginning has been made up for.
+const SETTLES: u32 = 3;
 /// A first packet: SYN without ACK.
 const FIRST_PACKETS: &str = "tcp port 80 and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn";
 
@@ -93,8 +95,9 @@ fn measure(arguments: &Arguments) -> bool {
         asked >= site.servers as u64
     });
     println!("{site}: all probed once {:.1} s after the start", started.elapsed().as_secs_f64());
-    // From the second probe on each server is asked at its own place within the interval.
-    std::thread::sleep(site.interval);
+    // From the second probe on each server is asked at its own place within the interval. While the second ones come among
+    // the first, more are due than in the long run, and some are late.
+    std::thread::sleep(site.interval * SETTLES);
 
     let capture = Capture::start(&namespace, "lo", FIRST_PACKETS, folder.path());
     let canary = Canary::start(CANARY_PERIOD);
