@@ -34,6 +34,7 @@ mod ports;
 mod rack;
 #[path = "../pair/stage/realtime.rs"]
 mod realtime;
+mod removal;
 mod restart;
 mod rotation;
 #[path = "../bench/servers.rs"]
