@@ -1,6 +1,8 @@
 //! What a removal is worth to clients whom the kernel remembers: UDP clients that keep their port, and persistent ones. Each
 //! case is seen from the client, with the setting and without.
 
+mod real_path;
+
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
