@@ -39,7 +39,7 @@ impl Rotations {
         for (name, machine) in &mut self.machines {
             let Some(pool) = policy.pools.get(name) else { continue };
             let servers = pool.servers.iter().map(|server| sight.seen(pool, server)).collect();
-            machine.handle(Input::Looked { at, servers, sorry_up: sight.sorry_up(pool), outage: None });
+            machine.handle(Input::Looked { at, servers, sorry_up: sight.sorry_up(pool) });
             while let Output::Acted(act) = machine.poll() {
                 acts.push((name.clone(), act));
             }

@@ -53,8 +53,6 @@ pub enum Input {
         servers: Vec<Seen>,
         /// Whether the sorry server can answer.
         sorry_up: bool,
-        /// Since when so much fails at once, over all pools, that this director is taken for the cause.
-        outage: Option<Panicking>,
     },
     /// Time has passed, usually to the deadline of [`Output::Wait`]. Harmless at any other time.
     Timeout { at: Instant },
@@ -92,7 +90,6 @@ pub struct Machine {
     /// Of all that take part.
     quorum: Quorum,
     panic: Option<Panicking>,
-    outage: Option<Panicking>,
     sorry_up: bool,
     placement: Placement,
     acts: VecDeque<Act>,
@@ -119,7 +116,6 @@ impl Machine {
             ordinary: Quorum::new(pool.quorum, found.backup || found.sorry),
             quorum: Quorum::new(pool.quorum, found.sorry),
             panic: pool.panic.map(Panicking::new),
-            outage: None,
             sorry_up: false,
             placement: Placement::default(),
             acts: VecDeque::new(),
@@ -130,8 +126,8 @@ impl Machine {
     /// Takes in what happened; call [`Machine::poll`] afterwards.
     pub fn handle(&mut self, input: Input) {
         match input {
-            Input::Looked { at, servers, sorry_up, outage } => {
-                (self.sorry_up, self.outage) = (sorry_up, outage);
+            Input::Looked { at, servers, sorry_up } => {
+                self.sorry_up = sorry_up;
                 for (server, seen) in self.servers.iter_mut().zip(servers) {
                     server.seen = seen;
                 }
@@ -292,16 +288,16 @@ impl Machine {
 
     fn place(&mut self, at: Instant) {
         let sorry_before = self.placement.sorry;
-        let joined = self.joined();
+        let (joined, stand_in) = (self.joined(), self.stands_in());
         let places = self.servers.iter().map(|server| {
             let by_rules = server.place(at, joined, &self.rules);
-            match self.stands_in() {
+            match stand_in {
                 None => by_rules,
                 Some(action) => self.in_place_of(action, server, by_rules),
             }
         });
         let servers = places.collect();
-        let sorry = matches!(self.stands_in(), Some(StandIn::Sorry(_)));
+        let sorry = matches!(stand_in, Some(StandIn::Sorry(_)));
         self.placement = Placement { servers, sorry };
         if sorry != sorry_before {
             self.act(ActKind::Sorry, sorry, false);
@@ -320,9 +316,6 @@ impl Machine {
                 // Without a sorry server that answers, the pool goes on as if there were no panic.
                 PanicAction::Sorry => {}
             }
-        }
-        if let Some(outage) = self.outage.as_ref().filter(active) {
-            return Some(StandIn::Last(*outage));
         }
         let rules = self.quorum.rules();
         let sorry = self.quorum.is_lost() && rules.on_loss == OnLoss::Sorry && !rules.shadow;

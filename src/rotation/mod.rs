@@ -29,7 +29,6 @@ mod server;
 
 pub use act::*;
 pub use machine::*;
-pub use panic::{Episode, Panicking};
 pub use placement::*;
 
 #[cfg(test)]

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 /// What a panic looks at: one entry a server that shall serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Episode {
-    pub up: bool,
+pub(super) struct Episode {
+    pub(super) up: bool,
     /// Whether probes stand behind the verdict, or it was taken over.
-    pub known: bool,
+    pub(super) known: bool,
     /// When it went down; `None`: it is up, or has not been up since the start.
-    pub down_since: Option<Instant>,
+    pub(super) down_since: Option<Instant>,
 }
 
 impl Episode {
@@ -24,33 +24,30 @@ impl Episode {
 /// With `within`, so many servers must have failed together: the last server's death alone is a failure like any other.
 const FEWEST_TOGETHER: usize = 2;
 
-/// Whether a pool, or all pools together, are in a panic.
+/// Whether a pool is in a panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Panicking {
+pub(super) struct Panicking {
     rules: Panic,
     since: Option<Instant>,
 }
 
 impl Panicking {
-    #[must_use]
-    pub const fn new(rules: Panic) -> Self {
+    pub(super) const fn new(rules: Panic) -> Self {
         Self { rules, since: None }
     }
 
     /// What it decides by.
-    #[must_use]
-    pub const fn rules(&self) -> Panic {
+    pub(super) const fn rules(&self) -> Panic {
         self.rules
     }
 
     /// When it began; `None` while there is none.
-    #[must_use]
-    pub const fn since(&self) -> Option<Instant> {
+    pub(super) const fn since(&self) -> Option<Instant> {
         self.since
     }
 
     /// Takes in how the servers are at `at`.
-    pub fn look(&mut self, at: Instant, servers: &[Episode]) {
+    pub(super) fn look(&mut self, at: Instant, servers: &[Episode]) {
         let up = servers.iter().filter(|server| server.up).count();
         match self.since {
             Some(_) if !self.rules.recover.is_above(up, servers.len()) => self.since = None,
@@ -72,8 +69,7 @@ impl Panicking {
 
     /// Whether a server belongs to those that served before the failures that led here: it is up, or went down shortly
     /// before the panic, or in it. `window`: how long failures of one cause take to show, where the policy does not say it.
-    #[must_use]
-    pub fn keeps(&self, server: Episode, window: Duration) -> bool {
+    pub(super) fn keeps(&self, server: Episode, window: Duration) -> bool {
         let window = self.rules.within.unwrap_or(window);
         server.up || self.since.is_some_and(|since| server.fell_since(since - window))
     }

@@ -64,7 +64,7 @@ impl Story {
 
     fn look(&mut self, second: u64) -> String {
         let servers = self.seen.clone();
-        self.machine.handle(Input::Looked { at: at(second), servers, sorry_up: true, outage: None });
+        self.machine.handle(Input::Looked { at: at(second), servers, sorry_up: true });
         self.weights()
     }
 
