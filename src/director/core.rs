@@ -160,7 +160,7 @@ impl Core {
             obstacles: Obstacles::default(),
             certificates: Certificates::default(),
             rotations: Rotations::new(&policy, &observed),
-            reconciler: Reconciler::new(Tables::default(), observed, Ownership::default(), now),
+            reconciler: Reconciler::new(observed, now),
             unprobed: BTreeMap::new(),
             statistics: Statistics::new(&policy),
             outputs: VecDeque::new(),
@@ -184,9 +184,7 @@ impl Core {
         });
         core.turn();
         let tables = core.tables();
-        let empty = Reconciler::new(Tables::default(), Observed::default(), Ownership::default(), now);
-        let observed = std::mem::replace(&mut core.reconciler, empty).into_observed();
-        core.reconciler = Reconciler::new(tables, observed, owned, now);
+        core.reconciler.begin(tables, &owned);
         core.count_pools();
         core
     }

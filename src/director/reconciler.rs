@@ -80,15 +80,14 @@ pub(super) struct Reconciler {
 }
 
 impl Reconciler {
-    /// With the picture that was observed at the start.
-    pub(super) fn new(desired: Tables, observed: Observed, found: Ownership, now: Instant) -> Self {
-        let owned = found.after(&desired, &observed);
+    /// With the picture that was observed at the start, and nothing desired before [`Reconciler::begin`].
+    pub(super) fn new(observed: Observed, now: Instant) -> Self {
         Self {
-            seen: scope(&desired, &owned),
-            unwritten: owned != found,
-            desired,
+            seen: Scope::default(),
+            unwritten: false,
+            desired: Tables::default(),
             observed,
-            owned,
+            owned: Ownership::default(),
             backoff: Backoff::default(),
             step: Step::Idle,
             due: Some(Cause::Start),
@@ -101,9 +100,12 @@ impl Reconciler {
         }
     }
 
-    /// Its picture, for another one to begin with.
-    pub(super) fn into_observed(self) -> Observed {
-        self.observed
+    /// What is desired at the start, and what is ours by the record that was found.
+    pub(super) fn begin(&mut self, desired: Tables, found: &Ownership) {
+        self.owned = found.after(&desired, &self.observed);
+        self.seen = scope(&desired, &self.owned);
+        self.unwritten = self.owned != *found;
+        self.desired = desired;
     }
 
     pub(super) const fn observed(&self) -> &Observed {

@@ -51,7 +51,7 @@ impl Sight for Core {
         let may_drain = server.backup || said.is_some();
         Seen {
             up: self.standing(pool, server) == Standing::Up,
-            settled: target.is_none_or(|target| target.machine.is_settled()),
+            settled: self.is_settled(server),
             usable: desired::obstacle(server, &self.host).is_none(),
             said,
             held: may_drain.then(|| held(pool, server, self.reconciler.observed())).flatten(),
@@ -59,9 +59,7 @@ impl Sight for Core {
     }
 
     fn sorry_up(&self, pool: &Pool) -> bool {
-        let up = |server| {
-            self.standing(pool, server) == Standing::Up && desired::obstacle(server, &self.host).is_none()
-        };
-        !pool.sorry_servers.is_empty() && pool.sorry_servers.iter().all(up)
+        let mut servers = pool.sorry_servers.iter().map(|server| self.seen(pool, server));
+        !pool.sorry_servers.is_empty() && servers.all(|seen| seen.up && seen.usable)
     }
 }
