@@ -6,7 +6,7 @@ mod message;
 
 use super::PrepareError;
 use super::failure::bounded;
-use super::http::{Connection, Kept, Opening, absolute, host_of, most_bytes};
+use super::http::{AGENT, Connection, Kept, Opening, absolute, host_of, most_bytes};
 use super::progress::Progress;
 use super::socket::SocketOptions;
 use super::tls::{Tls, TlsProfiles};
@@ -22,7 +22,6 @@ use std::time::Duration;
 /// Bytes of an answer's message, at most: it is two bytes long, and may grow.
 const MOST_MESSAGE_BYTES: u32 = 4096;
 const PATH: &str = "/grpc.health.v1.Health/Check";
-const AGENT: &str = concat!("tandem/", env!("CARGO_PKG_VERSION"));
 
 /// A call made ready.
 #[derive(Debug)]
@@ -71,25 +70,22 @@ impl Call {
         self.tls.is_some()
     }
 
-    /// One call to `target`. A kept connection that breaks was closed meanwhile: the call is made again on a new one.
+    /// One call to `target`.
     pub(super) async fn run(
         &self,
         socket: &SocketOptions,
         target: SocketAddr,
         progress: &Progress,
     ) -> Result<Findings, Failure> {
-        let kept = self.kept.as_ref().and_then(|kept| kept.take(target));
-        if let Some(mut connection) = kept
-            && connection.is_usable(progress).await
-        {
+        let opening = Opening { tls: self.tls.as_ref(), version: HttpVersion::Http2 };
+        loop {
+            let connection = opening.kept_or_new(self.kept.as_ref(), socket, target, progress).await?;
+            let is_kept = connection.is_kept();
             match self.converse(connection, target, progress).await {
-                Err(Failure::ConnectionLost(_)) => {}
+                Err(Failure::ConnectionLost(_)) if is_kept => {}
                 other => return other,
             }
         }
-        let opening = Opening { tls: self.tls.as_ref(), version: HttpVersion::Http2 };
-        let connection = opening.open(socket, target, progress).await?;
-        self.converse(connection, target, progress).await
     }
 
     async fn converse(

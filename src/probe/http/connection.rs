@@ -4,7 +4,7 @@
 //! probe whose time is up takes everything with it, and one that is kept costs nothing meanwhile.
 
 use super::wire::{Meter, Metered, Wire};
-use super::{HEADER_BYTES, HEADER_COUNT};
+use super::{HEADER_BYTES, HEADER_COUNT, Kept};
 use crate::model::{Failure, HttpVersion, Phase};
 use crate::probe::failure;
 use crate::probe::progress::Progress;
@@ -38,8 +38,25 @@ pub(in crate::probe) struct Opening<'a> {
 }
 
 impl Opening<'_> {
+    /// The connection to `target` that was kept, where it is of use, else a new one. A kept one that breaks all the same was
+    /// closed meanwhile, as servers do: that is no failure, and the next one is new.
+    pub(in crate::probe) async fn kept_or_new(
+        self,
+        kept: Option<&Kept>,
+        socket: &SocketOptions,
+        target: SocketAddr,
+        progress: &Progress,
+    ) -> Result<Connection, Failure> {
+        if let Some(mut connection) = kept.and_then(|kept| kept.take(target))
+            && connection.is_usable(progress).await
+        {
+            return Ok(connection);
+        }
+        self.open(socket, target, progress).await
+    }
+
     /// A new connection to `target`.
-    pub(in crate::probe) async fn open(
+    async fn open(
         self,
         socket: &SocketOptions,
         target: SocketAddr,
@@ -126,6 +143,11 @@ impl Connection {
     /// Unix time at which the server's certificate expires.
     pub(in crate::probe) const fn certificate_expires(&self) -> Option<Duration> {
         self.certificate_expires
+    }
+
+    /// Whether it was kept from an earlier probe.
+    pub(in crate::probe) const fn is_kept(&self) -> bool {
+        self.exchanges > 0
     }
 
     /// Requests that were sent on it.

@@ -14,7 +14,7 @@ mod wire;
 
 pub(super) use connection::{Connection, Opening};
 pub(super) use kept::Kept;
-pub(super) use request::{absolute, host_of};
+pub(super) use request::{AGENT, absolute, host_of};
 
 use super::PrepareError;
 use super::progress::Progress;
@@ -109,8 +109,7 @@ impl Exchange {
         }
     }
 
-    /// One request. A kept connection that breaks was closed meanwhile, as servers do: that is no failure, and the request is
-    /// sent again on a new one.
+    /// One request.
     async fn ask(
         &self,
         socket: &SocketOptions,
@@ -118,18 +117,15 @@ impl Exchange {
         ask: &Ask,
         progress: &Progress,
     ) -> Answered {
-        let kept = self.kept.as_ref().and_then(|kept| kept.take(target));
-        if let Some(mut connection) = kept
-            && connection.is_usable(progress).await
-        {
+        let opening = Opening { tls: self.tls.as_ref(), version: self.version };
+        loop {
+            let connection = opening.kept_or_new(self.kept.as_ref(), socket, target, progress).await?;
+            let is_kept = connection.is_kept();
             match self.converse(connection, target, ask, progress).await {
-                Err(Failure::ConnectionLost(_)) => {}
+                Err(Failure::ConnectionLost(_)) if is_kept => {}
                 other => return other,
             }
         }
-        let opening = Opening { tls: self.tls.as_ref(), version: self.version };
-        let connection = opening.open(socket, target, progress).await?;
-        self.converse(connection, target, ask, progress).await
     }
 
     async fn converse(

@@ -13,7 +13,7 @@ use hyper::{Method, Request, Uri};
 use std::net::SocketAddr;
 
 /// What a probe calls itself.
-const AGENT: &str = concat!("tandem/", env!("CARGO_PKG_VERSION"));
+pub(in crate::probe) const AGENT: &str = concat!("tandem/", env!("CARGO_PKG_VERSION"));
 
 /// Headers that describe a request's content or its connection: the probe sets them.
 const RESERVED: [&str; 5] = ["content-length", "transfer-encoding", "connection", "upgrade", "te"];
