@@ -63,7 +63,7 @@ mod tests {
         let target = SocketAddr::new(loopback, 9);
         let open = || Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         let sockets: Vec<Socket> = (0..200).map(|_| open()).collect();
-        let ports: BTreeSet<u16> = sockets
+        let ports: Vec<u16> = sockets
             .iter()
             .map(|socket| {
                 bind(socket, loopback, target).expect("a port");
@@ -71,8 +71,9 @@ mod tests {
                 address.port()
             })
             .collect();
-        assert_eq!(ports.len(), sockets.len());
+        assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), sockets.len());
         assert!(ports.iter().all(|port| (FIRST..FIRST + COUNT).contains(port)));
+        // The last in turn, not the highest: behind that one the others may be, where the turn has begun anew.
         let taken = *ports.last().expect("some");
         let place = u32::from(taken - FIRST);
         let round = NEXT.load(Ordering::Relaxed) / u32::from(COUNT);
