@@ -100,6 +100,18 @@ impl Check {
         if self.through == Through::RealPath {
             return None;
         }
+        let unspecified = || match &self.probe {
+            ProbeSpec::Exec(_) | ProbeSpec::File(_) => Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            _ => None,
+        };
+        Some(SocketAddr::new(self.address.or_else(unspecified)?, self.port_at(None)?))
+    }
+
+    /// The port of a target: the check's own, else the real server's; 0 where the kind has none, or a program is told none.
+    /// `None` where it needs one and nobody says it.
+    #[must_use]
+    pub fn port_at(&self, server_port: Option<u16>) -> Option<u16> {
+        let port = self.port.or(server_port);
         match &self.probe {
             ProbeSpec::Tcp
             | ProbeSpec::Dialogue(_)
@@ -110,12 +122,9 @@ impl Check {
             | ProbeSpec::Smtp(_)
             | ProbeSpec::Udp(_)
             | ProbeSpec::Dns(_)
-            | ProbeSpec::Agent(_) => Some(SocketAddr::new(self.address?, self.port?)),
-            ProbeSpec::Ping(_) => Some(SocketAddr::new(self.address?, 0)),
-            ProbeSpec::Exec(_) | ProbeSpec::File(_) => {
-                let address = self.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-                Some(SocketAddr::new(address, self.port.unwrap_or(0)))
-            }
+            | ProbeSpec::Agent(_) => port,
+            ProbeSpec::Ping(_) | ProbeSpec::File(_) => Some(0),
+            ProbeSpec::Exec(_) => Some(port.unwrap_or(0)),
         }
     }
 }

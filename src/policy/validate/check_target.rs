@@ -22,25 +22,6 @@ pub(super) fn address(text: &CheckUseText, problems: &mut Problems) -> Option<Ip
     inside.or(beside).map(|address| address.value.0)
 }
 
-/// The port of a target: the check's own, else `server_port`, else none where the kind needs none.
-pub(super) fn port(check: &Check, server_port: Option<u16>) -> Option<u16> {
-    let port = check.port.or(server_port);
-    match &check.probe {
-        ProbeSpec::Tcp
-        | ProbeSpec::Dialogue(_)
-        | ProbeSpec::Preset(_)
-        | ProbeSpec::Tls(_)
-        | ProbeSpec::Http(_)
-        | ProbeSpec::Grpc(_)
-        | ProbeSpec::Smtp(_)
-        | ProbeSpec::Udp(_)
-        | ProbeSpec::Dns(_)
-        | ProbeSpec::Agent(_) => port,
-        ProbeSpec::Ping(_) | ProbeSpec::File(_) => Some(0),
-        ProbeSpec::Exec(_) => Some(port.unwrap_or(0)),
-    }
-}
-
 /// Leaves out what the kind of probe has no use for. Where a named check of another kind said it, nobody is warned.
 pub(super) fn leave_out_unused(check: &mut Check, text: &CheckUseText, whole: Span, problems: &mut Problems) {
     let kind = check.probe.kind();

@@ -83,7 +83,7 @@ fn target(
     context: &mut Context<'_, '_>,
 ) -> Option<TargetKey> {
     let address = built.check.address.unwrap_or(server.entry.endpoint().address);
-    let Some(port) = check_target::port(&built.check, server.port.or(facts.ports.single())) else {
+    let Some(port) = built.check.port_at(server.port.or(facts.ports.single())) else {
         if !facts.services.is_empty() {
             context.problems.push(no_port(&built, server.span, facts));
         }
