@@ -17,6 +17,7 @@ mod codes;
 mod declare;
 mod defaults;
 mod diagnostic;
+mod hex;
 mod join;
 mod load;
 mod node;

@@ -5,6 +5,7 @@ use crate::model::{DialogueSpec, UdpSpec};
 use crate::policy::codes::Code;
 use crate::policy::declare::{mapping, words};
 use crate::policy::diagnostic::{Diagnostic, Problems};
+use crate::policy::hex;
 use crate::policy::node::Node;
 use crate::policy::read::{List, Read, wrong_type};
 use crate::policy::scalar::{Flag, Text};
@@ -162,12 +163,9 @@ fn hex(node: &Node, problems: &mut Problems) -> Option<Vec<u8>> {
 
 /// The bytes of hexadecimal digits.
 fn decoded(text: &crate::policy::read::Spanned<Text>, problems: &mut Problems) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u32>> =
-        text.value.0.chars().filter(|digit| *digit != ' ').map(|digit| digit.to_digit(16)).collect();
-    let pairs = digits.as_ref().map(|digits| digits.as_chunks::<2>());
-    if let Some((pairs, [])) = pairs {
-        let byte = |[high, low]: &[u32; 2]| u8::try_from(high << 4 | low).ok();
-        return pairs.iter().map(byte).collect();
+    let bytes = hex::decode(&text.value.0.replace(' ', ""));
+    if bytes.is_some() {
+        return bytes;
     }
     let message = format!("{} is not hexadecimal", crate::policy::diagnostic::quoted(&text.value.0));
     problems.push(

@@ -3,6 +3,7 @@
 use crate::model::{BodyRule, Pattern};
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
+use crate::policy::hex;
 use crate::policy::read::Spanned;
 use crate::policy::scalar::Text;
 use crate::policy::schema::{BodyRuleText, BodyText, JsonText, RegexText};
@@ -41,7 +42,7 @@ fn regex(pattern: &Spanned<RegexText>, problems: &mut Problems) -> Option<BodyRu
 }
 
 fn sha256(digest: &Spanned<Text>, problems: &mut Problems) -> Option<BodyRule> {
-    let bytes = bytes_of_hex(&digest.value.0);
+    let bytes = hex::decode(&digest.value.0).and_then(|bytes| bytes.try_into().ok());
     if bytes.is_none() {
         let message = format!("{} is not a SHA-256 digest", quoted(&digest.value.0));
         problems.push(
@@ -50,17 +51,6 @@ fn sha256(digest: &Spanned<Text>, problems: &mut Problems) -> Option<BodyRule> {
         );
     }
     bytes.map(BodyRule::Sha256)
-}
-
-fn bytes_of_hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 2 * bytes.len() || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 fn json(text: &JsonText, problems: &mut Problems) -> Option<BodyRule> {
