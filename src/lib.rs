@@ -22,6 +22,7 @@
 //! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
 //! | [`kernel`] | no | observes and changes the kernel's tables |
 //! | [`observe`] | metrics yes, listener no | the director's view as metrics, and the listener that serves it |
+//! | `secret` | no | the bytes of a policy's secrets: files, systemd's credentials |
 //! | `serving` | no | connections of HTTP, bounded |
 //! | [`control`] | status and judgement yes, socket, server and client no | the Unix socket of a running director |
 //! | [`cli`] | no | the command line |
@@ -43,6 +44,7 @@ pub mod policy;
 pub mod probe;
 pub mod reconcile;
 pub mod rotation;
+mod secret;
 mod serving;
 pub mod time;
 pub mod track;

@@ -2,15 +2,14 @@
 //! nothing here prints one.
 
 use crate::model::{Authentication, Pair, Secret};
+use crate::secret;
 use crate::vrrp::authentication::{Key, KeyError, Keys, LONGEST_KEY, Password, PasswordError};
 use crate::vrrp::station::{Keyring, RouterKeys};
-use std::env;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::PathBuf;
 
 /// A file that is longer is no secret of ours; one byte for the newline of an editor.
-const LONGEST_FILE: u64 = LONGEST_KEY as u64 + 1;
+const LONGEST_FILE: usize = LONGEST_KEY + 1;
 /// The peer key's number on the wire.
 const PEER_KEY_ID: u8 = 1;
 
@@ -21,8 +20,8 @@ pub enum SecretError {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("the secret {path} is longer than {LONGEST_KEY} bytes, which no key of ours is")]
     TooLong { path: PathBuf },
-    #[error("the credential {name}: systemd gave none; write LoadCredential={name}:PATH into the unit")]
-    NoCredential { name: String },
+    #[error("the credential {name}: {words}")]
+    NoCredential { name: String, words: String },
     #[error("{path}: {source}")]
     Key { path: PathBuf, source: KeyError },
     #[error("{path}: {source}")]
@@ -70,27 +69,16 @@ fn password(secret: &Secret) -> Result<Password, SecretError> {
     Password::from_text(&text).map_err(|source| SecretError::Password { path, source })
 }
 
-fn path_of(secret: &Secret) -> Result<PathBuf, SecretError> {
-    match secret {
-        Secret::File(path) => Ok(path.clone()),
-        Secret::Credential(name) => env::var_os("CREDENTIALS_DIRECTORY")
-            .map(|folder| PathBuf::from(folder).join(name))
-            .ok_or_else(|| SecretError::NoCredential { name: name.clone() }),
-    }
+fn path_of(place: &Secret) -> Result<PathBuf, SecretError> {
+    secret::path_of(place)
+        .map_err(|none| SecretError::NoCredential { words: none.to_string(), name: none.name })
 }
 
 /// The bytes, without one newline at their end.
-fn read(secret: &Secret) -> Result<Vec<u8>, SecretError> {
-    let path = path_of(secret)?;
-    let mut content = Vec::new();
-    let unreadable = |source| SecretError::Unreadable { path: path.clone(), source };
-    let file = File::open(&path).map_err(unreadable)?;
-    file.take(LONGEST_FILE + 1).read_to_end(&mut content).map_err(unreadable)?;
-    if content.last() == Some(&b'\n') {
-        content.pop();
-    }
-    match content.len() <= LONGEST_KEY {
-        true => Ok(content),
-        false => Err(SecretError::TooLong { path }),
-    }
+fn read(place: &Secret) -> Result<Vec<u8>, SecretError> {
+    let path = path_of(place)?;
+    let content = secret::read(&path, LONGEST_FILE);
+    let content = content.map_err(|source| SecretError::Unreadable { path: path.clone(), source })?;
+    let content = content.map(secret::without_newline).filter(|content| content.len() <= LONGEST_KEY);
+    content.ok_or(SecretError::TooLong { path })
 }
