@@ -2,10 +2,10 @@
 
 use super::{Situation, Standing, obstacle};
 use crate::model::{
-    AnnouncementPolicy, Check, ChecksumReading, Condition, Director, Drain, Family, Forwarding, HostFacts,
-    Initial, KernelSettings, MetricsSettings, OnFailure, OnStop, Policy, Pool, Preempt, ProbeSpec, Protocol,
-    Quorum, Reach, RealServer, Roles, SchedulerName, ServiceConfig, ServiceFlags, ServiceKey, Tables,
-    TargetKey, Thresholds, Transport, VirtualRouter, VirtualService, VrrpVersion, WeightFrom,
+    AnnouncementPolicy, Check, ChecksumReading, Condition, Director, Family, Forwarding, HostFacts, Initial,
+    KernelSettings, MetricsSettings, OnFailure, OnStop, Policy, Pool, PoolRules, Preempt, ProbeSpec,
+    Protocol, Reach, RealServer, Roles, SchedulerName, ServiceConfig, ServiceFlags, ServiceKey, Tables,
+    TargetKey, Thresholds, Transport, VirtualRouter, VirtualService, VrrpVersion,
 };
 use crate::rotation::Placement;
 use ipnet::IpNet;
@@ -58,12 +58,8 @@ pub(crate) fn pool(name: &str, vip: &str, forwarding: &Forwarding) -> Pool {
         servers: vec![server("192.168.101.110", forwarding), server("192.168.101.210", forwarding)],
         on_failure: OnFailure::Remove,
         initial: Initial::Down,
-        quorum: Quorum::default(),
         sorry_servers: Vec::new(),
-        panic: None,
-        slow_start: None,
-        weight_from: WeightFrom::default(),
-        drain: Drain::default(),
+        rules: PoolRules::default(),
         untracked: false,
         labels: Default::default(),
     }

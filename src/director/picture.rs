@@ -88,7 +88,7 @@ impl Core {
             name: pool.name.clone(),
             labels: Arc::new(pool.labels.clone()),
             up,
-            quorum: pool.quorum.least,
+            quorum: pool.rules.quorum.least,
             panic: self.rotations.machine(&pool.name).is_some_and(Machine::panics),
             sorry: placement.sorry,
             acts,

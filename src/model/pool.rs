@@ -1,8 +1,8 @@
 //! Pools: virtual services, the real servers behind them, and the policy between the two.
 
 use super::{
-    Condition, Drain, Encapsulation, Family, ForwardingMethod, Panic, Quorum, ServiceConfig, ServiceKey,
-    SlowStart, TargetKey, Thresholds, WeightFrom,
+    Condition, Encapsulation, Family, ForwardingMethod, PoolRules, ServiceConfig, ServiceKey, TargetKey,
+    Thresholds,
 };
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -148,14 +148,9 @@ pub struct Pool {
     pub servers: Vec<RealServer>,
     pub on_failure: OnFailure,
     pub initial: Initial,
-    /// When the servers are enough.
-    pub quorum: Quorum,
-    /// Who answers while they are not: none, or one for each family.
+    /// Who answers while the quorum is lost: none, or one for each family.
     pub sorry_servers: Vec<RealServer>,
-    pub panic: Option<Panic>,
-    pub slow_start: Option<SlowStart>,
-    pub weight_from: WeightFrom,
-    pub drain: Drain,
+    pub rules: PoolRules,
     /// The pool's packets bypass connection tracking (never with full-NAT).
     pub untracked: bool,
     pub labels: BTreeMap<String, String>,
@@ -214,12 +209,8 @@ mod tests {
             servers: addresses.iter().map(server).collect(),
             on_failure: OnFailure::Remove,
             initial: Initial::Down,
-            quorum: Quorum::default(),
             sorry_servers: Vec::new(),
-            panic: None,
-            slow_start: None,
-            weight_from: WeightFrom::default(),
-            drain: Drain::default(),
+            rules: PoolRules::default(),
             untracked: false,
             labels: BTreeMap::new(),
         }

@@ -3,6 +3,17 @@
 
 use std::time::Duration;
 
+/// The rules of one pool; by default one server is enough, and nothing acts by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolRules {
+    /// When the servers are enough.
+    pub quorum: Quorum,
+    pub panic: Option<Panic>,
+    pub slow_start: Option<SlowStart>,
+    pub weight_from: WeightFrom,
+    pub drain: Drain,
+}
+
 /// A share of a whole, 0..=100 percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Percent(u8);

@@ -10,13 +10,13 @@ use crate::model::{
 pub(super) fn rules(pool: &Pool, policy: &Policy) -> Vec<(&'static str, Yaml)> {
     let mut keys = Vec::new();
     // The default asks for one server, which a pool without any does not have.
-    if pool.quorum != (Quorum { on_loss: OnLoss::Keep, ..Quorum::default() }) {
-        keys.push(("quorum", quorum(&pool.quorum)));
+    if pool.rules.quorum != (Quorum { on_loss: OnLoss::Keep, ..Quorum::default() }) {
+        keys.push(("quorum", quorum(&pool.rules.quorum)));
     }
-    keys.extend(pool.panic.as_ref().map(|rules| ("panic", panic(rules))));
-    keys.extend(pool.slow_start.as_ref().map(|rules| ("slow_start", slow_start(rules))));
+    keys.extend(pool.rules.panic.as_ref().map(|rules| ("panic", panic(rules))));
+    keys.extend(pool.rules.slow_start.as_ref().map(|rules| ("slow_start", slow_start(rules))));
     keys.extend(weight_from(pool, policy).map(|rules| ("weight_from", rules)));
-    keys.push(("drain", mapping([("deadline", time(pool.drain.deadline))])));
+    keys.push(("drain", mapping([("deadline", time(pool.rules.drain.deadline))])));
     keys
 }
 
@@ -50,7 +50,7 @@ pub(super) fn one_entry(servers: Vec<Yaml>) -> Option<Yaml> {
 fn weight_from(pool: &Pool, policy: &Policy) -> Option<Yaml> {
     let source = pool.servers.iter().find_map(|server| server.weight_source.as_ref())?;
     let check = policy.checks.get(&source.check)?;
-    let after_silence = match pool.weight_from.after_silence {
+    let after_silence = match pool.rules.weight_from.after_silence {
         AfterSilence::Configured => "configured",
         AfterSilence::Keep => "keep",
     };
@@ -58,9 +58,9 @@ fn weight_from(pool: &Pool, policy: &Policy) -> Option<Yaml> {
         (check.probe.kind(), resolved_checks::probe_of(check)),
         ("interval", time(check.interval)),
         ("timeout", time(check.timeout)),
-        ("valid_for", time(pool.weight_from.valid_for)),
+        ("valid_for", time(pool.rules.weight_from.valid_for)),
         ("on_silence", text(after_silence)),
-        ("shadow", text(pool.weight_from.shadow)),
+        ("shadow", text(pool.rules.weight_from.shadow)),
     ]))
 }
 

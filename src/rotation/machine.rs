@@ -102,9 +102,9 @@ impl Machine {
     #[must_use]
     pub fn new(pool: &Pool, window: Duration, found: Found) -> Self {
         let rules = Rules {
-            slow_start: pool.slow_start,
-            weights: pool.weight_from,
-            drain: pool.drain,
+            slow_start: pool.rules.slow_start,
+            weights: pool.rules.weight_from,
+            drain: pool.rules.drain,
             on_failure: pool.on_failure,
             has_sorry: !pool.sorry_servers.is_empty(),
             has_backup: pool.servers.iter().any(|server| server.backup),
@@ -113,9 +113,9 @@ impl Machine {
         Self {
             rules,
             servers: pool.servers.iter().map(|server| Server::new(server.weight, server.backup)).collect(),
-            ordinary: Quorum::new(pool.quorum, found.backup || found.sorry),
-            quorum: Quorum::new(pool.quorum, found.sorry),
-            panic: pool.panic.map(Panicking::new),
+            ordinary: Quorum::new(pool.rules.quorum, found.backup || found.sorry),
+            quorum: Quorum::new(pool.rules.quorum, found.sorry),
+            panic: pool.rules.panic.map(Panicking::new),
             sorry_up: false,
             placement: Placement::default(),
             acts: VecDeque::new(),

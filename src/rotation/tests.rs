@@ -123,9 +123,9 @@ fn a_server_that_the_host_cannot_use_stays_out() {
 
 #[test]
 fn without_its_quorum_the_sorry_server_answers_and_those_left_keep_their_connections() {
-    let mut rules = with_sorry(pool(&[1, 1, 1, 1]));
-    rules.quorum = Quorum { least: 2, recover: 3, ..Quorum::default() };
-    let mut story = Story::new(&rules);
+    let mut pool = with_sorry(pool(&[1, 1, 1, 1]));
+    pool.rules.quorum = Quorum { least: 2, recover: 3, ..Quorum::default() };
+    let mut story = Story::new(&pool);
     assert_eq!(story.verdicts(1, "???+"), ". . . 1", "nothing is lost before it is known");
     assert_eq!(story.verdicts(2, "++++"), "1 1 1 1");
     assert_eq!(story.verdicts(3, "++--"), "1 1 . .");
@@ -139,32 +139,32 @@ fn without_its_quorum_the_sorry_server_answers_and_those_left_keep_their_connect
 
 #[test]
 fn the_quorum_may_be_kept_counted_by_weight_or_only_watched() {
-    let mut rules = with_sorry(pool(&[10, 1, 1]));
-    rules.quorum = Quorum { unit: QuorumUnit::Weight, least: 5, recover: 5, ..Quorum::default() };
-    assert_eq!(Story::new(&rules).verdicts(1, "-++"), ". 0 0 sorry");
-    rules.quorum.shadow = true;
-    let mut shadow = Story::new(&rules);
+    let mut pool = with_sorry(pool(&[10, 1, 1]));
+    pool.rules.quorum = Quorum { unit: QuorumUnit::Weight, least: 5, recover: 5, ..Quorum::default() };
+    assert_eq!(Story::new(&pool).verdicts(1, "-++"), ". 0 0 sorry");
+    pool.rules.quorum.shadow = true;
+    let mut shadow = Story::new(&pool);
     assert_eq!(shadow.verdicts(1, "-++"), ". 1 1");
     assert_eq!(shadow.told(), "+quorum_losts");
-    rules.quorum = Quorum { on_loss: OnLoss::Keep, shadow: false, ..rules.quorum };
-    assert_eq!(Story::new(&rules).verdicts(1, "-++"), ". 1 1");
+    pool.rules.quorum = Quorum { on_loss: OnLoss::Keep, shadow: false, ..pool.rules.quorum };
+    assert_eq!(Story::new(&pool).verdicts(1, "-++"), ". 1 1");
 }
 
 #[test]
 fn what_stood_in_before_a_restart_goes_on_until_the_verdicts_are_in() {
-    let rules = with_sorry(pool(&[1, 1, -1]));
-    let mut sorry = Story::found(&rules, Found { sorry: true, backup: false });
+    let pool = with_sorry(pool(&[1, 1, -1]));
+    let mut sorry = Story::found(&pool, Found { sorry: true, backup: false });
     assert_eq!(sorry.verdicts(1, "???"), ". . . sorry");
     assert_eq!(sorry.verdicts(2, "+??"), "1 . .");
-    let mut backup = Story::found(&rules, Found { sorry: false, backup: true });
+    let mut backup = Story::found(&pool, Found { sorry: false, backup: true });
     assert_eq!(backup.verdicts(1, "??+"), ". . 1");
 }
 
 #[test]
 fn backup_servers_join_while_the_others_are_too_few_and_leave_with_their_last_connection() {
-    let mut rules = pool(&[1, 1, -3]);
-    rules.quorum = Quorum { least: 1, recover: 2, ..Quorum::default() };
-    let mut story = Story::new(&rules);
+    let mut pool = pool(&[1, 1, -3]);
+    pool.rules.quorum = Quorum { least: 1, recover: 2, ..Quorum::default() };
+    let mut story = Story::new(&pool);
     assert_eq!(story.verdicts(1, "+++"), "1 1 .");
     assert_eq!(story.verdicts(2, "--+"), ". . 3");
     assert_eq!(story.told(), "+backup");
@@ -177,10 +177,10 @@ fn backup_servers_join_while_the_others_are_too_few_and_leave_with_their_last_co
 }
 
 fn panicking(action: PanicAction) -> Pool {
-    let mut rules = with_sorry(pool(&[1, 1, 1, 1]));
+    let mut pool = with_sorry(pool(&[1, 1, 1, 1]));
     let (below, recover) = (share(50), share(75));
-    rules.panic = Some(crate::model::Panic { below, recover, within: None, action, shadow: false });
-    rules
+    pool.rules.panic = Some(crate::model::Panic { below, recover, within: None, action, shadow: false });
+    pool
 }
 
 #[test]
@@ -208,29 +208,29 @@ fn a_panic_ends_with_its_hysteresis_and_may_be_in_shadow() {
     assert!(story.machine.panics());
     assert_eq!(story.verdicts(4, "+++-"), "1 1 1 .");
     assert_eq!(story.told(), "-panic");
-    let mut rules = panicking(PanicAction::All);
-    rules.panic.iter_mut().for_each(|panic| panic.shadow = true);
-    let mut shadow = Story::new(&rules);
+    let mut pool = panicking(PanicAction::All);
+    pool.rules.panic.iter_mut().for_each(|panic| panic.shadow = true);
+    let mut shadow = Story::new(&pool);
     assert_eq!(shadow.verdicts(2, "+---"), "1 . . .");
     assert_eq!(shadow.told(), "+panics");
 }
 
 #[test]
 fn panic_comes_before_sorry() {
-    let mut rules = panicking(PanicAction::KeepLast);
-    rules.quorum = Quorum { least: 2, recover: 2, ..Quorum::default() };
-    let mut story = Story::new(&rules);
+    let mut pool = panicking(PanicAction::KeepLast);
+    pool.rules.quorum = Quorum { least: 2, recover: 2, ..Quorum::default() };
+    let mut story = Story::new(&pool);
     story.verdicts(1, "++++");
     assert_eq!(story.verdicts(2, "+---"), "1 1 1 1");
     assert_eq!(story.machine.has_quorum(), Some(false), "who asks for the health is told of it");
 }
 
 fn slow(steps: u32) -> Pool {
-    let mut rules = pool(&[100, 100]);
+    let mut pool = pool(&[100, 100]);
     let duration = Duration::from_secs(60);
-    rules.slow_start =
+    pool.rules.slow_start =
         Some(SlowStart { duration, from: share(10), steps, curve: Curve::Linear, shadow: false });
-    rules
+    pool
 }
 
 #[test]
@@ -257,9 +257,9 @@ fn nobody_starts_slowly_who_is_new_or_alone() {
 
 #[test]
 fn a_slow_start_in_shadow_is_only_told() {
-    let mut rules = slow(3);
-    rules.slow_start.iter_mut().for_each(|slow| slow.shadow = true);
-    let mut story = Story::new(&rules);
+    let mut pool = slow(3);
+    pool.rules.slow_start.iter_mut().for_each(|slow| slow.shadow = true);
+    let mut story = Story::new(&pool);
     story.verdicts(1, "+-");
     assert_eq!(story.verdicts(2, "++"), "100 100");
     assert_eq!(story.told(), "+slow_starts");
@@ -267,9 +267,9 @@ fn a_slow_start_in_shadow_is_only_told() {
 
 #[test]
 fn weights_follow_what_servers_say_until_it_expires() {
-    let mut rules = pool(&[100, 100]);
-    rules.weight_from = WeightFrom { valid_for: Duration::from_secs(30), ..WeightFrom::default() };
-    let mut story = Story::new(&rules);
+    let mut pool = pool(&[100, 100]);
+    pool.rules.weight_from = WeightFrom { valid_for: Duration::from_secs(30), ..WeightFrom::default() };
+    let mut story = Story::new(&pool);
     story.verdicts(1, "++");
     story.advise(2, 0, Advice { weight_percent: Some(25), state: None });
     assert_eq!(story.look(2), "25 100");
@@ -284,9 +284,9 @@ fn weights_follow_what_servers_say_until_it_expires() {
 
 #[test]
 fn who_asks_to_drain_leaves_with_its_last_connection() {
-    let mut rules = pool(&[100, 100]);
-    rules.drain = Drain { deadline: Duration::from_secs(20) };
-    let mut story = Story::new(&rules);
+    let mut pool = pool(&[100, 100]);
+    pool.rules.drain = Drain { deadline: Duration::from_secs(20) };
+    let mut story = Story::new(&pool);
     story.verdicts(1, "++");
     story.seen[0].held = Some(Held { weight: 100, connections: 3 });
     story.advise(2, 0, state(AdvisedState::Drain));
@@ -310,13 +310,13 @@ proptest! {
         least in 1..=3_u32, extra in 0..=2_u32, action in 0..=3_usize,
     ) {
         let actions = [PanicAction::KeepLast, PanicAction::All, PanicAction::Sorry, PanicAction::None];
-        let mut rules = with_sorry(pool(&[100, 100, 50, 50, 10, -10]));
-        rules.quorum = Quorum { least, recover: least + extra, ..Quorum::default() };
+        let mut pool = with_sorry(pool(&[100, 100, 50, 50, 10, -10]));
+        pool.rules.quorum = Quorum { least, recover: least + extra, ..Quorum::default() };
         let (below, recover) = (share(30), share(50));
         let action = actions[action];
-        rules.panic = Some(crate::model::Panic { below, recover, within: None, action, shadow: false });
-        rules.slow_start = slow(6).slow_start;
-        let mut story = Story::new(&rules);
+        pool.rules.panic = Some(crate::model::Panic { below, recover, within: None, action, shadow: false });
+        pool.rules.slow_start = slow(6).rules.slow_start;
+        let mut story = Story::new(&pool);
         let (mut now, mut before): (u64, Vec<Option<u32>>) = (0, vec![None; 6]);
         for (wait, verdicts) in steps {
             now += wait;

@@ -8,9 +8,9 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 use tandem::model::{
     AnnouncementPolicy, Authentication, AuthenticationKey, AuthenticationMode, Check, Condition,
-    ConnectionSync, Director, Drain, Forwarding, GroupName, Initial, KernelSettings, MetricsSettings,
-    OnFailure, OnStop, Pair, Policy, Pool, ProbeSpec, Quorum, RealServer, RouterName, Secret, SyncGroup,
-    SyncRole, TargetKey, Thresholds, Tracked, Tracker, Transport, VirtualRouter, WeightFrom,
+    ConnectionSync, Director, Forwarding, GroupName, Initial, KernelSettings, MetricsSettings, OnFailure,
+    OnStop, Pair, Policy, Pool, PoolRules, ProbeSpec, RealServer, RouterName, Secret, SyncGroup, SyncRole,
+    TargetKey, Thresholds, Tracked, Tracker, Transport, VirtualRouter,
 };
 
 pub fn policy(sketch: &Sketch) -> Policy {
@@ -163,12 +163,8 @@ fn pool() -> Pool {
         servers: vec![server],
         on_failure: OnFailure::Remove,
         initial: Initial::Down,
-        quorum: Quorum::default(),
         sorry_servers: Vec::new(),
-        panic: None,
-        slow_start: None,
-        weight_from: WeightFrom::default(),
-        drain: Drain::default(),
+        rules: PoolRules::default(),
         untracked: false,
         labels: BTreeMap::new(),
     }

@@ -20,7 +20,7 @@ pub(super) fn finish(drafts: Vec<Draft>, places: &mut Places) -> BTreeMap<PoolNa
 
 fn remember(draft: &Draft, places: &mut Places) {
     places.services.extend(draft.services.iter().map(|service| (service.value, service.span)));
-    let servers = draft.servers.iter().chain(&draft.rules.sorry_servers);
+    let servers = draft.servers.iter().chain(&draft.sorry_servers);
     places
         .servers
         .extend(servers.map(|server| ((draft.name.value.clone(), server.value.name.clone()), server.span)));
@@ -49,19 +49,14 @@ fn finished(draft: Draft, mark: Option<u32>) -> Pool {
             .collect(),
     };
     services.sort_by_key(|service| service.key);
-    let rules = draft.rules;
     Pool {
         name: draft.name.value,
         services,
         servers: draft.servers.into_iter().map(|server| server.value).collect(),
         on_failure: draft.on_failure,
         initial: draft.initial,
-        quorum: rules.quorum,
-        sorry_servers: rules.sorry_servers.into_iter().map(|server| server.value).collect(),
-        panic: rules.panic,
-        slow_start: rules.slow_start,
-        weight_from: draft.weight_from,
-        drain: rules.drain,
+        sorry_servers: draft.sorry_servers.into_iter().map(|server| server.value).collect(),
+        rules: draft.rules,
         untracked: draft.untracked,
         labels: draft.labels,
     }

@@ -3,12 +3,12 @@
 use super::checks::{self, Choice};
 use super::local_addresses::Floating;
 use super::pair::Pairing;
-use super::rotation::{self, Rules};
+use super::rotation;
 use super::services::ServicePorts;
 use super::{MAX_SERVICES, Places, config, forwarding, labels, pool_rules, servers, services, weight_from};
 use crate::model::{
-    Check, CheckName, Family, Forwarding, Initial, OnFailure, PoolName, RealServer, ServiceConfig,
-    ServiceKey, WeightFrom,
+    Check, CheckName, Family, Forwarding, Initial, OnFailure, PoolName, PoolRules, RealServer, ServiceConfig,
+    ServiceKey,
 };
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
@@ -75,8 +75,8 @@ pub(super) struct Draft {
     pub(super) configs: BTreeMap<Family, ServiceConfig>,
     pub(super) on_failure: OnFailure,
     pub(super) initial: Initial,
-    pub(super) rules: Rules,
-    pub(super) weight_from: WeightFrom,
+    pub(super) sorry_servers: Vec<Spanned<RealServer>>,
+    pub(super) rules: PoolRules,
     pub(super) untracked: bool,
     pub(super) labels: BTreeMap<String, String>,
 }
@@ -113,9 +113,10 @@ fn draft(entry: &Entry<PoolText>, room: usize, context: &mut Context<'_, '_>) ->
     let facts = facts(pool, name, &services, joined, context);
     let mut servers =
         pool.real_servers.value().map(|text| servers::servers(text, &facts, context)).unwrap_or_default();
-    let rules = rotation::rules(pool, &facts, &servers, context);
+    let sorry_servers = rotation::sorry_servers(pool, &facts, context);
     let weight_from = weight_from::weights(pool, &facts, &mut servers, context);
-    pool_rules::server_rules(pool, &facts, &servers, &rules.sorry_servers, context.problems);
+    let rules = rotation::rules(pool, &facts, &servers, weight_from, context.problems);
+    pool_rules::server_rules(pool, &facts, &servers, &sorry_servers, context.problems);
     let families = facts.families.iter();
     Some(Draft {
         name: Spanned { value: entry.name.name.as_str().into(), span: entry.name.span },
@@ -127,8 +128,8 @@ fn draft(entry: &Entry<PoolText>, room: usize, context: &mut Context<'_, '_>) ->
             None | Some(InitialWord::Down) => Initial::Down,
             Some(InitialWord::Up) => Initial::Up,
         },
+        sorry_servers,
         rules,
-        weight_from,
         untracked: config::says(pool.untracked.value()),
         labels: labels::labels(&pool.labels, context.problems),
         services,

@@ -3,7 +3,8 @@
 use super::pool::{Context, Facts};
 use super::{config, servers};
 use crate::model::{
-    Curve, Drain, OnLoss, Panic, PanicAction, Percent, Quorum, QuorumUnit, RealServer, SlowStart,
+    Curve, Drain, OnLoss, Panic, PanicAction, Percent, PoolRules, Quorum, QuorumUnit, RealServer, SlowStart,
+    WeightFrom,
 };
 use crate::policy::codes::Code;
 use crate::policy::defaults;
@@ -14,26 +15,16 @@ use crate::policy::schema::{
 };
 use crate::policy::source::Span;
 
-/// What a pool decides by beyond its checks, defaults written out.
-pub(super) struct Rules {
-    pub(super) quorum: Quorum,
-    pub(super) sorry_servers: Vec<Spanned<RealServer>>,
-    pub(super) panic: Option<Panic>,
-    pub(super) slow_start: Option<SlowStart>,
-    pub(super) drain: Drain,
-}
-
+/// What a pool decides by beyond its checks, defaults written out; `weight_from` as it was read.
 pub(super) fn rules(
     pool: &PoolText,
     facts: &Facts<'_>,
     servers: &[Spanned<RealServer>],
-    context: &mut Context<'_, '_>,
-) -> Rules {
-    let sorry_servers = sorry_servers(pool, facts, context);
-    let problems = &mut *context.problems;
+    weight_from: WeightFrom,
+    problems: &mut Problems,
+) -> PoolRules {
     let has_sorry = !pool.sorry_server.is_absent();
-    let quorum = pool.quorum.given();
-    let quorum = match quorum {
+    let quorum = match pool.quorum.given() {
         Some(said) => quorum_of(said, servers, has_sorry, problems),
         None => Quorum { on_loss: on_loss_of(has_sorry), ..Quorum::default() },
     };
@@ -47,11 +38,11 @@ pub(super) fn rules(
     }
     let deadline = pool.drain.value().and_then(|drain| drain.deadline.value()).map(|deadline| deadline.0);
     let drain = deadline.map_or_else(Drain::default, |deadline| Drain { deadline });
-    Rules { quorum, sorry_servers, panic, slow_start, drain }
+    PoolRules { quorum, panic, slow_start, weight_from, drain }
 }
 
 /// The sorry server, once for each family that it says an address of.
-fn sorry_servers(
+pub(super) fn sorry_servers(
     pool: &PoolText,
     facts: &Facts<'_>,
     context: &mut Context<'_, '_>,
