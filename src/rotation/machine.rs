@@ -244,32 +244,23 @@ impl Machine {
         self.rules.has_backup && self.ordinary.is_lost()
     }
 
-    /// Who asks for it gets no new connection, and a backup server whose time is over.
+    /// Who asks for it gets no new connection, and a backup server whose time is over; only the former is told of.
     fn drain(&mut self, at: Instant) {
         let joined = self.joined();
         for (index, server) in self.servers.iter_mut().enumerate() {
+            let before = server.draining;
             let leaves = server.asks_to_drain(&self.rules.weights) || server.backup && !joined;
-            let told = !server.backup;
+            server.draining = leaves.then(|| {
+                let mut draining = before.unwrap_or_else(|| Draining::new(self.rules.drain, at));
+                draining.look(at, server.seen.held);
+                draining
+            });
+            let drains = |draining: Option<Draining>| draining.is_some_and(|draining| !draining.is_over());
+            let begins = before.is_none() && leaves;
+            let ends = (drains(before) || begins) && !drains(server.draining);
             let act = |begins| Act { kind: ActKind::Drain { server: index }, begins, shadow: false };
-            let was_over = server.draining.is_none_or(Draining::is_over);
-            match (&mut server.draining, leaves) {
-                (None, false) => {}
-                (None, true) => {
-                    let mut draining = Draining::new(self.rules.drain, at);
-                    draining.look(at, server.seen.held);
-                    server.draining = Some(draining);
-                    self.acts.extend(told.then_some(act(true)));
-                    self.acts.extend((told && draining.is_over()).then_some(act(false)));
-                }
-                (Some(draining), true) => {
-                    draining.look(at, server.seen.held);
-                    self.acts.extend((told && draining.is_over() && !was_over).then_some(act(false)));
-                }
-                (Some(_), false) => {
-                    server.draining = None;
-                    self.acts.extend((told && !was_over).then_some(act(false)));
-                }
-            }
+            let acts = [begins.then(|| act(true)), ends.then(|| act(false))];
+            self.acts.extend(acts.into_iter().flatten().filter(|_| !server.backup));
         }
     }
 
