@@ -1,7 +1,11 @@
 //! Finds a text, or any bytes, in a body that comes in pieces, without keeping the body.
 //!
 //! Knuth, Morris and Pratt: time linear in the body whatever the server sends, memory only the text's own, and a match
-//! across the border of two pieces needs no special case.
+//! across the border of two pieces needs no special case. A regular expression wants a body whole: it is only made ready here.
+
+use super::PrepareError;
+use crate::model::Pattern;
+use regex::bytes::Regex;
 
 /// A text and, for each of its prefixes, how much of it remains matched after a mismatch behind that prefix.
 #[derive(Debug)]
@@ -50,6 +54,15 @@ impl Needle {
         }
         if self.text[matched] == byte { matched + 1 } else { 0 }
     }
+}
+
+/// A regular expression made ready.
+pub(super) fn regex(check: &str, source: &str) -> Result<Regex, PrepareError> {
+    Pattern::regex(source).map_err(|detail| PrepareError::Regex {
+        check: check.to_owned(),
+        expression: source.to_owned(),
+        detail,
+    })
 }
 
 #[cfg(test)]

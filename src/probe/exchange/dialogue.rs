@@ -2,7 +2,7 @@
 
 use super::{Reach, Speaker, Turn};
 use crate::model::{CheckName, DialogueSpec, Failure, Pattern, Phase, Step};
-use crate::probe::search::{Needle, Position};
+use crate::probe::search::{Needle, Position, regex};
 use crate::probe::{PrepareError, failure};
 use regex::bytes::Regex;
 use std::borrow::Cow;
@@ -35,11 +35,7 @@ impl Matcher {
     pub(crate) fn new(check: &CheckName, pattern: &Pattern) -> Result<Self, PrepareError> {
         match pattern {
             Pattern::Bytes(bytes) => Ok(Self::Bytes(Needle::new(bytes))),
-            Pattern::Regex(source) => {
-                Pattern::regex(source).map(|regex| Self::Regex(Box::new(regex))).map_err(|detail| {
-                    PrepareError::Regex { check: check.to_string(), expression: source.clone(), detail }
-                })
-            }
+            Pattern::Regex(source) => regex(check, source).map(|regex| Self::Regex(Box::new(regex))),
         }
     }
 

@@ -4,10 +4,10 @@
 //! kept up to `response_limit`.
 
 use super::answer::Drained;
-use crate::model::{BodyRule, Failure, Pattern};
+use crate::model::{BodyRule, Failure};
 use crate::probe::PrepareError;
 use crate::probe::failure::bounded;
-use crate::probe::search::{Needle, Position};
+use crate::probe::search::{Needle, Position, regex};
 use regex::bytes::Regex;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -25,9 +25,7 @@ impl Rule {
     pub(super) fn new(check: &str, rule: &BodyRule) -> Result<Self, PrepareError> {
         Ok(match rule {
             BodyRule::Text(text) => Self::Text(Needle::new(text)),
-            BodyRule::Regex(pattern) => Self::Regex(Pattern::regex(pattern).map_err(|detail| {
-                PrepareError::Regex { check: check.to_owned(), expression: pattern.clone(), detail }
-            })?),
+            BodyRule::Regex(pattern) => Self::Regex(regex(check, pattern)?),
             BodyRule::Json { pointer, equals } => {
                 Self::Json { pointer: pointer.clone(), equals: equals.clone() }
             }
