@@ -4,7 +4,7 @@
 //! `ip_vs_proto_udp.c`, `ip_vs_proto_sctp.c`; the numbers are the `IP_VS_*_S_*` of `include/net/ip_vs.h`, which is the order
 //! of the names.
 
-use crate::model::Protocol;
+use crate::model::{Connection, Protocol};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The states of TCP, each at its number.
@@ -86,7 +86,28 @@ impl Entry {
     /// Reads a line; `None` for the heading, and for what is none of TCP, UDP and SCTP.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
-        let mut words = line.split_ascii_whitespace();
+        Self::of_words(line.split_ascii_whitespace())
+    }
+
+    /// Reads a line of `/proc/net/ip_vs_conn_sync`, which says the origin of each entry behind its state
+    /// (`ip_vs_conn_sync_seq_show`): the entry, and whether another director told it.
+    #[must_use]
+    pub fn parse_with_origin(line: &str) -> Option<(Self, bool)> {
+        const ORIGIN: usize = 8;
+        let words = || line.split_ascii_whitespace();
+        let is_told = words().nth(ORIGIN)? == "SYNC";
+        Self::of_words(words().take(ORIGIN).chain(words().skip(ORIGIN + 1))).map(|entry| (entry, is_told))
+    }
+
+    /// The connection that it stands for; `None` for a template.
+    #[must_use]
+    pub fn connection(&self) -> Option<Connection> {
+        let Kind::Connection { .. } = self.kind else { return None };
+        let Self { client, virtual_service, destination, .. } = *self;
+        Some(Connection { protocol: self.protocol?, client, virtual_service, destination })
+    }
+
+    fn of_words<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Self> {
         let protocol = match words.next()? {
             "TCP" => Some(Protocol::Tcp),
             "UDP" => Some(Protocol::Udp),
@@ -140,6 +161,19 @@ mod tests {
 
     fn socket(text: &str) -> SocketAddr {
         text.parse().expect("an address")
+    }
+
+    #[test]
+    fn a_connection_that_was_told_reads_as_it_does_where_it_began() {
+        let line = "TCP C0A8660A C350 C0A86564 0050 C0A8656E 1F90 ESTABLISHED     899";
+        let told = line.replace("ESTABLISHED", "ESTABLISHED SYNC  ");
+        let own = told.replace("SYNC ", "LOCAL");
+        let expected = Entry::parse(line).expect("an entry");
+        assert_eq!(Entry::parse_with_origin(&told), Some((expected, true)));
+        assert_eq!(Entry::parse_with_origin(&own), Some((expected, false)));
+        for cut in 0..told.len() {
+            let _ = Entry::parse_with_origin(&told[..cut]);
+        }
     }
 
     #[test]

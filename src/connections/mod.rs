@@ -21,16 +21,21 @@
 //! | [`services`] | yes | what the line does not tell: firewall mark, forwarding method, timeout of a template |
 //! | [`message`] | yes | values as datagrams of the protocol, version 1 |
 //! | [`pass`](mod@pass) | no | reads the table and sends it, paced |
+//! | [`tracking`] | yes | what connection tracking needs for full-NAT's connections |
+//! | [`restore`] | no | puts that into the kernel's table |
 //! | [`count`](mod@count) | no | how many of the entries came from the other director |
 //!
-//! It does not decide when to tell: that is the election's business. It never writes to the table of its own kernel.
+//! It does not decide when to tell: that is the election's business. It never writes to the IPVS table of its own kernel.
 
 pub mod count;
 pub mod entry;
 pub mod message;
 pub mod pass;
+pub mod restore;
 pub mod services;
+pub mod tracking;
 
 pub use count::{EntryCounts, count};
 pub use entry::Entry;
 pub use pass::{PassError, Passed, Told, pass};
+pub use restore::{RestoreError, Restorer};

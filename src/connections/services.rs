@@ -39,7 +39,8 @@ pub fn binding(tables: &Tables, entry: &Entry) -> Option<Binding> {
     Some(Binding { mark, method, timeout_s: timeout_s.max(1) })
 }
 
-fn service_of<'a>(tables: &'a Tables, entry: &Entry) -> Option<(ServiceKey, &'a Service)> {
+/// The service of `entry` in the tables.
+pub(super) fn service_of<'a>(tables: &'a Tables, entry: &Entry) -> Option<(ServiceKey, &'a Service)> {
     let find = |key: ServiceKey| tables.services.get(&key).map(|service| (key, service));
     let (address, port) = (entry.virtual_service.ip(), entry.virtual_service.port());
     let family = Family::of(address);

@@ -1,6 +1,7 @@
 //! The kernel's tables: observed whole, changed one [`Change`] at a time. Shell: everything here does IO, nothing decides.
 
 mod addresses;
+mod conntrack;
 mod epoch;
 mod error;
 pub(crate) mod floating;
@@ -14,6 +15,7 @@ mod routing;
 pub(crate) mod sys;
 pub(crate) mod sysctl;
 
+pub use conntrack::{Conntrack, Restored};
 pub use epoch::epoch;
 pub use host::host_facts;
 pub use ipvs::IpvsInfo;

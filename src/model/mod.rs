@@ -22,6 +22,7 @@
 
 mod check;
 mod condition;
+mod conntrack;
 mod destination;
 mod fail_at_once;
 mod host;
@@ -37,6 +38,7 @@ mod tables;
 
 pub use check::*;
 pub use condition::*;
+pub use conntrack::*;
 pub use destination::*;
 pub use fail_at_once::*;
 pub use host::*;

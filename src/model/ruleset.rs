@@ -3,6 +3,7 @@
 //! The rules are static; what changes with the policy are elements of sets. The names are ours: `table inet tandem`.
 
 use super::{Family, ServiceKey, SourceTranslation};
+use crate::hash::jhash;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -33,6 +34,26 @@ pub struct Ruleset {
 }
 
 impl Ruleset {
+    /// The seed of the choice among local addresses: one that nft chooses would differ from director to director.
+    pub const SOURCE_SEED: u32 = 1;
+
+    /// The local address that the rules give to a client's connections through a full-NAT service: the address's hash, scaled
+    /// to the number of choices (`nft_jhash_eval`, `reciprocal_scale`). `None`: not repeatable, or no full-NAT of ours.
+    #[must_use]
+    pub fn local_address(&self, service: &ServiceKey, client: IpAddr) -> Option<IpAddr> {
+        let of_service = |((family, _), services): &(&(Family, SourceTranslation), &BTreeSet<ServiceKey>)| {
+            *family == Family::of(client) && services.contains(service)
+        };
+        let ((_, translation), _) = self.source_translations.iter().find(of_service)?;
+        let SourceTranslation::LocalAddresses(addresses) = translation else { return None };
+        let hash = match client {
+            IpAddr::V4(address) => jhash(&address.octets(), Self::SOURCE_SEED),
+            IpAddr::V6(address) => jhash(&address.octets(), Self::SOURCE_SEED),
+        };
+        let scaled = (u64::from(hash) * addresses.len() as u64) >> 32;
+        addresses.get(usize::try_from(scaled).ok()?).filter(|_| self.repeatable_sources).copied()
+    }
+
     /// Whether no rule is needed: the table shall not exist.
     #[must_use]
     pub fn is_empty(&self) -> bool {

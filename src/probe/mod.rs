@@ -50,9 +50,6 @@ const STALL: Duration = Duration::from_secs(1);
 /// Why a check cannot be made ready. Nothing was probed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PrepareError {
-    /// A file of certificates cannot be used: authorities, or a client certificate.
-    #[error("check {check}: cannot use the certificates in {place}: {detail}")]
-    Certificates { check: String, place: String, detail: String },
     /// A client certificate and its key do not make a pair, or the key is none.
     #[error("check {check}: cannot use its client certificate: {detail}")]
     ClientCertificate { check: String, detail: String },
@@ -76,9 +73,9 @@ pub enum PrepareError {
     /// What an answer must match is no expression that can be used.
     #[error("check {check}: the regular expression {expression:?} cannot be used: {detail}")]
     Regex { check: String, expression: String, detail: String },
-    /// A password, a token or a file of certificates cannot be had.
-    #[error("check {check}: cannot use what it reads when it is made ready: {detail}")]
-    Secret { check: String, detail: String },
+    /// A password, a token or certificates: what is read when the check is made ready.
+    #[error("check {check}: cannot use {what}: {detail}")]
+    Secret { check: String, what: &'static str, detail: String },
     /// The name of a dns check cannot be asked for.
     #[error("check {check}: {name:?} cannot be asked for: {detail}")]
     DnsName { check: String, name: String, detail: String },

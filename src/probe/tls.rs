@@ -3,8 +3,9 @@
 //! Sessions are never resumed: a resumed session verifies no certificate, so an expired one would go unseen.
 
 use super::progress::Progress;
+use super::secret::Wanted;
 use super::socket::SocketOptions;
-use super::{PrepareError, failure, secret};
+use super::{PrepareError, failure};
 use crate::model::{ClientCertificate, Failure, Findings, Phase, Secret, TlsSpec, Verify};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WantsClientCert};
@@ -188,9 +189,10 @@ fn with_client(
     builder: ConfigBuilder<ClientConfig, WantsClientCert>,
     client: &ClientCertificate,
 ) -> Result<ClientConfig, PrepareError> {
-    let chain = certificates(check, &client.certificate)?;
+    let wanted = |what, place| Wanted { check, what, place };
+    let chain = certificates(wanted("its client certificate", &client.certificate))?;
     let unusable = |detail: String| PrepareError::ClientCertificate { check: check.to_owned(), detail };
-    let pem = secret::read_pem(check, &client.key)?;
+    let pem = wanted("the key of its client certificate", &client.key).read_pem()?;
     let key = PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|error| unusable(format!("the key cannot be read: {}", pem_words(&error))))?;
     builder.with_client_auth_cert(chain, key).map_err(|error| unusable(failure::tls_words(&error)))
@@ -224,27 +226,22 @@ fn system_authorities(check: &str) -> Result<RootCertStore, PrepareError> {
 
 fn authorities(check: &str, place: &Secret) -> Result<RootCertStore, PrepareError> {
     let mut store = RootCertStore::empty();
-    for certificate in certificates(check, place)? {
-        let added = store.add(certificate);
-        added.map_err(|error| unusable(check, place, error.to_string()))?;
+    let wanted = Wanted { check, what: "the certificate authorities", place };
+    for certificate in certificates(wanted)? {
+        store.add(certificate).map_err(|error| wanted.unusable(&error.to_string()))?;
     }
     Ok(store)
 }
 
 /// All certificates of a PEM file, at least one.
-fn certificates(check: &str, place: &Secret) -> Result<Vec<CertificateDer<'static>>, PrepareError> {
-    let pem = secret::read_pem(check, place)?;
+fn certificates(wanted: Wanted<'_>) -> Result<Vec<CertificateDer<'static>>, PrepareError> {
+    let pem = wanted.read_pem()?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let certificates = read.map_err(|error| unusable(check, place, pem_words(&error)))?;
+    let certificates = read.map_err(|error| wanted.unusable(&pem_words(&error)))?;
     if certificates.is_empty() {
-        let detail = "it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)";
-        return Err(unusable(check, place, detail.to_owned()));
+        return Err(wanted.unusable("it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)"));
     }
     Ok(certificates)
-}
-
-fn unusable(check: &str, place: &Secret, detail: String) -> PrepareError {
-    PrepareError::Certificates { check: check.to_owned(), place: secret::place_words(place), detail }
 }
 
 fn pem_words(error: &rustls::pki_types::pem::Error) -> String {

@@ -5,6 +5,7 @@
 
 mod log;
 mod memory;
+mod restoring;
 mod secrets;
 
 use super::clock::Clock;
@@ -23,6 +24,7 @@ use crate::vrrp::role::Role;
 use crate::vrrp::station::{Beginning, Station};
 use crate::vrrp::transfer::{RESIGN_BOUND, REST_BOUND};
 use memory::Memory;
+use restoring::Restoring;
 pub(super) use secrets::SecretError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -69,6 +71,7 @@ pub(super) struct PairThreads {
     told_connections: Arc<Mutex<Told>>,
     /// By which tables.
     told_tables: Option<Arc<Tables>>,
+    restoring: Restoring,
 }
 
 /// What the loop has to do about a notice.
@@ -139,6 +142,7 @@ impl PairThreads {
             warm_up: None,
             told_connections: Arc::default(),
             told_tables: None,
+            restoring: Restoring::new(policy),
         }))
     }
 
@@ -211,6 +215,9 @@ impl PairThreads {
                     true => self.master_of.insert(name.clone()),
                     false => self.master_of.remove(name),
                 };
+                if is_master {
+                    self.restoring.begin(tables);
+                }
                 let taking_over = handed_over.then(|| name.clone()).into_iter().collect();
                 return Duty::Roles(Roles { master_of: self.master_of.clone(), taking_over });
             }

@@ -79,9 +79,6 @@ fn source_translation(ruleset: &Ruleset) -> Vec<Value> {
     chains
 }
 
-/// The seed of the choice among local addresses: one that nft chooses would differ from director to director.
-const SEED: u32 = 1;
-
 /// The statement that gives a connection its new source. Masquerade takes an address of this director alone: nothing of it
 /// can be repeated elsewhere.
 fn translate(family: Family, translation: &SourceTranslation, repeatable: bool) -> Value {
@@ -97,7 +94,7 @@ fn translate(family: Family, translation: &SourceTranslation, repeatable: bool) 
             let choices: Vec<Value> = addresses.iter().enumerate().map(|choice| json!(choice)).collect();
             let choice = if repeatable {
                 let client = json!({ "payload": { "protocol": payload_protocol(family), "field": "saddr" } });
-                json!({ "jhash": { "mod": choices.len(), "offset": 0, "expr": client, "seed": SEED } })
+                json!({ "jhash": { "mod": choices.len(), "offset": 0, "expr": client, "seed": Ruleset::SOURCE_SEED } })
             } else {
                 json!({ "numgen": { "mode": "random", "mod": choices.len(), "offset": 0 } })
             };

@@ -28,7 +28,7 @@ impl Redis {
     /// Makes `spec` ready: the password is read.
     pub(crate) fn new(check: &CheckName, spec: &RedisSpec) -> Result<Self, PrepareError> {
         let Some(place) = &spec.password else { return Ok(Self { login: None }) };
-        let password = secret::read(check, place)?;
+        let password = secret::Wanted { check, what: "the password", place }.read()?;
         let words = [Some(&b"AUTH"[..]), spec.user.as_deref().map(str::as_bytes), Some(&password)];
         Ok(Self { login: Some(command(words.into_iter().flatten())) })
     }

@@ -152,7 +152,7 @@ fn header_value(check: &str, name: &str, text: &HeaderText) -> Result<HeaderValu
             HeaderValue::from_str(text).map_err(|error| cannot_send(check, "value of header", text, &error))
         }
         HeaderText::Secret(place) => {
-            let bytes = secret::read(check, place)?;
+            let bytes = secret::Wanted { check, what: "the secret of a header", place }.read()?;
             let mut value = HeaderValue::from_bytes(&bytes).map_err(|_| {
                 let detail = "the secret holds bytes that a header cannot: write one line of visible text";
                 cannot_send(check, "secret of header", name, &detail)

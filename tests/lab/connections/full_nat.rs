@@ -8,6 +8,8 @@
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
 
+use tandem::connections::Restorer;
+use tandem::kernel::Restored;
 use tandem::model::{self, Protocol, Ruleset, ServiceKey, SourceTranslation};
 
 /// The local address, which floats with the VIP.
@@ -86,18 +88,9 @@ fn a_full_nat_connection_without_its_tracking_is_lost() {
     ask(connection).expect_err("the real server knows nothing of the new port");
 }
 
-/// What a policy with synchronisation asks for: the client's own port is kept while it is free, and the local address follows
-/// from the client's. So the other kernel comes to the same choice by itself, from a packet in the middle of the connection
-/// (`nf_conntrack_tcp_loose`).
-#[test]
-fn a_full_nat_connection_under_our_own_rules_needs_no_tracking() {
-    let mut pair = Pair::new();
-    for family in FAMILIES {
-        let [vip, local, another] = [103, 20, 21].map(|host| near(host).of(family));
-        pair.add("-t", vip, 80, "", "-m");
-        pair.hold(local);
-        pair.hold(another);
-    }
+/// The ruleset that a policy with synchronisation asks for: the client's own port is kept while it is free, and the local
+/// address follows from the client's.
+fn our_rules() -> Ruleset {
     let translation = |family: Family| {
         SourceTranslation::LocalAddresses([20, 21].map(|host| near(host).of(family)).to_vec())
     };
@@ -109,17 +102,54 @@ fn a_full_nat_connection_under_our_own_rules_needs_no_tracking() {
     let families = [(model::Family::Ipv4, Family::Ipv4), (model::Family::Ipv6, Family::Ipv6)];
     let entry = |(key, family)| ((key, translation(family)), BTreeSet::from([service(family)]));
     let source_translations = families.map(entry).into();
-    let ruleset = Ruleset { source_translations, repeatable_sources: true, ..Ruleset::default() };
+    Ruleset { source_translations, repeatable_sources: true, ..Ruleset::default() }
+}
+
+/// A pair under our own rules, with both local addresses.
+fn under_our_rules() -> Pair {
+    let mut pair = Pair::new();
+    for family in FAMILIES {
+        let [vip, local, another] = [103, 20, 21].map(|host| near(host).of(family));
+        pair.add("-t", vip, 80, "", "-m");
+        pair.hold(local);
+        pair.hold(another);
+    }
     for director in &pair.world.directors {
         director.sysctl(&[("net.ipv4.vs.conntrack", "1")]);
-        let change = Change::ReplaceRuleset { to: ruleset.clone() };
+        let change = Change::ReplaceRuleset { to: our_rules() };
         assert_eq!(director.inside(|| LinuxKernel::new().apply(&[change])), [Ok(())]);
     }
+    pair
+}
+
+fn told_connections(pair: &Pair) -> [TcpStream; 2] {
     let connections = FAMILIES.map(|family| open(&pair.world.near_client, near(103).of(family)));
-    let [original, answer] = tracked(pair.world.director(), near(103).of(Family::Ipv4));
-    assert_eq!(original["sport"], answer["dport"], "the port was free");
     pair.synchronise();
     pair.pass();
+    assert_told(pair);
+    connections
+}
+
+/// What B's tracking was given.
+fn restore(pair: &Pair) -> Restored {
+    let b = &pair.world.directors[1];
+    let tables = Tables { services: observe(b).services, ruleset: our_rules(), ..Tables::default() };
+    b.inside(|| {
+        let mut restorer = Restorer::open().expect("ctnetlink");
+        let restored = restorer.restore(&tables).expect("IPVS");
+        assert_eq!(restorer.restore(&tables).expect("IPVS"), Restored::default(), "each of them once");
+        restored
+    })
+}
+
+/// The other kernel comes to the same choice by itself, from a packet in the middle of the connection
+/// (`nf_conntrack_tcp_loose`).
+#[test]
+fn a_full_nat_connection_under_our_own_rules_needs_no_tracking() {
+    let pair = under_our_rules();
+    let connections = told_connections(&pair);
+    let [original, answer] = tracked(pair.world.director(), near(103).of(Family::Ipv4));
+    assert_eq!(original["sport"], answer["dport"], "the port was free");
     pair.move_addresses();
     for connection in connections {
         assert!(ask(connection).expect("it lives on").contains("hello"));
@@ -127,4 +157,104 @@ fn a_full_nat_connection_under_our_own_rules_needs_no_tracking() {
     let seen = pair.world.real_servers.iter().flat_map(|server| server.clients()).collect::<Vec<_>>();
     println!("{seen:?}");
     assert!(!seen.contains(&near(10).of(Family::Ipv4)), "the real servers see local addresses");
+}
+
+/// Asks, moves the addresses while the real servers think, and reads what they answer. The client has nothing to send.
+fn answers_under_way(pair: &Pair, connections: [TcpStream; 2]) -> [std::io::Result<String>; 2] {
+    let servers = &pair.world.real_servers;
+    servers.iter().for_each(|server| server.hang());
+    for mut connection in &connections {
+        connection.write_all(b"GET / HTTP/1.0\r\n\r\n").expect("sent");
+    }
+    pair.move_addresses();
+    servers.iter().for_each(|server| server.resume());
+    connections.map(|mut connection| {
+        connection.set_read_timeout(Some(ANSWER_LIMIT))?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).map(|_| answer)
+    })
+}
+
+/// The real servers send their answers again meanwhile.
+const ANSWER_LIMIT: Duration = Duration::from_secs(3);
+
+#[test]
+fn an_answer_under_way_needs_the_tracking_that_is_restored() {
+    let pair = under_our_rules();
+    let connections = told_connections(&pair);
+    assert_eq!(restore(&pair), Restored { added: 2, present: 0, refused: 0 });
+    for answer in answers_under_way(&pair, connections) {
+        assert!(answer.expect("it arrives").contains("hello"));
+    }
+}
+
+/// If these arrived, the case above would prove nothing.
+#[test]
+fn an_answer_under_way_without_tracking_is_lost() {
+    let pair = under_our_rules();
+    let connections = told_connections(&pair);
+    for answer in answers_under_way(&pair, connections) {
+        answer.expect_err("nobody knows where to");
+    }
+}
+
+/// What is left of a connection that ended at the other director stands in the way of a new one of the same client and port,
+/// in the client's direction or in the real server's.
+#[test]
+fn tracking_that_is_left_from_an_earlier_connection_gives_way() {
+    let pair = under_our_rules();
+    let [a, b] = &pair.world.directors[..] else { panic!("a pair") };
+    let connections = told_connections(&pair);
+    let vip = near(103).of(Family::Ipv4);
+    let [original, answer] = tracked(a, vip);
+    let mut of_another_server = answer.clone();
+    of_another_server.insert("src".to_owned(), "192.168.101.77".to_owned());
+    inject(b, &[original.clone(), of_another_server]);
+    let mut of_another_client = original;
+    of_another_client.insert("src".to_owned(), "192.168.101.78".to_owned());
+    inject(b, &[of_another_client, answer]);
+    assert_eq!(restore(&pair), Restored { added: 2, present: 0, refused: 0 });
+    println!("{}", b.run("conntrack -L"));
+    for answer in answers_under_way(&pair, connections) {
+        assert!(answer.expect("it arrives").contains("hello"));
+    }
+}
+
+/// Our idea of nft's choice is nft's own.
+#[test]
+fn the_local_address_is_the_one_that_nft_chooses() {
+    let pair = under_our_rules();
+    let (client, director) = (&pair.world.near_client, pair.world.director());
+    let mut chosen = BTreeSet::new();
+    for family in FAMILIES {
+        let vip = near(103).of(family);
+        let key = ServiceKey::Address { protocol: Protocol::Tcp, address: vip, port: 80 };
+        for host in 31..43 {
+            let source = near(host).of(family);
+            client.add_address(source, "eth0");
+            // An address of IPv6 is tentative at first.
+            let _open =
+                until("connection", LIMIT, || client.inside(|| from(source, SocketAddr::new(vip, 80))));
+            let listing = director.run(&format!("conntrack -L -f {} -s {source}", name_of(family)));
+            let ours = our_rules().local_address(&key, source).expect("a local address");
+            assert!(listing.contains(&format!("dst={ours} ")), "{ours} is not in {listing}");
+            chosen.insert(ours);
+        }
+    }
+    assert_eq!(chosen.len(), 4, "both addresses of both families: {chosen:?}");
+}
+
+fn name_of(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "ipv4",
+        Family::Ipv6 => "ipv6",
+    }
+}
+
+/// A connection from this address.
+fn from(source: IpAddr, to: SocketAddr) -> std::io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(to), socket2::Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(source, 0).into())?;
+    socket.connect_timeout(&to.into(), LIMIT)?;
+    Ok(socket)
 }

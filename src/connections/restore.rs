@@ -1,0 +1,84 @@
+//! Puts the tracking of full-NAT connections that another director told into this kernel's table (shell).
+//!
+//! It blocks, as [`pass`](mod@super::pass) does, and belongs on a thread that may.
+
+use super::entry::Entry;
+use super::tracking::conntrack_entries;
+use crate::kernel::{Conntrack, KernelError, Restored};
+use crate::model::{Connection, ConntrackEntry, Tables};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+
+/// The table with the origin of each entry, of the calling thread's network namespace.
+const TABLE: &str = "/proc/thread-self/net/ip_vs_conn_sync";
+/// Entries that are read at most.
+const MOST_ENTRIES: usize = 1_000_000;
+
+/// Why tracking could not be restored.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    #[error("cannot read the connection table {TABLE}: {0}; is ip_vs loaded?")]
+    Read(#[source] io::Error),
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+}
+
+/// Restores, again and again: each entry is put in once.
+#[derive(Debug)]
+pub struct Restorer {
+    conntrack: Conntrack,
+    done: HashSet<Connection>,
+}
+
+impl Restorer {
+    /// Opens the kernel's connection tracking.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub fn open() -> Result<Self, RestoreError> {
+        Ok(Self { conntrack: Conntrack::open()?, done: HashSet::new() })
+    }
+
+    /// Reads the connections that have been told, and puts in what tracking needs for those that are new; `tables` are what
+    /// the kernel should hold.
+    ///
+    /// # Errors
+    /// When IPVS's table cannot be read, or the kernel takes none of the entries.
+    pub fn restore(&mut self, tables: &Tables) -> Result<Restored, RestoreError> {
+        let table = BufReader::new(File::open(TABLE).map_err(RestoreError::Read)?);
+        let (told, living) = read(table).map_err(RestoreError::Read)?;
+        let is_new = |entry: &ConntrackEntry| !self.done.contains(&entry.connection);
+        let entries: Vec<ConntrackEntry> =
+            conntrack_entries(told, tables).into_iter().filter(is_new).collect();
+        self.done.extend(entries.iter().map(|entry| entry.connection));
+        Ok(self.conntrack.restore(&entries, &living)?)
+    }
+}
+
+/// The entries that were told, and all connections.
+fn read(lines: impl BufRead) -> io::Result<(Vec<Entry>, HashSet<Connection>)> {
+    let (mut told, mut living) = (Vec::new(), HashSet::new());
+    for line in lines.lines().skip(1).take(MOST_ENTRIES) {
+        let Some((entry, is_told)) = Entry::parse_with_origin(&line?) else { continue };
+        living.extend(entry.connection());
+        told.extend(is_told.then_some(entry));
+    }
+    Ok((told, living))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_began_here_lives_and_is_not_restored() {
+        let heading = "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Origin Expires\n";
+        let own = "TCP C0A8660A C350 C0A86564 0050 C0A8656E 0050 ESTABLISHED LOCAL      899\n";
+        let told = "TCP C0A8660A C351 C0A86564 0050 C0A8656E 0050 ESTABLISHED SYNC       899\n";
+        let template = "TCP C0A8660A 0000 C0A86564 0050 C0A8656E 0050 ASSURED     SYNC       899\n";
+        let text = format!("{heading}{own}{told}{template}");
+        let (told, living) = read(text.as_bytes()).expect("text can be read");
+        assert_eq!((told.len(), living.len()), (2, 2), "the template is told, and no connection");
+    }
+}

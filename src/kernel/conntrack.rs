@@ -1,0 +1,297 @@
+//! Entries of connection tracking, put into the kernel's table by ctnetlink.
+//!
+//! An entry is made as IPVS and our rules leave it (`ip_vs_update_conntrack`, then source translation): the client's own
+//! direction, answers from the real server to the client, and the translation of the source, which the kernel then works into
+//! the answers' direction itself (`ctnetlink_setup_nat`).
+//!
+//! Sources: `linux/netfilter/nfnetlink.h`, `nfnetlink_conntrack.h`, `nf_conntrack_common.h`, `nf_conntrack_tcp.h`.
+
+use super::KernelError;
+use super::netlink::{Attribute, Attributes, Message, Netlink, NetlinkError};
+use crate::model::{Connection, ConntrackEntry, Protocol};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_sys::protocols::NETLINK_NETFILTER;
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
+
+/// `NFNL_SUBSYS_CTNETLINK` and `enum cntl_msg_types`.
+const CT_NEW: u16 = 1 << 8;
+const CT_GET: u16 = (1 << 8) | 1;
+const CT_DELETE: u16 = (1 << 8) | 2;
+const NFGENMSG_BYTES: usize = 4;
+/// `enum ctattr_type`.
+const CTA_TUPLE_ORIG: u16 = 1;
+const CTA_TUPLE_REPLY: u16 = 2;
+const CTA_STATUS: u16 = 3;
+const CTA_PROTOINFO: u16 = 4;
+const CTA_NAT_SRC: u16 = 6;
+const CTA_TIMEOUT: u16 = 7;
+/// `enum ctattr_tuple`, `ctattr_ip`, `ctattr_l4proto`.
+const CTA_TUPLE_IP: u16 = 1;
+const CTA_TUPLE_PROTO: u16 = 2;
+const CTA_IP_V4_SRC: u16 = 1;
+const CTA_IP_V4_DST: u16 = 2;
+const CTA_IP_V6_SRC: u16 = 3;
+const CTA_IP_V6_DST: u16 = 4;
+const CTA_PROTO_NUM: u16 = 1;
+const CTA_PROTO_SRC_PORT: u16 = 2;
+const CTA_PROTO_DST_PORT: u16 = 3;
+/// `enum ctattr_nat`, `ctattr_protonat`.
+const CTA_NAT_V4_MINIP: u16 = 1;
+const CTA_NAT_V4_MAXIP: u16 = 2;
+const CTA_NAT_PROTO: u16 = 3;
+const CTA_NAT_V6_MINIP: u16 = 4;
+const CTA_NAT_V6_MAXIP: u16 = 5;
+const CTA_PROTONAT_PORT_MIN: u16 = 1;
+const CTA_PROTONAT_PORT_MAX: u16 = 2;
+/// `enum ctattr_protoinfo`, `ctattr_protoinfo_tcp`.
+const CTA_PROTOINFO_TCP: u16 = 1;
+const CTA_PROTOINFO_TCP_STATE: u16 = 1;
+const CTA_PROTOINFO_TCP_FLAGS_ORIGINAL: u16 = 4;
+const CTA_PROTOINFO_TCP_FLAGS_REPLY: u16 = 5;
+/// `IPS_SEEN_REPLY`, `IPS_ASSURED`, `IPS_CONFIRMED`.
+const STATUS: u32 = (1 << 1) | (1 << 2) | (1 << 3);
+/// `struct nf_ct_tcp_flags`: windows are not judged (`IP_CT_TCP_FLAG_BE_LIBERAL`), since nobody told them.
+const LIBERAL: [u8; 2] = [0x08, 0x08];
+
+/// What became of entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Put in.
+    pub added: usize,
+    /// There already, or kept out by a connection that lives.
+    pub present: usize,
+    /// Refused by the kernel.
+    pub refused: usize,
+}
+
+impl Restored {
+    /// The sum of two.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            added: self.added + other.added,
+            present: self.present + other.present,
+            refused: self.refused + other.refused,
+        }
+    }
+}
+
+/// A conversation about connection tracking, in the network namespace of the calling thread.
+#[derive(Debug)]
+pub struct Conntrack(Netlink);
+
+impl Conntrack {
+    /// Opens the conversation.
+    ///
+    /// # Errors
+    /// When the kernel cannot be asked.
+    pub fn open() -> Result<Self, KernelError> {
+        Netlink::open(NETLINK_NETFILTER).map(Self).map_err(|error| explain(&error))
+    }
+
+    /// Puts entries in. What is in the place of one stays if it stands for one of the `living` connections; else it is left
+    /// from one that was carried on, and ended, at another director, and goes: answers would never find the new one.
+    ///
+    /// # Errors
+    /// When the kernel has no ctnetlink, or refuses all of them.
+    pub fn restore(
+        &mut self,
+        entries: &[ConntrackEntry],
+        living: &HashSet<Connection>,
+    ) -> Result<Restored, KernelError> {
+        let mut restored = Restored::default();
+        let mut refusal = None;
+        let results = self.0.change(entries.iter().map(new_message));
+        for (entry, result) in entries.iter().zip(results) {
+            let result = match result {
+                Err(error) if error.errno == libc::EEXIST => self.take_the_place(entry, living),
+                result => result.map(|()| true),
+            };
+            match result {
+                Ok(true) => restored.added += 1,
+                Ok(false) => restored.present += 1,
+                Err(error) => {
+                    restored.refused += 1;
+                    refusal = Some(error);
+                }
+            }
+        }
+        match refusal {
+            Some(error) if restored.refused == entries.len() => Err(explain(&error)),
+            _ => Ok(restored),
+        }
+    }
+
+    /// Puts `entry` in where something is in its place; `false` where that stays.
+    fn take_the_place(
+        &mut self,
+        entry: &ConntrackEntry,
+        living: &HashSet<Connection>,
+    ) -> Result<bool, NetlinkError> {
+        for way in [Way::Original, Way::Reply] {
+            match self.0.request(&about(CT_GET, way, entry)) {
+                Ok(found) if connection_of(&found).is_none_or(|found| living.contains(&found)) => {
+                    return Ok(false);
+                }
+                Ok(_) => drop(self.0.request(&about(CT_DELETE, way, entry))?),
+                Err(error) if error.errno == libc::ENOENT => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let again = self.0.change([new_message(entry)]).into_iter().collect::<Result<(), _>>();
+        match again {
+            // A packet of the client's was faster.
+            Err(error) if error.errno == libc::EEXIST => Ok(false),
+            again => again.map(|()| true),
+        }
+    }
+}
+
+fn explain(error: &NetlinkError) -> KernelError {
+    let advice = match error.errno {
+        libc::EPERM => ": it needs root or CAP_NET_ADMIN",
+        libc::EINVAL | libc::EOPNOTSUPP | libc::EPROTONOSUPPORT => {
+            ": is nf_conntrack_netlink loaded? `modprobe nf_conntrack_netlink` (in a container: on the host)"
+        }
+        _ => "",
+    };
+    let message = format!("cannot restore the tracking of connections: {error}{advice}");
+    KernelError { errno: Some(error.errno), message }
+}
+
+/// The connection of an answer to `CT_GET`; `None` for one of a protocol that IPVS does not balance.
+fn connection_of(payload: &[u8]) -> Option<Connection> {
+    let attributes = Attributes(payload.get(NFGENMSG_BYTES..)?);
+    let (protocol, client, virtual_service) = tuple(attributes.find(CTA_TUPLE_ORIG)?.nested())?;
+    let (_, destination, _) = tuple(attributes.find(CTA_TUPLE_REPLY)?.nested())?;
+    Some(Connection { protocol, client, virtual_service, destination })
+}
+
+/// Protocol, source and destination.
+fn tuple(attributes: Attributes<'_>) -> Option<(Protocol, SocketAddr, SocketAddr)> {
+    let (addresses, ports) =
+        (attributes.find(CTA_TUPLE_IP)?.nested(), attributes.find(CTA_TUPLE_PROTO)?.nested());
+    let octets4 = |value: Attribute<'_>| value.value.first_chunk::<4>().copied().map(IpAddr::from);
+    let octets6 = |value: Attribute<'_>| value.value.first_chunk::<16>().copied().map(IpAddr::from);
+    let address = |kind4, kind6| {
+        addresses.find(kind4).and_then(octets4).or_else(|| addresses.find(kind6).and_then(octets6))
+    };
+    let port = |kind| ports.find(kind)?.value.first_chunk().copied().map(u16::from_be_bytes);
+    Some((
+        Protocol::from_number(*ports.find(CTA_PROTO_NUM)?.value.first()?)?,
+        SocketAddr::new(address(CTA_IP_V4_SRC, CTA_IP_V6_SRC)?, port(CTA_PROTO_SRC_PORT)?),
+        SocketAddr::new(address(CTA_IP_V4_DST, CTA_IP_V6_DST)?, port(CTA_PROTO_DST_PORT)?),
+    ))
+}
+
+/// Which of its two directions an entry is named by.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// The client's.
+    Original,
+    /// The real server's, as it will be once the source is translated.
+    Reply,
+}
+
+/// A message about what is in the place of `entry`. The kernel looks a tuple up in both directions.
+fn about(message_type: u16, way: Way, entry: &ConntrackEntry) -> Message {
+    let mut message = begin(message_type, 0, entry);
+    let connection = &entry.connection;
+    let (kind, from, to) = match way {
+        Way::Original => (CTA_TUPLE_ORIG, connection.client, connection.virtual_service),
+        Way::Reply => (CTA_TUPLE_REPLY, connection.destination, entry.local()),
+    };
+    put_tuple(&mut message, kind, connection.protocol, from, to);
+    message
+}
+
+fn begin(message_type: u16, flags: u16, entry: &ConntrackEntry) -> Message {
+    let family = if entry.source.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let family = u8::try_from(family).unwrap_or_default();
+    // `struct nfgenmsg`: family, version 0, no resource.
+    Message::new(message_type, flags).header(&[family, 0, 0, 0])
+}
+
+fn new_message(entry: &ConntrackEntry) -> Message {
+    let mut message = begin(CT_NEW, NLM_F_CREATE | NLM_F_EXCL, entry);
+    let Connection { protocol, client, virtual_service, destination } = entry.connection;
+    put_tuple(&mut message, CTA_TUPLE_ORIG, protocol, client, virtual_service);
+    put_tuple(&mut message, CTA_TUPLE_REPLY, protocol, destination, client);
+    message.put(CTA_STATUS, &STATUS.to_be_bytes());
+    message.put(CTA_TIMEOUT, &entry.timeout_s.to_be_bytes());
+    if let Some(state) = entry.tcp_state {
+        message.nest(CTA_PROTOINFO, |info| {
+            info.nest(CTA_PROTOINFO_TCP, |tcp| {
+                tcp.put_u8(CTA_PROTOINFO_TCP_STATE, state);
+                tcp.put(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, &LIBERAL);
+                tcp.put(CTA_PROTOINFO_TCP_FLAGS_REPLY, &LIBERAL);
+            });
+        });
+    }
+    message.nest(CTA_NAT_SRC, |source| put_source(source, entry));
+    message
+}
+
+fn put_source(message: &mut Message, entry: &ConntrackEntry) {
+    let kinds = match entry.source {
+        IpAddr::V4(_) => [CTA_NAT_V4_MINIP, CTA_NAT_V4_MAXIP],
+        IpAddr::V6(_) => [CTA_NAT_V6_MINIP, CTA_NAT_V6_MAXIP],
+    };
+    kinds.into_iter().for_each(|kind| put_address(message, kind, entry.source));
+    message.nest(CTA_NAT_PROTO, |ports| {
+        ports.put_u16_be(CTA_PROTONAT_PORT_MIN, entry.local().port());
+        ports.put_u16_be(CTA_PROTONAT_PORT_MAX, entry.local().port());
+    });
+}
+
+fn put_tuple(message: &mut Message, kind: u16, protocol: Protocol, from: SocketAddr, to: SocketAddr) {
+    let kinds = if from.is_ipv4() { [CTA_IP_V4_SRC, CTA_IP_V4_DST] } else { [CTA_IP_V6_SRC, CTA_IP_V6_DST] };
+    message.nest(kind, |tuple| {
+        tuple.nest(CTA_TUPLE_IP, |addresses| {
+            put_address(addresses, kinds[0], from.ip());
+            put_address(addresses, kinds[1], to.ip());
+        });
+        tuple.nest(CTA_TUPLE_PROTO, |ports| {
+            ports.put_u8(CTA_PROTO_NUM, protocol.number());
+            ports.put_u16_be(CTA_PROTO_SRC_PORT, from.port());
+            ports.put_u16_be(CTA_PROTO_DST_PORT, to.port());
+        });
+    });
+}
+
+fn put_address(message: &mut Message, kind: u16, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => message.put(kind, &address.octets()),
+        IpAddr::V6(address) => message.put(kind, &address.octets()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::netlink::attributes_of;
+
+    #[test]
+    fn a_connection_reads_back_as_it_is_written() {
+        for (client, vip, destination, source) in [
+            ("192.0.2.9:5000", "192.0.2.1:80", "10.20.0.11:8080", "10.20.0.8"),
+            ("[2001:db8::9]:5000", "[2001:db8::1]:80", "[2001:db8:1::b]:8080", "2001:db8:1::8"),
+        ] {
+            let connection = Connection {
+                protocol: Protocol::Tcp,
+                client: client.parse().expect("an address"),
+                virtual_service: vip.parse().expect("an address"),
+                destination: destination.parse().expect("an address"),
+            };
+            let source = source.parse().expect("an address");
+            let entry = ConntrackEntry { connection, source, tcp_state: Some(3), timeout_s: 900 };
+            let mut answer = vec![0; NFGENMSG_BYTES];
+            answer.extend(attributes_of(&new_message(&entry), NFGENMSG_BYTES));
+            assert_eq!(connection_of(&answer), Some(connection));
+            for cut in 0..answer.len() {
+                let _ = connection_of(&answer[..cut]);
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! An entry of connection tracking that stands for a connection of full-NAT, as a value.
+
+use super::Protocol;
+use std::net::{IpAddr, SocketAddr};
+
+/// A connection as IPVS knows it. All addresses are of one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Connection {
+    pub protocol: Protocol,
+    /// Where the client sends from.
+    pub client: SocketAddr,
+    /// Where the client sends to.
+    pub virtual_service: SocketAddr,
+    /// The real server.
+    pub destination: SocketAddr,
+}
+
+/// A connection that goes to its real server under a local address of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConntrackEntry {
+    pub connection: Connection,
+    /// Our local address. Its port is the client's own.
+    pub source: IpAddr,
+    /// `enum tcp_conntrack` of `linux/netfilter/nf_conntrack_tcp.h`; `None` for a protocol without states.
+    pub tcp_state: Option<u8>,
+    /// Seconds until it ends, if no packet comes.
+    pub timeout_s: u32,
+}
+
+impl ConntrackEntry {
+    /// Where the real server answers to: of two connections of a real server with one of these, one cannot bear the client's
+    /// own port.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        SocketAddr::new(self.source, self.connection.client.port())
+    }
+}
