@@ -38,4 +38,4 @@ pub mod tracking;
 pub use count::{EntryCounts, count};
 pub use entry::Entry;
 pub use pass::{PassError, Passed, Told, pass};
-pub use restore::{RestoreError, Restorer};
+pub use restore::{RestoreError, Restorer, sweep};

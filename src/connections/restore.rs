@@ -1,4 +1,5 @@
-//! Puts the tracking of full-NAT connections that another director told into this kernel's table (shell).
+//! Puts the tracking of full-NAT connections that another director told into this kernel's table, and takes out what is left
+//! of those that ended there (shell).
 //!
 //! It blocks, as [`pass`](mod@super::pass) does, and belongs on a thread that may.
 
@@ -6,9 +7,10 @@ use super::entry::Entry;
 use super::tracking::conntrack_entries;
 use crate::kernel::{Conntrack, KernelError, Restored};
 use crate::model::{Connection, ConntrackEntry, Tables};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::net::IpAddr;
 
 /// The table with the origin of each entry, of the calling thread's network namespace.
 const TABLE: &str = "/proc/thread-self/net/ip_vs_conn_sync";
@@ -54,6 +56,17 @@ impl Restorer {
         self.done.extend(entries.iter().map(|entry| entry.connection));
         Ok(self.conntrack.restore(&entries, &living)?)
     }
+}
+
+/// Takes out what tracking has of full-NAT's connections that this kernel's IPVS does not know (any more); how many went.
+/// `local`: full-NAT's local addresses.
+///
+/// # Errors
+/// When IPVS's table cannot be read, or connection tracking.
+pub fn sweep(local: &BTreeSet<IpAddr>) -> Result<usize, RestoreError> {
+    let table = BufReader::new(File::open(TABLE).map_err(RestoreError::Read)?);
+    let (_, living) = read(table).map_err(RestoreError::Read)?;
+    Ok(Conntrack::open()?.sweep(local, &living)?)
 }
 
 /// The entries that were told, and all connections.

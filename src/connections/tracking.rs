@@ -13,14 +13,15 @@ use crate::model::{ConntrackEntry, Protocol, Tables};
 use std::collections::HashMap;
 
 /// The state of tracking (`enum tcp_conntrack`) at the number of each of IPVS's (`IP_VS_TCP_S_*`). A handshake that is not
-/// complete counts as established, which lets the rest of it through.
+/// complete counts as established, which lets the rest of it through. Of one that waits out its time nothing is under way,
+/// and an entry for it would stand in the way of a client that takes the port again.
 const TCP_STATES: [Option<u8>; 11] = [
     None,
     Some(3), // ESTABLISHED
     Some(3), // SYN_SENT
     Some(3), // SYN_RECV
     Some(4), // FIN_WAIT
-    Some(7), // TIME_WAIT
+    None,    // TIME_WAIT
     None,    // CLOSE
     Some(5), // CLOSE_WAIT
     Some(6), // LAST_ACK
@@ -104,6 +105,7 @@ mod tests {
     fn what_has_ended_and_what_is_not_translated_needs_none() {
         assert_eq!(of(&[&ESTABLISHED.replace("ESTABLISHED", "CLOSE")], &full_nat()), []);
         assert_eq!(of(&[&ESTABLISHED.replace("ESTABLISHED", "LISTEN")], &full_nat()), []);
+        assert_eq!(of(&[&ESTABLISHED.replace("ESTABLISHED", "TIME_WAIT")], &full_nat()), []);
         let template = "TCP C0A8660A 0000 C0A86564 0050 C0A8656E 0050 ASSURED     899";
         assert_eq!(of(&[template], &full_nat()), []);
         assert_eq!(of(&[ESTABLISHED], &tables(&Forwarding::Nat)), []);

@@ -11,7 +11,7 @@ use super::netlink::{Attribute, Attributes, Message, Netlink, NetlinkError};
 use crate::model::{Connection, ConntrackEntry, Protocol};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_sys::protocols::NETLINK_NETFILTER;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// `NFNL_SUBSYS_CTNETLINK` and `enum cntl_msg_types`.
@@ -26,6 +26,9 @@ const CTA_STATUS: u16 = 3;
 const CTA_PROTOINFO: u16 = 4;
 const CTA_NAT_SRC: u16 = 6;
 const CTA_TIMEOUT: u16 = 7;
+const CTA_ID: u16 = 12;
+/// Those that we read are below this.
+const KINDS: usize = 13;
 /// `enum ctattr_tuple`, `ctattr_ip`, `ctattr_l4proto`.
 const CTA_TUPLE_IP: u16 = 1;
 const CTA_TUPLE_PROTO: u16 = 2;
@@ -51,8 +54,12 @@ const CTA_PROTOINFO_TCP_FLAGS_ORIGINAL: u16 = 4;
 const CTA_PROTOINFO_TCP_FLAGS_REPLY: u16 = 5;
 /// `IPS_SEEN_REPLY`, `IPS_ASSURED`, `IPS_CONFIRMED`.
 const STATUS: u32 = (1 << 1) | (1 << 2) | (1 << 3);
-/// `struct nf_ct_tcp_flags`: windows are not judged (`IP_CT_TCP_FLAG_BE_LIBERAL`), since nobody told them.
-const LIBERAL: [u8; 2] = [0x08, 0x08];
+/// Windows are not judged (`IP_CT_TCP_FLAG_BE_LIBERAL`), since nobody told them.
+const LIBERAL: u8 = 0x08;
+/// One side has said its last word (`IP_CT_TCP_FLAG_CLOSE_INIT`): once the other has too, the port may be taken again.
+const CLOSE_INIT: u8 = 0x04;
+/// `TCP_CONNTRACK_FIN_WAIT`, the first of the states that close a connection.
+const TCP_CONNTRACK_FIN_WAIT: u8 = 4;
 
 /// What became of entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,6 +130,29 @@ impl Conntrack {
         }
     }
 
+    /// Takes out what is left of connections of full-NAT that are over: the entries of sources among our `local` addresses
+    /// that stand for none of the `living` connections. A client that takes such a port again would be sent after the old
+    /// connection. How many went.
+    ///
+    /// # Errors
+    /// When the kernel cannot be asked.
+    pub fn sweep(
+        &mut self,
+        local: &BTreeSet<IpAddr>,
+        living: &HashSet<Connection>,
+    ) -> Result<usize, KernelError> {
+        let every = Message::new(CT_GET, 0).header(&[0; NFGENMSG_BYTES]);
+        let leftover = |payload: &[u8]| {
+            let found = Found::read(payload)?;
+            let ours = local.contains(&found.answers_to.ip())
+                && found.answers_to.ip() != found.connection.client.ip();
+            (ours && !living.contains(&found.connection)).then(|| delete_message(&found))
+        };
+        let leftovers = self.0.dump(&every, leftover).map_err(|error| explain(&error))?;
+        // One that has ended by itself meanwhile is no matter.
+        Ok(self.0.change(leftovers).iter().filter(|result| result.is_ok()).count())
+    }
+
     /// Puts `entry` in where something is in its place; `false` where that stays.
     fn take_the_place(
         &mut self,
@@ -130,11 +160,13 @@ impl Conntrack {
         living: &HashSet<Connection>,
     ) -> Result<bool, NetlinkError> {
         for way in [Way::Original, Way::Reply] {
-            match self.0.request(&about(CT_GET, way, entry)) {
-                Ok(found) if connection_of(&found).is_none_or(|found| living.contains(&found)) => {
-                    return Ok(false);
-                }
-                Ok(_) => drop(self.0.request(&about(CT_DELETE, way, entry))?),
+            match self.0.request(&question(way, entry)) {
+                Ok(answer) => match Found::read(&answer) {
+                    Some(found) if !living.contains(&found.connection) => {
+                        self.0.request(&delete_message(&found))?;
+                    }
+                    _ => return Ok(false),
+                },
                 Err(error) if error.errno == libc::ENOENT => {}
                 Err(error) => return Err(error),
             }
@@ -160,12 +192,24 @@ fn explain(error: &NetlinkError) -> KernelError {
     KernelError { errno: Some(error.errno), message }
 }
 
-/// The connection of an answer to `CT_GET`; `None` for one of a protocol that IPVS does not balance.
-fn connection_of(payload: &[u8]) -> Option<Connection> {
-    let attributes = Attributes(payload.get(NFGENMSG_BYTES..)?);
-    let (protocol, client, virtual_service) = tuple(attributes.find(CTA_TUPLE_ORIG)?.nested())?;
-    let (_, destination, _) = tuple(attributes.find(CTA_TUPLE_REPLY)?.nested())?;
-    Some(Connection { protocol, client, virtual_service, destination })
+/// What an answer to `CT_GET` says of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Found {
+    connection: Connection,
+    answers_to: SocketAddr,
+    /// Differs from one entry to the next in the same place.
+    id: [u8; 4],
+}
+
+impl Found {
+    /// `None` for one of a protocol that IPVS does not balance.
+    fn read(payload: &[u8]) -> Option<Self> {
+        let attributes = Attributes(payload.get(NFGENMSG_BYTES..)?).by_kind::<KINDS>();
+        let (protocol, client, virtual_service) = tuple(attributes.find(CTA_TUPLE_ORIG)?.nested())?;
+        let (_, destination, answers_to) = tuple(attributes.find(CTA_TUPLE_REPLY)?.nested())?;
+        let connection = Connection { protocol, client, virtual_service, destination };
+        Some(Self { connection, answers_to, id: *attributes.find(CTA_ID)?.value.first_chunk()? })
+    }
 }
 
 /// Protocol, source and destination.
@@ -194,9 +238,9 @@ enum Way {
     Reply,
 }
 
-/// A message about what is in the place of `entry`. The kernel looks a tuple up in both directions.
-fn about(message_type: u16, way: Way, entry: &ConntrackEntry) -> Message {
-    let mut message = begin(message_type, 0, entry);
+/// A question for what is in the place of `entry`. The kernel looks a tuple up in both directions.
+fn question(way: Way, entry: &ConntrackEntry) -> Message {
+    let mut message = begin(CT_GET, 0, entry.source);
     let connection = &entry.connection;
     let (kind, from, to) = match way {
         Way::Original => (CTA_TUPLE_ORIG, connection.client, connection.virtual_service),
@@ -206,15 +250,23 @@ fn about(message_type: u16, way: Way, entry: &ConntrackEntry) -> Message {
     message
 }
 
-fn begin(message_type: u16, flags: u16, entry: &ConntrackEntry) -> Message {
-    let family = if entry.source.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    let family = u8::try_from(family).unwrap_or_default();
-    // `struct nfgenmsg`: family, version 0, no resource.
-    Message::new(message_type, flags).header(&[family, 0, 0, 0])
+/// Deletes this very entry, and not one that has come into its place.
+fn delete_message(found: &Found) -> Message {
+    let Connection { protocol, client, virtual_service, .. } = found.connection;
+    let mut message = begin(CT_DELETE, 0, client.ip());
+    put_tuple(&mut message, CTA_TUPLE_ORIG, protocol, client, virtual_service);
+    message.put(CTA_ID, &found.id);
+    message
+}
+
+/// `struct nfgenmsg`: family of `address`, version 0, no resource.
+fn begin(message_type: u16, flags: u16, address: IpAddr) -> Message {
+    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    Message::new(message_type, flags).header(&[u8::try_from(family).unwrap_or_default(), 0, 0, 0])
 }
 
 fn new_message(entry: &ConntrackEntry) -> Message {
-    let mut message = begin(CT_NEW, NLM_F_CREATE | NLM_F_EXCL, entry);
+    let mut message = begin(CT_NEW, NLM_F_CREATE | NLM_F_EXCL, entry.source);
     let Connection { protocol, client, virtual_service, destination } = entry.connection;
     put_tuple(&mut message, CTA_TUPLE_ORIG, protocol, client, virtual_service);
     put_tuple(&mut message, CTA_TUPLE_REPLY, protocol, destination, client);
@@ -223,9 +275,11 @@ fn new_message(entry: &ConntrackEntry) -> Message {
     if let Some(state) = entry.tcp_state {
         message.nest(CTA_PROTOINFO, |info| {
             info.nest(CTA_PROTOINFO_TCP, |tcp| {
+                let closing = if state >= TCP_CONNTRACK_FIN_WAIT { CLOSE_INIT } else { 0 };
                 tcp.put_u8(CTA_PROTOINFO_TCP_STATE, state);
-                tcp.put(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, &LIBERAL);
-                tcp.put(CTA_PROTOINFO_TCP_FLAGS_REPLY, &LIBERAL);
+                // `struct nf_ct_tcp_flags`: flags and the mask of those that are meant.
+                tcp.put(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, &[LIBERAL | closing; 2]);
+                tcp.put(CTA_PROTOINFO_TCP_FLAGS_REPLY, &[LIBERAL; 2]);
             });
         });
     }
@@ -286,11 +340,15 @@ mod tests {
             };
             let source = source.parse().expect("an address");
             let entry = ConntrackEntry { connection, source, tcp_state: Some(3), timeout_s: 900 };
+            let mut message = new_message(&entry);
+            message.put(CTA_ID, &[1, 2, 3, 4]);
             let mut answer = vec![0; NFGENMSG_BYTES];
-            answer.extend(attributes_of(&new_message(&entry), NFGENMSG_BYTES));
-            assert_eq!(connection_of(&answer), Some(connection));
+            answer.extend(attributes_of(&message, NFGENMSG_BYTES));
+            // The kernel works the source into the answers' direction; ours is what it is given.
+            let answers_to = connection.client;
+            assert_eq!(Found::read(&answer), Some(Found { connection, answers_to, id: [1, 2, 3, 4] }));
             for cut in 0..answer.len() {
-                let _ = connection_of(&answer[..cut]);
+                let _ = Found::read(&answer[..cut]);
             }
         }
     }

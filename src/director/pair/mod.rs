@@ -123,6 +123,8 @@ impl PairThreads {
         };
         let (adverts, notices) = AdvertThread::start(parts)?;
         let tracked = crate::vrrp::tracking::tracked(&policy.pair);
+        let restoring = Restoring::new(policy);
+        restoring.is_backup(true);
         let (reporter, reports) = mpsc::channel(REPORTS_WAITING);
         Ok(Some(Self {
             adverts,
@@ -142,7 +144,7 @@ impl PairThreads {
             warm_up: None,
             told_connections: Arc::default(),
             told_tables: None,
-            restoring: Restoring::new(policy),
+            restoring,
         }))
     }
 
@@ -215,8 +217,9 @@ impl PairThreads {
                     true => self.master_of.insert(name.clone()),
                     false => self.master_of.remove(name),
                 };
-                if is_master {
-                    self.restoring.begin(tables);
+                match is_master {
+                    true => self.restoring.took_over(tables),
+                    false => self.restoring.is_backup(false),
                 }
                 let taking_over = handed_over.then(|| name.clone()).into_iter().collect();
                 return Duty::Roles(Roles { master_of: self.master_of.clone(), taking_over });

@@ -8,7 +8,7 @@
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-use tandem::connections::Restorer;
+use tandem::connections::{Restorer, sweep};
 use tandem::kernel::Restored;
 use tandem::model::{self, Protocol, Ruleset, ServiceKey, SourceTranslation};
 
@@ -217,6 +217,31 @@ fn tracking_that_is_left_from_an_earlier_connection_gives_way() {
     println!("{}", b.run("conntrack -L"));
     for answer in answers_under_way(&pair, connections) {
         assert!(answer.expect("it arrives").contains("hello"));
+    }
+}
+
+/// A client that takes its port again would be sent after the old connection.
+#[test]
+fn a_sweep_takes_out_what_is_over_and_nothing_else() {
+    let pair = under_our_rules();
+    let [a, b] = &pair.world.directors[..] else { panic!("a pair") };
+    let connections = told_connections(&pair);
+    assert_eq!(restore(&pair).added, 2);
+    let [mut original, answer] = tracked(a, near(103).of(Family::Ipv4));
+    original.insert("sport".to_owned(), "1234".to_owned());
+    let mut elsewhere = answer.clone();
+    elsewhere.insert("dport".to_owned(), "1234".to_owned());
+    inject(b, &[original.clone(), elsewhere.clone()]);
+    // Of somebody else's translation.
+    original.insert("sport".to_owned(), "1235".to_owned());
+    elsewhere.insert("dst".to_owned(), near(254).of(Family::Ipv4).to_string());
+    inject(b, &[original, elsewhere]);
+    let local = FAMILIES.iter().flat_map(|family| [20, 21].map(|host| near(host).of(*family))).collect();
+    assert_eq!(b.inside(|| sweep(&local)).expect("swept"), 1);
+    let left = b.run("conntrack -L");
+    assert!(left.contains("sport=1235") && !left.contains("sport=1234"), "{left}");
+    for answer in answers_under_way(&pair, connections) {
+        assert!(answer.expect("the living ones are still there").contains("hello"));
     }
 }
 
