@@ -18,6 +18,7 @@
 //! | file | pure | what it is |
 //! |---|---|---|
 //! | [`entry`] | yes | a line of `/proc/net/ip_vs_conn` as a value |
+//! | `lines` | yes | the lines of that table that matter |
 //! | [`services`] | yes | what the line does not tell: firewall mark, forwarding method, timeout of a template |
 //! | [`message`] | yes | values as datagrams of the protocol, version 1 |
 //! | [`pass`](mod@pass) | no | reads the table and sends it, paced |
@@ -29,6 +30,7 @@
 
 pub mod count;
 pub mod entry;
+mod lines;
 pub mod message;
 pub mod pass;
 pub mod restore;

@@ -7,6 +7,7 @@
 //! allows.
 
 use super::entry::{Entry, Kind};
+use super::lines::Lines;
 use super::message::{Datagram, Packer, omission};
 use super::services::binding;
 use crate::model::{ConnectionSync, Tables};
@@ -24,8 +25,6 @@ use tokio::time::Instant;
 const TABLE: &str = "/proc/thread-self/net/ip_vs_conn";
 /// `IP_VS_SYNC_GROUP` and `IP_VS_SYNC_PORT`.
 const GROUP: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(224, 0, 0, 81), 8848));
-/// Entries that are read at most: 36 to 72 bytes of memory each.
-const MOST_ENTRIES: usize = 1_000_000;
 /// Records a second: the other kernel takes one in a few microseconds, and holds some 90 datagrams of 40 for later.
 const RECORDS_A_SECOND: u32 = 20_000;
 /// How often everything is sent.
@@ -168,9 +167,9 @@ fn tell(
     sender: &mut Sender<impl FnMut(&[u8]) -> io::Result<()>>,
 ) -> Result<Round, Trouble> {
     let mut omitted = 0;
-    // The first line is the heading.
-    for line in lines.lines().skip(1).take(MOST_ENTRIES) {
-        let Some(entry) = Entry::parse(&line.map_err(Trouble::Read)?) else { continue };
+    let mut lines = Lines::new(lines);
+    while let Some(line) = lines.next().map_err(Trouble::Read)? {
+        let Some(entry) = Entry::parse(line) else { continue };
         if matches!(entry.kind, Kind::Connection { over: true, .. }) || told.has(&entry) {
             continue;
         }

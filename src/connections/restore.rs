@@ -1,9 +1,10 @@
-//! Puts the tracking of full-NAT connections that another director told into this kernel's table, and takes out what is left
+//! Puts the tracking of NAT's and full-NAT's connections that another director told into this kernel's table, and takes out what is left
 //! of those that ended there (shell).
 //!
 //! It blocks, as [`pass`](mod@super::pass) does, and belongs on a thread that may.
 
 use super::entry::Entry;
+use super::lines::Lines;
 use super::tracking::conntrack_entries;
 use crate::kernel::{Conntrack, KernelError, Restored};
 use crate::model::{Connection, ConntrackEntry, Tables};
@@ -14,8 +15,6 @@ use std::net::IpAddr;
 
 /// The table with the origin of each entry, of the calling thread's network namespace.
 const TABLE: &str = "/proc/thread-self/net/ip_vs_conn_sync";
-/// Entries that are read at most.
-const MOST_ENTRIES: usize = 1_000_000;
 
 /// Why tracking could not be restored.
 #[derive(Debug, thiserror::Error)]
@@ -58,22 +57,29 @@ impl Restorer {
     }
 }
 
-/// Takes out what tracking has of full-NAT's connections that this kernel's IPVS does not know (any more); how many went.
-/// `local`: full-NAT's local addresses.
+/// Takes out what tracking has of connections to `virtual_addresses` that this kernel's IPVS does not know (any more); how
+/// many went.
 ///
 /// # Errors
 /// When IPVS's table cannot be read, or connection tracking.
-pub fn sweep(local: &BTreeSet<IpAddr>) -> Result<usize, RestoreError> {
-    let table = BufReader::new(File::open(TABLE).map_err(RestoreError::Read)?);
-    let (_, living) = read(table).map_err(RestoreError::Read)?;
-    Ok(Conntrack::open()?.sweep(local, &living)?)
+pub fn sweep(virtual_addresses: &BTreeSet<IpAddr>) -> Result<usize, RestoreError> {
+    Conntrack::open()?.sweep(virtual_addresses, || {
+        let mut living = HashSet::new();
+        // The kernel may pass over an entry while others go; hardly over the same one twice.
+        for _ in 0..2 {
+            let table = BufReader::new(File::open(TABLE).map_err(RestoreError::Read)?);
+            living.extend(read(table).map_err(RestoreError::Read)?.1);
+        }
+        Ok(living)
+    })
 }
 
-/// The entries that were told, and all connections.
+/// The entries that were told, and all connections that go on.
 fn read(lines: impl BufRead) -> io::Result<(Vec<Entry>, HashSet<Connection>)> {
     let (mut told, mut living) = (Vec::new(), HashSet::new());
-    for line in lines.lines().skip(1).take(MOST_ENTRIES) {
-        let Some((entry, is_told)) = Entry::parse_with_origin(&line?) else { continue };
+    let mut lines = Lines::new(lines);
+    while let Some(line) = lines.next()? {
+        let Some((entry, is_told)) = Entry::parse_with_origin(line) else { continue };
         living.extend(entry.connection());
         told.extend(is_told.then_some(entry));
     }

@@ -1,15 +1,17 @@
-//! Which entries of connection tracking the connections of full-NAT need that another director told. Pure.
+//! Which entries of connection tracking the connections of NAT and full-NAT need that another director told. Pure.
 //!
 //! IPVS's synchronisation tells the real server, and nothing of the source that the real server sees: that is in the
 //! tracking of the kernel that translated it. Under our own rules it follows from the client
-//! ([`Ruleset::repeatable_sources`](crate::model::Ruleset)), so a packet of the client's makes the entry again; an answer
-//! that comes before any such packet, for which the client waits, needs it to be there.
+//! ([`Ruleset::repeatable_sources`](crate::model::Ruleset)), so a packet of the client's makes the entry again. An answer
+//! that comes before any such packet needs it to be there: with full-NAT it would not find the client, which has nothing to
+//! send again; with NAT it would make an entry the wrong way round, and when the client takes its port again, the kernel
+//! would give its first packet another port for the sake of that one.
 //!
 //! Not for SCTP, whose tracking needs the verification tags of both sides, which nobody tells.
 
 use super::entry::{Entry, Kind};
-use super::services::service_of;
-use crate::model::{ConntrackEntry, Protocol, Tables};
+use super::services::{binding, service_of};
+use crate::model::{ConntrackEntry, ForwardingMethod, Protocol, Tables};
 use std::collections::HashMap;
 
 /// The state of tracking (`enum tcp_conntrack`) at the number of each of IPVS's (`IP_VS_TCP_S_*`). A handshake that is not
@@ -53,7 +55,8 @@ fn conntrack_entry(entry: &Entry, tables: &Tables) -> Option<ConntrackEntry> {
         Protocol::Sctp => return None,
     };
     let (service, _) = service_of(tables, entry)?;
-    let source = tables.ruleset.local_address(&service, entry.client.ip())?;
+    binding(tables, entry).filter(|binding| binding.method == ForwardingMethod::Masquerade)?;
+    let source = tables.ruleset.source(&service, entry.client.ip())?;
     Some(ConntrackEntry { connection, source, tcp_state, timeout_s: entry.expires_s.max(1) })
 }
 
@@ -102,13 +105,23 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_of_nat_bears_the_clients_own_address() {
+        let found = of(&[ESTABLISHED], &tables(&Forwarding::Nat));
+        let [entry] = found[..] else { panic!("{found:?}") };
+        assert_eq!(entry.local(), entry.connection.client);
+    }
+
+    #[test]
     fn what_has_ended_and_what_is_not_translated_needs_none() {
         assert_eq!(of(&[&ESTABLISHED.replace("ESTABLISHED", "CLOSE")], &full_nat()), []);
         assert_eq!(of(&[&ESTABLISHED.replace("ESTABLISHED", "LISTEN")], &full_nat()), []);
         assert_eq!(of(&[&ESTABLISHED.replace("ESTABLISHED", "TIME_WAIT")], &full_nat()), []);
         let template = "TCP C0A8660A 0000 C0A86564 0050 C0A8656E 0050 ASSURED     899";
         assert_eq!(of(&[template], &full_nat()), []);
-        assert_eq!(of(&[ESTABLISHED], &tables(&Forwarding::Nat)), []);
+        assert_eq!(of(&[ESTABLISHED], &tables(&Forwarding::DirectRouting)), []);
+        let mut untracked = tables(&Forwarding::Nat);
+        untracked.ruleset.untracked = untracked.services.keys().copied().collect();
+        assert_eq!(of(&[ESTABLISHED], &untracked), []);
         let masquerade = Forwarding::FullNat(SourceTranslation::Masquerade);
         assert_eq!(of(&[ESTABLISHED], &tables(&masquerade)), [], "an address of the other director alone");
         let mut random = full_nat();

@@ -75,14 +75,9 @@ fn add_sloppiness(wanted: &mut BTreeMap<Sysctl, String>, policy: &Policy) {
             wanted.insert(Sysctl::from_path(format!("net/ipv4/vs/{name}")), "1".to_owned());
         }
     }
-    if policy.pools.values().flat_map(Pool::every_server).any(is_tracked) {
+    if policy.has_full_nat() {
         wanted.insert(Sysctl::from_path(LIBERAL_TRACKING), "1".to_owned());
     }
-}
-
-/// Whether its pool makes IPVS track all connections.
-const fn is_tracked(server: &RealServer) -> bool {
-    matches!(server.forwarding, Forwarding::FullNat(_))
 }
 
 /// Whether one of the real servers is a director. There the Backup must not balance: the Master has chosen it, and with a

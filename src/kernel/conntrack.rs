@@ -130,27 +130,38 @@ impl Conntrack {
         }
     }
 
-    /// Takes out what is left of connections of full-NAT that are over: the entries of sources among our `local` addresses
-    /// that stand for none of the `living` connections. A client that takes such a port again would be sent after the old
-    /// connection. How many went.
+    /// Takes out what is left of connections that are over: the entries of services at `virtual_addresses` that stand for none
+    /// of the `living` connections. A client that takes such a port again would be sent after the old connection. How many
+    /// went.
+    ///
+    /// `living` is asked once the entries have been read: IPVS knows a connection before it is tracked, so none that began
+    /// meanwhile is taken for one that is over.
     ///
     /// # Errors
-    /// When the kernel cannot be asked.
-    pub fn sweep(
+    /// When the kernel cannot be asked, or the living cannot be had.
+    pub fn sweep<E: From<KernelError>>(
         &mut self,
-        local: &BTreeSet<IpAddr>,
-        living: &HashSet<Connection>,
-    ) -> Result<usize, KernelError> {
+        virtual_addresses: &BTreeSet<IpAddr>,
+        living: impl FnOnce() -> Result<HashSet<Connection>, E>,
+    ) -> Result<usize, E> {
         let every = Message::new(CT_GET, 0).header(&[0; NFGENMSG_BYTES]);
-        let leftover = |payload: &[u8]| {
+        let of_ours = |payload: &[u8]| {
             let found = Found::read(payload)?;
-            let ours = local.contains(&found.answers_to.ip())
-                && found.answers_to.ip() != found.connection.client.ip();
-            (ours && !living.contains(&found.connection)).then(|| delete_message(&found))
+            // An entry that an answer began stands for the client's connection the other way round.
+            let both = [found.connection, found.reversed()];
+            let is_ours =
+                |connection: &Connection| virtual_addresses.contains(&connection.virtual_service.ip());
+            both.into_iter().find(is_ours).map(|connection| (connection, found))
         };
-        let leftovers = self.0.dump(&every, leftover).map_err(|error| explain(&error))?;
+        let entries = self.0.dump(&every, of_ours).map_err(|error| explain(&error))?;
+        if entries.is_empty() {
+            return Ok(0);
+        }
+        let living = living()?;
+        let over = entries.iter().filter(|(connection, _)| !living.contains(connection));
+        let results = self.0.change(over.map(|(_, found)| delete_message(found)));
         // One that has ended by itself meanwhile is no matter.
-        Ok(self.0.change(leftovers).iter().filter(|result| result.is_ok()).count())
+        Ok(results.iter().filter(|result| result.is_ok()).count())
     }
 
     /// Puts `entry` in where something is in its place; `false` where that stays.
@@ -202,6 +213,12 @@ struct Found {
 }
 
 impl Found {
+    /// The connection of a client whose real server's answer began the entry.
+    fn reversed(&self) -> Connection {
+        let Connection { protocol, client, destination, .. } = self.connection;
+        Connection { protocol, client: destination, virtual_service: self.answers_to, destination: client }
+    }
+
     /// `None` for one of a protocol that IPVS does not balance.
     fn read(payload: &[u8]) -> Option<Self> {
         let attributes = Attributes(payload.get(NFGENMSG_BYTES..)?).by_kind::<KINDS>();
@@ -283,7 +300,9 @@ fn new_message(entry: &ConntrackEntry) -> Message {
             });
         });
     }
-    message.nest(CTA_NAT_SRC, |source| put_source(source, entry));
+    if entry.source != client.ip() {
+        message.nest(CTA_NAT_SRC, |source| put_source(source, entry));
+    }
     message
 }
 

@@ -1,4 +1,4 @@
-//! An entry of connection tracking that stands for a connection of full-NAT, as a value.
+//! An entry of connection tracking that stands for a connection of NAT or full-NAT, as a value.
 
 use super::Protocol;
 use std::net::{IpAddr, SocketAddr};
@@ -15,11 +15,11 @@ pub struct Connection {
     pub destination: SocketAddr,
 }
 
-/// A connection that goes to its real server under a local address of ours.
+/// A connection whose answers come back through this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConntrackEntry {
     pub connection: Connection,
-    /// Our local address. Its port is the client's own.
+    /// What the real server sees: with full-NAT a local address of ours, else the client's. Its port is the client's own.
     pub source: IpAddr,
     /// `enum tcp_conntrack` of `linux/netfilter/nf_conntrack_tcp.h`; `None` for a protocol without states.
     pub tcp_state: Option<u8>,

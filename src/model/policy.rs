@@ -1,6 +1,6 @@
 //! The policy: one value that says everything a director shall do.
 
-use super::{Check, CheckName, Pair, Pool, PoolName, TargetKey, Tracked};
+use super::{Check, CheckName, Forwarding, Pair, Pool, PoolName, TargetKey, Tracked};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,13 @@ impl Policy {
     pub fn own_target(&self, check: &CheckName) -> Option<TargetKey> {
         let address = self.checks.get(check)?.own_target()?;
         Some(TargetKey { check: check.clone(), address, real_path: None })
+    }
+
+    /// Whether a pool is full-NAT's: then IPVS has the connections of all pools tracked.
+    #[must_use]
+    pub fn has_full_nat(&self) -> bool {
+        let mut servers = self.pools.values().flat_map(Pool::every_server);
+        servers.any(|server| matches!(server.forwarding, Forwarding::FullNat(_)))
     }
 
     /// Whether a check only says weights.

@@ -37,21 +37,28 @@ impl Ruleset {
     /// The seed of the choice among local addresses: one that nft chooses would differ from director to director.
     pub const SOURCE_SEED: u32 = 1;
 
-    /// The local address that the rules give to a client's connections through a full-NAT service: the address's hash, scaled
-    /// to the number of choices (`nft_jhash_eval`, `reciprocal_scale`). `None`: not repeatable, or no full-NAT of ours.
+    /// The address that a client's connections through a service of NAT or full-NAT bear at their real server: with full-NAT
+    /// by the address's hash, scaled to the number of choices (`nft_jhash_eval`, `reciprocal_scale`). `None`: another
+    /// director cannot know it, or it is not tracked.
     #[must_use]
-    pub fn local_address(&self, service: &ServiceKey, client: IpAddr) -> Option<IpAddr> {
+    pub fn source(&self, service: &ServiceKey, client: IpAddr) -> Option<IpAddr> {
         let of_service = |((family, _), services): &(&(Family, SourceTranslation), &BTreeSet<ServiceKey>)| {
             *family == Family::of(client) && services.contains(service)
         };
-        let ((_, translation), _) = self.source_translations.iter().find(of_service)?;
-        let SourceTranslation::LocalAddresses(addresses) = translation else { return None };
-        let hash = match client {
-            IpAddr::V4(address) => jhash(&address.octets(), Self::SOURCE_SEED),
-            IpAddr::V6(address) => jhash(&address.octets(), Self::SOURCE_SEED),
-        };
-        let scaled = (u64::from(hash) * addresses.len() as u64) >> 32;
-        addresses.get(usize::try_from(scaled).ok()?).filter(|_| self.repeatable_sources).copied()
+        let translation = self.source_translations.iter().find(of_service).map(|((_, found), _)| found);
+        match translation {
+            _ if self.untracked.contains(service) => None,
+            None => Some(client),
+            Some(SourceTranslation::LocalAddresses(addresses)) if self.repeatable_sources => {
+                let hash = match client {
+                    IpAddr::V4(address) => jhash(&address.octets(), Self::SOURCE_SEED),
+                    IpAddr::V6(address) => jhash(&address.octets(), Self::SOURCE_SEED),
+                };
+                let scaled = (u64::from(hash) * addresses.len() as u64) >> 32;
+                addresses.get(usize::try_from(scaled).ok()?).copied()
+            }
+            Some(_) => None,
+        }
     }
 
     /// Whether no rule is needed: the table shall not exist.

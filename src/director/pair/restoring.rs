@@ -1,10 +1,11 @@
-//! The tracking of full-NAT's connections (shell, off the loop). After a takeover it is restored as connections are told, for
+//! The tracking of NAT's and full-NAT's connections, where IPVS has them tracked: where the policy has full-NAT (shell, off the
+//! loop). After a takeover it is restored as connections are told, for
 //! as long as the old Master tells them. A Backup keeps nothing of connections that are over: what becomes of them at the
 //! Master it never sees, and a client takes its port again.
 
 use crate::connections::{RestoreError, Restorer, sweep};
 use crate::kernel::Restored;
-use crate::model::{Forwarding, Policy, SourceTranslation, Tables};
+use crate::model::{Policy, ServiceKey, Tables, VirtualService};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,29 +16,31 @@ use tokio::time::Instant;
 /// So long after a takeover the old Master may still tell, and a former Master still forward: it tells for two seconds, and
 /// the kernel's own daemon for one more.
 const HAND_OVER: Duration = Duration::from_secs(3);
-/// From the end of one reading of the table to the next, at least; and as long as it took.
-const EVERY: Duration = Duration::from_millis(10);
+/// From the end of one reading of the table to the next, at least; and longer than it took: the kernel needs this processor
+/// for the connections.
+const EVERY: Duration = Duration::from_millis(20);
+const REST: u32 = 3;
 
 /// One task at most.
 #[derive(Clone, Debug)]
 pub(super) struct Restoring {
-    /// Full-NAT's local addresses; empty: there is nothing to do.
-    local: Arc<BTreeSet<IpAddr>>,
+    /// Of all services; empty: there is nothing to do.
+    virtual_addresses: Arc<BTreeSet<IpAddr>>,
     /// Until when the task goes on; `None`: there is none.
     until: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Restoring {
     pub(super) fn new(policy: &Policy) -> Self {
-        let servers = policy.pools.values().flat_map(|pool| &pool.servers);
-        let synchronised = servers.filter(|_| policy.pair.connection_sync.is_some());
-        let local = synchronised.flat_map(|server| local_addresses(&server.forwarding)).copied();
-        Self { local: Arc::new(local.collect()), until: Arc::default() }
+        let is_tracked = policy.pair.connection_sync.is_some() && policy.has_full_nat();
+        let services = policy.pools.values().flat_map(|pool| &pool.services).filter(|_| is_tracked);
+        let addresses = services.flat_map(VirtualService::keys).filter_map(ServiceKey::address);
+        Self { virtual_addresses: Arc::new(addresses.collect()), until: Arc::default() }
     }
 
     /// This director has become Master; `tables` are what the kernel should hold.
     pub(super) fn took_over(&self, tables: impl FnOnce() -> Tables) {
-        if self.local.is_empty() {
+        if self.virtual_addresses.is_empty() {
             return;
         }
         let before = self.lock().replace(Instant::now() + HAND_OVER);
@@ -49,7 +52,7 @@ impl Restoring {
 
     /// This director is Backup since just now, or since it started.
     pub(super) fn is_backup(&self, since_start: bool) {
-        if self.local.is_empty() {
+        if self.virtual_addresses.is_empty() {
             return;
         }
         let task = self.clone();
@@ -57,7 +60,10 @@ impl Restoring {
             if !since_start {
                 pause(HAND_OVER);
             }
-            task.sweep();
+            // Else it is Master again.
+            if task.lock().is_none() {
+                task.sweep();
+            }
         });
     }
 
@@ -78,7 +84,7 @@ impl Restoring {
             if !self.goes_on() {
                 break;
             }
-            pause(EVERY.max(began.elapsed()));
+            pause(EVERY.max(began.elapsed() * REST));
         }
         if ended.is_err() {
             *self.lock() = None;
@@ -87,12 +93,12 @@ impl Restoring {
     }
 
     fn sweep(&self) {
-        match sweep(&self.local) {
+        match sweep(&self.virtual_addresses) {
             Ok(0) => {}
             Ok(swept) => {
-                tracing::debug!(swept, "tracking of full-NAT connections that are over was taken out")
+                tracing::debug!(swept, "tracking of connections that are over was taken out")
             }
-            Err(error) => tracing::warn!("what is left of full-NAT's connections stays: {error}"),
+            Err(error) => tracing::warn!("the tracking of connections that are over stays: {error}"),
         }
     }
 
@@ -108,23 +114,16 @@ impl Restoring {
     }
 }
 
-fn local_addresses(forwarding: &Forwarding) -> &[IpAddr] {
-    match forwarding {
-        Forwarding::FullNat(SourceTranslation::LocalAddresses(addresses)) => addresses,
-        _ => &[],
-    }
-}
-
 fn tell(total: Restored, error: Option<RestoreError>) {
     if let Some(error) = error {
-        tracing::warn!("answers under way to clients of full-NAT may be lost: {error}");
+        tracing::warn!("answers under way may be lost: {error}");
     }
     if total.added + total.refused > 0 {
         tracing::info!(
             added = total.added,
             present = total.present,
             refused = total.refused,
-            "the tracking of full-NAT connections was restored"
+            "the tracking of connections was restored"
         );
     }
 }

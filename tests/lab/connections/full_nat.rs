@@ -160,7 +160,10 @@ fn a_full_nat_connection_under_our_own_rules_needs_no_tracking() {
 }
 
 /// Asks, moves the addresses while the real servers think, and reads what they answer. The client has nothing to send.
-fn answers_under_way(pair: &Pair, connections: [TcpStream; 2]) -> [std::io::Result<String>; 2] {
+fn answers_under_way<const COUNT: usize>(
+    pair: &Pair,
+    connections: [TcpStream; COUNT],
+) -> [std::io::Result<String>; COUNT] {
     let servers = &pair.world.real_servers;
     servers.iter().for_each(|server| server.hang());
     for mut connection in &connections {
@@ -220,6 +223,37 @@ fn tracking_that_is_left_from_an_earlier_connection_gives_way() {
     }
 }
 
+/// With NAT an answer finds the client without; but it makes an entry the wrong way round, which stands in the way when the
+/// client takes its port again.
+#[test]
+fn tracking_that_an_answer_began_is_put_right() {
+    let mut pair = Pair::new();
+    let vip = near(103).of(Family::Ipv4);
+    pair.add("-t", vip, 80, "", "-m");
+    for director in &pair.world.directors {
+        director.sysctl(&[("net.ipv4.vs.conntrack", "1")]);
+        // Nothing is tracked where no rule asks.
+        director.nft("table ip by_hand { chain asks { type filter hook prerouting priority 0; ct state new accept; }\n}");
+    }
+    let connection = open(&pair.world.far_client, vip);
+    pair.synchronise();
+    pair.pass();
+    assert_told(&pair);
+    let [a, b] = &pair.world.directors[..] else { panic!("a pair") };
+    let [original, answer] = tracked(a, vip);
+    b.run(&format!(
+        "conntrack -I -p tcp --state ESTABLISHED -t 600 -s {} -d {} --sport {} --dport {} -r {} -q {vip} \
+         --reply-port-src {} --reply-port-dst 80",
+        answer["src"], answer["dst"], answer["sport"], answer["dport"], original["src"], original["sport"],
+    ));
+    let tables = Tables { services: observe(b).services, ..Tables::default() };
+    let restored = b.inside(|| Restorer::open().expect("ctnetlink").restore(&tables).expect("IPVS"));
+    assert_eq!(restored, Restored { added: 1, present: 0, refused: 0 });
+    assert_eq!(tracked(b, vip), [original, answer], "as it is at the director where it began");
+    let [answer] = answers_under_way(&pair, [connection]);
+    assert!(answer.expect("it arrives").contains("hello"));
+}
+
 /// A client that takes its port again would be sent after the old connection.
 #[test]
 fn a_sweep_takes_out_what_is_over_and_nothing_else() {
@@ -232,12 +266,13 @@ fn a_sweep_takes_out_what_is_over_and_nothing_else() {
     let mut elsewhere = answer.clone();
     elsewhere.insert("dport".to_owned(), "1234".to_owned());
     inject(b, &[original.clone(), elsewhere.clone()]);
-    // Of somebody else's translation.
+    // To somebody else.
     original.insert("sport".to_owned(), "1235".to_owned());
-    elsewhere.insert("dst".to_owned(), near(254).of(Family::Ipv4).to_string());
+    original.insert("dst".to_owned(), near(77).of(Family::Ipv4).to_string());
+    elsewhere.insert("dport".to_owned(), "1235".to_owned());
     inject(b, &[original, elsewhere]);
-    let local = FAMILIES.iter().flat_map(|family| [20, 21].map(|host| near(host).of(*family))).collect();
-    assert_eq!(b.inside(|| sweep(&local)).expect("swept"), 1);
+    let ours = FAMILIES.map(|family| near(103).of(family)).into();
+    assert_eq!(b.inside(|| sweep(&ours)).expect("swept"), 1);
     let left = b.run("conntrack -L");
     assert!(left.contains("sport=1235") && !left.contains("sport=1234"), "{left}");
     for answer in answers_under_way(&pair, connections) {
@@ -261,7 +296,7 @@ fn the_local_address_is_the_one_that_nft_chooses() {
             let _open =
                 until("connection", LIMIT, || client.inside(|| from(source, SocketAddr::new(vip, 80))));
             let listing = director.run(&format!("conntrack -L -f {} -s {source}", name_of(family)));
-            let ours = our_rules().local_address(&key, source).expect("a local address");
+            let ours = our_rules().source(&key, source).expect("a local address");
             assert!(listing.contains(&format!("dst={ours} ")), "{ours} is not in {listing}");
             chosen.insert(ours);
         }

@@ -18,9 +18,14 @@ const PRIORITY_TRACKED: i32 = -150;
 const PRIORITY_AFTER_IPVS: i32 = 110;
 
 pub(super) fn rules(ruleset: &Ruleset) -> Vec<Value> {
+    let (sets, resets) = withheld_resets(ruleset);
+    let drops = |chain| resets.iter().map(move |reset| rule(chain, reset.clone())).collect::<Vec<_>>();
     let mut commands = awaited_replies(ruleset);
-    commands.extend(withheld_replies(ruleset));
-    commands.extend(withheld_resets(ruleset));
+    commands.extend(sets);
+    commands.extend(with_chain(base_chain("output", "filter", PRIORITY_FILTER), drops("output")));
+    let mut forwarded = withheld_replies(ruleset);
+    forwarded.extend(drops("forward"));
+    commands.extend(with_chain(base_chain("forward", "filter", PRIORITY_AFTER_IPVS), forwarded));
     commands
 }
 
@@ -50,8 +55,7 @@ fn awaited_replies(ruleset: &Ruleset) -> Vec<Value> {
 /// What is still under the real server's own address behind IPVS's hook has not been translated.
 fn withheld_replies(ruleset: &Ruleset) -> Vec<Value> {
     let replies = of_servers(&ruleset.withheld_replies);
-    let commands = set_rules("forward", "withheld_replies", "s", &[], &json!({ "drop": null }), replies);
-    with_chain(base_chain("forward", "filter", PRIORITY_AFTER_IPVS), commands)
+    set_rules("forward", "withheld_replies", "s", &[], &json!({ "drop": null }), replies)
 }
 
 /// The set of those addresses that are of a family, and the match of a packet's field with it; `None` without any.
@@ -64,18 +68,21 @@ fn address_match(name: &str, field: &str, family: Family, all: &BTreeSet<IpAddr>
     (!addresses.is_empty()).then(|| (add("set", set), found))
 }
 
-/// One set and one rule a family. The reset of a packet that acknowledges something, as all but the first of a connection do,
-/// bears no acknowledgement itself (RFC 9293, section 3.5.2): a first packet to a closed port is still refused at once.
-fn withheld_resets(ruleset: &Ruleset) -> Vec<Value> {
+/// For each family its set, and what a rule has to say. The reset of a packet that acknowledges something, as all but the
+/// first of a connection do, bears no acknowledgement itself (RFC 9293, section 3.5.2): a first packet to a closed port is
+/// still refused at once.
+///
+/// It comes from this host, which does not know the connection yet, or from a real server: the one of an earlier connection
+/// of the same client and port, which this host still knows.
+fn withheld_resets(ruleset: &Ruleset) -> (Vec<Value>, Vec<Vec<Value>>) {
     let flags = json!({ "payload": { "protocol": "tcp", "field": "flags" } });
     let masked = json!({ "&": [flags, { "|": ["rst", "ack"] }] });
     let reset = json!({ "match": { "op": "==", "left": masked, "right": "rst" } });
     let of_family = |family| {
         let (set, of_ours) = address_match("withheld_resets", "saddr", family, &ruleset.withheld_resets)?;
-        Some([set, rule("output", vec![of_ours, reset.clone(), json!({ "drop": null })])])
+        Some((set, vec![of_ours, reset.clone(), json!({ "drop": null })]))
     };
-    let commands = [Family::Ipv4, Family::Ipv6].into_iter().filter_map(of_family).flatten().collect();
-    with_chain(base_chain("output", "filter", PRIORITY_FILTER), commands)
+    [Family::Ipv4, Family::Ipv6].into_iter().filter_map(of_family).unzip()
 }
 
 #[cfg(test)]
