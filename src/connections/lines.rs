@@ -4,23 +4,32 @@ use std::io::{self, BufRead};
 
 /// Lines that are read at most.
 const MOST: usize = 1_000_000;
-/// What most of a busy table is. Nothing is left to be carried on of such a connection, and it is not worth a look.
+/// What most of a busy table is.
 const WAITS_OUT_ITS_TIME: &str = " TIME_WAIT ";
+
+/// Which lines are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    All,
+    /// Of connections that only wait out their time nothing is left to be carried on: they are not worth a look.
+    Going,
+}
 
 /// A table under reading.
 #[derive(Debug)]
 pub(super) struct Lines<Reader> {
     reader: Reader,
+    which: Which,
     line: String,
     read: usize,
 }
 
 impl<Reader: BufRead> Lines<Reader> {
-    pub(super) fn new(reader: Reader) -> Self {
-        Self { reader, line: String::new(), read: 0 }
+    pub(super) fn new(reader: Reader, which: Which) -> Self {
+        Self { reader, which, line: String::new(), read: 0 }
     }
 
-    /// The next line of a connection that goes on, or of a template; `None` at the end.
+    /// The next line; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<&str>> {
         while self.read <= MOST {
             self.line.clear();
@@ -29,7 +38,8 @@ impl<Reader: BufRead> Lines<Reader> {
             }
             self.read += 1;
             // The first is the heading.
-            if self.read > 1 && !self.line.contains(WAITS_OUT_ITS_TIME) {
+            let wanted = self.which == Which::All || !self.line.contains(WAITS_OUT_ITS_TIME);
+            if self.read > 1 && wanted {
                 return Ok(Some(&self.line));
             }
         }
@@ -44,7 +54,9 @@ mod tests {
     #[test]
     fn the_heading_and_what_waits_out_its_time_are_passed_over() {
         let text = "Pro FromIP\nTCP 1 ESTABLISHED 2\nTCP 2 TIME_WAIT   3\nUDP 3 UDP   4\n";
-        let mut lines = Lines::new(text.as_bytes());
+        let mut lines = Lines::new(text.as_bytes(), Which::All);
+        assert_eq!(std::iter::from_fn(|| lines.next().expect("text").map(drop)).count(), 3);
+        let mut lines = Lines::new(text.as_bytes(), Which::Going);
         assert_eq!(lines.next().expect("text"), Some("TCP 1 ESTABLISHED 2\n"));
         assert_eq!(lines.next().expect("text"), Some("UDP 3 UDP   4\n"));
         assert_eq!(lines.next().expect("text"), None);

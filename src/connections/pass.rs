@@ -7,7 +7,7 @@
 //! allows.
 
 use super::entry::{Entry, Kind};
-use super::lines::Lines;
+use super::lines::{Lines, Which};
 use super::message::{Datagram, Packer, omission};
 use super::services::binding;
 use crate::model::{ConnectionSync, Tables};
@@ -167,7 +167,7 @@ fn tell(
     sender: &mut Sender<impl FnMut(&[u8]) -> io::Result<()>>,
 ) -> Result<Round, Trouble> {
     let mut omitted = 0;
-    let mut lines = Lines::new(lines);
+    let mut lines = Lines::new(lines, Which::Going);
     while let Some(line) = lines.next().map_err(Trouble::Read)? {
         let Some(entry) = Entry::parse(line) else { continue };
         if matches!(entry.kind, Kind::Connection { over: true, .. }) || told.has(&entry) {

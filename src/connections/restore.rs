@@ -4,7 +4,7 @@
 //! It blocks, as [`pass`](mod@super::pass) does, and belongs on a thread that may.
 
 use super::entry::Entry;
-use super::lines::Lines;
+use super::lines::{Lines, Which};
 use super::tracking::conntrack_entries;
 use crate::kernel::{Conntrack, KernelError, Restored};
 use crate::model::{Connection, ConntrackEntry, Tables};
@@ -48,7 +48,7 @@ impl Restorer {
     /// When IPVS's table cannot be read, or the kernel takes none of the entries.
     pub fn restore(&mut self, tables: &Tables) -> Result<Restored, RestoreError> {
         let table = BufReader::new(File::open(TABLE).map_err(RestoreError::Read)?);
-        let (told, living) = read(table).map_err(RestoreError::Read)?;
+        let (told, living) = read(table, Which::Going).map_err(RestoreError::Read)?;
         let is_new = |entry: &ConntrackEntry| !self.done.contains(&entry.connection);
         let entries: Vec<ConntrackEntry> =
             conntrack_entries(told, tables).into_iter().filter(is_new).collect();
@@ -68,16 +68,16 @@ pub fn sweep(virtual_addresses: &BTreeSet<IpAddr>) -> Result<usize, RestoreError
         // The kernel may pass over an entry while others go; hardly over the same one twice.
         for _ in 0..2 {
             let table = BufReader::new(File::open(TABLE).map_err(RestoreError::Read)?);
-            living.extend(read(table).map_err(RestoreError::Read)?.1);
+            living.extend(read(table, Which::All).map_err(RestoreError::Read)?.1);
         }
         Ok(living)
     })
 }
 
-/// The entries that were told, and all connections that go on.
-fn read(lines: impl BufRead) -> io::Result<(Vec<Entry>, HashSet<Connection>)> {
+/// The entries that were told, and all connections.
+fn read(lines: impl BufRead, which: Which) -> io::Result<(Vec<Entry>, HashSet<Connection>)> {
     let (mut told, mut living) = (Vec::new(), HashSet::new());
-    let mut lines = Lines::new(lines);
+    let mut lines = Lines::new(lines, which);
     while let Some(line) = lines.next()? {
         let Some((entry, is_told)) = Entry::parse_with_origin(line) else { continue };
         living.extend(entry.connection());
@@ -97,7 +97,7 @@ mod tests {
         let told = "TCP C0A8660A C351 C0A86564 0050 C0A8656E 0050 ESTABLISHED SYNC       899\n";
         let template = "TCP C0A8660A 0000 C0A86564 0050 C0A8656E 0050 ASSURED     SYNC       899\n";
         let text = format!("{heading}{own}{told}{template}");
-        let (told, living) = read(text.as_bytes()).expect("text can be read");
+        let (told, living) = read(text.as_bytes(), Which::All).expect("text can be read");
         assert_eq!((told.len(), living.len()), (2, 2), "the template is told, and no connection");
     }
 }

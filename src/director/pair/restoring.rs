@@ -70,16 +70,11 @@ impl Restoring {
     fn run(&self, tables: &Tables) {
         let mut total = Restored::default();
         let mut ended = Restorer::open();
-        let mut swept = false;
         while let Ok(restorer) = &mut ended {
             let began = Instant::now();
             match restorer.restore(tables) {
                 Ok(restored) => total = total.and(restored),
                 Err(error) => ended = Err(error),
-            }
-            // What is under way first.
-            if !std::mem::replace(&mut swept, true) {
-                self.sweep();
             }
             if !self.goes_on() {
                 break;
@@ -90,6 +85,7 @@ impl Restoring {
             *self.lock() = None;
         }
         tell(total, ended.err());
+        self.sweep();
     }
 
     fn sweep(&self) {
