@@ -57,8 +57,8 @@ fn full_nat(pool: &Pool) -> Option<Survival> {
             "masqueraded connections bear an address of this director: give the pool local_addresses of a router",
         ),
         SourceTranslation::LocalAddresses(_) => Survival::Mostly(
-            "the local address floats and is chosen by the client's: a connection is lost where two clients' ports met, and \
-             one whose server speaks first after the failover waits until its client sends something",
+            "the local address floats and is chosen by the client's, and the tracking of what was told is restored: a \
+             connection is lost only where two clients with the same port met at one local address and real server",
         ),
     })
 }
