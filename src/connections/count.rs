@@ -4,11 +4,10 @@
 //! the table from its start for each 4 KiB), so it ends at [`MOST_COUNTED`], and its user asks seldom and on a thread that
 //! may block.
 
+use super::lines::{Lines, WITH_ORIGIN, Which};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
-/// The table with the origin of each entry, of the calling thread's network namespace.
-const TABLE: &str = "/proc/thread-self/net/ip_vs_conn_sync";
 /// Entries that are counted at most: about a tenth of a second of the kernel's time.
 pub const MOST_COUNTED: usize = 65_536;
 
@@ -26,14 +25,16 @@ pub struct EntryCounts {
 /// # Errors
 /// When the table cannot be read: `NotFound` where the kernel has no IPVS.
 pub fn count() -> io::Result<EntryCounts> {
-    count_lines(BufReader::new(File::open(TABLE)?))
+    count_lines(BufReader::new(File::open(WITH_ORIGIN)?))
 }
 
 /// The ninth word of a line is the origin.
 fn count_lines(lines: impl BufRead) -> io::Result<EntryCounts> {
     let mut counts = EntryCounts::default();
-    for line in lines.lines().skip(1).take(MOST_COUNTED) {
-        match line?.split_ascii_whitespace().nth(8) {
+    let mut lines = Lines::new(lines, Which::All);
+    for _ in 0..MOST_COUNTED {
+        let Some(line) = lines.next()? else { break };
+        match line.split_ascii_whitespace().nth(8) {
             Some("SYNC") => counts.synchronised += 1,
             Some(_) => counts.local += 1,
             None => {}

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead};
 
+/// The table with the origin of each entry, of the calling thread's network namespace.
+pub(super) const WITH_ORIGIN: &str = "/proc/thread-self/net/ip_vs_conn_sync";
 /// Lines that are read at most.
 const MOST: usize = 1_000_000;
 /// What most of a busy table is.

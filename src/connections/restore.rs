@@ -4,7 +4,7 @@
 //! It blocks, as [`pass`](mod@super::pass) does, and belongs on a thread that may.
 
 use super::entry::Entry;
-use super::lines::{Lines, Which};
+use super::lines::{Lines, WITH_ORIGIN, Which};
 use super::tracking::conntrack_entries;
 use crate::kernel::{Conntrack, KernelError, Restored};
 use crate::model::{Connection, ConntrackEntry, Tables};
@@ -13,13 +13,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::net::IpAddr;
 
-/// The table with the origin of each entry, of the calling thread's network namespace.
-const TABLE: &str = "/proc/thread-self/net/ip_vs_conn_sync";
-
 /// Why tracking could not be restored.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    #[error("cannot read the connection table {TABLE}: {0}; is ip_vs loaded?")]
+    #[error("cannot read the connection table {WITH_ORIGIN}: {0}; is ip_vs loaded?")]
     Read(#[source] io::Error),
     #[error(transparent)]
     Kernel(#[from] KernelError),
@@ -47,7 +44,7 @@ impl Restorer {
     /// # Errors
     /// When IPVS's table cannot be read, or the kernel takes none of the entries.
     pub fn restore(&mut self, tables: &Tables) -> Result<Restored, RestoreError> {
-        let table = BufReader::new(File::open(TABLE).map_err(RestoreError::Read)?);
+        let table = BufReader::new(File::open(WITH_ORIGIN).map_err(RestoreError::Read)?);
         let (told, living) = read(table, Which::Going).map_err(RestoreError::Read)?;
         let is_new = |entry: &ConntrackEntry| !self.done.contains(&entry.connection);
         let entries: Vec<ConntrackEntry> =
@@ -67,7 +64,7 @@ pub fn sweep(virtual_addresses: &BTreeSet<IpAddr>) -> Result<usize, RestoreError
         let mut living = HashSet::new();
         // The kernel may pass over an entry while others go; hardly over the same one twice.
         for _ in 0..2 {
-            let table = BufReader::new(File::open(TABLE).map_err(RestoreError::Read)?);
+            let table = BufReader::new(File::open(WITH_ORIGIN).map_err(RestoreError::Read)?);
             living.extend(read(table, Which::All).map_err(RestoreError::Read)?.1);
         }
         Ok(living)

@@ -33,10 +33,14 @@ pub fn binding(tables: &Tables, entry: &Entry) -> Option<Binding> {
         Kind::Template { .. } => persistence.unwrap_or(entry.expires_s),
         Kind::Connection { .. } => entry.expires_s,
     };
-    // A server that has left the table keeps its connections: those beside it are reached in the same way.
+    Some(Binding { mark, method: method_of(service, entry)?, timeout_s: timeout_s.max(1) })
+}
+
+/// How packets go to the destination of `entry`. A server that has left the table keeps its connections: those beside it are
+/// reached in the same way.
+pub(super) fn method_of(service: &Service, entry: &Entry) -> Option<ForwardingMethod> {
     let of_another = || service.destinations.values().next();
-    let method = destination_of(service, entry).or_else(of_another)?.method;
-    Some(Binding { mark, method, timeout_s: timeout_s.max(1) })
+    destination_of(service, entry).or_else(of_another).map(|destination| destination.method)
 }
 
 /// The service of `entry` in the tables.

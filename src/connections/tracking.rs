@@ -10,7 +10,7 @@
 //! Not for SCTP, whose tracking needs the verification tags of both sides, which nobody tells.
 
 use super::entry::{Entry, Kind};
-use super::services::{binding, service_of};
+use super::services::{method_of, service_of};
 use crate::model::{ConntrackEntry, ForwardingMethod, Protocol, Tables};
 use std::collections::HashMap;
 
@@ -54,9 +54,9 @@ fn conntrack_entry(entry: &Entry, tables: &Tables) -> Option<ConntrackEntry> {
         Protocol::Udp => None,
         Protocol::Sctp => return None,
     };
-    let (service, _) = service_of(tables, entry)?;
-    binding(tables, entry).filter(|binding| binding.method == ForwardingMethod::Masquerade)?;
-    let source = tables.ruleset.source(&service, entry.client.ip())?;
+    let (key, service) = service_of(tables, entry)?;
+    method_of(service, entry).filter(|method| *method == ForwardingMethod::Masquerade)?;
+    let source = tables.ruleset.source(&key, entry.client.ip())?;
     Some(ConntrackEntry { connection, source, tcp_state, timeout_s: entry.expires_s.max(1) })
 }
 

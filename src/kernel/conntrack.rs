@@ -192,15 +192,9 @@ impl Conntrack {
 }
 
 fn explain(error: &NetlinkError) -> KernelError {
-    let advice = match error.errno {
-        libc::EPERM => ": it needs root or CAP_NET_ADMIN",
-        libc::EINVAL | libc::EOPNOTSUPP | libc::EPROTONOSUPPORT => {
-            ": is nf_conntrack_netlink loaded? `modprobe nf_conntrack_netlink` (in a container: on the host)"
-        }
-        _ => "",
-    };
-    let message = format!("cannot restore the tracking of connections: {error}{advice}");
-    KernelError { errno: Some(error.errno), message }
+    let missing =
+        ": is nf_conntrack_netlink loaded? `modprobe nf_conntrack_netlink` (in a container: on the host)";
+    KernelError::from_netfilter("cannot change what is tracked of connections", error, missing)
 }
 
 /// What an answer to `CT_GET` says of an entry.

@@ -1,6 +1,7 @@
 //! Errors of this layer: an errno in words, and the sentence that names the object and says what to do.
 
 use super::KernelError;
+use super::netlink::NetlinkError;
 use std::io;
 
 /// The errno's words, without its number: `Invalid argument`.
@@ -16,6 +17,16 @@ impl KernelError {
     /// An error without an errno.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { errno: None, message: message.into() }
+    }
+
+    /// `what: the kernel's words`, and what to do where the privilege or a part of netfilter is missing.
+    pub(crate) fn from_netfilter(what: &str, error: &NetlinkError, where_missing: &str) -> Self {
+        let advice = match error.errno {
+            libc::EPERM => ": it needs root or CAP_NET_ADMIN",
+            libc::EINVAL | libc::EPROTONOSUPPORT | libc::EOPNOTSUPP => where_missing,
+            _ => "",
+        };
+        Self { errno: Some(error.errno), message: format!("{what}: {error}{advice}") }
     }
 
     /// `what: the errno's words`.

@@ -42,11 +42,10 @@ impl Ruleset {
     /// director cannot know it, or it is not tracked.
     #[must_use]
     pub fn source(&self, service: &ServiceKey, client: IpAddr) -> Option<IpAddr> {
-        let of_service = |((family, _), services): &(&(Family, SourceTranslation), &BTreeSet<ServiceKey>)| {
-            *family == Family::of(client) && services.contains(service)
-        };
-        let translation = self.source_translations.iter().find(of_service).map(|((_, found), _)| found);
-        match translation {
+        let family = Family::of(client);
+        let mut of_family = self.source_translations.iter().filter(|((of, _), _)| *of == family);
+        let found = of_family.find(|(_, services)| services.contains(service));
+        match found.map(|((_, translation), _)| translation) {
             _ if self.untracked.contains(service) => None,
             None => Some(client),
             Some(SourceTranslation::LocalAddresses(addresses)) if self.repeatable_sources => {

@@ -124,7 +124,7 @@ impl PairThreads {
         let (adverts, notices) = AdvertThread::start(parts)?;
         let tracked = crate::vrrp::tracking::tracked(&policy.pair);
         let restoring = Restoring::new(policy);
-        restoring.is_backup(true);
+        restoring.started();
         let (reporter, reports) = mpsc::channel(REPORTS_WAITING);
         Ok(Some(Self {
             adverts,
@@ -213,13 +213,12 @@ impl PairThreads {
         match notice {
             Notice::Role { router, is_master, handed_over } => {
                 let Some(name) = self.names.get(router.0) else { return Duty::None };
-                match is_master {
-                    true => self.master_of.insert(name.clone()),
-                    false => self.master_of.remove(name),
-                };
-                match is_master {
-                    true => self.restoring.took_over(tables),
-                    false => self.restoring.is_backup(false),
+                if is_master {
+                    self.master_of.insert(name.clone());
+                    self.restoring.took_over(tables);
+                } else {
+                    self.master_of.remove(name);
+                    self.restoring.handed_over();
                 }
                 let taking_over = handed_over.then(|| name.clone()).into_iter().collect();
                 return Duty::Roles(Roles { master_of: self.master_of.clone(), taking_over });

@@ -1,17 +1,17 @@
 //! The tracking of NAT's and full-NAT's connections, where IPVS has them tracked: where the policy has full-NAT (shell, off the
-//! loop). After a takeover it is restored as connections are told, for
-//! as long as the old Master tells them. A Backup keeps nothing of connections that are over: what becomes of them at the
-//! Master it never sees, and a client takes its port again.
+//! loop). After a takeover it is restored as connections are told, for as long as the old Master tells them. A Backup keeps
+//! nothing of connections that are over: what becomes of them at the Master it never sees, and a client takes its port again.
 
 use crate::connections::{RestoreError, Restorer, sweep};
 use crate::kernel::Restored;
 use crate::model::{Policy, ServiceKey, Tables, VirtualService};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::spawn_blocking;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// So long after a takeover the old Master may still tell, and a former Master still forward: it tells for two seconds, and
 /// the kernel's own daemon for one more.
@@ -21,13 +21,15 @@ const HAND_OVER: Duration = Duration::from_secs(3);
 const EVERY: Duration = Duration::from_millis(20);
 const REST: u32 = 3;
 
-/// One task at most.
+/// One task of each kind at most.
 #[derive(Clone, Debug)]
 pub(super) struct Restoring {
     /// Of all services; empty: there is nothing to do.
     virtual_addresses: Arc<BTreeSet<IpAddr>>,
     /// Until when the task goes on; `None`: there is none.
     until: Arc<Mutex<Option<Instant>>>,
+    /// Sweeps that were asked for: each router of a sync group asks, and the last one counts.
+    asked: Arc<AtomicU64>,
 }
 
 impl Restoring {
@@ -35,7 +37,11 @@ impl Restoring {
         let is_tracked = policy.pair.connection_sync.is_some() && policy.has_full_nat();
         let services = policy.pools.values().flat_map(|pool| &pool.services).filter(|_| is_tracked);
         let addresses = services.flat_map(VirtualService::keys).filter_map(ServiceKey::address);
-        Self { virtual_addresses: Arc::new(addresses.collect()), until: Arc::default() }
+        Self {
+            virtual_addresses: Arc::new(addresses.collect()),
+            until: Arc::default(),
+            asked: Arc::default(),
+        }
     }
 
     /// This director has become Master; `tables` are what the kernel should hold.
@@ -50,19 +56,28 @@ impl Restoring {
         }
     }
 
-    /// This director is Backup since just now, or since it started.
-    pub(super) fn is_backup(&self, since_start: bool) {
+    /// This director has just started, as a Backup.
+    pub(super) fn started(&self) {
+        self.sweep_after(Duration::ZERO);
+    }
+
+    /// This director has just become a Backup.
+    pub(super) fn handed_over(&self) {
+        self.sweep_after(HAND_OVER);
+    }
+
+    fn sweep_after(&self, delay: Duration) {
         if self.virtual_addresses.is_empty() {
             return;
         }
+        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         let task = self.clone();
-        spawn_blocking(move || {
-            if !since_start {
-                pause(HAND_OVER);
-            }
-            // Else it is Master again.
-            if task.lock().is_none() {
-                task.sweep();
+        tokio::spawn(async move {
+            sleep(delay).await;
+            let is_last = task.asked.load(Ordering::Relaxed) == number;
+            // Where the other task is there, this director is Master again.
+            if is_last && task.lock().is_none() {
+                spawn_blocking(move || task.sweep());
             }
         });
     }

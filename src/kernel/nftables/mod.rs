@@ -56,15 +56,8 @@ impl Nftables {
 
     fn generation(&mut self) -> Result<u32, KernelError> {
         let explain = |error: NetlinkError| {
-            let advice = match error.errno {
-                libc::EPERM => ": it needs root or CAP_NET_ADMIN",
-                libc::EINVAL | libc::EPROTONOSUPPORT | libc::EOPNOTSUPP => {
-                    ": this kernel has no nftables: load it with `modprobe nf_tables` (in a container: on the host)"
-                }
-                _ => "",
-            };
-            let message = format!("cannot read nftables' generation: {error}{advice}");
-            KernelError { errno: Some(error.errno), message }
+            let missing = ": this kernel has no nftables: load it with `modprobe nf_tables` (in a container: on the host)";
+            KernelError::from_netfilter("cannot read nftables' generation", &error, missing)
         };
         let netlink = match self.netlink.take() {
             Some(netlink) => netlink,

@@ -121,6 +121,8 @@ mod tests {
         ] {
             assert!(rendered.contains(part), "{part}\nis not in\n{rendered}");
         }
+        // This host's own resets, and those of real servers.
+        assert_eq!(rendered.matches(r#""right":"@withheld_resets_4""#).count(), 2);
         assert!(!rendered.contains("awaited_at_6"), "a family without any has no rule");
     }
 }
