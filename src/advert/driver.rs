@@ -7,7 +7,7 @@ use super::lateness::Lateness;
 use super::links::{Link, LinkEvent, LinkListener};
 use super::path::{Kind, PathId, Paths, Protocol};
 use super::realtime::{Clock, Suspension, wait};
-use super::thread::{Command, Commands, Notice, Parts, Published};
+use super::thread::{Command, Commands, Notice, Parts, Published, Renewal};
 use super::transport::{Destination, Transport};
 use super::{DATAGRAM_BYTES_MAX, Datagram};
 use crate::floating::Order;
@@ -93,17 +93,12 @@ impl Driver {
             let apart = beat.interface.is_some();
             beat.paths.iter().map(|path| (*path, apart)).collect::<Vec<_>>()
         };
-        let tracked = station.routers().iter().flat_map(|router| &router.track);
-        let interface = |what: &Tracked| match what {
-            Tracked::Interface(name) => Some(name.clone()),
-            Tracked::Check(_) | Tracked::Pool(_) | Tracked::Process(_) | Tracked::File(_) => None,
-        };
         Self {
             framing: Framing::new(paths.virtual_macs.clone()),
             sessions,
             beats: paths.beats.iter().flat_map(beat).collect(),
             links: BTreeMap::new(),
-            tracked_interfaces: tracked.filter_map(|tracker| interface(&tracker.what)).collect(),
+            tracked_interfaces: tracked_interfaces(&station),
             lateness: Lateness::default(),
             margin: station.margin(),
             chores_at: Instant::ZERO,
@@ -283,6 +278,10 @@ impl Driver {
         let _ = self.commands.wake.read();
         while let Ok(command) = self.commands.queue.try_recv() {
             self.station.handle(match command {
+                Command::Renew(renewal) => {
+                    self.renew(at, *renewal);
+                    continue;
+                }
                 Command::Tracked { what, good } => Input::Tracked { at, what, good },
                 Command::Warm { since } => Input::Warm { at, since },
                 Command::Keeper(report) => {
@@ -296,6 +295,23 @@ impl Driver {
                 Command::Stop => Input::Stop { at },
             });
         }
+    }
+
+    /// The same sessions under another policy.
+    fn renew(&mut self, at: Instant, renewal: Renewal) {
+        let Renewal { station, paths } = renewal;
+        self.station.renew(at, station);
+        self.margin = self.station.margin();
+        self.ports.errands.renew(Arc::clone(&paths));
+        self.paths = paths;
+        self.tracked_interfaces = tracked_interfaces(&self.station);
+        for name in self.tracked_interfaces.clone() {
+            let good = self.links.get(&name).is_some_and(|link| link.good);
+            self.tell_tracked(at, &name, good);
+        }
+        // An address that floats from now on is no source any more.
+        self.sources_at = Instant::ZERO;
+        self.chores_at = Instant::ZERO;
     }
 
     /// Everything that waits is handed over before the station is polled again.
@@ -484,4 +500,14 @@ impl Driver {
             notices_lost: self.notices_lost,
         }));
     }
+}
+
+/// The interfaces that routers follow.
+fn tracked_interfaces(station: &Station) -> BTreeSet<String> {
+    let tracked = station.routers().iter().flat_map(|router| &router.track);
+    let interface = |what: &Tracked| match what {
+        Tracked::Interface(name) => Some(name.clone()),
+        Tracked::Check(_) | Tracked::Pool(_) | Tracked::Process(_) | Tracked::File(_) => None,
+    };
+    tracked.filter_map(|tracker| interface(&tracker.what)).collect()
 }

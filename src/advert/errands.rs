@@ -7,6 +7,7 @@ use super::links::{self, Link};
 use super::path::{PathId, Paths};
 use super::socket::{OpenError, PathSocket, look_up_source};
 use crate::kernel::KernelError;
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
@@ -46,6 +47,7 @@ pub struct Errands {
     orders: SyncSender<Errand>,
     results: Receiver<Done>,
     wake: Arc<EventFd>,
+    paths: Arc<ArcSwap<Paths>>,
 }
 
 /// Readable when something is done.
@@ -65,9 +67,11 @@ impl Errands {
         let (orders, ordered) = sync_channel(WAITING_MAX);
         let (done, results) = sync_channel(WAITING_MAX);
         let signal = Arc::clone(&wake);
+        let paths = Arc::new(ArcSwap::new(paths));
+        let current = Arc::clone(&paths);
         thread::Builder::new().name("advert-errands".to_owned()).spawn(move || {
             while let Ok(errand) = ordered.recv() {
-                let Some(result) = run(&paths, errand) else { continue };
+                let Some(result) = run(&current.load(), errand) else { continue };
                 if done.send(result).is_err() {
                     return;
                 }
@@ -75,7 +79,12 @@ impl Errands {
                 let _ = signal.write(1);
             }
         })?;
-        Ok(Self { orders, results, wake })
+        Ok(Self { orders, results, wake, paths })
+    }
+
+    /// The same paths under another policy: which addresses float may differ.
+    pub fn renew(&self, paths: Arc<Paths>) {
+        self.paths.store(paths);
     }
 
     /// Orders an errand without waiting; handed back when too many wait already (or the thread has died).

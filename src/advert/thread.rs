@@ -44,6 +44,8 @@ pub enum Command {
     },
     Keeper(Report),
     StatePassed,
+    /// Another policy with the same sessions: what a station of it would begin with.
+    Renew(Box<Renewal>),
     HookDone {
         unit: usize,
     },
@@ -55,6 +57,13 @@ pub enum Command {
         router: Option<RouterName>,
     },
     Stop,
+}
+
+/// What another policy brings.
+#[derive(Debug)]
+pub struct Renewal {
+    pub station: Station,
+    pub paths: Arc<Paths>,
 }
 
 /// What the thread tells.

@@ -49,6 +49,7 @@ fn changes(
     let beginning = Beginning {
         roles: roles(&policy.pair, &observed.sync_daemons),
         policy,
+        generation: 1,
         host,
         observed: observed.clone(),
         owned: owned.clone(),

@@ -19,38 +19,59 @@ pub(super) struct Adoption {
     pub(super) starts: BTreeMap<TargetKey, Start>,
 }
 
+/// What is known beside the table.
+#[derive(Clone, Copy)]
+pub(super) enum Past<'a> {
+    /// Nothing: the director starts.
+    Unknown,
+    /// How the servers stood under the policy before; one that is missing is new.
+    Policy(&'a BTreeMap<ServerId, Start>),
+}
+
 impl Adoption {
-    pub(super) fn new(policy: &Policy, observed: &Observed) -> Self {
+    pub(super) fn new(policy: &Policy, observed: &Observed, past: Past<'_>) -> Self {
         let mut adoption = Self { servers: BTreeSet::new(), starts: BTreeMap::new() };
         for pool in policy.pools.values() {
             for server in pool.every_server() {
-                adoption.take(pool, server, observed);
+                let start = past.of(pool, server).unwrap_or_else(|| start_of(pool, server, observed, past));
+                adoption.take(pool, server, start);
             }
         }
         adoption
     }
 
-    fn take(&mut self, pool: &Pool, server: &RealServer, observed: &Observed) {
-        let weights = weights_found(pool, server, observed);
-        // Where failure quiesces, weight 0 says that the server was down; elsewhere it is an edit by somebody, and repaired.
-        let quiesces = pool.on_failure == OnFailure::Quiesce && server.weight > 0;
-        let in_rotation = weights.iter().any(|weight| *weight > 0 || !quiesces);
-        if in_rotation {
+    fn take(&mut self, pool: &Pool, server: &RealServer, start: Start) {
+        if start == Start::Up {
             self.servers.insert(id(pool, server));
         }
-        let start = match (in_rotation, weights.is_empty()) {
-            (true, _) => Start::Up,
-            (false, false) => Start::Failed,
-            (false, true) if pool.initial == Initial::Up && !served(pool, observed) => {
-                self.servers.insert(id(pool, server));
-                Start::Up
-            }
-            (false, true) => Start::Down,
-        };
         for target in server.targets() {
             let known = self.starts.entry(target.clone()).or_insert(start);
             *known = known.or(start);
         }
+    }
+}
+
+impl Past<'_> {
+    fn of(self, pool: &Pool, server: &RealServer) -> Option<Start> {
+        match self {
+            Self::Unknown => None,
+            Self::Policy(servers) => servers.get(&id(pool, server)).copied(),
+        }
+    }
+}
+
+/// What the table says of a server that nothing else is known of.
+fn start_of(pool: &Pool, server: &RealServer, observed: &Observed, past: Past<'_>) -> Start {
+    let weights = weights_found(pool, server, observed);
+    // Where failure quiesces, weight 0 says that the server was down; elsewhere it is an edit by somebody, and repaired.
+    let quiesces = pool.on_failure == OnFailure::Quiesce && server.weight > 0;
+    let in_rotation = weights.iter().any(|weight| *weight > 0 || !quiesces);
+    let is_new = matches!(past, Past::Policy(_)) || !served(pool, observed);
+    match (in_rotation, weights.is_empty()) {
+        (true, _) => Start::Up,
+        (false, false) => Start::Failed,
+        (false, true) if pool.initial == Initial::Up && is_new => Start::Up,
+        (false, true) => Start::Down,
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::targets::TargetId;
 use crate::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// From one warning of a certificate to the next.
@@ -52,6 +52,11 @@ impl Certificates {
         }
         seen.told = Some(at);
         Some(left)
+    }
+
+    /// These targets are no more.
+    pub(super) fn forget(&mut self, ended: &BTreeSet<TargetId>) {
+        self.seen.retain(|target, _| !ended.contains(target));
     }
 
     /// Every target whose certificate was seen, and the Unix time at which it expires.

@@ -35,6 +35,16 @@ impl Composites {
         Self(composites)
     }
 
+    /// Those of another policy: a server that stays is what it was told to be last.
+    pub(super) fn renew(&mut self, policy: &Policy) {
+        let mut before = std::mem::replace(self, Self::new(policy));
+        for (server, composite) in &mut self.0 {
+            if let Some(known) = before.0.remove(server) {
+                (composite.up, composite.changed_at) = (known.up, known.changed_at);
+            }
+        }
+    }
+
     pub(super) fn get(&self, server: &ServerId) -> Option<&Composite> {
         self.0.get(server)
     }

@@ -5,7 +5,7 @@
 //! verdicts); a server enters the table only when its check has passed, or it was in the table that was adopted, or its
 //! pool says `initial: up`.
 
-use super::adoption::{self, Adoption};
+use super::adoption::{self, Adoption, Past};
 use super::certificates::Certificates;
 use super::composites::Composites;
 use super::event::{Cause, Event};
@@ -58,6 +58,8 @@ pub enum Input {
     Changed { at: Instant, checks: Vec<CheckName> },
     /// What the wall clock says: the Unix time of [`Instant::ZERO`]. Only warnings of certificates depend on it.
     Calendar { at: Instant, epoch: Duration },
+    /// The operator has another policy; how this host reaches its addresses. It was validated, and is taken over whole.
+    Policy { at: Instant, policy: Box<Policy>, facts: HostFacts },
     /// This director became Master of a virtual router, or is it no longer.
     Roles { at: Instant, roles: Roles },
     /// Time has passed.
@@ -93,6 +95,10 @@ pub enum Output {
 #[derive(Debug)]
 pub struct Core {
     pub(super) policy: Policy,
+    /// Counts the policies that were taken over.
+    pub(super) generation: u64,
+    /// Spreads the probes.
+    pub(super) seed: u64,
     pub(super) host: HostFacts,
     pub(super) roles: Roles,
     pub(super) targets: Targets,
@@ -102,20 +108,20 @@ pub struct Core {
     pub(super) adopted: BTreeSet<ServerId>,
     /// Servers on which more than one check of their own decides.
     pub(super) composites: Composites,
-    obstacles: Obstacles,
+    pub(super) obstacles: Obstacles,
     pub(super) certificates: Certificates,
     pub(super) rotations: Rotations,
     /// Targets whose last probe could not be made on this host, and why.
-    unprobed: BTreeMap<TargetId, String>,
+    pub(super) unprobed: BTreeMap<TargetId, String>,
     pub(super) reconciler: Reconciler,
     pub(super) statistics: Statistics,
     outputs: VecDeque<Output>,
     /// Whether something changed that the desired tables depend on.
-    undecided: bool,
+    pub(super) undecided: bool,
     /// Whether a verdict did, which may wait for others a little.
-    gathering: bool,
+    pub(super) gathering: bool,
     /// When the desired tables were computed last.
-    decided_at: Option<Instant>,
+    pub(super) decided_at: Option<Instant>,
     pub(super) stopping: bool,
     /// When the takeover of what another director hands over is through.
     settles_at: Option<Instant>,
@@ -126,6 +132,8 @@ pub struct Core {
 #[derive(Debug)]
 pub struct Beginning {
     pub policy: Policy,
+    /// Its number, from 1: one more than that of the policy which ran here before.
+    pub generation: u64,
     pub host: HostFacts,
     /// Where this director is Master already: with addresses that were adopted, say.
     pub roles: Roles,
@@ -149,8 +157,8 @@ impl Core {
     /// A director that adopts what it finds.
     #[must_use]
     pub fn new(beginning: Beginning) -> Self {
-        let Beginning { policy, host, roles, observed, owned, seed, now } = beginning;
-        let Adoption { servers: adopted, starts } = Adoption::new(&policy, &observed);
+        let Beginning { policy, generation, host, roles, observed, owned, seed, now } = beginning;
+        let Adoption { servers: adopted, starts } = Adoption::new(&policy, &observed, Past::Unknown);
         let start = |key: &TargetKey| starts.get(key).copied().unwrap_or(Start::Down);
         let targets = Targets::new(&policy, policy.tracked_targets(), seed, now, start);
         let users = users(&policy, &targets);
@@ -169,6 +177,8 @@ impl Core {
             decided_at: None,
             stopping: false,
             policy,
+            generation,
+            seed,
             host,
             roles,
             targets,
@@ -227,6 +237,10 @@ impl Core {
             Input::Calendar { at, epoch } => {
                 self.now = at;
                 self.certificates.set_epoch(epoch);
+            }
+            Input::Policy { at, policy, facts } => {
+                self.now = at;
+                self.take_over(*policy, facts);
             }
             Input::Roles { at, roles } => {
                 self.now = at;
@@ -483,7 +497,7 @@ impl Core {
         Some(Event::Verdict { target, up, reason, servers })
     }
 
-    fn note_obstacles(&mut self) {
+    pub(super) fn note_obstacles(&mut self) {
         let events = self.obstacles.look(&self.policy, &self.host);
         self.tell(events);
     }

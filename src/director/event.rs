@@ -12,6 +12,8 @@ use std::time::Duration;
 pub enum Event {
     /// The table that was found at start: services of ours that were there, and those of others.
     Adopted { ours: Vec<ServiceKey>, foreign: Vec<ServiceKey> },
+    /// Another policy is in force.
+    PolicyTaken { generation: u64 },
     /// A check's verdict on a target changed, and with it these servers of these pools; or the first probe of a new one
     /// failed, so that it stays out.
     Verdict { target: TargetKey, up: bool, reason: Reason, servers: Vec<(PoolName, Arc<str>)> },
@@ -46,6 +48,8 @@ pub enum Cause {
     Start,
     /// A verdict, or the host's routes, changed.
     Decision,
+    /// Another policy was taken over.
+    Reload,
     /// The kernel's table had drifted, or a refused change was tried again.
     Repair,
     /// The director stops and its policy says `on_stop: remove`.
@@ -59,6 +63,7 @@ impl Cause {
         match self {
             Self::Start => "start",
             Self::Decision => "decision",
+            Self::Reload => "reload",
             Self::Repair => "repair",
             Self::Stop => "stop",
         }

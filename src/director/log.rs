@@ -16,6 +16,7 @@ pub(super) fn tell(event: &Event) {
             foreign = foreign.len(),
             "found a table: what is right in it is left alone, foreign services are never touched"
         ),
+        Event::PolicyTaken { generation } => info!(generation, "another policy is in force"),
         Event::Verdict { target, up, reason, servers } => {
             let servers: Vec<_> = servers.iter().map(|(pool, server)| format!("{pool}/{server}")).collect();
             let (check, address, servers) = (&target.check, target.address, servers.join(" "));

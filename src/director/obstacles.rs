@@ -18,6 +18,11 @@ impl Obstacles {
         self.servers.is_empty()
     }
 
+    /// Only these servers are left.
+    pub(super) fn keep_only(&mut self, servers: &BTreeSet<ServerId>) {
+        self.servers.retain(|server| servers.contains(server));
+    }
+
     /// Looks anew; what changed since the last look.
     pub(super) fn look(&mut self, policy: &Policy, host: &HostFacts) -> Vec<Event> {
         let mut servers = BTreeSet::new();

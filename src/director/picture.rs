@@ -15,9 +15,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The one policy that a director without reload ever has.
-const FIRST_GENERATION: u64 = 1;
-
 impl Core {
     /// Everything that there is to tell, now. `epoch` is the Unix time of [`Instant::ZERO`].
     #[must_use]
@@ -26,7 +23,7 @@ impl Core {
         Snapshot {
             taken_at,
             epoch,
-            policy_generation: FIRST_GENERATION,
+            policy_generation: self.generation,
             readiness: self.readiness(taken_at),
             per_server: self.policy.metrics.per_server,
             pools: self.policy.pools.values().map(|pool| self.pool_snapshot(pool)).collect(),

@@ -1,5 +1,6 @@
 //! The rotation of every pool, and what each is told of its servers. Pure.
 
+use super::server_id::identity;
 use crate::desired::destination_key;
 use crate::model::{
     Connections, DestinationKey, Observed, Policy, Pool, PoolName, RealServer, ServiceKey, TargetKey,
@@ -33,6 +34,23 @@ impl Rotations {
         Self { machines: machines.collect() }
     }
 
+    /// The pools of another policy: what is under way in one that stays goes on.
+    pub(super) fn renew(&mut self, before: &Policy, policy: &Policy, observed: &Observed) {
+        let mut known = std::mem::take(&mut self.machines);
+        for (name, pool) in &policy.pools {
+            let window = fall_window(policy, pool);
+            let machine = match known.remove(name).zip(before.pools.get(name)) {
+                Some((mut machine, old)) => {
+                    let places = places(old, pool);
+                    machine.renew(pool, window, |index| places.get(index).copied().flatten());
+                    machine
+                }
+                None => Machine::new(pool, window, found(pool, observed)),
+            };
+            self.machines.insert(name.clone(), machine);
+        }
+    }
+
     /// Tells every pool how its servers are; what the rules did.
     pub(super) fn look(&mut self, at: Instant, policy: &Policy, sight: &impl Sight) -> Vec<(PoolName, Act)> {
         let mut acts = Vec::new();
@@ -64,6 +82,13 @@ impl Rotations {
     pub(super) fn placement(&self, pool: &PoolName) -> &Placement {
         self.machines.get(pool).map_or(&NOWHERE, Machine::placement)
     }
+}
+
+/// Where each server of a pool was in the same pool before.
+fn places(before: &Pool, pool: &Pool) -> Vec<Option<usize>> {
+    let known = before.servers.iter().enumerate();
+    let known: BTreeMap<_, usize> = known.map(|(index, server)| (identity(server), index)).collect();
+    pool.servers.iter().map(|server| known.get(&identity(server)).copied()).collect()
 }
 
 /// How long failures of one cause take to show in a pool: the longest of its checks' times from a death to the verdict.

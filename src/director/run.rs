@@ -143,7 +143,7 @@ impl Loop {
         let observed = complete(kernel.observe(Core::first_scope(&policy, &facts, &owned)).await?)?;
         let roles = Roles::default();
         let core =
-            Core::new(Beginning { policy, host: facts, roles, observed, owned, seed, now: clock.now() });
+            Core::new(Beginning { policy, generation: 1, host: facts, roles, observed, owned, seed, now: clock.now() });
         let pair = PairThreads::start(&core.policy, clock, &pair_state)?;
         let first =
             Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &Picture::default());

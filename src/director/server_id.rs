@@ -3,6 +3,7 @@
 use super::targets::{TargetId, Targets};
 use crate::model::{Policy, Pool, PoolName, RealServer};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A server of a pool, by name.
@@ -11,6 +12,11 @@ pub(super) type ServerId = (PoolName, Arc<str>);
 /// The name of `server` in `pool`; costs two reference counts.
 pub(super) fn id(pool: &Pool, server: &RealServer) -> ServerId {
     (pool.name.clone(), server.name.clone())
+}
+
+/// What makes a server of a pool the same under another policy: who has its name and another address is somebody else.
+pub(super) fn identity(server: &RealServer) -> (&str, IpAddr, Option<u16>) {
+    (&server.name, server.address, server.port)
 }
 
 /// The servers that each running check decides on.

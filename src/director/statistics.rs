@@ -5,7 +5,7 @@ use super::server_id::ServerId;
 use super::snapshot::{CheckStatistics, Direction};
 use crate::model::{CheckName, Outcome, Policy, PoolName};
 use crate::rotation::Act;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How often a server went up and down.
@@ -58,6 +58,19 @@ impl Statistics {
             pools: policy.pools.keys().map(|name| (name.clone(), PoolCounts::default())).collect(),
             passes: Histogram::new(PASS_BOUNDS),
         }
+    }
+
+    /// Goes on counting what another policy names as well; what it does not name is counted no more.
+    pub(super) fn renew(&mut self, policy: &Policy, servers: &BTreeSet<ServerId>) {
+        let mut fresh = Self::new(policy);
+        for (name, counted) in std::mem::take(&mut self.checks) {
+            fresh.checks.entry(name).and_modify(|statistics| *statistics = counted);
+        }
+        for (name, counted) in std::mem::take(&mut self.pools) {
+            fresh.pools.entry(name).and_modify(|counts| *counts = counted);
+        }
+        (self.checks, self.pools) = (fresh.checks, fresh.pools);
+        self.servers.retain(|server, _| servers.contains(server));
     }
 
     pub(super) fn probe(&mut self, check: &CheckName, outcome: &Outcome, lateness: Duration) {

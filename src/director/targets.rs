@@ -1,6 +1,6 @@
 //! Every running check of the policy, with one timer queue for all. Pure.
 
-use super::sharing::shared;
+use super::sharing::{Shared, shared};
 use crate::hash::Fixed;
 use crate::health::{Input, Machine, Output, Params, ProbeId, Start, WaitReason, schedule};
 use crate::model::{CheckName, Policy, Pool, RealServer, TargetKey};
@@ -8,6 +8,7 @@ use crate::time::Instant;
 use indexmap::IndexMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Probes under way at the same time, at most: what is due beyond them waits, and is late. A rack of ten thousand servers
 /// that has fallen silent leaves room for the others. Each takes a socket and a few kilobytes.
@@ -36,6 +37,21 @@ pub(super) enum Wish {
     },
 }
 
+/// No probe starts at the very instant at which its check began: one of an earlier check may have.
+const SOONEST_FIRST: Duration = Duration::from_micros(1);
+
+/// What running checks are made from.
+#[derive(Debug)]
+pub(super) struct Renewal<'a> {
+    pub(super) policy: &'a Policy,
+    /// Targets that no server names.
+    pub(super) further: BTreeSet<TargetKey>,
+    /// Checks that ask what they asked under the policy before.
+    pub(super) unchanged: &'a BTreeSet<CheckName>,
+    pub(super) seed: u64,
+    pub(super) now: Instant,
+}
+
 /// One running check.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -54,10 +70,13 @@ impl Target {
     }
 }
 
-/// All running checks, in the order of their keys.
+/// All running checks. One keeps its identity for as long as it runs; what a policy that is taken over leaves out makes room.
 #[derive(Debug, Default)]
 pub(super) struct Targets {
-    targets: Vec<Target>,
+    targets: Vec<Option<Target>>,
+    /// Places in `targets` that are empty. A probe of whoever had one may still end there: its identity is an instant that is
+    /// past, and no probe of the next one has it.
+    free: Vec<TargetId>,
     ids: IndexMap<TargetKey, TargetId, Fixed>,
     /// Whose next probe is due when.
     waiting: Queue,
@@ -72,31 +91,97 @@ impl Targets {
     /// the same address are one; `start` says what is known of each. A target whose check is not in the policy is left out.
     pub(super) fn new(
         policy: &Policy,
-        further: impl IntoIterator<Item = TargetKey>,
+        further: BTreeSet<TargetKey>,
         seed: u64,
         now: Instant,
         start: impl Fn(&TargetKey) -> Start,
     ) -> Self {
         let mut all = Self::default();
+        all.renew(Renewal { policy, further, unchanged: &BTreeSet::new(), seed, now }, start);
+        all
+    }
+
+    /// The same for a policy that is taken over: a check goes on as it is where it asks what it asked, and begins anew where it
+    /// does not. The identities that have ended; they may be in use again.
+    pub(super) fn renew(
+        &mut self,
+        renewal: Renewal<'_>,
+        start: impl Fn(&TargetKey) -> Start,
+    ) -> BTreeSet<TargetId> {
+        let Renewal { policy, further, unchanged, seed, now } = renewal;
         let servers = policy.pools.values().flat_map(Pool::every_server);
         let keys: BTreeSet<TargetKey> = servers.flat_map(RealServer::asked).cloned().chain(further).collect();
+        let (kept, new): (Vec<_>, Vec<_>) = shared(policy, keys)
+            .into_iter()
+            .map(|group| (self.running(&group, unchanged), group))
+            .partition(|(running, _)| running.is_some());
+        self.ids.clear();
+        let kept = kept.into_iter().filter_map(|(running, group)| Some((running?, group)));
+        let kept: BTreeSet<TargetId> = kept.map(|(id, group)| self.go_on(id, &group)).collect();
+        let ended = self.end_all_but(&kept);
         let params = policy.checks.iter().map(|(name, check)| (name, Arc::new(Params::from(check))));
         let params: BTreeMap<_, _> = params.collect();
-        let stretch = schedule::stretch(keys.len());
-        for group in shared(policy, keys) {
-            let Some((key, namesakes)) = group.split_first() else { continue };
+        let stretch = schedule::stretch(new.len());
+        for (_, group) in new {
+            let Some(key) = group.first() else { continue };
             let Some(params) = params.get(&key.check) else { continue };
             let start = group.iter().map(&start).fold(Start::Down, Start::or);
             let own_seed = schedule::seed_of(seed, key);
-            let first = now + schedule::first_probe_after(own_seed, params.interval) * stretch;
-            let machine = Machine::new(Arc::clone(params), start, first).with_seed(own_seed);
-            let id = TargetId(all.targets.len());
-            all.ids.extend(group.iter().map(|key| (key.clone(), id)));
-            let namesakes = namesakes.iter().map(|key| key.check.clone()).collect();
-            all.targets.push(Target { key: key.clone(), namesakes, machine, deadline: None });
-            all.settle(id);
+            let first = now + SOONEST_FIRST + schedule::first_probe_after(own_seed, params.interval) * stretch;
+            self.begin(&group, Machine::new(Arc::clone(params), start, first).with_seed(own_seed));
         }
-        all
+        ended
+    }
+
+    /// The check that already asks what a group asks.
+    fn running(&self, group: &Shared, unchanged: &BTreeSet<CheckName>) -> Option<TargetId> {
+        group.iter().filter(|key| unchanged.contains(&key.check)).find_map(|key| self.id_of(key))
+    }
+
+    /// A check goes on for those that share it now.
+    fn go_on(&mut self, id: TargetId, group: &Shared) -> TargetId {
+        if let (Some(target), Some((key, namesakes))) = (self.slot(id), group.split_first()) {
+            target.key = key.clone();
+            target.namesakes = namesakes.iter().map(|key| key.check.clone()).collect();
+        }
+        self.ids.extend(group.iter().map(|key| (key.clone(), id)));
+        id
+    }
+
+    fn begin(&mut self, group: &Shared, machine: Machine) {
+        let Some(key) = group.first() else { return };
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.targets.push(None);
+            TargetId(self.targets.len() - 1)
+        });
+        let target = Target { key: key.clone(), namesakes: Vec::new(), machine, deadline: None };
+        if let Some(slot) = self.targets.get_mut(id.0) {
+            *slot = Some(target);
+        }
+        self.go_on(id, group);
+        // One that has just begun only waits.
+        self.settle(id);
+    }
+
+    fn end_all_but(&mut self, kept: &BTreeSet<TargetId>) -> BTreeSet<TargetId> {
+        let mut ended = BTreeSet::new();
+        for (index, slot) in self.targets.iter_mut().enumerate() {
+            let id = TargetId(index);
+            if let Some(target) = slot.take_if(|_| !kept.contains(&id)) {
+                let at = target.deadline.map(|deadline| (deadline, id));
+                at.into_iter().for_each(|at| {
+                    self.waiting.remove(&at);
+                    self.probing.remove(&at);
+                });
+                self.free.push(id);
+                ended.insert(id);
+            }
+        }
+        ended
+    }
+
+    fn slot(&mut self, id: TargetId) -> Option<&mut Target> {
+        self.targets.get_mut(id.0)?.as_mut()
     }
 
     /// The identity of the check of a key.
@@ -110,13 +195,13 @@ impl Targets {
     }
 
     pub(super) fn get(&self, id: TargetId) -> Option<&Target> {
-        self.targets.get(id.0)
+        self.targets.get(id.0)?.as_ref()
     }
 
     /// How many checks run.
     #[cfg(test)]
-    pub(super) const fn len(&self) -> usize {
-        self.targets.len()
+    pub(super) fn len(&self) -> usize {
+        self.targets.len() - self.free.len()
     }
 
     /// The next instant at which a check wants to be called. With no room for another probe only the end of one brings it
@@ -148,7 +233,7 @@ impl Targets {
 
     /// Gives an input to one check.
     pub(super) fn handle(&mut self, id: TargetId, input: Input) -> Vec<Wish> {
-        if let Some(target) = self.targets.get_mut(id.0) {
+        if let Some(target) = self.slot(id) {
             target.machine.handle(input);
         }
         self.settle(id)
@@ -157,14 +242,15 @@ impl Targets {
     /// All targets of these checks: one pass over everything, for what happens seldom.
     pub(super) fn of_checks(&self, checks: &[CheckName]) -> Vec<TargetId> {
         let runs_one = |target: &Target| target.checks().any(|name| checks.contains(name));
-        let found = self.targets.iter().enumerate().filter(|(_, target)| runs_one(target));
+        let found = self.targets.iter().enumerate();
+        let found = found.filter(|(_, target)| target.as_ref().is_some_and(runs_one));
         found.map(|(index, _)| TargetId(index)).collect()
     }
 
     /// Polls a check until it waits, and sets its timer.
     fn settle(&mut self, id: TargetId) -> Vec<Wish> {
         let mut wishes = Vec::new();
-        let Some(target) = self.targets.get_mut(id.0) else { return wishes };
+        let Some(target) = self.targets.get_mut(id.0).and_then(Option::as_mut) else { return wishes };
         loop {
             match target.machine.poll() {
                 Output::StartProbe { probe, give_up_at } => {

@@ -1,13 +1,14 @@
 //! Orders on their way to the address thread (shell: atomics and a wake-up). Giving one never waits, and there is never more
 //! than one of a kind for each router: the last wish counts, and the largest number of announcements.
 
-use super::{Order, Wish};
+use super::{Order, Plan, Wish};
 use crate::time::Instant;
 use crate::vrrp::RouterId;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Announcements of each address after a wish to hold that came before the last one was taken.
@@ -31,6 +32,8 @@ pub struct Orders {
     finish: AtomicU64,
     /// The thread's last sign of life, in microseconds of its clock.
     alive: AtomicU64,
+    /// Another policy's.
+    plan: Mutex<Option<Plan>>,
     wake: EventFd,
 }
 
@@ -42,6 +45,7 @@ impl Orders {
             lengthen: AtomicU64::new(NOT_ASKED),
             finish: AtomicU64::new(NOT_ASKED),
             alive: AtomicU64::new(0),
+            plan: Mutex::new(None),
             wake: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
         })
     }
@@ -77,6 +81,16 @@ impl Orders {
         if let Some(slot) = self.announcements.get(router.0) {
             slot.fetch_max(repeat, Ordering::AcqRel);
         }
+    }
+
+    /// The same routers under another policy.
+    pub(super) fn renew(&self, plan: Plan) {
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
+        self.wake();
+    }
+
+    pub(super) fn take_plan(&self) -> Option<Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(super) fn lengthen(&self, lifetime: Duration) {

@@ -97,6 +97,12 @@ impl Handle {
         self.orders.give(order);
     }
 
+    /// Another policy, with the same routers: addresses that it does not have are removed where they are held, and new ones are
+    /// added.
+    pub fn renew(&self, plan: Plan) {
+        self.orders.renew(plan);
+    }
+
     /// A way to give orders from another thread.
     pub fn orderer(&self) -> impl Fn(Order) + Clone + Send + Sync + 'static {
         let orders = Arc::clone(&self.orders);

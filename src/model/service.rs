@@ -62,6 +62,15 @@ impl Family {
         }
     }
 
+    /// `0.0.0.0` or `::`.
+    #[must_use]
+    pub const fn unspecified(self) -> IpAddr {
+        match self {
+            Self::Ipv4 => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+            Self::Ipv6 => IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED),
+        }
+    }
+
     /// Length of an address in bits: 32 or 128.
     #[must_use]
     pub const fn bits(self) -> u8 {

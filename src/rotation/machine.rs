@@ -123,6 +123,25 @@ impl Machine {
         }
     }
 
+    /// The same pool as another policy has it. `before` says where a server was, by where it is now; what is under way with one
+    /// that stays goes on. The next [`Input::Looked`] decides anew.
+    pub fn renew(&mut self, pool: &Pool, window: Duration, before: impl Fn(usize) -> Option<usize>) {
+        let mut renewed = Self::new(pool, window, Found::default());
+        for (index, server) in renewed.servers.iter_mut().enumerate() {
+            if let Some(known) = before(index).and_then(|index| self.servers.get(index)) {
+                *server = known.renewed(server.configured(), server.backup);
+            }
+        }
+        renewed.ordinary = self.ordinary.by(pool.rules.quorum);
+        renewed.quorum = self.quorum.by(pool.rules.quorum);
+        renewed.panic = pool.rules.panic.map(|rules| match self.panic {
+            Some(panic) => panic.by(rules),
+            None => Panicking::new(rules),
+        });
+        renewed.placement.sorry = self.placement.sorry;
+        *self = renewed;
+    }
+
     /// Takes in what happened; call [`Machine::poll`] afterwards.
     pub fn handle(&mut self, input: Input) {
         match input {

@@ -36,6 +36,11 @@ impl Panicking {
         Self { rules, since: None }
     }
 
+    /// The same panic by other rules.
+    pub(super) const fn by(self, rules: Panic) -> Self {
+        Self { rules, since: self.since }
+    }
+
     /// What it decides by.
     pub(super) const fn rules(&self) -> Panic {
         self.rules

@@ -15,6 +15,11 @@ impl Quorum {
         Self { rules, there: lost.then_some(false) }
     }
 
+    /// The same quorum by other rules: one that is lost needs what brings it back by these.
+    pub(super) const fn by(self, rules: model::Quorum) -> Self {
+        Self { rules, there: self.there }
+    }
+
     pub(super) const fn rules(&self) -> model::Quorum {
         self.rules
     }

@@ -42,6 +42,11 @@ impl Server {
         }
     }
 
+    /// The same server as another policy has it.
+    pub(super) fn renewed(&self, configured: u32, backup: bool) -> Self {
+        Self { configured, backup, ..self.clone() }
+    }
+
     /// Takes in what is seen: what its advice means now, and whether it went up or down.
     pub(super) fn look(&mut self, index: usize, at: Instant, rules: &Rules) -> Option<Act> {
         let (advice, silent) = advised::current(rules.weights, self.seen.said, at);
@@ -64,6 +69,10 @@ impl Server {
             (Some(true), true) | (Some(false) | None, false) => {}
         }
         act
+    }
+
+    pub(super) const fn configured(&self) -> u32 {
+        self.configured
     }
 
     pub(super) fn is_up(&self) -> bool {

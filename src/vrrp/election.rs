@@ -6,6 +6,7 @@ mod grip;
 mod leaving;
 mod peers;
 mod questions;
+mod renewal;
 #[cfg(test)]
 mod tests;
 mod warmth;

@@ -6,6 +6,7 @@
 mod account;
 mod build;
 mod receive;
+mod renewal;
 mod run;
 #[cfg(test)]
 mod tests;

@@ -46,6 +46,13 @@ impl Trackers {
         Self { trackers: all, statuses: BTreeMap::new(), hold_downs }
     }
 
+    /// The trackers of another policy; what is known of a thing that is still tracked stays known.
+    pub fn renew(&mut self, fresh: Self) {
+        (self.trackers, self.hold_downs) = (fresh.trackers, fresh.hold_downs);
+        let tracked: std::collections::BTreeSet<Tracked> = self.tracked().cloned().collect();
+        self.statuses.retain(|what, _| tracked.contains(what));
+    }
+
     /// Everything that somebody has to look at.
     pub fn tracked(&self) -> impl Iterator<Item = &Tracked> {
         self.trackers.iter().map(|tracker| &tracker.what)

@@ -50,6 +50,7 @@ fn fastest<T>(work: impl Fn() -> T) -> (Duration, T) {
 fn director(policy: Policy) -> Core {
     let beginning = |observed| Beginning {
         policy: policy.clone(),
+        generation: 1,
         roles: tandem::model::Roles::default(),
         host: HostFacts::default(),
         observed,

@@ -20,6 +20,7 @@ fn director(servers: usize) -> Core {
     let beginning = Beginning {
         host: host(&policy),
         policy,
+        generation: 1,
         roles: Roles::default(),
         observed: Observed::default(),
         owned: Ownership::default(),

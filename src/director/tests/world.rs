@@ -51,6 +51,7 @@ impl World {
         let host = host(&policy);
         let beginning = Beginning {
             policy,
+            generation: 1,
             host,
             roles: Roles::default(),
             observed: kernel.clone(),

@@ -72,6 +72,13 @@ impl Announcer {
         Self { members, lanes: vec![Lane::default(); interfaces], later: BTreeSet::new() }
     }
 
+    /// What was to come for an address in another announcer is to come for it here.
+    pub(super) fn go_on(&mut self, address: usize, before: &Self, place: usize) {
+        let known = &before.members[place];
+        known.running.into_iter().for_each(|burst| self.start(address, burst));
+        self.set_later(address, known.later);
+    }
+
     /// The address was just taken over: a burst, a second one, and the refreshes behind it.
     pub(super) fn take_over(&mut self, address: usize, at: Instant) {
         let policy = self.members[address].policy;

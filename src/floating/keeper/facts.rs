@@ -96,6 +96,11 @@ impl Address {
         }
     }
 
+    /// The same address at another place of another plan.
+    pub(super) fn at(self, router: usize, interface: usize) -> Self {
+        Self { router, interface, ..self }
+    }
+
     pub(super) fn is_held(&self) -> bool {
         match self.presence {
             Presence::Held { .. } => true,

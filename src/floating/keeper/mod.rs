@@ -26,6 +26,7 @@ mod announcer;
 mod facts;
 mod links;
 mod operations;
+mod renewal;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -64,6 +65,8 @@ pub const BATCH_MAX: usize = 64;
 pub enum Input {
     /// The election wishes.
     Order { at: Instant, order: Order },
+    /// Another policy: the same routers with other addresses, perhaps. Nothing is under way.
+    Plan { at: Instant, plan: Plan },
     /// An interface of the plan is so, or is not there. Nothing is added to an interface before this came.
     Link { at: Instant, interface: Arc<str>, link: Option<Link> },
     /// All that an interface holds; other lengths of prefix than /32 and /128 too. Replaces what was known of it.
@@ -246,6 +249,7 @@ impl Keeper {
             Input::Order { at, order: Order::Announce { router, repeat } } => {
                 self.at(at).announce(router, repeat);
             }
+            Input::Plan { at, plan } => self.at(at).renew(&plan),
             Input::Link { at, interface, link } => self.at(at).link(&interface, link),
             Input::Addresses { at, interface, held } => self.at(at).dump(&interface, &held),
             Input::AddressFound { at, interface, held } => self.at(at).found(&interface, held),

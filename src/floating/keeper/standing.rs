@@ -29,7 +29,7 @@ pub(super) struct Router {
     pub(super) standing: Standing,
     /// How many of them are held.
     pub(super) held: usize,
-    told: (usize, usize),
+    pub(super) told: (usize, usize),
 }
 
 /// What is wished.

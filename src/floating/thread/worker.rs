@@ -52,16 +52,12 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
         table: AddressTable,
         orders: Arc<Orders>,
     ) -> Self {
-        let mut wanted: BTreeMap<Arc<str>, BTreeSet<Family>> = BTreeMap::new();
-        for place in plan.routers.iter().flat_map(|router| &router.addresses) {
-            wanted.entry(Arc::clone(&place.interface)).or_default().insert(Family::of(place.address));
-        }
         Self {
             keeper: Keeper::new(plan),
             table,
             orders,
             surroundings,
-            wanted,
+            wanted: wanted(plan),
             macvlans: Macvlans::new(plan.macvlans()),
             present: BTreeMap::new(),
             sockets: BTreeMap::new(),
@@ -99,6 +95,9 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
         let sign = Instant::from_micros(self.surroundings.alive.load(Ordering::Acquire));
         self.keeper.handle(Input::AdvertThreadAlive { at, sign });
         self.take_kernel_events();
+        if let Some(plan) = self.orders.take_plan() {
+            self.renew(at, plan);
+        }
         if at >= self.dump_at {
             self.dump();
         }
@@ -113,6 +112,13 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
         }
         self.take_frames();
         self.keeper.handle(Input::Timeout { at: self.now() });
+    }
+
+    /// What is held of the plan before is known, and what is on the interfaces beside it is read anew.
+    fn renew(&mut self, at: Instant, plan: Plan) {
+        self.wanted = wanted(&plan);
+        self.keeper.handle(Input::Plan { at, plan });
+        self.dump_at = Instant::ZERO;
     }
 
     /// Does what the keeper says until it waits; returns its deadline.
@@ -334,4 +340,13 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
         // An interrupted or failed wait only means an early look.
         let _ = ppoll(&mut watched, Some(TimeSpec::from_duration(timeout)), None);
     }
+}
+
+/// The interfaces of a plan, each with the families of its addresses.
+fn wanted(plan: &Plan) -> BTreeMap<Arc<str>, BTreeSet<Family>> {
+    let mut wanted: BTreeMap<Arc<str>, BTreeSet<Family>> = BTreeMap::new();
+    for place in plan.routers.iter().flat_map(|router| &router.addresses) {
+        wanted.entry(Arc::clone(&place.interface)).or_default().insert(Family::of(place.address));
+    }
+    wanted
 }

@@ -36,6 +36,12 @@ impl Verifier {
         verifier
     }
 
+    /// The keys that it believes.
+    #[must_use]
+    pub const fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
     /// Other keys and another mode from now on, as after a reload; what was accepted stays known.
     pub fn set_policy(&mut self, keys: Keys, mode: AuthenticationMode) {
         self.keys = keys;

@@ -41,6 +41,11 @@ impl Member {
         self.source
     }
 
+    /// The priorities of another policy.
+    pub(super) fn take_priorities(&mut self, fresh: &Self) {
+        (self.configured, self.highest_other) = (fresh.configured, fresh.highest_other);
+    }
+
     pub(super) fn is_live(&self) -> bool {
         self.source.is_some()
     }

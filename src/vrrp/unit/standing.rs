@@ -8,6 +8,15 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 impl Unit {
+    /// Goes on by another policy: its settings, and the configured priorities of the sessions, which are the same.
+    pub fn renew(&mut self, at: Instant, fresh: Self) {
+        self.settings = fresh.settings;
+        for (member, fresh) in self.members.iter_mut().zip(fresh.members) {
+            member.take_priorities(&fresh);
+        }
+        self.judge(at);
+    }
+
     /// Applies what fitness, links and operator say: the priorities, and whether it is in the election at all.
     pub(super) fn judge(&mut self, at: Instant) {
         let falls = self.apply_priorities();

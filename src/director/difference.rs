@@ -1,0 +1,184 @@
+//! What another policy would do, said before it is done: to the tables, to connections, to checks, to the pair. Pure.
+//!
+//! The guards are here too: what a reload does only when it is told to.
+
+use super::core::Core;
+use super::renewal::{servers, unchanged_checks};
+use super::server_id::identity;
+use crate::desired::destination_key;
+use crate::health::Start;
+use crate::model::{PairChange, Policy, Pool, PoolName, ServiceKey};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// A reload that takes away more than this part of the virtual services has to be told so.
+pub const REMOVED_PERCENT_MOST: usize = 50;
+/// Of so few services each one is a large part: they are counted from here on.
+const FEWEST_COUNTED: usize = 4;
+
+/// From the policy in force to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    pub services_added: Vec<ServiceKey>,
+    pub services_removed: Vec<ServiceKey>,
+    /// `pool/server`, sorted.
+    pub servers_added: Vec<String>,
+    pub servers_removed: Vec<String>,
+    /// With other weights, thresholds or forwarding.
+    pub servers_changed: Vec<String>,
+    /// Checks that begin anew, those that are new among them.
+    pub checks_restarted: Vec<String>,
+    pub pair: PairChange,
+    /// What the directors must have in common and would not, until the other one has this policy as well.
+    pub splits: Vec<String>,
+}
+
+/// Why a reload is not done unasked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// These pools serve now, and nobody would serve them.
+    Empties(Vec<PoolName>),
+    Removes {
+        services: usize,
+        of: usize,
+    },
+}
+
+impl fmt::Display for Guard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empties(pools) => write!(
+                formatter,
+                "{} would have no server to begin with: a new server joins after its first success",
+                pools.join(", ")
+            ),
+            Self::Removes { services, of } => write!(
+                formatter,
+                "{services} of {of} virtual services would be removed, more than {REMOVED_PERCENT_MOST} %"
+            ),
+        }
+    }
+}
+
+impl Difference {
+    /// From `before` to `next`.
+    #[must_use]
+    pub fn between(before: &Policy, next: &Policy) -> Self {
+        let (old, new) = (services(before), services(next));
+        let (had, has) = (servers(before), servers(next));
+        let name = |(pool, server): &(PoolName, std::sync::Arc<str>)| format!("{pool}/{server}");
+        let same = |id| match (had.get(id), has.get(id)) {
+            (Some((_, before)), Some((_, next))) => identity(before) == identity(next),
+            _ => false,
+        };
+        let unchanged = unchanged_checks(before, next);
+        let restarted = next.checks.keys().filter(|check| !unchanged.contains(*check));
+        Self {
+            services_added: new.difference(&old).copied().collect(),
+            services_removed: old.difference(&new).copied().collect(),
+            servers_added: has.keys().filter(|id| !same(*id)).map(name).collect(),
+            servers_removed: had.keys().filter(|id| !same(*id)).map(name).collect(),
+            servers_changed: has
+                .iter()
+                .filter(|(id, (_, server))| same(*id) && had.get(*id).is_some_and(|(_, old)| old != server))
+                .map(|(id, _)| name(id))
+                .collect(),
+            checks_restarted: restarted.map(ToString::to_string).collect(),
+            pair: before.pair.change_to(&next.pair),
+            splits: super::splits::splits(&before.pair, &next.pair),
+        }
+    }
+
+    /// In lines for people; none where nothing is different.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let list = |words: &str, names: Vec<String>| (!names.is_empty()).then(|| listed(words, &names));
+        let keys = |keys: &[ServiceKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let lists = [
+            list("virtual services added", keys(&self.services_added)),
+            list("virtual services removed", keys(&self.services_removed)),
+            list("real servers added", self.servers_added.clone()),
+            list("real servers removed", self.servers_removed.clone()),
+            list("real servers changed", self.servers_changed.clone()),
+            list("checks that begin anew", self.checks_restarted.clone()),
+        ];
+        let pair = match self.pair {
+            PairChange::None | PairChange::GoesOn => None,
+            PairChange::BeginsAnew => Some(
+                "virtual routers are others: the addresses are handed over, and the election begins anew"
+                    .to_owned(),
+            ),
+        };
+        lists.into_iter().flatten().chain(pair).chain(self.splits.iter().cloned()).collect()
+    }
+
+    /// What speaks against it whatever the table holds.
+    #[must_use]
+    pub fn removes_too_much(&self, before: &Policy) -> Option<Guard> {
+        let (services, of) = (self.services_removed.len(), services(before).len());
+        (of >= FEWEST_COUNTED && services * 100 > of * REMOVED_PERCENT_MOST)
+            .then_some(Guard::Removes { services, of })
+    }
+}
+
+/// Names in a line, the first of many.
+fn listed(words: &str, names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => format!("{words}: {shown}"),
+        more => format!("{words}: {shown} and {more} more"),
+    }
+}
+
+fn services(policy: &Policy) -> BTreeSet<ServiceKey> {
+    policy.pools.values().flat_map(|pool| &pool.services).map(|service| service.key).collect()
+}
+
+impl Core {
+    /// What `next` would do.
+    #[must_use]
+    pub fn difference(&self, next: &Policy) -> Difference {
+        Difference::between(&self.policy, next)
+    }
+
+    /// What speaks against taking over `next` unasked.
+    #[must_use]
+    pub fn guards(&self, next: &Policy) -> Vec<Guard> {
+        let past = self.past(next);
+        let serves = |pool: &Pool| self.rotations.placement(&pool.name).serves();
+        let joins = |pool: &Pool| {
+            let up = |server| past.get(&super::server_id::id(pool, server)) == Some(&Start::Up);
+            let unchecked = |server: &crate::model::RealServer| server.check.is_none();
+            pool.servers.iter().any(|server| up(server) || unchecked(server))
+                || (pool.initial == crate::model::Initial::Up && !pool.servers.is_empty())
+        };
+        let pools = self.policy.pools.values().filter(|pool| serves(pool));
+        let pools = pools.filter_map(|pool| next.pools.get(&pool.name));
+        let emptied: Vec<PoolName> = pools.filter(|pool| !joins(pool)).map(|pool| pool.name.clone()).collect();
+        let empties = (!emptied.is_empty()).then_some(Guard::Empties(emptied));
+        empties.into_iter().chain(self.difference(next).removes_too_much(&self.policy)).collect()
+    }
+
+    /// Connections of the destinations that `next` takes out of the table, as they were last seen.
+    #[must_use]
+    pub fn connections_at_risk(&self, next: &Policy) -> u64 {
+        connections_at_risk(&self.policy, next, self.reconciler.observed())
+    }
+}
+
+/// The same for a table that was observed.
+#[must_use]
+pub fn connections_at_risk(before: &Policy, next: &Policy, observed: &crate::model::Observed) -> u64 {
+    let keys = |policy: &Policy| -> BTreeSet<_> {
+        let pools = policy.pools.values();
+        let pairs = pools.flat_map(|pool| pool.services.iter().map(move |service| (pool, &service.key)));
+        pairs
+            .flat_map(|(pool, key)| pool.answering(key).map(move |server| (*key, destination_key(*key, server))))
+            .collect()
+    };
+    let stays = keys(next);
+    let leaves = keys(before).into_iter().filter(|key| !stays.contains(key));
+    let counts = leaves.filter_map(|key| observed.destination_counts.get(&key));
+    counts.map(|counts| u64::from(counts.connections.active) + u64::from(counts.connections.inactive)).sum()
+}
