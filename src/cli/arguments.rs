@@ -1,6 +1,6 @@
 //! What can be typed. The help texts are the reference of the command line.
 
-use crate::control::{RELEASE_TIMES, SOCKET};
+use crate::control::{CONFIRM_TIMES, RELEASE_TIMES, SOCKET};
 use crate::policy::{duration_words, parse_duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -35,6 +35,9 @@ pub(super) enum Command {
         /// The socket that `tandem status`, `release` and `clear` ask; none: no socket
         #[arg(long, value_name = "PATH", default_value = crate::control::SOCKET)]
         socket: PathBuf,
+        /// Refuse to start with a policy that is not good, where otherwise the last good one would run
+        #[arg(long)]
+        strict: bool,
         /// Form of the log on stderr; TANDEM_LOG sets its level (info, debug, tandem::probe=trace, …)
         #[arg(long, value_enum, default_value_t)]
         log_format: LogFormat,
@@ -102,6 +105,35 @@ pub(super) enum Command {
         #[command(flatten)]
         at: At,
     },
+    /// Take the policy's file over, or refuse it whole and keep the one in force; exit status 6 when a guard speaks against it
+    Reload {
+        /// Go back to the policy before unless `tandem confirm` keeps this one within the time (30s, 5m), and at once when a pool that it changed loses its quorum
+        #[arg(long, value_name = "TIME", value_parser = confirm_time)]
+        confirm: Option<Duration>,
+        /// Do it though a pool would be empty, or a large part of the virtual services would go
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Keep the policy that waits to be confirmed
+    Confirm {
+        #[command(flatten)]
+        at: At,
+    },
+    /// Go back to the policy before; its files are left as they are
+    Rollback {
+        #[command(flatten)]
+        at: At,
+    },
+    /// Print the policies that were taken over, the newest first
+    History {
+        /// As JSON on stdout
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        at: At,
+    },
     /// Say what a policy needs of this host and of the pair: whose connections survive a failover, and why others do not; exit status 1 when something is to be looked at
     Doctor {
         /// The policy
@@ -124,7 +156,14 @@ pub(super) struct At {
 }
 
 fn release_time(text: &str) -> Result<Duration, String> {
-    let (shortest, longest) = RELEASE_TIMES;
+    time_within(text, RELEASE_TIMES)
+}
+
+fn confirm_time(text: &str) -> Result<Duration, String> {
+    time_within(text, CONFIRM_TIMES)
+}
+
+fn time_within(text: &str, (shortest, longest): (Duration, Duration)) -> Result<Duration, String> {
     let range = || format!("a time from {} to {}", duration_words(shortest), duration_words(longest));
     let time = parse_duration(text)
         .ok_or_else(|| format!("write whole numbers with a unit each (10m, 2h30m): {}", range()))?;

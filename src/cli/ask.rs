@@ -35,7 +35,8 @@ fn status_of(error: &ClientError) -> ExitStatus {
             | RefusalCode::NotFound
             | RefusalCode::MethodNotAllowed
             | RefusalCode::UnknownRouter
-            | RefusalCode::TooLarge => ExitStatus::Failed,
+            | RefusalCode::TooLarge
+            | RefusalCode::Invalid => ExitStatus::Failed,
         },
     }
 }

@@ -9,10 +9,13 @@ mod doctor;
 mod doctor_kernel;
 mod exit;
 pub mod files;
+mod history;
+mod loader;
 mod logging;
 mod monitoring;
 mod plan;
 pub mod release;
+mod reload;
 mod run;
 pub mod schema;
 pub mod status;
@@ -65,12 +68,10 @@ fn sentence(error: &anyhow::Error) -> String {
 
 fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     match command {
-        Command::Run { config, director, state_directory, socket, log_format } => {
+        Command::Run { config, director, state_directory, socket, log_format, strict } => {
             let _written_at_the_end = logging::start(log_format)?;
-            let Some(policy) = load(&config, director.as_deref(), err)? else {
-                return Ok(ExitStatus::Failed);
-            };
-            run::run(policy, &state_directory, &socket)
+            let loader = loader::Loader::new(config, director);
+            run::run(loader, run::Places { state: &state_directory, socket: &socket, strict }, err)
         }
         Command::Check { file, director, strict, resolved, offline } => {
             let (host, colour) = (host_name(), colour());
@@ -95,6 +96,10 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
         }
         Command::Release { router, for_time, at } => release::release(&at.socket, router, for_time, err),
         Command::Clear { router, at } => clear::clear(&at.socket, router, err),
+        Command::Reload { confirm, force, at } => reload::reload(&at.socket, confirm, force, err),
+        Command::Confirm { at } => reload::confirm(&at.socket, err),
+        Command::Rollback { at } => reload::rollback(&at.socket, err),
+        Command::History { json, at } => history::history(&at.socket, json, out, err),
         Command::Schema => schema::schema(out),
     }
 }

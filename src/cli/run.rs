@@ -1,42 +1,106 @@
 //! `tandem run`: the director in the foreground.
 
 use super::ExitStatus;
+use super::loader::Loader;
+use crate::director::history::{Entry, History};
+use crate::director::loading::{Candidate, PolicyLoader as _};
 use crate::director::run::{Parts, run as run_director};
 use crate::director::runtime;
 use crate::director::state_directory::StateDirectory;
 use crate::director::targets::MOST_AT_ONCE;
 use crate::hash::fnv1a;
 use crate::kernel::{LinuxKernel, epoch, host_facts};
-use crate::model::Policy;
 use anyhow::Context as _;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 /// Descriptors for everything but probes: listener, netlink, state, log.
 const OTHER_FILES: usize = 256;
 
-/// Runs a director with `policy` until SIGTERM or SIGINT.
+/// Where a director lives, and how strict it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places<'a> {
+    pub(super) state: &'a Path,
+    pub(super) socket: &'a Path,
+    /// Whether only the files count.
+    pub(super) strict: bool,
+}
+
+/// Runs a director until SIGTERM or SIGINT; SIGHUP has it reload.
 ///
 /// # Errors
 /// When it cannot begin, each in one sentence that says what to do; nothing was changed then.
-pub(super) fn run(policy: Policy, state: &Path, socket: &Path) -> anyhow::Result<ExitStatus> {
-    let state = StateDirectory::lock(state)?;
-    let socket = socket.to_owned();
+pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
+    let state = StateDirectory::lock(places.state)?;
+    let history = History::open(places.state, &mut |warning| tracing::warn!("{warning}"));
+    let Some((candidate, taken_by)) = first(&loader, &history, places.strict, err)? else {
+        return Ok(ExitStatus::Failed);
+    };
+    let socket = places.socket.to_owned();
     make_room_for_sockets();
     let runtime = runtime::start().context("cannot start the threads of the director")?;
     let epoch = epoch()?;
-    let kernel = LinuxKernel::new();
     let seed = seed(&epoch);
     let result = runtime::drive(&runtime, async move {
         let stop = stop_requested()?;
-        run_director(Parts { policy, kernel, state, ask_host: host_facts, epoch, seed, socket }, stop)
-            .await?;
+        let parts = Parts {
+            candidate,
+            taken_by,
+            loader: Arc::new(loader),
+            history,
+            hangups: hangups()?,
+            kernel: LinuxKernel::new(),
+            state,
+            ask_host: host_facts,
+            epoch,
+            seed,
+            socket,
+        };
+        run_director(parts, stop).await?;
         anyhow::Ok(ExitStatus::Done)
     });
     // A probe that hangs in the resolver or in a blocking read must not hold up the end.
     runtime.shutdown_background();
     result
+}
+
+/// What to start with, and what made it so where that is not its files. A bad file on disk does not keep the site down: the last
+/// good policy runs then; and one that was never confirmed does not come back.
+fn first(
+    loader: &Loader,
+    history: &History,
+    strict: bool,
+    err: &mut dyn Write,
+) -> anyhow::Result<Option<(Candidate, Option<String>)>> {
+    let kept = |why: &str| {
+        let entry = history.last_good().filter(|_| !strict)?;
+        let candidate = loader.from_text(&entry.text).ok()?;
+        tracing::error!(
+            "{why}: policy {}, the last good one, runs instead; `tandem check` says what is wrong with the files",
+            entry.generation
+        );
+        Some((candidate, None))
+    };
+    match loader.from_files() {
+        Ok(candidate) => {
+            let unconfirmed = |newest: &Entry| !newest.confirmed && newest.text == candidate.text;
+            if history.newest().is_some_and(unconfirmed)
+                && let Some(kept) = kept("the policy's files were never confirmed")
+            {
+                return Ok(Some(kept));
+            }
+            candidate.warnings.iter().try_for_each(|warning| write!(err, "{warning}"))?;
+            Ok(Some((candidate, None)))
+        }
+        Err(problems) => {
+            write!(err, "{problems}")?;
+            Ok(kept("the policy's files are not good"))
+        }
+    }
 }
 
 /// Takes the soft limit of open files up to the hard one: 1,024, the usual soft limit, is less than the probes that may be
@@ -63,20 +127,27 @@ fn seed(epoch: &crate::reconcile::Epoch) -> u64 {
     fnv1a(epoch.boot_id.bytes().chain(epoch.namespace.bytes()))
 }
 
-/// Resolves at SIGTERM or SIGINT. SIGHUP must not end a director whose operator is used to reloading by it.
+/// Resolves at SIGTERM or SIGINT.
 fn stop_requested() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                _ = interrupt.recv() => return,
-                _ = hangup.recv() => tracing::warn!(
-                    "SIGHUP: this version cannot reload; restart it (the table and its connections stay)"
-                ),
-            }
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
     })
+}
+
+/// Something at each SIGHUP.
+fn hangups() -> anyhow::Result<mpsc::Receiver<()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // One that waits is enough: it reads the files as they are then.
+            sender.try_send(()).ok();
+        }
+    });
+    Ok(receiver)
 }

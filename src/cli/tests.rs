@@ -5,7 +5,7 @@ use super::status::StatusForm;
 use super::{clear, monitoring, release, status, status_text};
 use crate::cli::ExitStatus;
 use crate::control::tests::status as director_status;
-use crate::control::{Action, Control, OtherMaster, Request, Socket, Status, judge};
+use crate::control::{Action, Control, ElectionAction, OtherMaster, Request, Socket, Status, judge};
 use crate::policy::Colour;
 use crate::vrrp::picture::Picture;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,11 @@ use tempfile::TempDir;
 type Then = Vec<Status>;
 
 /// A director on a thread of its own: answers requests, then publishes what `then` says. Ends with the first action.
-fn director(first: Status, then: Then, picture: Picture) -> (PathBuf, TempDir, JoinHandle<Option<Action>>) {
+fn director(
+    first: Status,
+    then: Then,
+    picture: Picture,
+) -> (PathBuf, TempDir, JoinHandle<Option<ElectionAction>>) {
     let place = tempfile::tempdir().expect("a folder");
     let path = place.path().join("tandem.sock");
     let (ready, is_ready) = std::sync::mpsc::channel();
@@ -27,7 +31,7 @@ fn director(first: Status, then: Then, picture: Picture) -> (PathBuf, TempDir, J
         let mut control = Control::serve(Some(socket), first, tokio::time::Instant::now());
         ready.send(()).expect("the test waits");
         let request = tokio::time::timeout(Duration::from_secs(3), control.requests.recv()).await.ok()?;
-        let Request { action, answer, .. } = request?;
+        let Request { action: Action::Election(action), answer, .. } = request? else { return None };
         answer.send(judge(&action, &picture)).expect("the server waits");
         for status in then {
             tokio::time::sleep(Duration::from_millis(150)).await;
@@ -87,7 +91,7 @@ fn a_release_waits_for_the_addresses_and_says_who_has_them() {
     assert_eq!(code, 0);
     let for_time = Some(Duration::from_secs(600));
     let asked = played.join().expect("it ended");
-    assert_eq!(asked, Some(Action::Release { router: Some("outside".into()), for_time }));
+    assert_eq!(asked, Some(ElectionAction::Release { router: Some("outside".into()), for_time }));
 }
 
 #[test]

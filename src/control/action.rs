@@ -1,5 +1,6 @@
 //! What a director can be asked to do, and how it answers; with the JSON of both. Pure.
 
+use super::policy_action::PolicyAction;
 use crate::model::RouterName;
 use crate::policy::duration_words;
 use schemars::JsonSchema;
@@ -13,13 +14,29 @@ pub const RELEASE_TIMES: (Duration, Duration) = (Duration::from_secs(1), Duratio
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
+    Election(ElectionAction),
+    Policy(PolicyAction),
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Election(action) => action.fmt(formatter),
+            Self::Policy(action) => action.fmt(formatter),
+        }
+    }
+}
+
+/// Something to do to virtual routers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ElectionAction {
     /// Hand mastership over and stay out of the election for a time, or until it is cleared. `None`: every router.
     Release { router: Option<RouterName>, for_time: Option<Duration> },
     /// End releases. `None`: every router's.
     Clear { router: Option<RouterName> },
 }
 
-impl Action {
+impl ElectionAction {
     /// The router that it is for; `None`: every one.
     #[must_use]
     pub fn router(&self) -> Option<&RouterName> {
@@ -29,7 +46,7 @@ impl Action {
     }
 }
 
-impl fmt::Display for Action {
+impl fmt::Display for ElectionAction {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = match self {
             Self::Release { .. } => "release",
@@ -79,7 +96,7 @@ impl TryFrom<ReleaseBody> for Action {
             );
             return Err(Refused::new(RefusalCode::BadRequest, message));
         }
-        Ok(Self::Release { router: body.router.map(Into::into), for_time })
+        Ok(Self::Election(ElectionAction::Release { router: body.router.map(Into::into), for_time }))
     }
 }
 
@@ -87,17 +104,24 @@ impl TryFrom<ClearBody> for Action {
     type Error = Refused;
 
     fn try_from(body: ClearBody) -> Result<Self, Refused> {
-        Ok(Self::Clear { router: body.router.map(Into::into) })
+        Ok(Self::Election(ElectionAction::Clear { router: body.router.map(Into::into) }))
     }
 }
 
 /// It will be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Answer {
-    /// The routers that it is for, sorted.
+    /// The routers that it is for, sorted; none where it is for no router.
+    #[serde(default)]
     pub routers: Vec<String>,
-    /// What will happen, in a sentence.
+    /// What will happen, or has happened, in a sentence.
     pub message: String,
+    /// What else is to be known, a line each: what a reload changes, warnings.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// The number of the policy that is in force now; null where the action is about no policy.
+    #[serde(default)]
+    pub generation: Option<u64>,
 }
 
 /// It will not be done.
@@ -137,6 +161,8 @@ pub enum RefusalCode {
     MethodNotAllowed,
     /// The policy has no virtual router of this name: 404.
     UnknownRouter,
+    /// The policy is not good, or what it needs is missing; the one in force stays: 422.
+    Invalid,
     /// A guard speaks against it: 409.
     Guard,
     /// The body is larger than any request is: 413.
@@ -156,6 +182,7 @@ impl RefusalCode {
             Self::NotFound | Self::UnknownRouter => 404,
             Self::MethodNotAllowed => 405,
             Self::Guard => 409,
+            Self::Invalid => 422,
             Self::TooLarge => 413,
             Self::Unavailable => 503,
             Self::TimedOut => 504,

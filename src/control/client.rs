@@ -1,6 +1,7 @@
 //! Asks a running director over its control socket (shell): one connection a request, all of it within a bounded time.
 
 use super::action::{Answer, ClearBody, ErrorBody, Refused, ReleaseBody};
+use super::policy_action::{ConfirmBody, PolicyHistory, ReloadBody, RollbackBody};
 use super::status::Status;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
@@ -17,6 +18,8 @@ use tokio::time::timeout;
 
 /// A request ends within this time: longer than the server waits for its event loop.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// The same for a policy.
+const POLICY_TIME: Duration = Duration::from_secs(65);
 /// Bytes of an answer: a status of a hundred thousand pools is some twenty megabytes.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
@@ -73,6 +76,43 @@ impl Client {
     /// When nothing answers, or the director refuses.
     pub async fn clear(&self, body: &ClearBody) -> Result<Answer, ClientError> {
         self.ask(Method::POST, "/v1/clear", self.text(body)?).await
+    }
+
+    /// Has the policy's file taken over; the answer comes when it is in force.
+    ///
+    /// # Errors
+    /// When nothing answers, or the director refuses: the policy before stays in force.
+    pub async fn reload(&self, body: &ReloadBody) -> Result<Answer, ClientError> {
+        self.patient().ask(Method::POST, "/v1/reload", self.text(body)?).await
+    }
+
+    /// Has the policy kept that is to be confirmed.
+    ///
+    /// # Errors
+    /// When nothing answers, or nothing is to be confirmed.
+    pub async fn confirm(&self) -> Result<Answer, ClientError> {
+        self.ask(Method::POST, "/v1/confirm", self.text(&ConfirmBody {})?).await
+    }
+
+    /// Has the policy before put in force again.
+    ///
+    /// # Errors
+    /// When nothing answers, or there is none.
+    pub async fn rollback(&self) -> Result<Answer, ClientError> {
+        self.patient().ask(Method::POST, "/v1/rollback", self.text(&RollbackBody {})?).await
+    }
+
+    /// The policies that were taken over.
+    ///
+    /// # Errors
+    /// When nothing answers, or something else does.
+    pub async fn history(&self) -> Result<PolicyHistory, ClientError> {
+        self.ask(Method::GET, "/v1/history", Bytes::new()).await
+    }
+
+    /// The same way, for what takes longer.
+    fn patient(&self) -> Self {
+        Self { within: self.within.max(POLICY_TIME), ..self.clone() }
     }
 
     fn text(&self, body: &impl Serialize) -> Result<Bytes, ClientError> {

@@ -1,6 +1,6 @@
 //! Whether an action can be taken, and the sentence that says so. Pure: the event loop asks, and gives the command.
 
-use super::action::{Action, Answer, RefusalCode, Refused};
+use super::action::{Answer, ElectionAction, RefusalCode, Refused};
 use crate::model::RouterName;
 use crate::policy::duration_words;
 use crate::vrrp::picture::{Picture, RouterPicture};
@@ -13,10 +13,10 @@ const ALIKE: f64 = 0.7;
 ///
 /// # Errors
 /// When there is no such router, or none at all.
-pub fn judge(action: &Action, picture: &Picture) -> Result<Answer, Refused> {
+pub fn judge(action: &ElectionAction, picture: &Picture) -> Result<Answer, Refused> {
     let routers = chosen(action.router(), picture)?;
     let message = match action {
-        Action::Release { for_time, .. } => {
+        ElectionAction::Release { for_time, .. } => {
             let until = match for_time {
                 Some(time) => format!("for {}", duration_words(*time)),
                 None => "until `tandem clear`".to_owned(),
@@ -32,12 +32,12 @@ pub fn judge(action: &Action, picture: &Picture) -> Result<Answer, Refused> {
                 ),
             }
         }
-        Action::Clear { .. } => match names(&routers, |router| router.released) {
+        ElectionAction::Clear { .. } => match names(&routers, |router| router.released) {
             released if released.is_empty() => "nothing was released".to_owned(),
             released => format!("{} takes part in the election again", released.join(", ")),
         },
     };
-    Ok(Answer { routers: names(&routers, |_| true), message })
+    Ok(Answer { routers: names(&routers, |_| true), message, notes: Vec::new(), generation: None })
 }
 
 fn chosen<'a>(wanted: Option<&RouterName>, picture: &'a Picture) -> Result<Vec<&'a RouterPicture>, Refused> {
@@ -78,8 +78,8 @@ mod tests {
     use crate::control::tests::picture;
     use std::time::Duration;
 
-    fn release(router: Option<&str>) -> Action {
-        Action::Release { router: router.map(Into::into), for_time: Some(Duration::from_secs(600)) }
+    fn release(router: Option<&str>) -> ElectionAction {
+        ElectionAction::Release { router: router.map(Into::into), for_time: Some(Duration::from_secs(600)) }
     }
 
     #[test]
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn clearing_says_whether_anything_was_released() {
-        let clear = Action::Clear { router: None };
+        let clear = ElectionAction::Clear { router: None };
         assert_eq!(judge(&clear, &picture()).expect("cleared").message, "nothing was released");
         let mut released = picture();
         released.routers[0].released = true;

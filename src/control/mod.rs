@@ -5,6 +5,9 @@
 //! | `GET /v1/status` | [`Status`]: the last published view; never asks the event loop |
 //! | `POST /v1/release` with [`ReleaseBody`] | 202 and [`Answer`], or [`Refused`] |
 //! | `POST /v1/clear` with [`ClearBody`] | the same |
+//! | `POST /v1/reload` with [`ReloadBody`] | the same, when the policy is in force or refused |
+//! | `POST /v1/confirm`, `POST /v1/rollback` | the same |
+//! | `GET /v1/history` | [`PolicyHistory`] |
 //!
 //! Every error is JSON too, [`ErrorBody`], under a matching status code. What is to be done goes to the event loop through a
 //! bounded queue as a [`Request`]; the loop asks [`judge`], gives the command and answers. Whoever may write to the socket may
@@ -13,6 +16,7 @@
 mod action;
 mod client;
 mod judgement;
+mod policy_action;
 mod safety;
 mod server;
 mod socket;
@@ -21,6 +25,7 @@ mod status;
 pub use action::*;
 pub use client::{Client, ClientError};
 pub use judgement::judge;
+pub use policy_action::*;
 pub use safety::SafeToFailOver;
 pub use server::{Caller, Control, MOST_WAITING, Request};
 pub use socket::{Socket, SocketError, SocketFile};

@@ -2,6 +2,7 @@
 //! for the event loop, for a bounded time. Every answer is JSON.
 
 use super::action::{Action, Answer, ClearBody, ErrorBody, RefusalCode, Refused, ReleaseBody};
+use super::policy_action::{ConfirmBody, PolicyAction, PolicyHistory, ReloadBody, RollbackBody};
 use super::socket::{Socket, SocketFile};
 use super::status::Status;
 use crate::serving::{self, Limits};
@@ -30,6 +31,8 @@ pub const MOST_WAITING: usize = 16;
 const BODY_BYTES: usize = 4 * 1024;
 /// The event loop answers within this time, or the caller is told that it did not.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
+/// The same for a policy, which is read, validated and made ready beside the loop first.
+const POLICY_TIME: Duration = Duration::from_secs(60);
 
 /// An action on its way to the event loop. One that is dropped is answered as "the director stops".
 #[derive(Debug)]
@@ -63,6 +66,7 @@ pub struct Control {
     /// What is asked of the event loop. Never closed.
     pub requests: mpsc::Receiver<Request>,
     status: Arc<ArcSwap<Status>>,
+    history: Arc<ArcSwap<PolicyHistory>>,
     _sender: mpsc::Sender<Request>,
     _task: Option<Task>,
 }
@@ -96,25 +100,37 @@ impl Control {
     ) -> Self {
         let (sender, requests) = mpsc::channel(MOST_WAITING);
         let status = Arc::new(ArcSwap::from_pointee(first));
+        let history = Arc::new(ArcSwap::from_pointee(PolicyHistory::default()));
         let task = socket.map(|Socket { listener, file }| {
-            let shared = Shared { status: Arc::clone(&status), started, requests: sender.downgrade() };
+            let shared = Shared {
+                status: Arc::clone(&status),
+                history: Arc::clone(&history),
+                started,
+                requests: sender.downgrade(),
+            };
             let router_of = move |stream: &UnixStream| router(shared.clone(), Caller::of(stream));
             let abort =
                 tokio::spawn(serving::serve(listener, "control socket", limits, router_of)).abort_handle();
             Task { abort, _file: file }
         });
-        Self { requests, status, _sender: sender, _task: task }
+        Self { requests, status, history, _sender: sender, _task: task }
     }
 
     /// What `GET /v1/status` answers from now on.
     pub fn publish(&self, status: Status) {
         self.status.store(Arc::new(status));
     }
+
+    /// What `GET /v1/history` answers from now on.
+    pub fn publish_history(&self, history: PolicyHistory) {
+        self.history.store(Arc::new(history));
+    }
 }
 
 #[derive(Clone, Debug)]
 struct Shared {
     status: Arc<ArcSwap<Status>>,
+    history: Arc<ArcSwap<PolicyHistory>>,
     started: tokio::time::Instant,
     /// Weak, so that a director that has gone is noticed.
     requests: mpsc::WeakSender<Request>,
@@ -126,19 +142,24 @@ struct Connection {
     caller: Caller,
 }
 
+/// What there is to ask.
+const PATHS: &str =
+    "GET /v1/status and /v1/history, POST /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
+
 fn router(shared: Shared, caller: Caller) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/release", post(act::<ReleaseBody>))
         .route("/v1/clear", post(act::<ClearBody>))
+        .route("/v1/reload", post(act::<ReloadBody>))
+        .route("/v1/confirm", post(act::<ConfirmBody>))
+        .route("/v1/rollback", post(act::<RollbackBody>))
+        .route("/v1/history", get(history))
         .fallback(async || {
-            refuse(Refused::new(
-                RefusalCode::NotFound,
-                "no such path; there are /v1/status, /v1/release and /v1/clear",
-            ))
+            refuse(Refused::new(RefusalCode::NotFound, format!("no such path; there are {PATHS}")))
         })
         .method_not_allowed_fallback(async || {
-            let message = "no such method here; GET /v1/status, POST /v1/release and /v1/clear";
+            let message = format!("no such method here; there are {PATHS}");
             refuse(Refused::new(RefusalCode::MethodNotAllowed, message))
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES))
@@ -151,6 +172,10 @@ async fn status(State(connection): State<Connection>) -> Response {
     let age = now.saturating_since(Instant::from_millis(published.uptime_ms));
     let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
     json(StatusCode::OK, &Status { age_ms, ..Status::clone(&published) })
+}
+
+async fn history(State(connection): State<Connection>) -> Response {
+    json(StatusCode::OK, &*connection.shared.history.load_full())
 }
 
 async fn act<B>(State(connection): State<Connection>, body: Result<Bytes, BytesRejection>) -> Response
@@ -197,6 +222,10 @@ fn read<B: DeserializeOwned + Default>(body: Result<Bytes, BytesRejection>) -> R
 async fn hand_over(connection: &Connection, action: Action) -> Result<Answer, Refused> {
     let stops = || Refused::new(RefusalCode::Unavailable, "the director stops; nothing was done");
     let requests = connection.shared.requests.upgrade().ok_or_else(stops)?;
+    let within = match action {
+        Action::Policy(PolicyAction::Reload { .. } | PolicyAction::Rollback) => POLICY_TIME,
+        Action::Policy(PolicyAction::Confirm) | Action::Election(_) => ANSWER_TIME,
+    };
     let (answer, answered) = oneshot::channel();
     requests.try_send(Request { action, caller: connection.caller, answer }).map_err(
         |error| match error {
@@ -205,14 +234,14 @@ async fn hand_over(connection: &Connection, action: Action) -> Result<Answer, Re
         },
     )?;
     drop(requests);
-    match timeout(ANSWER_TIME, answered).await {
+    match timeout(within, answered).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => Err(stops()),
         Err(_) => Err(Refused::new(
             RefusalCode::TimedOut,
             format!(
                 "the event loop did not answer within {} s; it may still do it: look at `tandem status`",
-                ANSWER_TIME.as_secs()
+                within.as_secs()
             ),
         )),
     }

@@ -208,10 +208,11 @@ fn served() -> Served {
 
 impl Served {
     /// Plays the event loop for one request.
-    async fn answer_one(&mut self) -> Action {
+    async fn answer_one(&mut self) -> ElectionAction {
         let Request { action, caller, answer } = self.control.requests.recv().await.expect("a request");
         assert_eq!(caller.uid, Some(nix::unistd::Uid::current().as_raw()));
         assert!(caller.pid.is_some_and(|pid| u32::try_from(pid) == Ok(std::process::id())));
+        let Action::Election(action) = action else { panic!("{action}") };
         answer.send(judge(&action, &picture())).expect("the server waits");
         action
     }
@@ -250,11 +251,11 @@ async fn an_action_reaches_the_event_loop_and_its_answer_the_caller() {
     let (answer, action) = tokio::join!(client.release(&body), served.answer_one());
     assert_eq!(answer.expect("released").routers, ["outside"]);
     let for_time = Some(Duration::from_secs(600));
-    assert_eq!(action, Action::Release { router: Some("outside".into()), for_time });
+    assert_eq!(action, ElectionAction::Release { router: Some("outside".into()), for_time });
     let body = ClearBody::default();
     let (answer, action) = tokio::join!(client.clear(&body), served.answer_one());
     assert_eq!(answer.expect("cleared").routers, ["inside", "outside"]);
-    assert_eq!(action, Action::Clear { router: None });
+    assert_eq!(action, ElectionAction::Clear { router: None });
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use super::error::RunError;
 use super::pair::{Duty, News, PairThreads};
 use super::run::Loop;
 use crate::advert::thread::{Command, Published};
-use crate::control::{self, Action, Refused, Request, Status};
+use crate::control::{self, Action, ElectionAction, Refused, Request, Status};
 use crate::director::core::Input;
 use crate::model::CheckName;
 
@@ -20,7 +20,7 @@ impl Loop {
     /// Something came of the pair.
     pub(super) fn pair_news(&mut self, news: News) -> Result<(), RunError> {
         let Some(pair) = &mut self.pair else { return Ok(()) };
-        if matches!(news, News::Ended) && self.stop_by.is_none() {
+        if matches!(news, News::Ended) && self.stop_by.is_none() && !self.pair_restart.is_asked() {
             return Err(RunError::AdvertThreadEnded);
         }
         match pair.take(news, || self.core.tables()) {
@@ -29,6 +29,7 @@ impl Loop {
                 let at = self.clock.now();
                 self.core.handle(Input::Roles { at, roles });
             }
+            Duty::Stopped if self.pair_restart.is_asked() && self.stop_by.is_none() => self.end_pair(),
             Duty::Stopped => {
                 self.stopped_pair = self.pair.take();
                 self.stop_pools();
@@ -73,9 +74,12 @@ impl Loop {
         if self.stop_by.is_some() && !self.hand_over_asked {
             self.hand_over_addresses();
         }
+        self.ask_pair_again();
+        self.compare_files();
         let pair = self.pair.as_ref().map(PairThreads::published);
         let picture = pair.as_ref().map(|pair| pair.picture.clone()).unwrap_or_default();
-        if let Some(snapshot) = self.published.publish(&self.core, pair, self.clock) {
+        if let Some(snapshot) = self.published.publish(&self.core, pair, self.reloads.counts, self.clock) {
+            self.control.publish_history(self.told_history());
             self.control.publish(Status::of(self.core.director(), &snapshot, &picture));
         }
     }
@@ -87,23 +91,31 @@ impl Loop {
     }
 
     /// Somebody asks for an action.
-    pub(super) fn requested(&self, request: Request) {
+    pub(super) fn requested(&mut self, request: Request) {
         let Request { action, answer, .. } = request;
+        let action = match action {
+            Action::Policy(action) => return self.policy_asked(action, answer),
+            Action::Election(action) => action,
+        };
         let published = self.pair.as_ref().map(PairThreads::published);
         let decided = self.decide(&action, published.as_deref());
         // Who asked may have gone away; what was asked is done all the same.
         let _ = answer.send(decided);
     }
 
-    fn decide(&self, action: &Action, published: Option<&Published>) -> Result<control::Answer, Refused> {
+    fn decide(
+        &self,
+        action: &ElectionAction,
+        published: Option<&Published>,
+    ) -> Result<control::Answer, Refused> {
         let nothing = Published::default();
         let answer = control::judge(action, &published.unwrap_or(&nothing).picture)?;
         let command = match action {
-            Action::Release { router, for_time } => Command::Release {
+            ElectionAction::Release { router, for_time } => Command::Release {
                 router: router.clone(),
                 until: for_time.map(|time| self.clock.now() + time),
             },
-            Action::Clear { router } => Command::Clear { router: router.clone() },
+            ElectionAction::Clear { router } => Command::Clear { router: router.clone() },
         };
         let given = self.pair.as_ref().is_some_and(|pair| pair.commander().give(command));
         if given { Ok(answer) } else { Err(Refused::busy()) }

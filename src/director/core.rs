@@ -26,6 +26,7 @@ use crate::reconcile::{self, Ownership};
 use crate::rotation::Placement;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// From a planned takeover on, so long the old Master may still pass on what was begun there: it goes on for
@@ -59,7 +60,7 @@ pub enum Input {
     /// What the wall clock says: the Unix time of [`Instant::ZERO`]. Only warnings of certificates depend on it.
     Calendar { at: Instant, epoch: Duration },
     /// The operator has another policy; how this host reaches its addresses. It was validated, and is taken over whole.
-    Policy { at: Instant, policy: Box<Policy>, facts: HostFacts },
+    Policy { at: Instant, policy: Arc<Policy>, facts: HostFacts },
     /// This director became Master of a virtual router, or is it no longer.
     Roles { at: Instant, roles: Roles },
     /// Time has passed.
@@ -94,7 +95,7 @@ pub enum Output {
 /// The director's pools.
 #[derive(Debug)]
 pub struct Core {
-    pub(super) policy: Policy,
+    pub(super) policy: Arc<Policy>,
     /// Counts the policies that were taken over.
     pub(super) generation: u64,
     /// Spreads the probes.
@@ -176,7 +177,7 @@ impl Core {
             gathering: false,
             decided_at: None,
             stopping: false,
-            policy,
+            policy: Arc::new(policy),
             generation,
             seed,
             host,
@@ -240,7 +241,7 @@ impl Core {
             }
             Input::Policy { at, policy, facts } => {
                 self.now = at;
-                self.take_over(*policy, facts);
+                self.take_over(policy, facts);
             }
             Input::Roles { at, roles } => {
                 self.now = at;

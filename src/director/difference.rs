@@ -155,7 +155,8 @@ impl Core {
         };
         let pools = self.policy.pools.values().filter(|pool| serves(pool));
         let pools = pools.filter_map(|pool| next.pools.get(&pool.name));
-        let emptied: Vec<PoolName> = pools.filter(|pool| !joins(pool)).map(|pool| pool.name.clone()).collect();
+        let emptied: Vec<PoolName> =
+            pools.filter(|pool| !joins(pool)).map(|pool| pool.name.clone()).collect();
         let empties = (!emptied.is_empty()).then_some(Guard::Empties(emptied));
         empties.into_iter().chain(self.difference(next).removes_too_much(&self.policy)).collect()
     }
@@ -174,7 +175,9 @@ pub fn connections_at_risk(before: &Policy, next: &Policy, observed: &crate::mod
         let pools = policy.pools.values();
         let pairs = pools.flat_map(|pool| pool.services.iter().map(move |service| (pool, &service.key)));
         pairs
-            .flat_map(|(pool, key)| pool.answering(key).map(move |server| (*key, destination_key(*key, server))))
+            .flat_map(|(pool, key)| {
+                pool.answering(key).map(move |server| (*key, destination_key(*key, server)))
+            })
             .collect()
     };
     let stays = keys(next);

@@ -43,6 +43,17 @@ impl HostLook {
         }
     }
 
+    /// Whom it asks.
+    pub(super) const fn ask(&self) -> AskHost {
+        self.ask
+    }
+
+    /// Looks at another policy's addresses from now on; they were just looked at.
+    pub(super) fn renew(&mut self, policy: &Policy) {
+        self.addresses = Arc::new(addresses(policy));
+        self.looked(false);
+    }
+
     /// Begins a look; its result comes out of `results`.
     pub(super) fn begin(&mut self) {
         let (ask, addresses, sender) = (self.ask, Arc::clone(&self.addresses), self.sender.clone());

@@ -4,7 +4,7 @@ use super::core::Core;
 use super::server_id::id;
 use super::snapshot::{
     CertificateSnapshot, CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, PoolSnapshot,
-    ReconcileSnapshot, ServerSnapshot, ServiceSnapshot, Snapshot,
+    ReconcileSnapshot, ReloadCounts, ServerSnapshot, ServiceSnapshot, Snapshot,
 };
 use super::statistics::{PoolCounts, ServerCounts};
 use crate::desired::{Standing, destination_key};
@@ -39,6 +39,7 @@ impl Core {
             },
             connection_sync: self.policy.pair.connection_sync.as_ref().map(|_| self.sync_snapshot()),
             drift: counts.drift.clone(),
+            reloads: ReloadCounts::default(),
             pair: None,
         }
     }

@@ -3,6 +3,7 @@
 use super::clock::Clock;
 use super::core::Core;
 use super::entry_look::EntryLook;
+use super::reload::ReloadCounts;
 use super::snapshot::Snapshot;
 use crate::advert::thread::Published;
 use crate::model::Policy;
@@ -11,6 +12,7 @@ use crate::time::Instant;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::AbortHandle;
 
 /// How often a snapshot is taken. IPVS counters move every two seconds.
 pub(super) const PUBLISH_EVERY: Duration = Duration::from_millis(500);
@@ -24,6 +26,9 @@ const OLDEST: Duration = Duration::from_secs(2);
 pub(super) struct Publisher {
     snapshot: Arc<ArcSwap<Snapshot>>,
     entries: EntryLook,
+    /// Whether connections are synchronised, which is what there is to count.
+    counts_entries: bool,
+    serving: AbortHandle,
     /// When the next one may be taken.
     due: Instant,
 }
@@ -33,10 +38,23 @@ impl Publisher {
     pub(super) async fn serve(policy: &Policy, clock: Clock) -> Result<Self, ListenError> {
         let listener = Listener::bind(policy.metrics.listen).await?;
         let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::starting(clock.now(), clock.epoch())));
-        let view = View { snapshot: Arc::clone(&snapshot), started: clock.started() };
-        tokio::spawn(listener.serve(view));
-        let entries = EntryLook::start(policy.pair.connection_sync.is_some());
-        Ok(Self { snapshot, entries, due: clock.now() })
+        let serving = serve(listener, &snapshot, clock);
+        let counts_entries = policy.pair.connection_sync.is_some();
+        let entries = EntryLook::start(counts_entries);
+        Ok(Self { snapshot, entries, counts_entries, serving, due: clock.now() })
+    }
+
+    /// Goes on under another policy, at `listener` where it says so.
+    pub(super) fn renew(&mut self, policy: &Policy, listener: Option<Listener>, clock: Clock) {
+        if let Some(listener) = listener {
+            self.serving.abort();
+            self.serving = serve(listener, &self.snapshot, clock);
+        }
+        let counts_entries = policy.pair.connection_sync.is_some();
+        if std::mem::replace(&mut self.counts_entries, counts_entries) != counts_entries {
+            self.entries = EntryLook::start(counts_entries);
+        }
+        self.due = clock.now();
     }
 
     /// Takes a snapshot, if one is due.
@@ -44,6 +62,7 @@ impl Publisher {
         &mut self,
         core: &Core,
         pair: Option<Arc<Published>>,
+        reloads: ReloadCounts,
         clock: Clock,
     ) -> Option<Arc<Snapshot>> {
         let begun = clock.now();
@@ -52,6 +71,7 @@ impl Publisher {
         }
         let mut snapshot = core.snapshot(clock.now(), clock.epoch());
         snapshot.pair = pair;
+        snapshot.reloads = reloads;
         if let Some(sync) = &mut snapshot.connection_sync {
             sync.entries = self.entries.synchronised();
         }
@@ -62,4 +82,9 @@ impl Publisher {
         self.due = ended + (ended.saturating_since(begun) * PART).min(OLDEST);
         Some(snapshot)
     }
+}
+
+fn serve(listener: Listener, snapshot: &Arc<ArcSwap<Snapshot>>, clock: Clock) -> AbortHandle {
+    let view = View { snapshot: Arc::clone(snapshot), started: clock.started() };
+    tokio::spawn(listener.serve(view)).abort_handle()
 }

@@ -13,6 +13,7 @@ use crate::desired::Standing;
 use crate::health::Start;
 use crate::model::{Check, CheckName, HostFacts, Policy, Pool, RealServer};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Checks that ask what the check of their name asked before.
 pub(super) fn unchanged_checks(before: &Policy, policy: &Policy) -> BTreeSet<CheckName> {
@@ -28,7 +29,7 @@ pub(super) fn servers(policy: &Policy) -> BTreeMap<ServerId, (&Pool, &RealServer
 
 impl Core {
     /// Takes over `policy`, as this host reaches its addresses. A director that stops has nothing left to take over.
-    pub(super) fn take_over(&mut self, policy: Policy, host: HostFacts) {
+    pub(super) fn take_over(&mut self, policy: Arc<Policy>, host: HostFacts) {
         if self.stopping {
             return;
         }
@@ -74,15 +75,9 @@ impl Core {
         let Adoption { servers, starts } = Adoption::new(&self.policy, self.reconciler.observed(), past);
         let unchanged = unchanged_checks(before, &self.policy);
         let further = self.policy.tracked_targets();
-        let renewal = Renewal {
-            policy: &self.policy,
-            further,
-            unchanged: &unchanged,
-            seed: self.seed,
-            now: self.now,
-        };
-        let ended =
-            self.targets.renew(renewal, |key| starts.get(key).copied().unwrap_or(Start::Down));
+        let renewal =
+            Renewal { policy: &self.policy, further, unchanged: &unchanged, seed: self.seed, now: self.now };
+        let ended = self.targets.renew(renewal, |key| starts.get(key).copied().unwrap_or(Start::Down));
         self.certificates.forget(&ended);
         self.unprobed.retain(|target, _| !ended.contains(target));
         self.users = users(&self.policy, &self.targets);

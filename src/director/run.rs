@@ -7,11 +7,16 @@ use super::attend;
 use super::clock::Clock;
 use super::core::{Beginning, Core, Input, Output};
 use super::error::RunError;
+use super::history::History;
 use super::host_look::{AskHost, HostLook};
 use super::kernel_thread::{Answer, Job, KernelThread};
+use super::loading::{Candidate, PolicyLoader, PolicyText};
 use super::log;
 use super::pair::PairThreads;
+use super::pair_restart::PairRestart;
+use super::preparation::probers;
 use super::publisher::{PUBLISH_EVERY, Publisher};
+use super::reload::Reloads;
 use super::state_directory::StateDirectory;
 use super::targets::{MOST_AT_ONCE, TargetId};
 use super::watchdog::Watchdog;
@@ -19,10 +24,8 @@ use crate::control::{Control, Socket, Status};
 use crate::health::ProbeId;
 use crate::kernel::sys::give_memory_back;
 use crate::kernel::{Kernel, KernelError, complete};
-use crate::model::{self, Check, CheckName, Family, HostFacts, Policy, RealServer, Roles};
-use crate::probe::{
-    FileWatch, Pool, PrepareError, Probe as _, Prober, Report, StartRequest, TlsProfiles, Workers,
-};
+use crate::model::{CheckName, HostFacts, Policy, Roles};
+use crate::probe::{FileWatch, Pool, Probe as _, Prober, Report, StartRequest, Workers};
 use crate::reconcile::Epoch;
 use crate::time::Instant;
 use crate::vrrp::picture::Picture;
@@ -49,7 +52,13 @@ const REPORTS_AT_ONCE: usize = 1024;
 /// What a director runs with.
 #[derive(Debug)]
 pub struct Parts<K> {
-    pub policy: Policy,
+    pub candidate: Candidate,
+    /// What made it be taken over, in words, where it is no longer the one that was kept last.
+    pub taken_by: Option<String>,
+    pub loader: Arc<dyn PolicyLoader>,
+    pub history: History,
+    /// Each asks for a reload.
+    pub hangups: mpsc::Receiver<()>,
     pub kernel: K,
     pub state: StateDirectory,
     /// How this host reaches addresses.
@@ -64,7 +73,7 @@ pub struct Parts<K> {
 
 type ProbeKey = (TargetId, ProbeId);
 /// By check, and by the mark of a real path.
-type Probers = BTreeMap<(CheckName, Option<u32>), Arc<Prober>>;
+pub(super) type Probers = BTreeMap<(CheckName, Option<u32>), Arc<Prober>>;
 
 pub(super) struct Loop {
     pub(super) core: Core,
@@ -72,10 +81,14 @@ pub(super) struct Loop {
     kernel: KernelThread,
     probes: Pool<ProbeKey>,
     reports: mpsc::Receiver<Report<ProbeKey>>,
-    probers: Probers,
+    pub(super) probers: Probers,
     files: FileWatch,
-    host: HostLook,
+    pub(super) host: HostLook,
     pub(super) pair: Option<PairThreads>,
+    pub(super) pair_restart: PairRestart,
+    pub(super) reloads: Reloads,
+    /// Of the pair.
+    pub(super) state: PathBuf,
     pub(super) control: Control,
     pub(super) published: Publisher,
     publish_at: tokio::time::Instant,
@@ -113,6 +126,9 @@ pub async fn run<K: Kernel + 'static>(
             Some(facts) = running.host.results.recv() => running.looked(facts),
             news = attend::pair_news(&mut running.pair) => running.pair_news(news)?,
             checks = running.files.changed() => running.changed(checks),
+            Some(()) = running.reloads.hangups.recv() => running.hung_up(),
+            Some(arrival) = running.reloads.arrivals.recv() => running.arrived(arrival),
+            () = running.pair_restart.ended() => running.start_pair()?,
             Some(request) = running.control.requests.recv() => running.requested(request),
             () = &mut timer => running.time_passed(),
         }
@@ -127,7 +143,20 @@ pub async fn run<K: Kernel + 'static>(
 impl Loop {
     /// Makes ready what can be wrong first, then looks at the kernel and adopts what is there.
     async fn begin<K: Kernel + 'static>(parts: Parts<K>) -> Result<Self, RunError> {
-        let Parts { policy, kernel, state, ask_host, epoch, seed, socket } = parts;
+        let Parts {
+            candidate,
+            taken_by,
+            loader,
+            mut history,
+            hangups,
+            kernel,
+            state,
+            ask_host,
+            epoch,
+            seed,
+            socket,
+        } = parts;
+        let Candidate { policy, text, .. } = candidate;
         let socket = Socket::chosen(&socket)?;
         let probers = probers(&policy)?;
         let files = FileWatch::of(&policy);
@@ -141,13 +170,23 @@ impl Loop {
         let pair_state = state.path().to_owned();
         let mut kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
         let observed = complete(kernel.observe(Core::first_scope(&policy, &facts, &owned)).await?)?;
-        let roles = Roles::default();
-        let core =
-            Core::new(Beginning { policy, generation: 1, host: facts, roles, observed, owned, seed, now: clock.now() });
+        let generation = generation(&mut history, taken_by, &text);
+        let core = Core::new(Beginning {
+            policy,
+            generation,
+            host: facts,
+            roles: Roles::default(),
+            observed,
+            owned,
+            seed,
+            now: clock.now(),
+        });
         let pair = PairThreads::start(&core.policy, clock, &pair_state)?;
         let first =
             Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &Picture::default());
         let control = Control::serve(socket, first, clock.started());
+        control.publish_history(history.told(generation));
+        let reloads = Reloads::new(loader, history, text, hangups, clock.now());
         let computes = probers.values().any(|prober| prober.computes());
         let workers = computes.then(Workers::start).transpose().map_err(RunError::Thread)?;
         let (probes, reports) = Pool::new(MOST_AT_ONCE, workers);
@@ -161,6 +200,9 @@ impl Loop {
             files,
             host,
             pair,
+            pair_restart: PairRestart::None,
+            reloads,
+            state: pair_state,
             control,
             published,
             publish_at: clock.started(),
@@ -185,6 +227,7 @@ impl Loop {
                 Output::Wait { deadline } => {
                     self.tell_ready();
                     self.tell_pair();
+                    self.look_at_pending();
                     return Ok(self.until(deadline));
                 }
             }
@@ -194,7 +237,8 @@ impl Loop {
     /// When to wake; `None` when a stop has taken too long.
     fn until(&self, deadline: Option<Instant>) -> Option<tokio::time::Instant> {
         let deadline = deadline.map(|deadline| self.clock.when(deadline));
-        let deadline = deadline.into_iter().chain([self.host.due, self.publish_at]).min();
+        let pending = self.reloads.pending_until().map(|until| self.clock.when(until));
+        let deadline = deadline.into_iter().chain(pending).chain([self.host.due, self.publish_at]).min();
         match self.stop_by {
             Some(stop_by) if stop_by <= tokio::time::Instant::now() => {
                 tracing::error!("the stop took too long; leaving with the table as it is");
@@ -234,6 +278,20 @@ impl Loop {
         }
         let at = self.clock.at(now);
         self.core.handle(Input::Timeout { at });
+    }
+
+    /// The probers of another policy; targets that stay keep their open connections where the prober stays.
+    pub(super) fn take_probers(&mut self, policy: &Policy, probers: Probers) {
+        if !self.probes.has_workers() && probers.values().any(|prober| prober.computes()) {
+            match Workers::start() {
+                Ok(workers) => self.probes.employ(workers),
+                Err(error) => tracing::warn!(
+                    "no threads for probes with TLS or programs: {error}; they run on the loop's"
+                ),
+            }
+        }
+        self.probers = probers;
+        self.files = FileWatch::of(policy);
     }
 
     fn answered(&mut self, answer: Answer) {
@@ -285,21 +343,18 @@ impl Loop {
     }
 }
 
-/// One prober a check, and one for each real path: there the mark differs. Everything that can be wrong with one is found
-/// here, before anything is changed.
-fn probers(policy: &Policy) -> Result<Probers, PrepareError> {
-    let mut profiles = TlsProfiles::default();
-    let mut probers = Probers::new();
-    for (name, check) in &policy.checks {
-        probers.insert((name.clone(), None), Arc::new(Prober::new(check, &mut profiles)?));
+/// The number of the policy that a director starts with; one that is new is kept.
+fn generation(history: &mut History, taken_by: Option<String>, text: &PolicyText) -> u64 {
+    let known = history.last_good().filter(|entry| entry.text == *text && taken_by.is_none());
+    if let Some(known) = known {
+        return known.generation;
     }
-    for target in policy.pools.values().flat_map(model::Pool::every_server).flat_map(RealServer::targets) {
-        let (Some(mark), Some(check)) = (target.real_path, policy.checks.get(&target.check)) else {
-            continue;
-        };
-        let source = check.source.or_else(|| policy.pair.own_address(Family::of(target.address.ip())));
-        let check = Check { mark: Some(mark), source, ..check.clone() };
-        probers.insert((target.check.clone(), Some(mark)), Arc::new(Prober::new(&check, &mut profiles)?));
+    let generation = history.next_generation();
+    let by = taken_by.unwrap_or_else(|| "start".to_owned());
+    if let Err(error) = history.add(generation, &by, true, text.clone()) {
+        tracing::error!(
+            "the policy cannot be kept in the state directory: {error}; after a restart only its files count"
+        );
     }
-    Ok(probers)
+    generation
 }

@@ -4,6 +4,7 @@
 //! Names are shared, not copied: a snapshot of ten thousand servers costs one pass over them. Nothing here decides.
 
 use super::histogram::{Histogram, LATENESS_BOUNDS, PASS_BOUNDS, PROBE_BOUNDS};
+pub use super::reload::ReloadCounts;
 use crate::advert::thread::Published;
 use crate::health::Reason;
 use crate::model::{CheckName, Counters, DestinationCounts, Failure, Outcome, PoolName, SyncDaemonRole};
@@ -37,6 +38,7 @@ pub struct Snapshot {
     pub connection_sync: Option<ConnectionSyncSnapshot>,
     /// Entries of ours that somebody else changed or removed, by table.
     pub drift: BTreeMap<Table, u64>,
+    pub reloads: ReloadCounts,
     /// The virtual routers and the other directors; `None` for a director that is alone.
     pub pair: Option<Arc<Published>>,
 }
@@ -57,6 +59,7 @@ impl Snapshot {
             reconcile: ReconcileSnapshot::default(),
             connection_sync: None,
             drift: BTreeMap::new(),
+            reloads: ReloadCounts::default(),
             pair: None,
         }
     }

@@ -4,11 +4,12 @@ use crate::model::{Pair, VirtualRouter};
 
 /// A line for each thing.
 #[must_use]
-pub fn splits(before: &Pair, next: &Pair) -> Vec<String> {
+pub(super) fn splits(before: &Pair, next: &Pair) -> Vec<String> {
     if before.directors.len() < 2 && next.directors.len() < 2 {
         return Vec::new();
     }
-    let routers = before.routers.values().filter_map(|router| Some((router, next.routers.get(&router.name)?)));
+    let routers =
+        before.routers.values().filter_map(|router| Some((router, next.routers.get(&router.name)?)));
     let mut lines: Vec<String> = routers.flat_map(|(router, next)| of_router(router, next)).collect();
     if before.peer != next.peer {
         lines.push("peer: reload the other director at once: it hears no beats until it agrees".to_owned());
@@ -16,7 +17,8 @@ pub fn splits(before: &Pair, next: &Pair) -> Vec<String> {
     let sync_id = |pair: &Pair| pair.connection_sync.as_ref().map(|sync| sync.sync_id);
     if sync_id(before) != sync_id(next) {
         lines.push(
-            "connection_sync: no connections are passed on until the other director has the same sync_id".to_owned(),
+            "connection_sync: no connections are passed on until the other director has the same sync_id"
+                .to_owned(),
         );
     }
     lines
@@ -24,14 +26,23 @@ pub fn splits(before: &Pair, next: &Pair) -> Vec<String> {
 
 fn of_router(router: &VirtualRouter, next: &VirtualRouter) -> Vec<String> {
     let split = |differs: bool, what: &str, then: &str| {
-        differs.then(|| format!("router {}: {what} differs from the other director's until it is reloaded, too: {then}", router.name))
+        differs.then(|| {
+            format!(
+                "router {}: {what} differs from the other director's until it is reloaded, too: {then}",
+                router.name
+            )
+        })
     };
     let two_masters = "each believes to be alone, and both hold the addresses";
     let found = [
         split(router.vrid != next.vrid, "vrid", two_masters),
         split(router.version != next.version, "version", two_masters),
         split(router.transport != next.transport, "transport", two_masters),
-        split(router.authentication != next.authentication, "authentication", "what is not believed is not heard"),
+        split(
+            router.authentication != next.authentication,
+            "authentication",
+            "what is not believed is not heard",
+        ),
         split(
             router.interval != next.interval,
             "advertisement_interval",

@@ -127,13 +127,7 @@ impl StateDirectory {
 
     fn write(&self, ownership: &Ownership) -> io::Result<()> {
         let record = Record { version: VERSION, ownership: ownership.clone() };
-        let temporary = self.path.join(format!("{RECORD}.new"));
-        let mut file =
-            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
-        file.write_all(&serde_json::to_vec(&record)?)?;
-        file.sync_all()?;
-        fs::rename(&temporary, self.path.join(RECORD))?;
-        File::open(&self.path)?.sync_all()
+        write_whole(&self.path, RECORD, &serde_json::to_vec(&record)?)
     }
 
     fn set_aside(&self) {
@@ -143,6 +137,16 @@ impl StateDirectory {
             fs::rename(&path, self.path.join(format!("{RECORD}.unreadable"))).ok();
         }
     }
+}
+
+/// Writes a file of the state directory so that it is never half there: beside it, flushed, renamed, and the folder flushed.
+pub(super) fn write_whole(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    let temporary = folder.join(format!("{name}.new"));
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&temporary, folder.join(name))?;
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

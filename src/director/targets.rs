@@ -127,7 +127,8 @@ impl Targets {
             let Some(params) = params.get(&key.check) else { continue };
             let start = group.iter().map(&start).fold(Start::Down, Start::or);
             let own_seed = schedule::seed_of(seed, key);
-            let first = now + SOONEST_FIRST + schedule::first_probe_after(own_seed, params.interval) * stretch;
+            let first =
+                now + SOONEST_FIRST + schedule::first_probe_after(own_seed, params.interval) * stretch;
             self.begin(&group, Machine::new(Arc::clone(params), start, first).with_seed(own_seed));
         }
         ended

@@ -93,10 +93,7 @@ mod tests {
         );
         assert_eq!(change(|router| router.priorities.clear()), PairChange::GoesOn);
         assert_eq!(change(|router| router.preempt = Preempt::After(Duration::ZERO)), PairChange::GoesOn);
-        assert_eq!(
-            change(|router| router.local_addresses.push([192, 0, 2, 9].into())),
-            PairChange::GoesOn
-        );
+        assert_eq!(change(|router| router.local_addresses.push([192, 0, 2, 9].into())), PairChange::GoesOn);
     }
 
     #[test]
@@ -108,10 +105,7 @@ mod tests {
         );
         assert_eq!(change(|router| router.interface = "eth9".into()), PairChange::BeginsAnew);
         assert_eq!(change(|router| router.interval *= 2), PairChange::BeginsAnew);
-        assert_eq!(
-            change(|router| router.vrid = router.vrid.saturating_add(1)),
-            PairChange::BeginsAnew
-        );
+        assert_eq!(change(|router| router.vrid = router.vrid.saturating_add(1)), PairChange::BeginsAnew);
         let hmac = Authentication::Hmac { mode: AuthenticationMode::Receive, keys: Vec::new() };
         assert_eq!(change(|router| router.authentication = Some(hmac)), PairChange::BeginsAnew);
     }

@@ -37,8 +37,34 @@ fn director(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     families.info("tandem_build", "Version of the running director; always 1", &version)?;
     families.gauge(
         "tandem_policy_generation",
-        "Policies taken over since the director started; it grows by one with each reload that was accepted",
+        "Number of the policy in force; it grows by one with each policy that is taken over, over restarts, too",
         Some(snapshot.policy_generation),
+    )?;
+    reloads(families, snapshot)
+}
+
+fn reloads(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let counts = &snapshot.reloads;
+    families.counters(
+        "tandem_policy_reload",
+        "Reloads by what became of them: taken over, refused (the policy before stays), or rolled back",
+        [("success", counts.taken), ("refused", counts.refused), ("rolled_back", counts.rolled_back)]
+            .map(|(result, count)| ([("result", result)], count)),
+    )?;
+    families.gauge(
+        "tandem_policy_last_reload_successful",
+        "1 when the policy that was asked for last is in force, 0 when it was refused or rolled back by itself",
+        Some(u64::from(!counts.last_failed)),
+    )?;
+    families.gauge(
+        "tandem_policy_last_reload_timestamp_seconds",
+        "When the policy in force was taken over, in Unix time",
+        counts.taken_at.map(|at| snapshot.unix_time(at).as_secs_f64()),
+    )?;
+    families.gauge(
+        "tandem_policy_file_differs",
+        "1 when the policy's files say something else than what is in force",
+        Some(u64::from(counts.file_differs)),
     )
 }
 

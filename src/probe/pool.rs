@@ -102,6 +102,19 @@ impl<I> Clone for Pool<I> {
     }
 }
 
+impl<I> Pool<I> {
+    /// Whether probes that compute have threads of their own.
+    #[must_use]
+    pub const fn has_workers(&self) -> bool {
+        self.workers.is_some()
+    }
+
+    /// From now on probes that compute run on `workers`.
+    pub fn employ(&mut self, workers: Workers) {
+        self.workers = Some(Arc::new(workers));
+    }
+}
+
 impl<I: Send + 'static> Pool<I> {
     /// A pool of `slots` probes at the same time and the end where its reports come out: each holds a socket, so the process
     /// needs as many file descriptors and some more. Without `workers` every probe runs where it is started.

@@ -4,12 +4,13 @@
 //! replayed to a director that has just started, until its sender is heard; and a run without a higher number would not be
 //! believed by the others.
 
+use crate::director::state_directory::write_whole;
 use crate::model::Family;
 use crate::vrrp::authentication::{Mark, Sender, Session};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -95,6 +96,11 @@ impl Memory {
         }
     }
 
+    /// The number of this run.
+    pub(super) const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     fn write(&self, marks: &BTreeMap<Sender, Mark>) -> io::Result<()> {
         let senders = marks.iter().map(|(sender, mark)| SenderRecord {
             router: sender.session.router.to_string(),
@@ -104,12 +110,8 @@ impl Memory {
             counter: mark.counter,
         });
         let record = Record { epoch: self.epoch, senders: senders.collect() };
-        let temporary = self.path.with_extension("new");
-        let mut file = File::create(&temporary)?;
-        file.write_all(&serde_json::to_vec(&record)?)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &self.path)?;
-        self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        write_whole(folder, FILE, &serde_json::to_vec(&record)?)
     }
 }
 

@@ -13,7 +13,7 @@ use super::core::Core;
 use super::error::RunError;
 use crate::advert::Paths;
 use crate::advert::realtime;
-use crate::advert::thread::{AdvertThread, Command, Commander, Notice, Parts, Published};
+use crate::advert::thread::{AdvertThread, Command, Commander, Notice, Parts, Published, Renewal};
 use crate::connections::{self, Told};
 use crate::floating::thread::{AddressThread, Handle, Surroundings};
 use crate::floating::{self, Plan};
@@ -21,11 +21,11 @@ use crate::model::{Authentication, ConnectionSync, Hook, Policy, Roles, RouterNa
 use crate::time::Instant;
 use crate::track::{self, Watches};
 use crate::vrrp::role::Role;
-use crate::vrrp::station::{Beginning, Station};
+use crate::vrrp::station::{Beginning, Keyring, Station};
 use crate::vrrp::transfer::{RESIGN_BOUND, REST_BOUND};
 use memory::Memory;
 use restoring::Restoring;
-pub(super) use secrets::SecretError;
+pub(super) use secrets::{SecretError, keyring};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,8 +55,11 @@ pub(super) struct PairThreads {
     notices: mpsc::Receiver<Notice>,
     reports: mpsc::Receiver<(Tracked, bool)>,
     address_events: mpsc::Receiver<floating::Event>,
-    _watches: Watches,
+    reporter: mpsc::Sender<(Tracked, bool)>,
+    /// Ends the watching when it is dropped.
+    watches: Watches,
     memory: Memory,
+    clock: realtime::Clock,
     names: Vec<RouterName>,
     sync: Option<ConnectionSync>,
     master_of: BTreeSet<RouterName>,
@@ -99,7 +102,7 @@ impl PairThreads {
         if policy.pair.routers.is_empty() {
             return Ok(None);
         }
-        let keyring = secrets::keyring(&policy.pair)?;
+        let keyring = keyring(&policy.pair)?;
         let (memory, epoch, marks) = Memory::open(state, signs(policy)).map_err(RunError::Memory)?;
         if let Err(warning) = realtime::lock_memory() {
             tracing::warn!("{warning}");
@@ -133,8 +136,10 @@ impl PairThreads {
             notices,
             reports,
             address_events,
-            _watches: track::watch(&tracked, &reporter),
+            watches: track::watch(&tracked, &reporter),
+            reporter,
             memory,
+            clock,
             names: policy.pair.routers.keys().cloned().collect(),
             sync: policy.pair.connection_sync.clone(),
             master_of: BTreeSet::new(),
@@ -146,6 +151,28 @@ impl PairThreads {
             told_tables: None,
             restoring,
         }))
+    }
+
+    /// Goes on under another policy with the same sessions; `false`: the election takes in no more, and nothing was done.
+    pub(super) fn renew(&mut self, policy: &Policy, keyring: Keyring) -> bool {
+        let (epoch, now) = (self.memory.epoch(), self.clock.now());
+        let station = Station::new(Beginning { policy, keyring, epoch, marks: BTreeMap::new(), now });
+        let paths = Arc::new(Paths::of(&policy.pair));
+        if !self.adverts.commander().give(Command::Renew(Box::new(Renewal { station, paths }))) {
+            return false;
+        }
+        self.addresses.iter().for_each(|addresses| addresses.renew(Plan::of(&policy.pair)));
+        self.sync.clone_from(&policy.pair.connection_sync);
+        let tracked = crate::vrrp::tracking::tracked(&policy.pair);
+        if tracked != self.tracked {
+            self.watches = track::watch(&tracked, &self.reporter);
+            self.watched.retain(|what, _| tracked.contains(what));
+            self.told.retain(|what, _| tracked.contains(what));
+            self.tracked = tracked;
+        }
+        self.restoring = Restoring::new(policy);
+        self.told_tables = None;
+        true
     }
 
     /// The next news.

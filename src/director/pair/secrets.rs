@@ -34,7 +34,7 @@ pub enum SecretError {
 ///
 /// # Errors
 /// The first that cannot be used.
-pub(super) fn keyring(pair: &Pair) -> Result<Keyring, SecretError> {
+pub(in crate::director) fn keyring(pair: &Pair) -> Result<Keyring, SecretError> {
     let mut keyring = Keyring::default();
     for router in pair.routers.values() {
         let keys = match &router.authentication {

@@ -77,7 +77,8 @@ fn a_right_table_that_is_found_is_adopted_without_a_single_change() {
     ] {
         let mut first = World::fresh(policy(pools));
         first.run_for(seconds(5));
-        let mut second = World::start(first.core.policy.clone(), first.kernel.clone(), first.record.clone());
+        let mut second =
+            World::start((*first.core.policy).clone(), first.kernel.clone(), first.record.clone());
         second.run_for(seconds(10));
         assert_eq!(second.applied, [], "dumps and nothing else");
         assert!(matches!(&second.events[0], Event::Adopted { ours, .. } if ours == &[tcp(VIP, 80)]));

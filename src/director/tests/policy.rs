@@ -12,7 +12,7 @@ const THREE: &str = "192.168.101.77";
 fn take(world: &mut World, policy: Policy) {
     let facts = host(&policy);
     let at = world.now;
-    world.core.handle(Input::Policy { at, policy: Box::new(policy), facts });
+    world.core.handle(Input::Policy { at, policy: policy.into(), facts });
 }
 
 fn settled() -> World {

@@ -60,7 +60,7 @@ fn a_tracked_check_that_fails_from_the_start_is_bad_and_not_unknown() {
 #[test]
 fn a_check_that_no_router_tracks_has_no_verdict_of_its_own() {
     let mut world = World::fresh(tracking([]));
-    world.core.policy.checks.insert(name("upstream"), upstream());
+    std::sync::Arc::make_mut(&mut world.core.policy).checks.insert(name("upstream"), upstream());
     world.run_for(seconds(5));
     for check in ["upstream", "alive", "unknown"] {
         assert_eq!(world.core.check_verdict(&name(check)), None, "{check}");

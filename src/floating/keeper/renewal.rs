@@ -46,10 +46,8 @@ impl Keeper {
         };
         let left = self.addresses.iter().filter(|address| address.is_held()).filter_map(|address| {
             let interface = &self.interfaces[address.interface].name;
-            (!planned(interface, address.address)).then(|| PlannedAddress {
-                address: address.address,
-                interface: Arc::clone(interface),
-            })
+            (!planned(interface, address.address))
+                .then(|| PlannedAddress { address: address.address, interface: Arc::clone(interface) })
         });
         let addresses: Vec<PlannedAddress> = left.collect();
         let like = plan.routers.first()?;

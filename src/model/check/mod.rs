@@ -181,6 +181,28 @@ impl ProbeSpec {
         }
     }
 
+    /// Whether it is made with files beside the policy: certificates, secrets. They may read otherwise at the next reload.
+    #[must_use]
+    pub fn reads_files(&self) -> bool {
+        let secret = |text: &HeaderText| matches!(text, HeaderText::Secret(_));
+        self.tls().is_some()
+            || match self {
+                Self::Http(spec) => spec.headers.iter().any(|(_, text)| secret(text)),
+                Self::Preset(_) => true,
+                Self::Tcp
+                | Self::Dialogue(_)
+                | Self::Tls(_)
+                | Self::Grpc(_)
+                | Self::Smtp(_)
+                | Self::Udp(_)
+                | Self::Dns(_)
+                | Self::Ping(_)
+                | Self::Exec(_)
+                | Self::File(_)
+                | Self::Agent(_) => false,
+            }
+    }
+
     /// The policy's word for the kind: `tcp`, `http`, `https` and so on.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

@@ -13,9 +13,7 @@ impl Station {
         for (session, channel) in fresh.channels {
             let before = self.routers.get(session.router.0);
             let next = fresh.routers.get(session.router.0);
-            if let (Some(known), Some(before), Some(next)) =
-                (self.channels.get_mut(&session), before, next)
-            {
+            if let (Some(known), Some(before), Some(next)) = (self.channels.get_mut(&session), before, next) {
                 known.renew(channel, before, next);
             }
         }

@@ -1,0 +1,145 @@
+//! Reads the policy of a director (shell): its files, or a text that was kept.
+
+use super::files::Disk;
+use super::{colour_on, host_name};
+use crate::director::loading::{Candidate, PolicyLoader, PolicyText, TextFile};
+use crate::kernel;
+use crate::policy::{self, Files, Loaded, MAX_FILE_BYTES, Severity, View};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The policy of one director.
+#[derive(Debug)]
+pub(super) struct Loader {
+    file: PathBuf,
+    /// `None`: the director with this host's name.
+    director: Option<String>,
+}
+
+impl Loader {
+    pub(super) const fn new(file: PathBuf, director: Option<String>) -> Self {
+        Self { file, director }
+    }
+
+    fn load(&self, file: &Path, files: &dyn Files) -> Result<Candidate, String> {
+        let host = host_name();
+        let view = self.director.as_deref().map_or(View::Host(&host), View::Director);
+        let mut loaded = policy::load(file, files, view);
+        if let Some(policy) = &loaded.policy {
+            let asked = policy::addresses_of_interest(policy, &loaded.places);
+            // Advice is never in the way: a host that does not answer gives none.
+            if let Ok(facts) = kernel::host_facts(&asked) {
+                loaded.add_advice(&facts);
+            }
+        }
+        candidate(file, loaded)
+    }
+}
+
+impl PolicyLoader for Loader {
+    fn from_files(&self) -> Result<Candidate, String> {
+        self.load(&self.file, &Disk)
+    }
+
+    fn from_text(&self, text: &PolicyText) -> Result<Candidate, String> {
+        let Some(first) = text.files.first() else { return Err("nothing was kept of it".to_owned()) };
+        self.load(&first.path, &Kept::of(text))
+    }
+
+    fn differs(&self, text: &PolicyText) -> bool {
+        let same = |file: &TextFile| {
+            Disk.read(&file.path, MAX_FILE_BYTES + 1).is_ok_and(|bytes| bytes == file.text.as_bytes())
+        };
+        !text.files.iter().all(same)
+    }
+}
+
+fn candidate(file: &Path, loaded: Loaded) -> Result<Candidate, String> {
+    let colour = colour_on(false);
+    let shown = |diagnostic| policy::render(diagnostic, &loaded.sources, colour);
+    match loaded.policy {
+        Some(policy) => {
+            let warnings = loaded.diagnostics.iter().filter(|found| found.severity() == Severity::Warning);
+            let warnings = warnings.map(shown).collect();
+            let kept =
+                |file: &policy::SourceFile| TextFile { path: file.path.clone(), text: file.text.clone() };
+            let text = PolicyText { files: loaded.sources.files().iter().map(kept).collect() };
+            Ok(Candidate { policy, text, warnings })
+        }
+        None => {
+            let problems: String = loaded.diagnostics.iter().map(shown).collect();
+            Err(format!("{problems}{}: refused; nothing was changed\n", file.display()))
+        }
+    }
+}
+
+/// Files that were kept.
+struct Kept<'a>(BTreeMap<&'a Path, &'a str>);
+
+impl<'a> Kept<'a> {
+    fn of(text: &'a PolicyText) -> Self {
+        Self(text.files.iter().map(|file| (file.path.as_path(), file.text.as_str())).collect())
+    }
+}
+
+impl Files for Kept<'_> {
+    fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, String> {
+        let text = self.0.get(path).ok_or_else(|| "it was not kept".to_owned())?;
+        Ok(text.bytes().take(limit).collect())
+    }
+
+    fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, String> {
+        let pattern = pattern.to_str().ok_or_else(|| "the path is not UTF-8".to_owned())?;
+        let pattern = glob::Pattern::new(pattern).map_err(|error| error.msg.to_owned())?;
+        let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
+        let matching = self.0.keys().filter(|path| pattern.matches_path_with(path, options));
+        Ok(matching.map(|path| path.to_path_buf()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const MAIN: &str = "policy_version: 1\ninclude: [pools.d/*.yaml]\n";
+    const POOL: &str = "pools: {web: {virtual_services: [tcp://192.0.2.1:80], forwarding: nat, check: none, \
+                        real_servers: [192.0.2.10:80]}}\n";
+
+    fn loader() -> (tempfile::TempDir, Loader) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let main = folder.path().join("tandem.yaml");
+        fs::create_dir(folder.path().join("pools.d")).expect("a folder");
+        fs::write(&main, MAIN).expect("written");
+        fs::write(folder.path().join("pools.d/web.yaml"), POOL).expect("written");
+        (folder, Loader::new(main, None))
+    }
+
+    #[test]
+    fn what_was_kept_is_the_policy_it_was_though_its_files_are_gone() {
+        let (folder, loader) = loader();
+        let read = loader.from_files().expect("a good policy");
+        assert!(!loader.differs(&read.text));
+        fs::remove_dir_all(folder.path().join("pools.d")).expect("removed");
+        assert!(loader.differs(&read.text));
+        let again = loader.from_text(&read.text).expect("it is kept whole");
+        assert_eq!((again.policy, again.text), (read.policy, read.text));
+    }
+
+    #[test]
+    fn a_bad_policy_is_refused_with_every_problem() {
+        let (folder, loader) = loader();
+        fs::write(
+            folder.path().join("pools.d/web.yaml"),
+            POOL.replace("nat", "gnat").replace("tcp:", "tpc:"),
+        )
+        .expect("written");
+        let problems = loader.from_files().expect_err("two problems");
+        assert!(
+            problems.contains("gnat")
+                && problems.contains("tpc")
+                && problems.ends_with("nothing was changed\n"),
+            "{problems}"
+        );
+    }
+}

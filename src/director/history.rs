@@ -1,0 +1,216 @@
+//! The policies that were taken over (shell): `policies/N.json` in the state directory, the newest [`KEPT`]. The last one that
+//! was good runs where the file on disk is not, and a policy can be gone back to.
+
+use super::loading::PolicyText;
+use super::state_directory::write_whole;
+use crate::control::{PolicyHistory, PolicyRecord};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const FOLDER: &str = "policies";
+/// Policies that are kept.
+pub const KEPT: usize = 10;
+/// Version of the form; a newer one is not read.
+const VERSION: u32 = 1;
+/// A record that is larger is none of ours: a policy has a thousand files at most, and is read whole.
+const LARGEST: u64 = 256 * 1024 * 1024;
+
+/// A policy that was taken over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    version: u32,
+    /// From 1; one more than that of the policy before.
+    pub generation: u64,
+    /// Unix time in milliseconds.
+    pub taken_unix_ms: u64,
+    /// What made it be taken over, in words.
+    pub by: String,
+    /// Whether it may come back by itself: false while it waits to be confirmed, and for ever where it was rolled back.
+    pub confirmed: bool,
+    pub text: PolicyText,
+}
+
+/// All that are kept.
+#[derive(Debug)]
+pub struct History {
+    folder: PathBuf,
+    /// The oldest first.
+    entries: Vec<Entry>,
+}
+
+impl History {
+    /// Reads what is kept in a state directory. What cannot be read is told by `warn`, and left out.
+    pub fn open(state: &Path, warn: &mut dyn FnMut(String)) -> Self {
+        let folder = state.join(FOLDER);
+        let mut entries = Vec::new();
+        for file in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = file.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                match read(&path) {
+                    Ok(entry) => entries.push(entry),
+                    Err(reason) => warn(format!("{}: {reason}; left out", path.display())),
+                }
+            }
+        }
+        entries.sort_by_key(|entry: &Entry| entry.generation);
+        Self { folder, entries }
+    }
+
+    /// The newest.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Entry> {
+        self.entries.last()
+    }
+
+    /// The newest that may come back by itself.
+    #[must_use]
+    pub fn last_good(&self) -> Option<&Entry> {
+        self.entries.iter().rev().find(|entry| entry.confirmed)
+    }
+
+    /// The one to go back to from `generation`.
+    #[must_use]
+    pub fn before(&self, generation: u64) -> Option<&Entry> {
+        self.entries.iter().rev().find(|entry| entry.generation < generation && entry.confirmed)
+    }
+
+    /// The number of the next one.
+    #[must_use]
+    pub fn next_generation(&self) -> u64 {
+        self.newest().map_or(1, |entry| entry.generation + 1)
+    }
+
+    /// Keeps a policy, and forgets the oldest.
+    ///
+    /// # Errors
+    /// When it cannot be written; it is known all the same until the end of this run.
+    pub fn add(&mut self, generation: u64, by: &str, confirmed: bool, text: PolicyText) -> io::Result<()> {
+        let entry =
+            Entry { version: VERSION, generation, taken_unix_ms: now(), by: by.to_owned(), confirmed, text };
+        let written = self.write(&entry);
+        self.entries.push(entry);
+        while self.entries.len() > KEPT {
+            let oldest = self.entries.remove(0);
+            fs::remove_file(self.path_of(oldest.generation)).ok();
+        }
+        written
+    }
+
+    /// This policy may come back by itself.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn confirm(&mut self, generation: u64) -> io::Result<()> {
+        let found = self.entries.iter_mut().find(|entry| entry.generation == generation);
+        let Some(entry) = found else { return Ok(()) };
+        entry.confirmed = true;
+        let entry = entry.clone();
+        self.write(&entry)
+    }
+
+    /// For those who ask.
+    #[must_use]
+    pub fn told(&self, in_force: u64) -> PolicyHistory {
+        let record = |entry: &Entry| PolicyRecord {
+            generation: entry.generation,
+            taken_unix_ms: entry.taken_unix_ms,
+            by: entry.by.clone(),
+            confirmed: entry.confirmed,
+            in_force: entry.generation == in_force,
+            files: entry.text.files.iter().map(|file| file.path.display().to_string()).collect(),
+        };
+        PolicyHistory { policies: self.entries.iter().rev().map(record).collect() }
+    }
+
+    fn write(&self, entry: &Entry) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        write_whole(&self.folder, &name(entry.generation), &serde_json::to_vec(entry)?)
+    }
+
+    fn path_of(&self, generation: u64) -> PathBuf {
+        self.folder.join(name(generation))
+    }
+}
+
+fn name(generation: u64) -> String {
+    format!("{generation}.json")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a shell reads the clock: when a policy was taken over, for people"
+)]
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn read(path: &Path) -> Result<Entry, String> {
+    let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if length > LARGEST {
+        return Err(format!("{length} bytes are more than any policy has"));
+    }
+    let content = fs::read(path).map_err(|error| error.to_string())?;
+    let entry: Entry = serde_json::from_slice(&content).map_err(|error| error.to_string())?;
+    if entry.version > VERSION {
+        return Err(format!("version {} is newer than this program knows", entry.version));
+    }
+    Ok(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::loading::TextFile;
+    use super::*;
+
+    fn text(words: &str) -> PolicyText {
+        PolicyText { files: vec![TextFile { path: "tandem.yaml".into(), text: words.to_owned() }] }
+    }
+
+    fn silent(message: String) {
+        panic!("unexpected warning: {message}");
+    }
+
+    #[test]
+    fn what_was_taken_over_is_there_after_a_restart_and_the_oldest_go() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut history = History::open(folder.path(), &mut silent);
+        assert_eq!((history.next_generation(), history.last_good()), (1, None));
+        for generation in 1..=12 {
+            history.add(generation, "reload", generation != 12, text(&generation.to_string())).expect("kept");
+        }
+        let again = History::open(folder.path(), &mut silent);
+        assert_eq!(again.entries, history.entries);
+        assert_eq!((again.entries.len(), again.next_generation()), (KEPT, 13));
+        assert_eq!(again.last_good().map(|entry| entry.generation), Some(11), "the last is not confirmed");
+        assert_eq!(again.before(11).map(|entry| &entry.text), Some(&text("10")));
+        assert_eq!(
+            again.told(12).policies.first().map(|record| (record.in_force, record.confirmed)),
+            Some((true, false))
+        );
+    }
+
+    #[test]
+    fn a_policy_that_is_confirmed_stays_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut history = History::open(folder.path(), &mut silent);
+        history.add(1, "start", false, text("a")).expect("kept");
+        history.confirm(1).expect("kept");
+        assert_eq!(History::open(folder.path(), &mut silent).last_good(), history.newest());
+    }
+
+    #[test]
+    fn a_broken_file_is_told_and_the_others_are_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut history = History::open(folder.path(), &mut silent);
+        history.add(1, "start", true, text("a")).expect("kept");
+        fs::write(folder.path().join(FOLDER).join("2.json"), "{").expect("written");
+        let mut told = Vec::new();
+        let again = History::open(folder.path(), &mut |message| told.push(message));
+        assert_eq!((again.entries.len(), told.len()), (1, 1));
+    }
+}

@@ -1,0 +1,125 @@
+//! Makes a policy ready to be taken over (shell, off the loop): everything that can be wrong is found here, while the policy
+//! before is in force and nothing was changed.
+
+use super::host_look::{AskHost, addresses};
+use super::loading::{Candidate, PolicyLoader, PolicyText};
+use super::pair::keyring;
+use super::renewal::unchanged_checks;
+use super::run::Probers;
+use crate::model::{self, Check, CheckName, Family, HostFacts, Policy, RealServer};
+use crate::observe::Listener;
+use crate::probe::{PrepareError, Prober, TlsProfiles};
+use crate::vrrp::station::Keyring;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
+
+/// Which policy.
+#[derive(Clone, Debug)]
+pub(super) enum Origin {
+    Files,
+    Kept(PolicyText),
+}
+
+/// A policy with all that it needs.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) policy: Arc<Policy>,
+    pub(super) text: PolicyText,
+    pub(super) warnings: Vec<String>,
+    pub(super) probers: Probers,
+    pub(super) facts: HostFacts,
+    pub(super) keyring: Keyring,
+    /// Where it has metrics served elsewhere.
+    pub(super) listener: Option<Listener>,
+}
+
+/// What it is made ready beside.
+#[derive(Clone, Debug)]
+pub(super) struct Beside {
+    pub(super) loader: Arc<dyn PolicyLoader>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) probers: Probers,
+    pub(super) ask_host: AskHost,
+}
+
+/// Reads, validates and makes ready; the error is for the operator.
+pub(super) async fn prepare(origin: Origin, beside: Beside) -> Result<Prepared, String> {
+    let metrics = beside.policy.metrics.listen;
+    let prepared = spawn_blocking(move || read(&origin, &beside)).await;
+    let mut prepared = prepared.map_err(|error| format!("the policy could not be read: {error}"))??;
+    let listen = prepared.policy.metrics.listen;
+    if listen != metrics {
+        prepared.listener = Some(Listener::bind(listen).await.map_err(|error| error.to_string())?);
+    }
+    Ok(prepared)
+}
+
+fn read(origin: &Origin, beside: &Beside) -> Result<Prepared, String> {
+    let Candidate { policy, text, warnings } = match origin {
+        Origin::Files => beside.loader.from_files(),
+        Origin::Kept(text) => beside.loader.from_text(text),
+    }?;
+    if policy.pair.own != beside.policy.pair.own {
+        let name = |policy: &Policy| policy.pair.own.clone().unwrap_or_else(|| "one that is alone".into());
+        return Err(format!(
+            "this director is {} and would be {}: that needs a restart",
+            name(&beside.policy),
+            name(&policy)
+        ));
+    }
+    let probers = renewed(&policy, beside).map_err(|error| error.to_string())?;
+    let facts = (beside.ask_host)(&addresses(&policy)).map_err(|error| error.to_string())?;
+    let keyring = keyring(&policy.pair).map_err(|error| error.to_string())?;
+    Ok(Prepared { policy: Arc::new(policy), text, warnings, probers, facts, keyring, listener: None })
+}
+
+/// The probers of another policy. One whose check is the same goes on, with its open connections, but where it has read a file:
+/// certificates are renewed by a reload.
+fn renewed(policy: &Policy, beside: &Beside) -> Result<Probers, PrepareError> {
+    let mut known = beside.probers.clone();
+    let unchanged = match policy.pair.directors == beside.policy.pair.directors {
+        true => unchanged_checks(&beside.policy, policy),
+        // Their source may be another.
+        false => BTreeSet::new(),
+    };
+    let reads = |check: &Check| check.probe.reads_files();
+    let goes_on = |name: &CheckName| {
+        unchanged.contains(name) && policy.checks.get(name).is_some_and(|check| !reads(check))
+    };
+    known.retain(|(name, _), _| goes_on(name));
+    make(policy, known)
+}
+
+/// One prober a check, and one for each real path: there the mark differs. Everything that can be wrong with one is found
+/// here, before anything is changed.
+pub(super) fn probers(policy: &Policy) -> Result<Probers, PrepareError> {
+    make(policy, Probers::new())
+}
+
+fn make(policy: &Policy, mut known: Probers) -> Result<Probers, PrepareError> {
+    let mut profiles = TlsProfiles::default();
+    let mut probers = Probers::new();
+    let mut add = |key: (CheckName, Option<u32>), check: &Check| {
+        let prober = match known.remove(&key) {
+            Some(prober) => prober,
+            None => Arc::new(Prober::new(check, &mut profiles)?),
+        };
+        probers.insert(key, prober);
+        Ok(())
+    };
+    for (name, check) in &policy.checks {
+        add((name.clone(), None), check)?;
+    }
+    let mut marked = BTreeSet::new();
+    for target in policy.pools.values().flat_map(model::Pool::every_server).flat_map(RealServer::targets) {
+        let (Some(mark), Some(check)) = (target.real_path, policy.checks.get(&target.check)) else {
+            continue;
+        };
+        if marked.insert((target.check.clone(), mark)) {
+            let source = check.source.or_else(|| policy.pair.own_address(Family::of(target.address.ip())));
+            add((target.check.clone(), Some(mark)), &Check { mark: Some(mark), source, ..check.clone() })?;
+        }
+    }
+    Ok(probers)
+}

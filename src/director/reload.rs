@@ -1,0 +1,413 @@
+//! A policy is taken over by a running director (shell): asked for, made ready off the loop, taken over whole or refused whole,
+//! confirmed or rolled back. What is in force goes on until the very moment in which another is.
+
+use super::core::Input;
+use super::difference::Guard;
+use super::history::History;
+use super::loading::{PolicyLoader, PolicyText};
+use super::preparation::{Beside, Origin, Prepared, prepare};
+use super::run::Loop;
+use crate::control::{Answer, PolicyAction, RefusalCode, Refused};
+use crate::model::{PairChange, PoolName};
+use crate::policy::duration_words;
+use crate::time::Instant;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+
+/// How often the files are compared with what is in force.
+const COMPARE_EVERY: Duration = Duration::from_secs(10);
+
+pub(super) type Reply = oneshot::Sender<Result<Answer, Refused>>;
+
+/// What came of a policy that was made ready, or of looking at its files.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    Prepared(Box<Result<Prepared, String>>),
+    Compared { differs: bool },
+}
+
+/// Why a policy is taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Asked {
+        confirm: Option<Duration>,
+        force: bool,
+    },
+    /// SIGHUP: nobody waits for an answer.
+    Signal,
+    RolledBack(Because),
+}
+
+/// Why one is gone back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Because {
+    Asked,
+    NotConfirmed,
+    QuorumLost,
+}
+
+impl Why {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Asked { .. } => "reload",
+            Self::Signal => "reload by SIGHUP",
+            Self::RolledBack(Because::Asked) => "rollback",
+            Self::RolledBack(Because::NotConfirmed) => "rollback: it was not confirmed in time",
+            Self::RolledBack(Because::QuorumLost) => "rollback: a pool lost its quorum",
+        }
+    }
+}
+
+/// One that is being made ready.
+#[derive(Debug)]
+struct UnderWay {
+    why: Why,
+    answer: Option<Reply>,
+}
+
+/// One that is in force and not confirmed.
+#[derive(Debug)]
+struct Pending {
+    until: Instant,
+    /// Pools that it changed and that had their quorum.
+    watched: BTreeSet<PoolName>,
+}
+
+/// What is counted for the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReloadCounts {
+    pub taken: u64,
+    pub refused: u64,
+    pub rolled_back: u64,
+    /// Whether the last one that was asked for is in force.
+    pub last_failed: bool,
+    /// When the policy in force was taken over.
+    pub taken_at: Option<Instant>,
+    /// Whether its files read otherwise now.
+    pub file_differs: bool,
+}
+
+/// Everything about policies that come and go.
+#[derive(Debug)]
+pub(super) struct Reloads {
+    loader: Arc<dyn PolicyLoader>,
+    history: Arc<Mutex<History>>,
+    /// The text of the policy in force.
+    text: Arc<PolicyText>,
+    pub(super) hangups: mpsc::Receiver<()>,
+    sender: mpsc::Sender<Arrival>,
+    pub(super) arrivals: mpsc::Receiver<Arrival>,
+    under_way: Option<UnderWay>,
+    pending: Option<Pending>,
+    pub(super) counts: ReloadCounts,
+    compare_at: Instant,
+}
+
+impl Reloads {
+    pub(super) fn new(
+        loader: Arc<dyn PolicyLoader>,
+        history: History,
+        text: PolicyText,
+        hangups: mpsc::Receiver<()>,
+        now: Instant,
+    ) -> Self {
+        let (sender, arrivals) = mpsc::channel(4);
+        let counts = ReloadCounts { taken_at: Some(now), ..ReloadCounts::default() };
+        Self {
+            loader,
+            history: Arc::new(Mutex::new(history)),
+            text: Arc::new(text),
+            hangups,
+            sender,
+            arrivals,
+            under_way: None,
+            pending: None,
+            counts,
+            compare_at: now,
+        }
+    }
+
+    /// By when the policy in force is to be confirmed.
+    pub(super) fn pending_until(&self) -> Option<Instant> {
+        self.pending.as_ref().map(|pending| pending.until)
+    }
+
+    /// Changes what is kept on disk, off the loop.
+    fn keep(&self, change: impl FnOnce(&mut History) -> std::io::Result<()> + Send + 'static) {
+        let history = Arc::clone(&self.history);
+        spawn_blocking(move || {
+            let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = change(&mut history) {
+                tracing::error!(
+                    "the policy cannot be kept in the state directory: {error}; after a restart only its files count"
+                );
+            }
+        });
+    }
+}
+
+impl Loop {
+    /// Somebody asks for something about the policy.
+    pub(super) fn policy_asked(&mut self, action: PolicyAction, answer: Reply) {
+        let answered = match action {
+            PolicyAction::Reload { confirm, force } => {
+                return self.make_ready(Why::Asked { confirm, force }, Some(answer));
+            }
+            PolicyAction::Rollback => return self.make_ready(Why::RolledBack(Because::Asked), Some(answer)),
+            PolicyAction::Confirm => self.confirm(),
+        };
+        let _ = answer.send(answered);
+    }
+
+    /// SIGHUP.
+    pub(super) fn hung_up(&mut self) {
+        self.make_ready(Why::Signal, None);
+    }
+
+    fn make_ready(&mut self, why: Why, answer: Option<Reply>) {
+        match self.origin(why) {
+            Ok(origin) => {
+                sd_notify::notify(&[sd_notify::NotifyState::Reloading]).ok();
+                self.reloads.under_way = Some(UnderWay { why, answer });
+                let beside = Beside {
+                    loader: Arc::clone(&self.reloads.loader),
+                    policy: Arc::clone(&self.core.policy),
+                    probers: self.probers.clone(),
+                    ask_host: self.host.ask(),
+                };
+                let sender = self.reloads.sender.clone();
+                tokio::spawn(async move {
+                    let prepared = Box::new(prepare(origin, beside).await);
+                    // Nobody listens any more when the director stops.
+                    sender.send(Arrival::Prepared(prepared)).await.ok();
+                });
+            }
+            Err(refused) => Self::refuse(why, answer, refused),
+        }
+    }
+
+    fn origin(&self, why: Why) -> Result<Origin, Refused> {
+        if self.stop_by.is_some() {
+            return Err(Refused::new(RefusalCode::Unavailable, "the director stops; nothing was done"));
+        }
+        if self.reloads.under_way.is_some() {
+            let message = "another policy is just being taken over; ask again when it is through";
+            return Err(Refused::new(RefusalCode::Unavailable, message));
+        }
+        let Why::RolledBack(_) = why else { return Ok(Origin::Files) };
+        let history = self.reloads.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = history.before(self.core.generation);
+        before.map(|entry| Origin::Kept(entry.text.clone())).ok_or_else(|| {
+            Refused::new(
+                RefusalCode::Guard,
+                "there is no policy to go back to; `tandem history` shows those that are kept",
+            )
+        })
+    }
+
+    fn refuse(why: Why, answer: Option<Reply>, refused: Refused) {
+        tracing::error!("{} was refused, and the policy in force stays: {refused}", why.words());
+        if let Some(answer) = answer {
+            let _ = answer.send(Err(refused));
+        }
+    }
+
+    /// Something that was done off the loop is through.
+    pub(super) fn arrived(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Compared { differs } => self.compared(differs),
+            Arrival::Prepared(prepared) => {
+                let Some(UnderWay { why, answer }) = self.reloads.under_way.take() else { return };
+                let taken = prepared
+                    .map_err(|message| Refused::new(RefusalCode::Invalid, message))
+                    .and_then(|prepared| self.take_over(why, prepared));
+                sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
+                match taken {
+                    Ok(told) => {
+                        tracing::info!(
+                            generation = self.core.generation,
+                            "{}: {}",
+                            why.words(),
+                            told.message
+                        );
+                        told.notes.iter().for_each(|note| tracing::info!("{note}"));
+                        answer.into_iter().for_each(|answer| drop(answer.send(Ok(told.clone()))));
+                    }
+                    Err(refused) => {
+                        self.reloads.counts.refused += 1;
+                        self.reloads.counts.last_failed = true;
+                        Self::refuse(why, answer, refused);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_over(&mut self, why: Why, prepared: Prepared) -> Result<Answer, Refused> {
+        self.guard(why, &prepared)?;
+        let Prepared { policy, text, warnings, probers, facts, keyring, listener } = prepared;
+        let difference = self.core.difference(&policy);
+        let at_risk = self.core.connections_at_risk(&policy);
+        let watched = self.watched(&policy);
+        self.take_pair(difference.pair, &policy, keyring)?;
+        let at = self.clock.now();
+        self.core.handle(Input::Policy { at, policy: Arc::clone(&policy), facts });
+        self.take_probers(&policy, probers);
+        self.host.renew(&policy);
+        self.published.renew(&policy, listener, self.clock);
+        self.note_taken(why, text, watched);
+        let mut notes = difference.lines();
+        if at_risk > 0 {
+            notes.push(format!("{at_risk} connections went to real servers that left the table"));
+        }
+        notes.extend(warnings);
+        Ok(Answer {
+            routers: Vec::new(),
+            message: self.taken_words(why),
+            notes,
+            generation: Some(self.core.generation),
+        })
+    }
+
+    fn guard(&self, why: Why, prepared: &Prepared) -> Result<(), Refused> {
+        let forced = matches!(why, Why::Asked { force: true, .. } | Why::RolledBack(_));
+        let guards = if forced { Vec::new() } else { self.core.guards(&prepared.policy) };
+        if guards.is_empty() {
+            return Ok(());
+        }
+        let reasons: Vec<String> = guards.iter().map(Guard::to_string).collect();
+        let message = format!(
+            "{}; nothing was changed; `tandem reload --force` does it all the same",
+            reasons.join("; ")
+        );
+        Err(Refused::new(RefusalCode::Guard, message))
+    }
+
+    /// Pools that `policy` changes and that have their quorum now.
+    fn watched(&self, policy: &crate::model::Policy) -> BTreeSet<PoolName> {
+        let unchanged = super::renewal::unchanged_checks(&self.core.policy, policy);
+        let asks_the_same = |pool: &crate::model::Pool| {
+            let mut targets = pool.every_server().flat_map(crate::model::RealServer::asked);
+            targets.all(|target| unchanged.contains(&target.check))
+        };
+        let same = |pool: &&crate::model::Pool| {
+            self.core.policy.pools.get(&pool.name) == Some(*pool) && asks_the_same(pool)
+        };
+        let changed = policy.pools.values().filter(|pool| !same(pool)).map(|pool| pool.name.clone());
+        changed.filter(|name| self.core.pool_verdict(name) == Some(true)).collect()
+    }
+
+    fn note_taken(&mut self, why: Why, text: PolicyText, watched: BTreeSet<PoolName>) {
+        let now = self.clock.now();
+        let confirm = match why {
+            Why::Asked { confirm, .. } => confirm,
+            Why::Signal | Why::RolledBack(_) => None,
+        };
+        self.reloads.pending = confirm.map(|time| Pending { until: now + time, watched });
+        let (generation, confirmed) = (self.core.generation, confirm.is_none());
+        self.reloads.text = Arc::new(text.clone());
+        self.reloads.keep(move |history| history.add(generation, why.words(), confirmed, text));
+        let counts = &mut self.reloads.counts;
+        match why {
+            Why::RolledBack(_) => counts.rolled_back += 1,
+            Why::Asked { .. } | Why::Signal => counts.taken += 1,
+        }
+        counts.last_failed = matches!(why, Why::RolledBack(Because::NotConfirmed | Because::QuorumLost));
+        counts.taken_at = Some(now);
+        self.reloads.compare_at = now;
+    }
+
+    fn taken_words(&self, why: Why) -> String {
+        let generation = self.core.generation;
+        match why {
+            Why::Asked { confirm: Some(time), .. } => format!(
+                "policy {generation} is in force; it is rolled back in {} unless `tandem confirm` keeps it, and at once when a pool that it changed loses its quorum",
+                duration_words(time)
+            ),
+            Why::Asked { confirm: None, .. } | Why::Signal => format!("policy {generation} is in force"),
+            Why::RolledBack(_) => format!("policy {generation} is in force: it is the one before"),
+        }
+    }
+
+    fn confirm(&mut self) -> Result<Answer, Refused> {
+        if self.reloads.pending.take().is_none() {
+            return Err(Refused::new(RefusalCode::Guard, "no policy waits to be confirmed"));
+        }
+        let generation = self.core.generation;
+        self.reloads.keep(move |history| history.confirm(generation));
+        Ok(Answer {
+            routers: Vec::new(),
+            message: format!("policy {generation} is kept"),
+            notes: Vec::new(),
+            generation: Some(generation),
+        })
+    }
+
+    /// Goes back where a policy was not confirmed in time, or takes a pool's quorum.
+    pub(super) fn look_at_pending(&mut self) {
+        let Some(pending) = &self.reloads.pending else { return };
+        if self.reloads.under_way.is_some() {
+            return;
+        }
+        let lost = pending.watched.iter().any(|pool| self.core.pool_verdict(pool) == Some(false));
+        let because = match (lost, pending.until <= self.clock.now()) {
+            (true, _) => Because::QuorumLost,
+            (false, true) => Because::NotConfirmed,
+            (false, false) => return,
+        };
+        self.reloads.pending = None;
+        self.make_ready(Why::RolledBack(because), None);
+    }
+
+    /// Looks now and then whether the files say something else than what is in force.
+    pub(super) fn compare_files(&mut self) {
+        let now = self.clock.now();
+        if self.reloads.compare_at > now {
+            return;
+        }
+        self.reloads.compare_at = now + COMPARE_EVERY;
+        let (loader, text) = (Arc::clone(&self.reloads.loader), Arc::clone(&self.reloads.text));
+        let sender = self.reloads.sender.clone();
+        spawn_blocking(move || {
+            let differs = loader.differs(&text);
+            sender.blocking_send(Arrival::Compared { differs }).ok();
+        });
+    }
+
+    fn compared(&mut self, differs: bool) {
+        if differs && !self.reloads.counts.file_differs {
+            tracing::warn!(
+                "the policy's files are not what is in force: `tandem plan` shows what they would change, `tandem reload` takes them over"
+            );
+        }
+        self.reloads.counts.file_differs = differs;
+    }
+
+    /// What those are told who ask for the history.
+    pub(super) fn told_history(&self) -> crate::control::PolicyHistory {
+        let history = self.reloads.history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.told(self.core.generation)
+    }
+
+    fn take_pair(
+        &mut self,
+        change: PairChange,
+        policy: &crate::model::Policy,
+        keyring: crate::vrrp::station::Keyring,
+    ) -> Result<(), Refused> {
+        match (change, &mut self.pair) {
+            // Trackers wait as long as the pools' checks let them.
+            (PairChange::None | PairChange::GoesOn, Some(pair)) => {
+                pair.renew(policy, keyring).then_some(()).ok_or_else(Refused::busy)
+            }
+            (PairChange::BeginsAnew, _) => {
+                self.restart_pair();
+                Ok(())
+            }
+            (PairChange::None | PairChange::GoesOn, None) => Ok(()),
+        }
+    }
+}
