@@ -34,6 +34,7 @@ mod ports;
 mod rack;
 #[path = "../pair/stage/realtime.rs"]
 mod realtime;
+mod reload;
 mod removal;
 mod restart;
 mod rotation;

@@ -12,6 +12,7 @@
 mod handover;
 mod interoperation;
 mod packets;
+mod reload;
 mod stage;
 mod stopped;
 #[path = "../lab/world/mod.rs"]

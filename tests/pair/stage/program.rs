@@ -127,6 +127,13 @@ impl Member {
         tandem::command(stage, self.director, self.pid(), &["clear"]);
     }
 
+    /// Writes `to` instead of `from` into the policy, and has it taken over; Tandem only.
+    #[track_caller]
+    pub(crate) fn reload(&self, stage: &Stage, from: &str, to: &str) {
+        tandem::edit(&self.folder, from, to);
+        tandem::command(stage, self.director, self.pid(), &["reload"]);
+    }
+
     fn pid(&self) -> u32 {
         self.processes.last().expect("it runs").pid()
     }

@@ -44,6 +44,15 @@ pub(super) fn command(stage: &Stage, director: usize, pid: u32, arguments: &[&st
     assert!(output.status.success(), "tandem {arguments:?}: {}: {complaint}", output.status);
 }
 
+/// Changes a place of the policy, which must be there once.
+#[track_caller]
+pub(super) fn edit(folder: &Path, from: &str, to: &str) {
+    let path = folder.join(POLICY);
+    let text = fs::read_to_string(&path).expect("the policy");
+    assert_eq!(text.matches(from).count(), 1, "{from} in {text}");
+    fs::write(&path, text.replace(from, to)).expect("the policy");
+}
+
 fn policy(setting: &Setting, more: &str) -> String {
     let mut text = "policy_version: 1\ndirectors:\n".to_owned();
     for (number, name) in NAMES.iter().enumerate() {
