@@ -5,13 +5,18 @@ mod arguments;
 mod ask;
 pub mod check;
 pub mod clear;
+mod completions;
 mod doctor;
 mod doctor_kernel;
 mod exit;
 pub mod files;
+mod finding;
 mod logging;
+mod manual;
+mod manual_policy;
 mod monitoring;
 mod plan;
+mod real_server;
 pub mod release;
 mod run;
 pub mod schema;
@@ -81,9 +86,9 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
             let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
             plan::plan(policy, &state_directory, json, out, err)
         }
-        Command::Doctor { file, director } => {
+        Command::Doctor { file, director, fix, json } => {
             let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
-            doctor::doctor(&policy, out)
+            doctor::doctor(&policy, doctor::Options { fix, json }, out)
         }
         Command::Status { json, check, at } => {
             let form = match (json, check) {
@@ -96,6 +101,13 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
         Command::Release { router, for_time, at } => release::release(&at.socket, router, for_time, err),
         Command::Clear { router, at } => clear::clear(&at.socket, router, err),
         Command::Schema => schema::schema(out),
+        Command::Completions { shell } => completions::completions(shell, out),
+        Command::Man { page, directory: None } => manual::print(&page, out),
+        Command::Man { directory: Some(directory), .. } => manual::write(&directory, err),
+        Command::RealServer { pool, config, server, check } => {
+            let wanted = real_server::Wanted { config, pool, server, check };
+            real_server::real_server(&wanted, out, err)
+        }
     }
 }
 
