@@ -54,10 +54,15 @@ pub(super) fn settings(policy: &Policy, release: Option<Release>) -> Vec<Finding
 
 fn finding(name: &'static str, value: impl ToString, good: bool, because: String) -> Finding {
     let what = format!("net.ipv4.vs.{name}={} by the policy", value.to_string());
+    let code = match name {
+        "expire_nodest_conn" => "expire-nodest-conn",
+        "conn_reuse_mode" => "conn-reuse-mode",
+        _ => "expire-quiescent-template",
+    };
     match (good, because.split_once(": ")) {
-        (true, _) => Finding::good(name, what, because),
-        (false, Some((evidence, remedy))) => Finding::look(name, what, evidence, remedy),
-        (false, None) => Finding::look(name, what, because, "leave it out of `kernel`"),
+        (true, _) => Finding::good(code, what, because),
+        (false, Some((evidence, remedy))) => Finding::look(code, what, evidence, remedy),
+        (false, None) => Finding::look(code, what, because, "leave it out of `kernel`"),
     }
 }
 

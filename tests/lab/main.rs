@@ -32,6 +32,7 @@ mod modes;
 mod policies;
 mod ports;
 mod rack;
+mod real_servers;
 #[path = "../pair/stage/realtime.rs"]
 mod realtime;
 mod removal;

@@ -12,6 +12,7 @@
 mod handover;
 mod interoperation;
 mod packets;
+mod real_server;
 mod stage;
 mod stopped;
 #[path = "../lab/world/mod.rs"]
