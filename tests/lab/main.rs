@@ -24,6 +24,7 @@ mod attributes;
 #[path = "../pair/stage/canary.rs"]
 mod canary;
 mod connections;
+mod doctor;
 mod drift;
 mod failure;
 mod kernel;
