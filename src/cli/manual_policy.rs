@@ -97,7 +97,7 @@ impl<'schema> Page<'schema> {
             vec![bold(key.name), roman(" ("), italic(words), roman(format!("{required})"))];
         self.roff.control("TP", None).text(head);
         let text = description(key.value).or_else(|| description(self.target(key.value)));
-        self.roff.text([roman(text.unwrap_or("As it is there."))]);
+        self.roff.text([roman(text.unwrap_or("It has no options of its own."))]);
     }
 
     /// The keys that a part itself has, whichever way it is written; what stands behind a reference waits.

@@ -13,21 +13,25 @@ use crate::world::real_server::Encapsulation;
 
 const GUE: Encapsulation = Encapsulation::Gue { port: 6080 };
 
-/// Under `policy` the VIP serves from two servers that nothing but the scripts have set up.
+/// The VIP serves under the mode's policy.
 fn serve(mode: Mode, family: Family) {
+    serve_by(mode, near(100).of(family), &mode.policy(family));
+}
+
+/// Under `policy` the VIP serves from two servers that nothing but the scripts have set up.
+fn serve_by(mode: Mode, vip: IpAddr, policy: &str) {
     let world = World::new();
-    let (vip, policy): (IpAddr, String) = (near(100).of(family), mode.policy(family));
     let printed: Vec<Printed> = world
         .real_servers
         .iter()
-        .map(|server| Printed::new(&server.namespace, world.folder(), &policy))
+        .map(|server| Printed::new(&server.namespace, world.folder(), policy))
         .collect();
     for printed in &printed {
         assert_ne!(printed.found(), [""; 0], "a plain machine is none");
         printed.run("up");
         assert_eq!(printed.found(), [""; 0]);
     }
-    let _director = Director::start(world.director(), world.folder(), &policy);
+    let _director = Director::start(world.director(), world.folder(), policy);
     wait_for_destinations(world.director(), 2);
     assert_in_turn(&world, mode.client(&world), vip);
 }
@@ -53,6 +57,16 @@ fn tun_serves_ipv6_from_servers_that_the_script_has_set_up() {
 }
 
 #[test]
+fn tun_carries_ipv6_to_servers_of_ipv4_that_the_script_has_set_up() {
+    let mode = Mode::Tun(Encapsulation::IpIp);
+    let rips = [110, 210].map(near);
+    let crossing = rips.iter().fold(mode.policy(Family::Ipv6), |policy, rip| {
+        policy.replace(&format!("\"{}\"", rip.ipv6), &rip.ipv4.to_string())
+    });
+    serve_by(mode, near(100).ipv6.into(), &crossing);
+}
+
+#[test]
 fn nat_wants_the_gateway_that_the_script_sets() {
     let world = World::new();
     let server = &world.real_servers[0].namespace;
@@ -69,6 +83,8 @@ fn each_thing_that_is_broken_on_a_tun_server_is_found_and_down_leaves_nothing() 
     let world = World::new();
     let server = &world.real_servers[0].namespace;
     let printed = Printed::new(server, world.folder(), &Mode::Tun(GUE).policy(Family::Ipv4));
+    // What `down` must give back: a host that is strict.
+    server.sysctl(&[("net.ipv4.conf.all.rp_filter", "1"), ("net.ipv4.conf.default.rp_filter", "1")]);
     let before = printed.everything();
     printed.run("up");
     assert_eq!(printed.found(), [""; 0]);
