@@ -102,7 +102,7 @@ pub(super) enum Command {
         #[command(flatten)]
         at: At,
     },
-    /// Say what a policy needs of this host and of the pair: whose connections survive a failover, and why others do not; exit status 1 when something is to be looked at
+    /// Say what a policy needs of this host and of the pair: kernel, network, firewall, clock, and whose connections survive a failover; exit status 1 when something is to be looked at
     Doctor {
         /// The policy
         #[arg(value_name = "FILE", default_value = POLICY)]

@@ -1,7 +1,9 @@
 //! The packets that must pass the hooks for the policy to work. Pure.
 
 use crate::cli::doctor::facts::Facts;
-use crate::model::{Encapsulation, Family, Forwarding, Policy, Pool, RealServer, ServiceKey, Sysctl};
+use crate::model::{
+    Encapsulation, Family, Forwarding, Policy, Pool, RealServer, ServiceKey, Sysctl, Transport,
+};
 
 const VRRP: u8 = 112;
 const UDP: u8 = 17;
@@ -13,6 +15,10 @@ const SYNC_PORT: u16 = 8848;
 /// Needs at most: a very large policy is judged by its first pools.
 const NEEDS_MAX: usize = 200;
 
+const NEW: &[&str] = &["new"];
+/// Both send to each other from and to the same port: whoever is second answers the first, as tracking sees it.
+const NEW_OR_ANSWER: &[&str] = &["new", "established"];
+
 /// A packet that must pass one hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Need {
@@ -23,8 +29,8 @@ pub(super) struct Need {
     pub(super) protocol: u8,
     pub(super) source_port: Option<u16>,
     pub(super) destination_port: Option<u16>,
-    /// What connection tracking calls it.
-    pub(super) state: &'static str,
+    /// What connection tracking may call it.
+    pub(super) states: &'static [&'static str],
 }
 
 impl Need {
@@ -36,7 +42,7 @@ impl Need {
             protocol,
             source_port: None,
             destination_port: None,
-            state: "new",
+            states: NEW,
         }
     }
 
@@ -62,12 +68,17 @@ fn of_the_pair(policy: &Policy) -> Vec<Need> {
     let mut needs = Vec::new();
     for hook in ["input", "output"] {
         for family in [Family::Ipv4, Family::Ipv6] {
-            if pair.routers.values().any(|router| router.families().contains(&family)) {
-                needs.push(Need::new(format!("VRRP of {family} (protocol 112)"), hook, family, VRRP));
+            let mut routers =
+                pair.routers.values().filter(|router| router.families().contains(&family)).peekable();
+            if routers.peek().is_some() {
+                let multicast = routers.any(|router| router.transport == Transport::Multicast);
+                let vrrp = Need::new(format!("VRRP of {family} (protocol 112)"), hook, family, VRRP);
+                needs.push(Need { states: if multicast { NEW } else { NEW_OR_ANSWER }, ..vrrp });
             }
             if pair.directors.len() > 1 && pair.own_address(family).is_some() {
                 let what = format!("the directors' UDP port {}", pair.peer.port);
-                needs.push(Need::new(what, hook, family, UDP).to(pair.peer.port));
+                let beats = Need::new(what, hook, family, UDP).to(pair.peer.port);
+                needs.push(Need { states: NEW_OR_ANSWER, ..beats });
             }
         }
         if pair.connection_sync.is_some() {
@@ -124,13 +135,13 @@ fn reply(pool: &Pool, key: &ServiceKey, server: &RealServer, protocol: u8, facts
     }
     let tracked =
         facts.sysctls.get(&Sysctl::from_path("net/ipv4/vs/conntrack")).is_some_and(|value| value == "1");
-    let state = match (pool.untracked, tracked) {
-        (true, _) => "untracked",
-        (false, true) => "established",
+    let states: &[&str] = match (pool.untracked, tracked) {
+        (true, _) => &["untracked"],
+        (false, true) => &["established"],
         // Without its request an answer that is the first of its connection belongs to none.
-        (false, false) => "invalid",
+        (false, false) => &["invalid"],
     };
-    let what = format!("answers of pool {}, which tracking calls {state}", pool.name);
+    let what = format!("answers of pool {}, which tracking calls {}", pool.name, states.concat());
     let need = Need::new(what, "forward", Family::of(server.address), protocol);
-    Some(Need { source_port: server.port.or(key.port()), state, ..need })
+    Some(Need { source_port: server.port.or(key.port()), states, ..need })
 }

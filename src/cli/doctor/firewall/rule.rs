@@ -61,7 +61,7 @@ impl<'a> Rule<'a> {
     /// What it does with a packet, and whether it fits it.
     pub(super) fn judge(&self, need: &Need) -> (Verdict, Fit) {
         let fit = self.fit(need);
-        match self.by_state.iter().find(|(state, _)| *state == need.state) {
+        match self.by_state.iter().find(|(state, _)| need.states.contains(state)) {
             Some((_, Verdict::Drops)) if self.matches.is_empty() => (Verdict::Drops, Fit::ByName),
             Some((_, verdict)) => (*verdict, fit),
             None => (self.verdict, fit),
@@ -138,7 +138,7 @@ fn names(left: &Value, right: &Value, need: &Need) -> Option<Named> {
         };
     }
     if is_state(Some(left)) {
-        return Some(found(right, |text| text == need.state, |_| false));
+        return Some(found(right, |text| need.states.contains(&text), |_| false));
     }
     match (word("/payload/protocol")?, word("/payload/field")?) {
         ("ip", "protocol") | ("ip6", "nexthdr") => Some(protocol(right, need.protocol)),
