@@ -134,7 +134,7 @@ pub(super) enum Command {
         #[command(flatten)]
         at: At,
     },
-    /// Say what a policy needs of this host and of the pair: whose connections survive a failover, and why others do not; exit status 1 when something is to be looked at
+    /// Say what a policy needs of this host and of the pair: kernel, network, firewall, clock, and whose connections survive a failover; exit status 1 when something is to be looked at
     Doctor {
         /// The policy
         #[arg(value_name = "FILE", default_value = POLICY)]
@@ -142,9 +142,45 @@ pub(super) enum Command {
         /// Which of the policy's directors this is; by default the one with this host's name, short or full
         #[arg(long, value_name = "NAME")]
         director: Option<String>,
+        /// Set what Tandem itself would set here (sysctls), and say what was set
+        #[arg(long)]
+        fix: bool,
+        /// As JSON on stdout
+        #[arg(long)]
+        json: bool,
     },
     /// Print the JSON Schema of a policy, for editors
     Schema,
+    /// Print the completions of a shell; bash reads them from /usr/share/bash-completion/completions/tandem
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL", value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page, or write all of them into a folder
+    Man {
+        /// The page: tandem.8, tandem-run.8, … for each command, and tandem.yaml.5
+        #[arg(value_name = "PAGE", default_value = "tandem.8")]
+        page: String,
+        /// Write every page into this folder, which is made where it is missing
+        #[arg(long, value_name = "DIRECTORY", conflicts_with = "page")]
+        directory: Option<PathBuf>,
+    },
+    /// Print a script that sets a real server up for a pool's forwarding, or verify the set-up there; exit status 1 when something is to be looked at
+    RealServer {
+        /// The pool
+        #[arg(value_name = "POOL")]
+        pool: String,
+        /// The policy
+        #[arg(long, value_name = "FILE", default_value = POLICY)]
+        config: PathBuf,
+        /// The real server, by its name in the policy or its RIP; without it every one of the pool
+        #[arg(long, value_name = "NAME")]
+        server: Option<String>,
+        /// Verify this host, which is a real server of the pool, and change nothing
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 /// Where the running director is.

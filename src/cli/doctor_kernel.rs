@@ -3,13 +3,14 @@
 //! Sources: Documentation/networking/ipvs-sysctl.rst; Linux 5.9 (a reused port no longer waits where connections are tracked)
 //! and 5.16 (`conn_reuse_mode=0` no longer switches `expire_nodest_conn` off).
 
-use super::doctor::Finding;
+use super::finding::Finding;
 use crate::model::{Forwarding, KernelSettings, OnFailure, Policy, Pool, Protocol, ServiceKey};
+use std::fmt;
 use std::fs;
 
 /// Version of a kernel: 5.9 is (5, 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Release(u32, u32);
+pub(in crate::cli) struct Release(u32, u32);
 
 /// From here on a SYN from a reused port is scheduled at once, tracked or not.
 const REUSE_WITHOUT_WAIT: Release = Release(5, 9);
@@ -17,6 +18,10 @@ const REUSE_WITHOUT_WAIT: Release = Release(5, 9);
 const EXPIRY_WITHOUT_REUSE: Release = Release(5, 16);
 
 impl Release {
+    pub(super) const fn new(major: u32, minor: u32) -> Self {
+        Self(major, minor)
+    }
+
     /// Of this host; `None` where it cannot be read.
     pub(super) fn of_this_host() -> Option<Self> {
         fs::read_to_string("/proc/sys/kernel/osrelease").ok().and_then(|text| Self::parse(&text))
@@ -26,6 +31,13 @@ impl Release {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(|letter: char| !letter.is_ascii_digit());
         Some(Self(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    }
+}
+
+/// As the kernel's own versions are written.
+impl fmt::Display for Release {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.0, self.1)
     }
 }
 
@@ -40,8 +52,18 @@ pub(super) fn settings(policy: &Policy, release: Option<Release>) -> Vec<Finding
     findings
 }
 
-fn finding(name: &str, value: impl ToString, good: bool, because: String) -> Finding {
-    Finding { good, what: format!("net.ipv4.vs.{name}={}", value.to_string()), because }
+fn finding(name: &'static str, value: impl ToString, good: bool, because: String) -> Finding {
+    let what = format!("net.ipv4.vs.{name}={} by the policy", value.to_string());
+    let code = match name {
+        "expire_nodest_conn" => "expire-nodest-conn",
+        "conn_reuse_mode" => "conn-reuse-mode",
+        _ => "expire-quiescent-template",
+    };
+    match (good, because.split_once(": ")) {
+        (true, _) => Finding::good(code, what, because),
+        (false, Some((evidence, remedy))) => Finding::look(code, what, evidence, remedy),
+        (false, None) => Finding::look(code, what, because, "leave it out of `kernel`"),
+    }
 }
 
 fn expiry(policy: &Policy) -> Finding {
@@ -117,6 +139,7 @@ fn removes_udp(pool: &Pool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::finding::Mark;
     use crate::desired::fixtures::{ip, policy, pool};
     use crate::model::{Persistence, SourceTranslation};
 
@@ -125,7 +148,10 @@ mod tests {
     /// Whether each setting is good, by name, and why.
     fn told(policy: &Policy, release: &str) -> Vec<(String, bool, String)> {
         let findings = settings(policy, Release::parse(release));
-        findings.into_iter().map(|found| (found.what, found.good, found.because)).collect()
+        findings
+            .into_iter()
+            .map(|found| (found.what.clone(), found.mark == Mark::Good, found.evidence))
+            .collect()
     }
 
     #[test]
@@ -165,9 +191,9 @@ mod tests {
         let bad = |policy: &Policy| -> Vec<String> {
             told(policy, "6.1").into_iter().filter(|(_, good, _)| !good).map(|(what, ..)| what).collect()
         };
-        assert_eq!(bad(&policy), ["net.ipv4.vs.expire_nodest_conn=0"]);
+        assert_eq!(bad(&policy), ["net.ipv4.vs.expire_nodest_conn=0 by the policy"]);
         policy.pools.get_mut("dns").expect("the pool").on_failure = OnFailure::Quiesce;
-        assert_eq!(bad(&policy), ["net.ipv4.vs.expire_quiescent_template=0"]);
+        assert_eq!(bad(&policy), ["net.ipv4.vs.expire_quiescent_template=0 by the policy"]);
         policy.kernel.expire_quiescent_template = true;
         assert!(bad(&policy).is_empty());
     }

@@ -1,10 +1,10 @@
 //! Reads the policy of a director (shell): its files, or a text that was kept.
 
 use super::files::Disk;
-use super::{colour_on, host_name};
+use super::host_name;
 use crate::director::loading::{Candidate, PolicyLoader, PolicyText, TextFile};
 use crate::kernel;
-use crate::policy::{self, Files, Loaded, MAX_FILE_BYTES, Severity, View};
+use crate::policy::{self, Colour, Files, Loaded, MAX_FILE_BYTES, Severity, View};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -14,11 +14,13 @@ pub(super) struct Loader {
     file: PathBuf,
     /// `None`: the director with this host's name.
     director: Option<String>,
+    /// Of the problems that it shows.
+    colour: Colour,
 }
 
 impl Loader {
-    pub(super) const fn new(file: PathBuf, director: Option<String>) -> Self {
-        Self { file, director }
+    pub(super) const fn new(file: PathBuf, director: Option<String>, colour: Colour) -> Self {
+        Self { file, director, colour }
     }
 
     fn load(&self, file: &Path, files: &dyn Files) -> Result<Candidate, String> {
@@ -32,7 +34,7 @@ impl Loader {
                 loaded.add_advice(&facts);
             }
         }
-        candidate(file, loaded)
+        candidate(file, loaded, self.colour)
     }
 }
 
@@ -54,8 +56,7 @@ impl PolicyLoader for Loader {
     }
 }
 
-fn candidate(file: &Path, loaded: Loaded) -> Result<Candidate, String> {
-    let colour = colour_on(false);
+fn candidate(file: &Path, loaded: Loaded, colour: Colour) -> Result<Candidate, String> {
     let shown = |diagnostic| policy::render(diagnostic, &loaded.sources, colour);
     match loaded.policy {
         Some(policy) => {
@@ -112,7 +113,7 @@ mod tests {
         fs::create_dir(folder.path().join("pools.d")).expect("a folder");
         fs::write(&main, MAIN).expect("written");
         fs::write(folder.path().join("pools.d/web.yaml"), POOL).expect("written");
-        (folder, Loader::new(main, None))
+        (folder, Loader::new(main, None, Colour::Plain))
     }
 
     #[test]

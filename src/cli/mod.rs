@@ -5,15 +5,20 @@ mod arguments;
 mod ask;
 pub mod check;
 pub mod clear;
+mod completions;
 mod doctor;
 mod doctor_kernel;
 mod exit;
 pub mod files;
+mod finding;
 mod history;
 mod loader;
 mod logging;
+mod manual;
+mod manual_policy;
 mod monitoring;
 mod plan;
+mod real_server;
 pub mod release;
 mod reload;
 mod run;
@@ -27,13 +32,13 @@ mod words;
 
 pub use exit::{ExitStatus, Level};
 
+use crate::director::loading::{Candidate, PolicyLoader as _};
 use crate::kernel;
 use crate::model::Policy;
-use crate::policy::{self, Colour, View};
+use crate::policy::Colour;
 use arguments::{Arguments, Command};
 use check::CheckOptions;
 use clap::Parser as _;
-use files::Disk;
 use status::StatusForm;
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write};
@@ -70,7 +75,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
     match command {
         Command::Run { config, director, state_directory, socket, log_format, strict } => {
             let _written_at_the_end = logging::start(log_format)?;
-            let loader = loader::Loader::new(config, director);
+            let loader = loader::Loader::new(config, director, Colour::Plain);
             run::run(loader, run::Places { state: &state_directory, socket: &socket, strict }, err)
         }
         Command::Check { file, director, strict, resolved, offline } => {
@@ -82,9 +87,9 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
             let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
             plan::plan(policy, &state_directory, json, out, err)
         }
-        Command::Doctor { file, director } => {
+        Command::Doctor { file, director, fix, json } => {
             let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
-            doctor::doctor(&policy, out)
+            doctor::doctor(&policy, doctor::Options { fix, json }, out)
         }
         Command::Status { json, check, at } => {
             let form = match (json, check) {
@@ -101,27 +106,30 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
         Command::Rollback { at } => reload::rollback(&at.socket, err),
         Command::History { json, at } => history::history(&at.socket, json, out, err),
         Command::Schema => schema::schema(out),
+        Command::Completions { shell } => completions::completions(shell, out),
+        Command::Man { page, directory: None } => manual::print(&page, out),
+        Command::Man { directory: Some(directory), .. } => manual::write(&directory, err),
+        Command::RealServer { pool, config, server, check } => {
+            let wanted = real_server::Wanted { config, pool, server, check };
+            real_server::real_server(&wanted, out, err)
+        }
     }
 }
 
-/// The policy of `file` as this director has it: the one that is named, else the one with this host's name. Every problem is printed, and what this host's routes say of it. `None` when it is refused.
+/// The policy of `file` as this director has it: the one that is named, else the one with this host's name. Every problem is
+/// printed, and what this host's routes say of it. `None` when it is refused.
 fn load(file: &Path, director: Option<&str>, err: &mut dyn Write) -> anyhow::Result<Option<Policy>> {
-    let host = host_name();
-    let mut loaded = policy::load(file, &Disk, director.map_or(View::Host(&host), View::Director));
-    if let Some(policy) = &loaded.policy {
-        let asked = policy::addresses_of_interest(policy, &loaded.places);
-        // Advice is never in the way: a host that does not answer gives none.
-        if let Ok(facts) = kernel::host_facts(&asked) {
-            loaded.add_advice(&facts);
+    let loader = loader::Loader::new(file.to_owned(), director.map(str::to_owned), colour());
+    match loader.from_files() {
+        Ok(Candidate { policy, warnings, .. }) => {
+            warnings.iter().try_for_each(|warning| write!(err, "{warning}"))?;
+            Ok(Some(policy))
+        }
+        Err(problems) => {
+            write!(err, "{problems}")?;
+            Ok(None)
         }
     }
-    for diagnostic in &loaded.diagnostics {
-        write!(err, "{}", policy::render(diagnostic, &loaded.sources, colour()))?;
-    }
-    if loaded.policy.is_none() {
-        writeln!(err, "{}: refused; nothing was changed", file.display())?;
-    }
-    Ok(loaded.policy)
 }
 
 /// The name of this host; empty where the kernel does not say one that can be read.

@@ -13,10 +13,10 @@ mod sysctls;
 pub use ipvs::destination_key;
 pub use survival::{Survival, survival};
 
-use crate::model::{HostFacts, Pair, Policy, Pool, Reach, RealServer, Roles, SyncDaemon, Tables};
+use crate::model::{HostFacts, Pair, Policy, Pool, Reach, RealServer, Roles, SyncDaemon, Sysctl, Tables};
 use crate::rotation::Placement;
 use std::borrow::Borrow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether a real server takes part in its pool now, as its health sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,16 @@ pub fn tables<P: Borrow<Placement>>(
         real_path::add_services(&mut tables, pool);
     }
     tables
+}
+
+/// The kernel settings that the policy asks for whatever this director's role is.
+#[must_use]
+pub fn lasting_settings(policy: &Policy, host: &HostFacts) -> BTreeMap<Sysctl, String> {
+    let of = |roles: &Roles| sysctls::sysctls(policy, Situation { host, roles });
+    let master = Roles { master_of: policy.pair.routers.keys().cloned().collect(), ..Roles::default() };
+    let (mut settings, as_master) = (of(&Roles::default()), of(&master));
+    settings.retain(|name, value| as_master.get(name) == Some(value));
+    settings
 }
 
 /// The synchronisation daemons that the policy asks for where this director has these roles.

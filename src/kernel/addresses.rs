@@ -7,7 +7,7 @@
 
 use super::KernelError;
 use super::routing::Routing;
-use crate::model::VirtualAddress;
+use crate::model::{AddressFacts, VirtualAddress};
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, CacheInfo};
@@ -34,6 +34,23 @@ pub(crate) fn observe(
 ) -> Result<BTreeSet<VirtualAddress>, KernelError> {
     let listed = list(routing, &routing.interfaces()?)?;
     Ok(listed.into_iter().map(|listed| listed.address).filter(|found| asked.contains(found)).collect())
+}
+
+/// Every address of this host.
+///
+/// # Errors
+/// When the kernel cannot be asked.
+pub(crate) fn every(
+    routing: &Routing,
+    interfaces: &BTreeMap<u32, String>,
+) -> Result<Vec<AddressFacts>, KernelError> {
+    let unusable = AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed;
+    let facts = |Listed { address, message }: Listed| AddressFacts {
+        interface: address.interface,
+        address: address.address,
+        tentative: message.header.flags.intersects(unusable),
+    };
+    Ok(list(routing, interfaces)?.into_iter().map(facts).collect())
 }
 
 /// Adds an address to its interface.

@@ -9,6 +9,7 @@ mod host;
 mod ipvs;
 mod linux;
 pub(crate) mod netlink;
+mod network;
 mod nftables;
 mod program;
 mod routing;
@@ -20,6 +21,9 @@ pub use epoch::epoch;
 pub use host::host_facts;
 pub use ipvs::IpvsInfo;
 pub use linux::LinuxKernel;
+pub(crate) use network::{gue_ports, network_facts, read_sysctls};
+pub(crate) use nftables::every_table;
+pub(crate) use program::has_program;
 
 use crate::model::{Observed, Scope};
 use crate::reconcile::Change;

@@ -40,6 +40,11 @@ pub(crate) fn find(name: &str, package: &str) -> Result<PathBuf, KernelError> {
     })
 }
 
+/// Whether a program is in one of the folders.
+pub(crate) fn has_program(name: &str) -> bool {
+    find(name, name).is_ok()
+}
+
 /// Runs it with `input`; killed when its time is up or it prints too much.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! System calls that no crate of ours wraps: the only `unsafe` code of this project, one call a function.
 //!
-//! Source: sched_setscheduler(2), pidfd_open(2), packet(7), malloc_trim(3).
+//! Source: sched_setscheduler(2), pidfd_open(2), packet(7), malloc_trim(3), adjtimex(2).
 #![allow(unsafe_code, reason = "this is the one place for it: tests/tidy.rs")]
 
 use std::io;
@@ -42,6 +42,22 @@ pub(crate) fn set_realtime(priority: u8) -> io::Result<()> {
         libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const parameters)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Whether somebody keeps the clock right, and by how much it may be wrong at most, in microseconds. Reads only.
+///
+/// # Errors
+/// The kernel's refusal.
+pub(crate) fn clock_state() -> io::Result<(bool, i64)> {
+    // SAFETY: the structure is made of integers only, for which zeros are a value; no bit in `modes` asks for a change.
+    let mut state: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live structure of the kernel's layout that the kernel fills.
+    let result = unsafe { libc::adjtimex(&raw mut state) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let synchronised = result != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0;
+    Ok((synchronised, state.maxerror))
 }
 
 /// A descriptor of a process that becomes readable when the process ends (Linux 5.3).
@@ -89,6 +105,12 @@ mod tests {
         assert!(pidfd_open(std::process::id()).is_ok());
         let error = pidfd_open(0x7fff_ffff).expect_err("no such process");
         assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
+    }
+
+    #[test]
+    fn the_state_of_the_clock_can_be_read() {
+        let (_, error_us) = clock_state().expect("it needs no privilege");
+        assert!(error_us >= 0);
     }
 
     #[test]

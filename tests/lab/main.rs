@@ -24,6 +24,7 @@ mod attributes;
 #[path = "../pair/stage/canary.rs"]
 mod canary;
 mod connections;
+mod doctor;
 mod drift;
 mod failure;
 mod kernel;
@@ -32,6 +33,7 @@ mod modes;
 mod policies;
 mod ports;
 mod rack;
+mod real_servers;
 #[path = "../pair/stage/realtime.rs"]
 mod realtime;
 mod reload;

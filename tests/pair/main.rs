@@ -9,9 +9,11 @@
 #![allow(clippy::print_stdout, reason = "libtest shows what a failed case prints")]
 #![allow(dead_code, reason = "world and stage are libraries for cases, and more cases come")]
 
+mod doctor;
 mod handover;
 mod interoperation;
 mod packets;
+mod real_server;
 mod reload;
 mod stage;
 mod stopped;

@@ -1,7 +1,8 @@
 //! Our one nftables table, `inet tandem`, written and listed by the `nft` program in single transactions.
 //!
 //! Observing is cheap: the kernel counts the transactions of a network namespace, and the program is only asked for a listing
-//! when that number has moved. No other table is ever looked at or touched.
+//! when that number has moved. No other table is ever touched, and only `tandem doctor` looks at
+//! them.
 //!
 //! Sources: `linux/netfilter/nf_tables.h`, `linux/netfilter/nfnetlink.h`, libnftables-json(5).
 
@@ -107,6 +108,19 @@ fn list() -> Result<ObservedRuleset, KernelError> {
         KernelError::new(format!("cannot list nftables table {FAMILY} {TABLE}: nft printed no JSON: {error}"))
     })?;
     Ok(ObservedRuleset::Present(digest::digest_of(&listing)))
+}
+
+/// The rules of all tables of this network namespace, as libnftables-json(5) has them.
+///
+/// # Errors
+/// When the program is missing, or the kernel refuses.
+pub(crate) fn every_table() -> Result<Value, KernelError> {
+    let ended = nft(&["-j", "list", "ruleset"], b"")?;
+    let failed = |why: &str| KernelError::new(format!("cannot list the rules of nftables: {why}"));
+    if !ended.success {
+        return Err(failed(ended.stderr.lines().next().unwrap_or("nft failed")));
+    }
+    serde_json::from_slice(&ended.stdout).map_err(|error| failed(&format!("nft printed no JSON: {error}")))
 }
 
 fn nft(arguments: &[&str], input: &[u8]) -> Result<Ended, KernelError> {

@@ -29,6 +29,7 @@ pub(crate) mod load;
 pub(crate) mod namespace;
 pub(crate) mod netlink;
 pub(crate) mod pair;
+pub(crate) mod printed;
 pub(crate) mod process;
 pub(crate) mod real_server;
 pub(crate) mod site;
