@@ -71,6 +71,9 @@ pub(super) enum Command {
         /// As JSON on stdout
         #[arg(long)]
         json: bool,
+        /// Compare with this policy instead of the kernel, as if every server were up; needs no kernel and no privilege
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
         /// Where the director keeps its state (only read)
         #[arg(long, value_name = "DIRECTORY", default_value = STATE)]
         state_directory: PathBuf,

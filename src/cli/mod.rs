@@ -83,9 +83,17 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
             let options = CheckOptions { file, director, host, strict, resolved, offline, colour };
             check::check(&options, &|addresses| Ok(kernel::host_facts(addresses)?), out, err)
         }
-        Command::Plan { file, director, json, state_directory } => {
+        Command::Plan { file, director, json, state_directory, against: None } => {
             let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
-            plan::plan(policy, &state_directory, json, out, err)
+            let loader = loader::Loader::new(file, director, colour());
+            plan::plan(policy, &state_directory, &loader, json, out, err)
+        }
+        Command::Plan { file, director, json, against: Some(before), .. } => {
+            let Some(before) = load(&before, director.as_deref(), err)? else {
+                return Ok(ExitStatus::Failed);
+            };
+            let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
+            plan::against(&policy, &before, json, out)
         }
         Command::Doctor { file, director, fix, json } => {
             let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };

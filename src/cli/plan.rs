@@ -1,17 +1,35 @@
 //! `tandem plan`: the kernel changes that a policy would make now. Makes none.
 
 use super::ExitStatus;
+use super::loader::Loader;
+use crate::desired::{self, Situation};
 use crate::director::core::{Beginning, Core};
+use crate::director::difference::{Difference, connections_at_risk};
+use crate::director::history::History;
 use crate::director::host_look::addresses;
+use crate::director::loading::PolicyLoader as _;
 use crate::director::state_directory::StateDirectory;
 use crate::kernel::{Kernel, LinuxKernel, complete, epoch, host_facts};
-use crate::model::{Pair, Policy, Roles, SyncDaemon, SyncDaemonRole};
-use crate::reconcile::{self, Change, Verb};
+use crate::model::{
+    HostFacts, Observed, Pair, Policy, Pool, PoolName, Roles, SyncDaemon, SyncDaemonRole, Tables,
+};
+use crate::reconcile::{self, Change, Ownership, Verb};
+use crate::rotation::Placement;
 use crate::time::Instant;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
+
+/// What there is to print.
+struct Plan {
+    changes: Vec<Change>,
+    /// Servers that would wait for their first success.
+    waiting: usize,
+    /// What else it means, against the policy that was in force last, or that it is compared with.
+    difference: Option<Difference>,
+    at_risk: u64,
+}
 
 /// Prints the plan of `policy` against the kernel of this host to `out`, as text or JSON.
 ///
@@ -20,32 +38,85 @@ use std::path::Path;
 pub(super) fn plan(
     policy: Policy,
     state: &Path,
+    loader: &Loader,
     as_json: bool,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitStatus> {
     let mut kernel = LinuxKernel::new();
-    let (changes, waiting) = changes(policy, state, &mut kernel, err)?;
-    match as_json {
-        true => print_json(&changes, out)?,
-        false => print_text(&changes, waiting, out)?,
-    }
-    Ok(if changes.is_empty() { ExitStatus::Done } else { ExitStatus::Changes })
+    let history = History::open(state, &mut |_| {});
+    let before = history.newest().and_then(|entry| loader.from_text(&entry.text).ok());
+    let before = before.map(|candidate| candidate.policy);
+    print(&of_host(policy, before.as_ref(), state, &mut kernel, err)?, as_json, out)
 }
 
-/// The changes, and how many servers would wait for their first success.
-fn changes(
+/// Prints what would change from `before` to `policy` where every server is up; asks no kernel.
+///
+/// # Errors
+/// When the writer fails.
+pub(super) fn against(
+    policy: &Policy,
+    before: &Policy,
+    as_json: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitStatus> {
+    let observed = made(before);
+    let owned = Ownership { services: observed.services.keys().copied().collect(), ..Ownership::default() };
+    let plan = Plan {
+        changes: reconcile::plan(&tables(policy), &observed, &owned),
+        waiting: 0,
+        difference: Some(Difference::between(before, policy)),
+        at_risk: 0,
+    };
+    print(&plan, as_json, out)
+}
+
+/// The tables of a policy whose servers are all up, on the Master of everything.
+fn tables(policy: &Policy) -> Tables {
+    let roles =
+        Roles { master_of: policy.pair.routers.keys().cloned().collect(), taking_over: BTreeSet::new() };
+    let host = HostFacts::default();
+    let up = |pool: &Pool| Placement::by_verdict(pool, |_| true);
+    let up: BTreeMap<PoolName, Placement> =
+        policy.pools.values().map(|pool| (pool.name.clone(), up(pool))).collect();
+    desired::tables(policy, Situation { host: &host, roles: &roles }, |pool| {
+        up.get(&pool.name).cloned().unwrap_or_default()
+    })
+}
+
+/// A kernel that was made as a policy says.
+fn made(policy: &Policy) -> Observed {
+    let mut observed = Observed::default();
+    for change in reconcile::plan(&tables(policy), &Observed::default(), &Ownership::default()) {
+        reconcile::assume(&mut observed, &change);
+    }
+    observed
+}
+
+fn print(plan: &Plan, as_json: bool, out: &mut dyn Write) -> anyhow::Result<ExitStatus> {
+    match as_json {
+        true => print_json(plan, out)?,
+        false => print_text(plan, out)?,
+    }
+    Ok(if plan.changes.is_empty() { ExitStatus::Done } else { ExitStatus::Changes })
+}
+
+/// Against what the kernel holds; `before` was in force last.
+fn of_host(
     policy: Policy,
+    before: Option<&Policy>,
     state: &Path,
     kernel: &mut dyn Kernel,
     err: &mut dyn Write,
-) -> anyhow::Result<(Vec<Change>, usize)> {
+) -> anyhow::Result<Plan> {
     let mut complain = |warning: String| {
         writeln!(err, "warning: {warning}").ok();
     };
     let owned = StateDirectory::peek(state).load(&epoch()?, &mut complain);
     let host = host_facts(&addresses(&policy))?;
     let observed = complete(kernel.observe(&Core::first_scope(&policy, &host, &owned))?)?;
+    let difference = before.map(|before| Difference::between(before, &policy));
+    let at_risk = before.map_or(0, |before| connections_at_risk(before, &policy, &observed));
     let beginning = Beginning {
         roles: roles(&policy.pair, &observed.sync_daemons),
         policy,
@@ -57,7 +128,12 @@ fn changes(
         now: Instant::ZERO,
     };
     let core = Core::new(beginning);
-    Ok((reconcile::plan(&core.tables(), &observed, &owned), core.waiting()))
+    Ok(Plan {
+        changes: reconcile::plan(&core.tables(), &observed, &owned),
+        waiting: core.waiting(),
+        difference,
+        at_risk,
+    })
 }
 
 /// The roles that this director has now, as the kernel's daemons tell them: a plan asks no running director, and must not
@@ -70,7 +146,11 @@ fn roles(pair: &Pair, daemons: &BTreeSet<SyncDaemon>) -> Roles {
     }
 }
 
-fn print_text(changes: &[Change], waiting: usize, out: &mut dyn Write) -> std::io::Result<()> {
+fn print_text(plan: &Plan, out: &mut dyn Write) -> std::io::Result<()> {
+    let Plan { changes, waiting, difference, at_risk } = plan;
+    for line in difference.iter().flat_map(Difference::lines) {
+        writeln!(out, "{line}")?;
+    }
     for change in changes {
         writeln!(out, "{change}")?;
     }
@@ -85,7 +165,10 @@ fn print_text(changes: &[Change], waiting: usize, out: &mut dyn Write) -> std::i
             count(Verb::Remove)
         )?,
     }
-    if waiting > 0 {
+    if *at_risk > 0 {
+        writeln!(out, "{at_risk} connections go to real servers that would leave the table.")?;
+    }
+    if *waiting > 0 {
         writeln!(
             out,
             "{waiting} real server(s) are not in the table yet and join after their first success."
@@ -94,7 +177,7 @@ fn print_text(changes: &[Change], waiting: usize, out: &mut dyn Write) -> std::i
     Ok(())
 }
 
-fn print_json(changes: &[Change], out: &mut dyn Write) -> anyhow::Result<()> {
+fn print_json(plan: &Plan, out: &mut dyn Write) -> anyhow::Result<()> {
     let change = |change: &Change| {
         json!({
             "kind": change.kind(),
@@ -103,8 +186,16 @@ fn print_json(changes: &[Change], out: &mut dyn Write) -> anyhow::Result<()> {
             "text": change.to_string(),
         })
     };
-    let changes: Vec<_> = changes.iter().map(change).collect();
-    serde_json::to_writer_pretty(&mut *out, &json!({ "plan_version": 1, "changes": changes }))?;
+    let changes: Vec<_> = plan.changes.iter().map(change).collect();
+    let notes = plan.difference.as_ref().map(Difference::lines).unwrap_or_default();
+    let text = json!({
+        "plan_version": 1,
+        "changes": changes,
+        "notes": notes,
+        "connections_at_risk": plan.at_risk,
+        "waiting_servers": plan.waiting,
+    });
+    serde_json::to_writer_pretty(&mut *out, &text)?;
     writeln!(out)?;
     Ok(())
 }
@@ -114,6 +205,41 @@ mod tests {
     use super::*;
     use crate::cli::files::Disk;
     use crate::policy::{self, View};
+
+    fn shipped(name: &str) -> Policy {
+        let path = Path::new("conf").join(name);
+        policy::load(&path, &Disk, View::Director("lb-a")).policy.expect("it is shipped")
+    }
+
+    fn compared(before: &Policy, next: &Policy) -> (u8, String) {
+        let mut out = Vec::new();
+        let status = against(next, before, false, &mut out).expect("written");
+        (status.code(), String::from_utf8(out).expect("text"))
+    }
+
+    #[test]
+    fn two_policies_are_compared_without_a_kernel() {
+        let before = shipped("pair.yaml");
+        assert_eq!(
+            compared(&before, &before),
+            (0, "No changes: the kernel holds what the policy asks for.\n".to_owned())
+        );
+        let mut next = before.clone();
+        let (name, pool) = next.pools.iter_mut().next().expect("a pool");
+        pool.servers[0].weight += 1;
+        let changed = format!("real servers changed: {name}/");
+        let router = next.pair.routers.values_mut().next().expect("a router");
+        router.vrid = router.vrid.saturating_add(1);
+        let (code, text) = compared(&before, &next);
+        assert_eq!(code, 3);
+        assert!(
+            text.starts_with(&changed) && text.contains("vrid differs") && text.ends_with("0 to remove.\n"),
+            "{text}"
+        );
+        let mut fewer = before.clone();
+        fewer.pools.pop_first();
+        assert!(compared(&before, &fewer).1.contains("virtual services removed: "));
+    }
 
     #[test]
     fn a_plan_takes_the_role_from_the_daemon_that_runs() {

@@ -2,9 +2,9 @@
 //! whole; and there is a way back.
 
 use crate::policies::{Mode, wait_for_destinations};
+use crate::restart::Download;
 use crate::world::World;
 use crate::world::capture::Capture;
-use crate::world::clients::Clients;
 use crate::world::director::Director;
 use crate::world::netlink;
 use crate::world::wait::{stays, until, until_true};
@@ -73,8 +73,10 @@ fn one_weight_is_one_netlink_change() {
     let requests = netlink::requests(&capture.finish());
     let changes = requests.iter().filter(|request| request.is_ipvs() && !request.is_get()).count();
     assert_eq!(changes, 1, "{requests:?}");
-    assert_eq!(director.metric("tandem_policy_reload_total{result=\"success\"}"), Some(1.0));
-    assert_eq!(director.metric("tandem_policy_generation"), Some(2.0));
+    until_true("it counted", SOON, || {
+        director.metric("tandem_policy_reload_total{result=\"success\"}") == Some(1.0)
+    });
+    until_true("it counted", SOON, || director.metric("tandem_policy_generation") == Some(2.0));
     let history = String::from_utf8(director.ask(&["history"]).stdout).expect("text");
     assert!(
         history.lines().nth(1).is_some_and(|line| line.starts_with('2') && line.ends_with("in force")),
@@ -99,8 +101,10 @@ fn a_bad_file_is_refused_whole_and_the_last_good_one_stays_over_a_restart() {
         let found = world.director().ipvs_saved();
         if found == before { Ok(()) } else { Err(format!("{found:?}")) }
     });
-    assert_eq!(director.metric("tandem_policy_last_reload_successful"), Some(0.0));
-    assert_eq!(director.metric("tandem_policy_reload_total{result=\"refused\"}"), Some(1.0));
+    until_true("it counted", SOON, || director.metric("tandem_policy_last_reload_successful") == Some(0.0));
+    until_true("it counted", SOON, || {
+        director.metric("tandem_policy_reload_total{result=\"refused\"}") == Some(1.0)
+    });
     until_true("the file that differs", Duration::from_secs(15), || {
         director.metric("tandem_policy_file_differs") == Some(1.0)
     });
@@ -148,7 +152,9 @@ fn what_is_not_confirmed_in_time_is_rolled_back() {
     assert_eq!(code(&director.ask(&["reload", "--confirm", "3s"])), Some(0));
     until_true("weight", SOON, || weight_of_one(&world) == Some(7));
     until_true("the weight before", Duration::from_secs(10), || weight_of_one(&world) == Some(1));
-    assert_eq!(director.metric("tandem_policy_reload_total{result=\"rolled_back\"}"), Some(1.0));
+    until_true("it counted", SOON, || {
+        director.metric("tandem_policy_reload_total{result=\"rolled_back\"}") == Some(1.0)
+    });
 
     assert_eq!(code(&director.ask(&["reload", "--confirm", "3s"])), Some(0));
     assert_eq!(code(&director.ask(&["confirm"])), Some(0));
@@ -178,9 +184,8 @@ fn a_pool_that_loses_its_quorum_by_a_reload_is_rolled_back_at_once() {
 fn a_new_service_comes_and_goes_and_connections_of_the_others_live_on() {
     let world = World::new();
     let director = start(&world);
-    let target = "192.168.101.100:80".parse().expect("an address");
-    let clients = Clients::open(Mode::Nat.client(&world), target, 100, 0);
-    until_true("open connections", Duration::from_secs(20), || clients.all_open());
+    let downloads = [(0, Mode::Nat), (1, Mode::Dr)].map(|(index, mode)| Download::start(&world, index, mode));
+    downloads.iter().for_each(Download::assert_goes_on);
     let more = format!(
         "{POLICY}  more: {{virtual_services: [\"tcp://192.168.101.100:8080\"], forwarding: nat, real_servers: [192.168.101.110:80]}}\n"
     );
@@ -192,5 +197,5 @@ fn a_new_service_comes_and_goes_and_connections_of_the_others_live_on() {
         assert_eq!(code(&director.ask(&["reload"])), Some(0));
         until_true("the pools before", SOON, || world.director().ipvs_destinations() == 4);
     }
-    assert_eq!(clients.finish(), Vec::<String>::new());
+    downloads.into_iter().for_each(Download::assert_complete);
 }

@@ -55,14 +55,14 @@ fn start<'world>(world: &'world World, policy: &str) -> Director<'world> {
 }
 
 /// A download of a minute under way.
-struct Download {
+pub(crate) struct Download {
     mode: Mode,
     process: Process,
     file: PathBuf,
 }
 
 impl Download {
-    fn start(world: &World, index: u16, mode: Mode) -> Self {
+    pub(crate) fn start(world: &World, index: u16, mode: Mode) -> Self {
         let file = world.folder().join(format!("download-{index}"));
         let output = file.to_str().expect("a plain path");
         let url = url("http", vip(index), 80, "/slow");
@@ -77,13 +77,13 @@ impl Download {
     }
 
     /// Waits until more bytes have come.
-    fn assert_goes_on(&self) {
+    pub(crate) fn assert_goes_on(&self) {
         let before = self.bytes();
         until_true(&format!("{:?} download", self.mode), Duration::from_secs(10), || self.bytes() > before);
     }
 
     /// The whole content has come, byte for byte.
-    fn assert_complete(mut self) {
+    pub(crate) fn assert_complete(mut self) {
         let limit = Duration::from_secs(2 * SLOW_SECONDS as u64);
         let status = self.process.wait_until_ended(limit);
         assert!(status.success(), "{:?}: {status}: {}", self.mode, self.process.log());
