@@ -2,7 +2,7 @@
 
 use super::ExitStatus;
 use super::loader::Loader;
-use crate::director::history::{Entry, History};
+use crate::director::history::History;
 use crate::director::loading::{Candidate, PolicyLoader as _};
 use crate::director::run::{Parts, run as run_director};
 use crate::director::runtime;
@@ -87,8 +87,7 @@ fn first(
     };
     match loader.from_files() {
         Ok(candidate) => {
-            let unconfirmed = |newest: &Entry| !newest.confirmed && newest.text == candidate.text;
-            if history.newest().is_some_and(unconfirmed)
+            if history.was_not_confirmed(&candidate.text)
                 && let Some(kept) = kept("the policy's files were never confirmed")
             {
                 return Ok(Some(kept));

@@ -99,6 +99,9 @@ impl Loop {
         };
         let published = self.pair.as_ref().map(PairThreads::published);
         let decided = self.decide(&action, published.as_deref());
+        if decided.is_ok() {
+            self.note_release(action);
+        }
         // Who asked may have gone away; what was asked is done all the same.
         let _ = answer.send(decided);
     }

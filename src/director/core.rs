@@ -327,6 +327,12 @@ impl Core {
         self.reconciler.is_applied()
     }
 
+    /// The kernel's tables as they were last seen, brought forward by what was changed since.
+    #[must_use]
+    pub const fn observed(&self) -> &Observed {
+        self.reconciler.observed()
+    }
+
     /// Whether the host keeps a server out of the table.
     #[must_use]
     pub fn has_obstacles(&self) -> bool {

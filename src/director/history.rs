@@ -72,6 +72,13 @@ impl History {
         self.entries.iter().rev().find(|entry| entry.confirmed)
     }
 
+    /// Whether a policy was taken over to be confirmed, and never was.
+    #[must_use]
+    pub fn was_not_confirmed(&self, text: &PolicyText) -> bool {
+        let mut same = self.entries.iter().filter(|entry| entry.text == *text).peekable();
+        same.peek().is_some() && same.all(|entry| !entry.confirmed)
+    }
+
     /// The one to go back to from `generation`.
     #[must_use]
     pub fn before(&self, generation: u64) -> Option<&Entry> {
@@ -192,6 +199,19 @@ mod tests {
             again.told(12).policies.first().map(|record| (record.in_force, record.confirmed)),
             Some((true, false))
         );
+    }
+
+    #[test]
+    fn a_policy_that_was_rolled_back_is_known_by_its_text_until_it_is_taken_over_for_good() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut history = History::open(folder.path(), &mut silent);
+        history.add(1, "start", true, text("a")).expect("kept");
+        history.add(2, "reload", false, text("b")).expect("kept");
+        history.add(3, "rollback", true, text("a")).expect("kept");
+        assert!(history.was_not_confirmed(&text("b")));
+        assert!(!history.was_not_confirmed(&text("a")) && !history.was_not_confirmed(&text("c")));
+        history.add(4, "reload", true, text("b")).expect("kept");
+        assert!(!history.was_not_confirmed(&text("b")));
     }
 
     #[test]

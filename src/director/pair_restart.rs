@@ -5,6 +5,8 @@ use super::core::Input;
 use super::error::RunError;
 use super::pair::PairThreads;
 use super::run::Loop;
+use crate::advert::thread::Command;
+use crate::control::ElectionAction;
 use crate::model::Roles;
 use tokio::task::JoinHandle;
 
@@ -68,7 +70,28 @@ impl Loop {
         self.pair_restart = PairRestart::None;
         if self.stop_by.is_none() {
             self.pair = PairThreads::start(&self.core.policy, self.clock, &self.state)?;
+            self.release_again();
         }
         Ok(())
+    }
+
+    /// An operator's word outlives the election that heard it.
+    pub(super) fn note_release(&mut self, action: ElectionAction) {
+        match action {
+            ElectionAction::Release { router, for_time } => {
+                self.releases.insert(router, for_time.map(|time| self.clock.now() + time));
+            }
+            ElectionAction::Clear { router: None } => self.releases.clear(),
+            ElectionAction::Clear { router } => drop(self.releases.remove(&router)),
+        }
+    }
+
+    fn release_again(&mut self) {
+        let now = self.clock.now();
+        self.releases.retain(|_, until| until.is_none_or(|until| until > now));
+        let Some(pair) = &self.pair else { return };
+        for (router, until) in &self.releases {
+            pair.commander().give(Command::Release { router: router.clone(), until: *until });
+        }
     }
 }

@@ -170,7 +170,9 @@ impl Loop {
     fn make_ready(&mut self, why: Why, answer: Option<Reply>) {
         match self.origin(why) {
             Ok(origin) => {
-                sd_notify::notify(&[sd_notify::NotifyState::Reloading]).ok();
+                if self.ready_told {
+                    sd_notify::notify(&[sd_notify::NotifyState::Reloading]).ok();
+                }
                 self.reloads.under_way = Some(UnderWay { why, answer });
                 let beside = Beside {
                     loader: Arc::clone(&self.reloads.loader),
@@ -224,7 +226,9 @@ impl Loop {
                 let taken = prepared
                     .map_err(|message| Refused::new(RefusalCode::Invalid, message))
                     .and_then(|prepared| self.take_over(why, prepared));
-                sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
+                if self.ready_told {
+                    sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
+                }
                 match taken {
                     Ok(told) => {
                         tracing::info!(

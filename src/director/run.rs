@@ -7,7 +7,7 @@ use super::attend;
 use super::clock::Clock;
 use super::core::{Beginning, Core, Input, Output};
 use super::error::RunError;
-use super::history::History;
+use super::history::{Entry, History};
 use super::host_look::{AskHost, HostLook};
 use super::kernel_thread::{Answer, Job, KernelThread};
 use super::loading::{Candidate, PolicyLoader, PolicyText};
@@ -24,7 +24,7 @@ use crate::control::{Control, Socket, Status};
 use crate::health::ProbeId;
 use crate::kernel::sys::give_memory_back;
 use crate::kernel::{Kernel, KernelError, complete};
-use crate::model::{CheckName, HostFacts, Policy, Roles};
+use crate::model::{CheckName, HostFacts, Policy, Roles, RouterName};
 use crate::probe::{FileWatch, Pool, Probe as _, Prober, Report, StartRequest, Workers};
 use crate::reconcile::Epoch;
 use crate::time::Instant;
@@ -86,6 +86,8 @@ pub(super) struct Loop {
     pub(super) host: HostLook,
     pub(super) pair: Option<PairThreads>,
     pub(super) pair_restart: PairRestart,
+    /// Releases in force and when they end, by the router that was named.
+    pub(super) releases: BTreeMap<Option<RouterName>, Option<Instant>>,
     pub(super) reloads: Reloads,
     /// Of the pair.
     pub(super) state: PathBuf,
@@ -97,7 +99,7 @@ pub(super) struct Loop {
     pub(super) stop_by: Option<tokio::time::Instant>,
     /// Whether the pair knows that the director stops.
     pub(super) hand_over_asked: bool,
-    ready_told: bool,
+    pub(super) ready_told: bool,
     /// The pair after it has handed over: its address thread has still work to do.
     pub(super) stopped_pair: Option<PairThreads>,
 }
@@ -201,6 +203,7 @@ impl Loop {
             host,
             pair,
             pair_restart: PairRestart::None,
+            releases: BTreeMap::new(),
             reloads,
             state: pair_state,
             control,
@@ -345,7 +348,8 @@ impl Loop {
 
 /// The number of the policy that a director starts with; one that is new is kept.
 fn generation(history: &mut History, taken_by: Option<String>, text: &PolicyText) -> u64 {
-    let known = history.last_good().filter(|entry| entry.text == *text && taken_by.is_none());
+    let same = |entry: &&Entry| entry.confirmed && entry.text == *text && taken_by.is_none();
+    let known = history.newest().filter(same);
     if let Some(known) = known {
         return known.generation;
     }

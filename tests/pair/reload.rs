@@ -98,3 +98,21 @@ fn another_interval_begins_the_election_anew_and_loses_no_ping() {
     let pings = pinger.finish();
     assert_eq!(pings.lost(), 0, "of {} pings", pings.count());
 }
+
+#[test]
+fn a_release_outlives_an_election_that_begins_anew() {
+    let stage = Stage::new();
+    let holders = Holders::watch(&stage, vip().of(SETTING.family), LOOK_EVERY);
+    let pair =
+        [PREFERRED, OTHER].map(|director| Member::start(&stage, Program::Tandem, director, &SETTING, ""));
+    until_true("Master", START, || holders.only_holder() == Some(PREFERRED));
+    pair[PREFERRED].release(&stage);
+    until_true("the other as Master", START, || holders.only_holder() == Some(OTHER));
+    pair[PREFERRED].reload(&stage, "    vrid:", "    advertisement_interval: 200ms\n    vrid:");
+    stays("the release", Duration::from_secs(6), || match holders.only_holder() {
+        Some(OTHER) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    pair[PREFERRED].clear_release(&stage);
+    until_true("Master again", START, || holders.only_holder() == Some(PREFERRED));
+}

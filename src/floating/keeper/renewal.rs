@@ -5,7 +5,7 @@ use super::facts::{Address, Interface};
 use super::standing::{Router, Standing};
 use super::{Keeper, Plan};
 use crate::floating::plan::{PlannedAddress, RouterPlan};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -40,13 +40,12 @@ impl Keeper {
 
     /// What is held and planned no more, as a router that has nothing else.
     fn former(&self, plan: &Plan) -> Option<RouterPlan> {
-        let planned = |name: &Arc<str>, address: IpAddr| {
-            let mut places = plan.routers.iter().flat_map(|router| &router.addresses);
-            places.any(|place| place.address == address && place.interface == *name)
-        };
+        let places = plan.routers.iter().flat_map(|router| &router.addresses);
+        let planned: BTreeSet<(&str, IpAddr)> =
+            places.map(|place| (&*place.interface, place.address)).collect();
         let left = self.addresses.iter().filter(|address| address.is_held()).filter_map(|address| {
             let interface = &self.interfaces[address.interface].name;
-            (!planned(interface, address.address))
+            (!planned.contains(&(&**interface, address.address)))
                 .then(|| PlannedAddress { address: address.address, interface: Arc::clone(interface) })
         });
         let addresses: Vec<PlannedAddress> = left.collect();
