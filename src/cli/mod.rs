@@ -9,6 +9,7 @@ mod doctor;
 mod doctor_kernel;
 mod exit;
 pub mod files;
+pub mod import;
 mod logging;
 mod monitoring;
 mod plan;
@@ -31,6 +32,7 @@ use arguments::{Arguments, Command};
 use check::CheckOptions;
 use clap::Parser as _;
 use files::Disk;
+use import::ImportOptions;
 use status::StatusForm;
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write};
@@ -95,6 +97,21 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
         }
         Command::Release { router, for_time, at } => release::release(&at.socket, router, for_time, err),
         Command::Clear { router, at } => clear::clear(&at.socket, router, err),
+        Command::Import { file, format, peer, config_id, peer_config_id, report } => {
+            let host = host_name();
+            let short = host.split('.').next().unwrap_or_default().to_owned();
+            let id = config_id.unwrap_or(short);
+            let peer = peer.map(|path| (path, peer_config_id.unwrap_or_else(|| id.clone())));
+            let options = ImportOptions {
+                file,
+                format: format.map(Into::into),
+                peer,
+                config_id: id,
+                every_line: report,
+                colour: colour(),
+            };
+            import::import(&options, out, err)
+        }
         Command::Schema => schema::schema(out),
     }
 }

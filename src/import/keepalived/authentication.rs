@@ -1,0 +1,56 @@
+//! How advertisements prove where they come from: `authentication`, `auth_hmac`.
+
+use super::context::Context;
+use super::keywords::Place;
+use super::tree::Statement;
+use super::value::number;
+use crate::import::site::Authentication;
+use crate::import::verdict::{near, none};
+
+/// The simple password; `None` where it is no password.
+pub(super) fn password(statement: &Statement, context: &mut Context<'_>) -> Option<Authentication> {
+    let mut is_password = true;
+    context.block(Place::Password, statement.inside(), |_, inner| match (inner.name(), inner.word(1)) {
+        ("auth_type", Some("AH")) => {
+            is_password = false;
+            Some(none("there is no IPsec AH: use auth_hmac's successor, authentication with keys"))
+        }
+        ("auth_type", _) => None,
+        _ => None,
+    });
+    is_password.then_some(Authentication::Password)
+}
+
+/// Keys of HMAC: the active one first.
+pub(super) fn hmac(statement: &Statement, context: &mut Context<'_>) -> Option<Authentication> {
+    let mut keys: Vec<(u8, Option<String>)> = Vec::new();
+    let mut active: Option<u8> = None;
+    let mut mode = "enforce";
+    context.block(Place::Hmac, statement.inside(), |_, inner| {
+        match inner.name() {
+            "key" => {
+                let Some(id) = number::<u8>(inner, 1).filter(|id| *id > 0) else {
+                    return Some(none("a key has a number from 1 to 255"));
+                };
+                let file = inner.word(2).and_then(|key| key.strip_prefix("file:")).map(str::to_owned);
+                let in_place = file.is_none();
+                keys.retain(|(other, _)| *other != id);
+                keys.push((id, file));
+                return in_place
+                    .then(|| near("a policy holds no secret: write the key into the file that it names"));
+            }
+            "active_key" => active = number(inner, 1),
+            "mode" => {
+                mode = match inner.word(1) {
+                    Some("receive-only") => "receive",
+                    Some("permissive") => "permissive",
+                    _ => "enforce",
+                }
+            }
+            _ => {}
+        }
+        None
+    });
+    keys.sort_by_key(|(id, _)| (Some(*id) != active, *id));
+    (!keys.is_empty()).then_some(Authentication::Keys(mode, keys))
+}
