@@ -4,7 +4,7 @@
 
 use super::keepalived::{command, empty_pool, prefix};
 use super::names;
-use super::site::{Forwarding, Persistence, Pool, Protocol, Server, Service, Site};
+use super::site::{Forwarding, Persistence, Pool, Protocol, Server, Service, Site, Sync};
 use super::verdict::{Judged, Ledger, Origin, near, none, same};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -33,7 +33,7 @@ pub(super) fn read(path: &Path, text: &str, ledger: &mut Ledger) -> Site {
             Some(&("-a" | "--add-server")) => server(&words[1..], at, &mut site),
             Some(&("-C" | "--clear")) => near("the table is compared with the policy, and made like it"),
             Some(&"--set") => timeouts(&words[1..], &mut site),
-            Some(&"--start-daemon") => none("say connection_sync: interface, sync_id, role"),
+            Some(&"--start-daemon") => daemon(&words[1..], at, &mut site),
             _ => none("not a line that ipvsadm saves"),
         };
         ledger.note(at, judged);
@@ -219,6 +219,16 @@ fn add(server: Server, forwarding: Forwarding, pool: &mut Pool) {
     }
     let own = (forwarding != pool.forwarding).then_some(forwarding);
     pool.servers.push(Server { forwarding: own, ..server });
+}
+
+/// `--start-daemon master --mcast-interface eth1 --syncid 4`.
+fn daemon(words: &[&str], at: Origin, site: &mut Site) -> Judged {
+    let options: Vec<(&str, Option<&str>)> = Options { words }.collect();
+    let said = |name: &str| options.iter().find(|(option, _)| *option == name).and_then(|(_, value)| *value);
+    let Some(interface) = said("--mcast-interface") else { return none("it does not say its interface") };
+    let id = said("--syncid").and_then(|id| id.parse().ok());
+    site.sync = Some(Sync { at, interface: interface.to_owned(), id, router: None });
+    near("both directions run: a pair's role follows a router, {follow: NAME}")
 }
 
 /// `--set TCP FIN UDP`: 0 leaves one as it is.

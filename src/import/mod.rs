@@ -95,10 +95,7 @@ pub fn import(
     let format = format.or_else(|| recognised(&text)).ok_or_else(unknown)?;
     let mut ledger = Ledger::default();
     let mut site = read(source, &text, format, files, &mut ledger)?;
-    let other = match peer {
-        Some(peer) => Some(read(peer, &text_of(peer, files)?, format, files, &mut Ledger::default())?),
-        None => None,
-    };
+    let other = peer.map(|peer| other(peer, format, files)).transpose()?;
     settle::settle(&mut site, &mut ledger);
     let pair = pair::pair(&mut site, other.as_ref(), &mut ledger);
     let lines = ledger.report(counting(format));
@@ -109,6 +106,14 @@ pub fn import(
     let mut policy = write::policy(&site, other.as_ref(), &pair, &ledger, &name);
     policy.push_str(&write::left_out(&lines, &ledger));
     Ok(Imported { policy, lines, paths: ledger.paths(), warnings: pair.warnings })
+}
+
+/// The other director's file. Its lines are not reported: those of the first are.
+fn other(peer: &Source, format: Format, files: &dyn Files) -> Result<Site, String> {
+    let mut ledger = Ledger::default();
+    let mut site = read(peer, &text_of(peer, files)?, format, files, &mut ledger)?;
+    settle::settle(&mut site, &mut ledger);
+    Ok(site)
 }
 
 fn text_of(source: &Source, files: &dyn Files) -> Result<String, String> {

@@ -95,6 +95,7 @@ pub(super) enum Tracked {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tracker {
+    pub(super) at: Origin,
     pub(super) what: Tracked,
     /// Added while it is bad; `None`: a failure is Fault.
     pub(super) change: Option<i32>,

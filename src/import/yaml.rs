@@ -82,6 +82,13 @@ pub(super) fn document(entries: &[Entry]) -> String {
     text
 }
 
+/// Comments at the margin.
+pub(super) fn comments_text(comments: &[String]) -> String {
+    let mut text = String::new();
+    comment_lines(comments, &mut text, 0);
+    text
+}
+
 fn comment_lines(comments: &[String], text: &mut String, indent: usize) {
     for line in comments.iter().flat_map(|comment| wrapped(comment, WIDTH.saturating_sub(indent + 2))) {
         let _ = writeln!(text, "{:indent$}# {line}", "");
@@ -92,8 +99,9 @@ fn comment_lines(comments: &[String], text: &mut String, indent: usize) {
 fn wrapped(comment: &str, width: usize) -> Vec<String> {
     let clean: String =
         comment.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let indent: String = clean.chars().take_while(|letter| *letter == ' ').collect();
     let mut lines = vec![String::new()];
-    for word in clean.split(' ') {
+    for word in clean.trim_start().split(' ') {
         let last = lines.last().map_or(0, |line| line.chars().count());
         if last > 0 && last + 1 + word.chars().count() > width {
             lines.push(String::new());
@@ -102,7 +110,7 @@ fn wrapped(comment: &str, width: usize) -> Vec<String> {
         }
         lines.last_mut().iter_mut().for_each(|line| line.push_str(word));
     }
-    lines
+    lines.into_iter().map(|line| format!("{indent}{line}")).collect()
 }
 
 fn block_entry(entry: &Entry, text: &mut String, indent: usize) {

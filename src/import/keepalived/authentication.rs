@@ -13,7 +13,7 @@ pub(super) fn password(statement: &Statement, context: &mut Context<'_>) -> Opti
     context.block(Place::Password, statement.inside(), |_, inner| match (inner.name(), inner.word(1)) {
         ("auth_type", Some("AH")) => {
             is_password = false;
-            Some(none("there is no IPsec AH: use auth_hmac's successor, authentication with keys"))
+            Some(none("there is no IPsec AH: keys of HMAC-SHA256 prove more"))
         }
         ("auth_type", _) => None,
         _ => None,

@@ -1,9 +1,11 @@
 //! What reading a keepalived.conf collects: the site, what its blocks refer to, and the verdicts.
 
 use super::keywords::{self, Place};
+use super::sync_group::GroupRules;
 use super::tree::Statement;
-use crate::import::site::{Garp, Service, Site, Tracker};
-use crate::import::verdict::{Judged, Ledger, Origin, Verdict, none};
+use super::value::switch;
+use crate::import::site::{Garp, Service, Site};
+use crate::import::verdict::{Judged, Ledger, Origin, Verdict, none, same};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What `global_defs` sets for the blocks below.
@@ -46,8 +48,8 @@ pub(super) struct Context<'a> {
     /// Names of scripts that something tracks.
     pub(super) tracked_scripts: BTreeSet<String>,
     pub(super) pool_names: BTreeSet<String>,
-    /// What groups track, and their programs, by the number of the group.
-    pub(super) group_rules: Vec<(usize, Vec<Tracker>, Option<Vec<String>>)>,
+    /// What groups add to their routers.
+    pub(super) group_rules: Vec<GroupRules>,
 }
 
 impl<'a> Context<'a> {
@@ -129,7 +131,8 @@ impl<'a> Context<'a> {
                 continue;
             }
             let outcome = read(self, statement);
-            self.note(statement, outcome.unwrap_or(judged));
+            let is_off = statement.name().starts_with("smtp_alert") && !switch(statement);
+            self.note(statement, if is_off { same() } else { outcome.unwrap_or(judged) });
         }
     }
 }

@@ -8,11 +8,21 @@ use super::tree::Statement;
 use crate::import::site::{Group, Tracker};
 use crate::import::verdict::same;
 
+/// What a group adds to its routers, which may stand below it in the file.
+#[derive(Default)]
+pub(super) struct GroupRules {
+    /// Number of the group in the site.
+    group: usize,
+    trackers: Vec<Tracker>,
+    program: Option<Vec<String>>,
+    /// Trackers of its routers may have weights.
+    weights: bool,
+}
+
 pub(super) fn block(statement: &Statement, context: &mut Context<'_>) {
     let name = statement.word(1).unwrap_or("group").to_owned();
     let mut group = Group { name, at: statement.at, routers: Vec::new() };
-    let mut trackers: Vec<Tracker> = Vec::new();
-    let mut program = None;
+    let mut rules = GroupRules { group: context.site.groups.len(), ..GroupRules::default() };
     context.block(Place::SyncGroup, statement.inside(), |context, inner| {
         match inner.name() {
             "group" => {
@@ -22,33 +32,49 @@ pub(super) fn block(statement: &Statement, context: &mut Context<'_>) {
                 }
             }
             "track_interface" | "track_script" | "track_file" | "track_process" => {
-                trackers.extend(track::list(inner, context));
+                rules.trackers.extend(track::list(inner, context));
             }
-            "notify_master" => program = hook(inner)?,
+            "global_tracking" | "sync_group_tracking_weight" => rules.weights = true,
+            "notify_master" => rules.program = hook(inner)?,
             _ => {}
         }
         None
     });
     context.site.groups.push(group);
-    context.group_rules.push((context.site.groups.len() - 1, trackers, program));
+    context.group_rules.push(rules);
 }
 
 impl Context<'_> {
-    /// Gives the routers of each group what the group tracks, wherever in the file it stands; the hook to its first one.
+    /// Gives the routers of each group what the group tracks, and the program to its first one.
     pub(super) fn apply_groups(&mut self) {
-        for (index, trackers, program) in std::mem::take(&mut self.group_rules) {
-            let Some(group) = self.site.groups.get(index) else { continue };
+        for rules in std::mem::take(&mut self.group_rules) {
+            let Some(group) = self.site.groups.get(rules.group) else { continue };
             let members: Vec<String> = group.routers.iter().map(|(name, _)| name.clone()).collect();
             for router in self.site.routers.iter_mut().filter(|router| members.contains(&router.name)) {
-                for tracker in &trackers {
+                if !rules.weights {
+                    without_weights(&mut router.trackers, self.ledger);
+                }
+                for tracker in &rules.trackers {
                     if router.trackers.iter().all(|other| other.what != tracker.what) {
                         router.trackers.push(tracker.clone());
                     }
                 }
                 if Some(&router.name) == members.first() && router.before_master.is_none() {
-                    router.before_master = program.clone();
+                    router.before_master.clone_from(&rules.program);
                 }
             }
         }
     }
+}
+
+/// keepalived does not heed trackers with a weight of routers that are in a group.
+fn without_weights(trackers: &mut Vec<Tracker>, ledger: &mut crate::import::verdict::Ledger) {
+    trackers.retain(|tracker| {
+        if tracker.change.is_some() {
+            let mut judged = same();
+            judged.how = "left out, as keepalived does: a weight of one router in a group".to_owned();
+            ledger.note(tracker.at, judged);
+        }
+        tracker.change.is_none()
+    });
 }

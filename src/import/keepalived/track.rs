@@ -177,7 +177,7 @@ fn tracker(tracking: Tracking, line: &Statement) -> (Option<Tracker>, Judged) {
     };
     let is_file = matches!(tracking.what, Tracked::File(_));
     let judged = if is_file { near("a fixed change while the file is bad, or not there") } else { judged };
-    (Some(Tracker { what: tracking.what, change }), judged)
+    (Some(Tracker { at: line.at, what: tracking.what, change }), judged)
 }
 
 #[cfg(test)]

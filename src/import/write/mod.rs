@@ -11,7 +11,7 @@ use super::checks::time;
 use super::pair::Pair;
 use super::site::Site;
 use super::verdict::{Ledger, Line, Verdict};
-use super::yaml::{Entry, Item, Yaml, document, entry, mapping, number, word};
+use super::yaml::{Entry, Item, Yaml, comments_text, document, entry, mapping, number, word};
 use checks::Book;
 
 /// Lines without an equal that the policy repeats at its end, at most.
@@ -43,22 +43,29 @@ fn head(name: &str) -> [String; 2] {
     ]
 }
 
-/// What was left out, as comments behind the policy.
+/// What was left out, as comments behind the policy: each reason with its lines.
 pub(super) fn left_out(lines: &[Line], ledger: &Ledger) -> String {
-    let none: Vec<&Line> = lines.iter().filter(|line| line.verdict == Verdict::None).collect();
-    if none.is_empty() {
+    let mut reasons: Vec<(&str, Vec<&Line>)> = Vec::new();
+    for line in lines.iter().filter(|line| line.verdict == Verdict::None).take(MOST_REPEATED) {
+        match reasons.iter_mut().find(|(reason, _)| *reason == line.how) {
+            Some((_, lines)) => lines.push(line),
+            None => reasons.push((&line.how, vec![line])),
+        }
+    }
+    if reasons.is_empty() {
         return String::new();
     }
-    let mut text = "\n# Left out:\n".to_owned();
-    for line in none.iter().take(MOST_REPEATED) {
-        let clean: String =
-            line.text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-        text.push_str(&format!("#   {}: {clean}: {}\n", ledger.short_place(line.origin), line.how));
+    let all = lines.iter().filter(|line| line.verdict == Verdict::None).count();
+    let mut comments = vec!["Left out:".to_owned()];
+    for (reason, lines) in reasons {
+        comments.push(format!("- {reason}:"));
+        let place = |line: &&Line| format!("  {}: {}", ledger.short_place(line.origin), line.text);
+        comments.extend(lines.iter().map(place));
     }
-    if none.len() > MOST_REPEATED {
-        text.push_str(&format!("#   and {} lines more\n", none.len() - MOST_REPEATED));
+    if all > MOST_REPEATED {
+        comments.push(format!("and {} lines more", all - MOST_REPEATED));
     }
-    text
+    format!("\n{}", comments_text(&comments))
 }
 
 fn kernel(site: &Site) -> Option<Entry> {
