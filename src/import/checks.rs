@@ -79,6 +79,10 @@ pub(super) fn exec(
         judged = near(format!("a program is named by its whole path: {path} is a guess"));
         argv.splice(..1.min(argv.len()), [path]);
     }
+    let visible = |word: &str| {
+        word.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect::<String>()
+    };
+    let argv = argv.iter().map(|word| visible(word)).filter(|word| !word.trim().is_empty());
     let mut keys = vec![entry("command", words(argv))];
     keys.extend(user.map(|user| entry("user", word(user))));
     if weighs {

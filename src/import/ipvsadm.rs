@@ -225,9 +225,11 @@ fn add(server: Server, forwarding: Forwarding, pool: &mut Pool) {
 fn daemon(words: &[&str], at: Origin, site: &mut Site) -> Judged {
     let options: Vec<(&str, Option<&str>)> = Options { words }.collect();
     let said = |name: &str| options.iter().find(|(option, _)| *option == name).and_then(|(_, value)| *value);
-    let Some(interface) = said("--mcast-interface") else { return none("it does not say its interface") };
+    let Some(interface) = said("--mcast-interface").and_then(names::interface) else {
+        return none("it does not say its interface");
+    };
     let id = said("--syncid").and_then(|id| id.parse().ok());
-    site.sync = Some(Sync { at, interface: interface.to_owned(), id, router: None });
+    site.sync = Some(Sync { at, interface, id, router: None });
     near("both directions run: a pair's role follows a router, {follow: NAME}")
 }
 

@@ -14,6 +14,27 @@ pub(super) fn clean(text: &str) -> String {
     if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
 }
 
+/// A name that a name server can be asked for.
+pub(super) fn domain(text: &str) -> Option<&str> {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    (text == "." || (name.len() <= 253 && name.split('.').all(is_label))).then_some(text)
+}
+
+/// Bytes of an interface's name at most.
+const LONGEST_INTERFACE: usize = 15;
+
+/// The name of an interface, where the kernel takes it; an alias (`eth0:1`) is its device.
+pub(super) fn interface(text: &str) -> Option<String> {
+    let device = text.split(':').next().unwrap_or(text);
+    let good = |letter: char| !letter.is_whitespace() && !letter.is_control() && letter != '/';
+    let fits = !device.is_empty() && device.len() <= LONGEST_INTERFACE && device.chars().all(good);
+    (fits && device != "." && device != "..").then(|| device.to_owned())
+}
+
 /// The cleaned name, with a number behind it where it is taken.
 pub(super) fn unique(text: &str, taken: &mut BTreeSet<String>) -> String {
     let name = clean(text);

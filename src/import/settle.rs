@@ -2,14 +2,17 @@
 //!
 //! The rules are those of [`crate::policy`]: this only keeps an import from being refused for one server of many.
 
-use super::site::{Forwarding, Pool, Protocol, Server, Service, Site};
+use super::site::{Check, Forwarding, Pool, Protocol, Server, Service, Site};
 use super::verdict::{Ledger, Origin, near, none};
-use super::yaml::{entry, number};
+use super::yaml::{Yaml, entry, number};
+use crate::model::SCHEDULERS;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// Addresses of one range at most, as the policy has it.
 const MAX_RANGE: u128 = 1024;
+/// Seconds of a time-out of the kernel at most: 31 days.
+const MOST_SECONDS: u32 = 31 * 86_400;
 /// Where a server needs a port that nothing says.
 const GUESSED_PORT: u16 = 80;
 
@@ -88,8 +91,15 @@ fn services(pool: &mut Pool, taken: &mut BTreeSet<Key>, ledger: &mut Ledger) {
     }
 }
 
-/// One-packet scheduling and SIP are UDP's.
+/// Only what the kernel has, and one-packet scheduling and SIP for UDP alone.
 fn options(pool: &mut Pool, ledger: &mut Ledger) {
+    if !SCHEDULERS.contains(&pool.scheduler.as_str()) {
+        ledger.note(pool.at, near("the kernel has no such scheduler: wlc stands here"));
+        "wlc".clone_into(&mut pool.scheduler);
+    }
+    if let Some(persistence) = &mut pool.persistence {
+        persistence.seconds = persistence.seconds.map(|seconds| seconds.clamp(1, MOST_SECONDS));
+    }
     let is_udp = |(service, _): &(Service, Origin)| match service {
         Service::Addresses { protocol, .. } => *protocol == Protocol::Udp,
         Service::Mark { .. } => true,
@@ -219,7 +229,9 @@ fn port(server: &mut Server, pool: &Pool, ledger: &mut Ledger) {
 
 /// Each check that asks a port and names none gets the one that was meant, unless the policy takes it by itself.
 fn checks_have_ports(server: &mut Server, asked: Option<u16>, default: Option<u16>, ledger: &mut Ledger) {
+    let address = server.address;
     server.checks.retain_mut(|(check, at)| {
+        source_fits(check, address, *at, ledger);
         if !check.needs_port || check.port.is_some() || asked.is_some() && asked == default {
             return true;
         }
@@ -236,6 +248,19 @@ fn checks_have_ports(server: &mut Server, asked: Option<u16>, default: Option<u1
             }
         }
     });
+}
+
+/// A probe comes from an address of its target's family.
+fn source_fits(check: &mut Check, address: IpAddr, at: Origin, ledger: &mut Ledger) {
+    let said = |name: &str| {
+        let key = check.keys.iter().find(|key| key.key == name)?;
+        if let Yaml::Word(text) = &key.value { text.parse::<IpAddr>().ok() } else { None }
+    };
+    let target = said("address").unwrap_or(address);
+    if said("source").is_some_and(|source| source.is_ipv6() != target.is_ipv6()) {
+        ledger.note(at, near("bindto is of the other family than the server: left out"));
+        check.keys.retain(|key| key.key != "source");
+    }
 }
 
 /// A quorum that the servers can reach.

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::tree::Statement;
+use crate::import::names;
 use crate::import::site::Floating;
 use crate::import::verdict::{Judged, near, none, same};
 use ipnet::IpNet;
@@ -32,7 +33,7 @@ pub(super) fn floating(statement: &Statement) -> Result<(Floating, Judged), Judg
     let mut words = statement.arguments().iter().map(String::as_str);
     while let Some(word) = words.next() {
         match word {
-            "dev" => device = words.next().map(str::to_owned),
+            "dev" => device = words.next().and_then(names::interface),
             "scope" if words.clone().next() == Some("global") => drop(words.next()),
             "brd" | "scope" | "label" | "peer" | "preferred_lft" | "track_group" => {
                 left_out.push(word);

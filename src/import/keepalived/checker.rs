@@ -3,6 +3,7 @@
 use super::tree::Statement;
 use super::value::{bad, mark, number, switch, time};
 use crate::import::checks::{Pace, time as duration};
+use crate::import::names;
 use crate::import::site::Check;
 use crate::import::verdict::Judged;
 use crate::import::yaml::{entry, number as yaml_number, word};
@@ -104,7 +105,7 @@ impl Target {
                 self.source.is_some()
             }
             "bind_if" => {
-                self.interface = inner.word(1).map(str::to_owned);
+                self.interface = inner.word(1).and_then(names::interface);
                 self.interface.is_some()
             }
             "fwmark" => {

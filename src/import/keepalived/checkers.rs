@@ -7,6 +7,7 @@ use super::keywords::Place;
 use super::tree::Statement;
 use super::value::{bad, number, time};
 use crate::import::checks::{bare, check, exec, is_regex};
+use crate::import::names;
 use crate::import::site::{Check, Server, Tracked};
 use crate::import::verdict::{Judged, none};
 use crate::import::yaml::{Entry, entry, mapping, word};
@@ -93,7 +94,7 @@ fn dns(statement: &Statement, inherited: &Inherited, context: &mut Context<'_>) 
     let (mut name, mut kind) = (".".to_owned(), "SOA".to_owned());
     common(Some(Place::Dns), statement.inside(), &mut inherited, &mut target, context, |_, inner| {
         match (inner.name(), inner.word(1)) {
-            ("name", Some(text)) => text.clone_into(&mut name),
+            ("name", Some(text)) if names::domain(text).is_some() => text.clone_into(&mut name),
             ("type", Some(text @ ("A" | "NS" | "CNAME" | "SOA" | "MX" | "TXT" | "AAAA"))) => {
                 text.clone_into(&mut kind)
             }

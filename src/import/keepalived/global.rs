@@ -4,6 +4,7 @@ use super::context::Context;
 use super::keywords::Place;
 use super::tree::Statement;
 use super::value::{bad, number, switch, time};
+use crate::import::names;
 use crate::import::site::Sync;
 use crate::import::verdict::{Judged, near, none, same};
 
@@ -18,7 +19,10 @@ fn read(context: &mut Context<'_>, statement: &Statement) -> Option<Judged> {
     let globals = &mut context.globals;
     match statement.name() {
         "router_id" | "lvs_id" => context.site.name = statement.word(1).map(str::to_owned),
-        "default_interface" => globals.interface = statement.word(1)?.to_owned(),
+        "default_interface" => match statement.word(1).and_then(names::interface) {
+            Some(interface) => globals.interface = interface,
+            None => return bad(statement),
+        },
         "vrrp_version" => globals.version = if statement.word(1) == Some("3") { 3 } else { 2 },
         "v3_checksum_as_v2" => globals.checksum_as_v2 = switch(statement),
         "vrrp_startup_delay" | "vrrp_delay_after_boot" => match time(statement, 1) {
@@ -72,7 +76,8 @@ fn garp(statement: &Statement, context: &mut Context<'_>) -> Option<Judged> {
 fn sync(statement: &Statement, context: &mut Context<'_>) -> Option<Judged> {
     let words = statement.arguments();
     let (interface, mut rest) = words.split_first()?;
-    let mut sync = Sync { at: statement.at, interface: interface.clone(), id: None, router: None };
+    let Some(interface) = names::interface(interface) else { return bad(statement) };
+    let mut sync = Sync { at: statement.at, interface, id: None, router: None };
     let mut left_out = Vec::new();
     while let Some((word, behind)) = rest.split_first() {
         let value = behind.first().map(String::as_str);

@@ -6,6 +6,7 @@ use super::tree::Statement;
 use super::value::{bad, number, switch, time};
 use super::words::command;
 use super::{address, authentication, track};
+use crate::import::names;
 use crate::import::site::{Garp, Preempt, Router};
 use crate::import::verdict::{Judged, near, none, same};
 
@@ -73,7 +74,10 @@ fn finish(mut router: Router, context: &mut Context<'_>) {
 fn read(inner: &Statement, router: &mut Router, context: &mut Context<'_>) -> Option<Judged> {
     match inner.name() {
         "state" => router.starts_as_master = inner.word(1) == Some("MASTER"),
-        "interface" => router.interface = inner.word(1).map(str::to_owned),
+        "interface" => match inner.word(1).and_then(names::interface) {
+            Some(interface) => router.interface = Some(interface),
+            None => return bad(inner),
+        },
         "virtual_router_id" => match number::<u8>(inner, 1).filter(|vrid| *vrid > 0) {
             Some(vrid) => router.vrid = Some(vrid),
             None => return bad(inner),
@@ -127,7 +131,7 @@ fn further(inner: &Statement, router: &mut Router, context: &mut Context<'_>) ->
         "unicast_ttl" if inner.word(1) == Some("255") => return Some(same()),
         "notify_master" => router.before_master = hook(inner)?,
         "lvs_sync_daemon_interface" => {
-            let interface = inner.word(1)?.to_owned();
+            let interface = inner.word(1).and_then(names::interface)?;
             let router = Some(router.name.clone());
             let sync = crate::import::site::Sync { at: inner.at, interface, id: None, router };
             context.site.sync.get_or_insert(sync);

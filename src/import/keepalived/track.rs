@@ -6,6 +6,7 @@ use super::tree::Statement;
 use super::value::{bad, number, time};
 use super::words::command;
 use crate::import::checks::{Pace, exec};
+use crate::import::names;
 use crate::import::site::{Tracked, Tracker};
 use crate::import::verdict::{Judged, near, none, same};
 use std::collections::BTreeMap;
@@ -68,7 +69,7 @@ fn followed_process(line: &str) -> Option<String> {
         [program, "-x", name] if program.ends_with("pgrep") => name,
         _ => return None,
     };
-    (name.len() <= MAX_PROCESS_BYTES && !name.contains('/')).then(|| (*name).to_owned())
+    (!name.is_empty() && name.len() <= MAX_PROCESS_BYTES && !name.contains('/')).then(|| (*name).to_owned())
 }
 
 /// `track_file NAME { … }`.
@@ -145,7 +146,10 @@ fn tracking(list: &str, line: &Statement, context: &Context<'_>) -> Result<Track
         "track_script" => of(&context.scripts, "vrrp_script"),
         "track_file" => of(&context.files, "track_file"),
         "track_process" => of(&context.processes, "vrrp_track_process"),
-        _ => Ok(Tracking { what: Tracked::Interface(name.to_owned()), weight: 0, reverse: false }),
+        _ => match names::interface(name) {
+            Some(name) => Ok(Tracking { what: Tracked::Interface(name), weight: 0, reverse: false }),
+            None => Err(none("no interface has such a name")),
+        },
     }
 }
 

@@ -20,9 +20,10 @@ impl Statement {
         self.words.first().map_or("", String::as_str)
     }
 
-    /// The nth word behind the keyword, from 1.
+    /// The nth word behind the keyword, from 1; nothing that cannot be seen is one.
     pub(super) fn word(&self, nth: usize) -> Option<&str> {
-        self.words.get(nth).map(String::as_str)
+        let visible = |word: &&str| !word.trim().is_empty() && !word.chars().any(char::is_control);
+        self.words.get(nth).map(String::as_str).filter(visible)
     }
 
     pub(super) fn arguments(&self) -> &[String] {

@@ -9,12 +9,11 @@ use super::value::{bad, mark, number, switch};
 use crate::import::names;
 use crate::import::site::{Forwarding, Persistence, Pool, Protocol, Server, Service};
 use crate::import::verdict::{Judged, Origin, near, none, same};
+use crate::model::SCHEDULERS;
 use std::net::IpAddr;
 
 /// Seconds of a persistence that does not say them.
 const PERSISTENCE: u32 = 360;
-const SCHEDULERS: [&str; 14] =
-    ["rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "mh", "dh", "fo", "ovf", "sed", "nq", "twos"];
 
 /// A virtual server that is being read.
 pub(super) struct Draft {

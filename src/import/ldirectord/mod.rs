@@ -9,7 +9,7 @@ mod real;
 use super::keepalived::{empty_pool, prefix};
 use super::names;
 use super::site::{Persistence, Pool, Protocol, Server, Service, Site};
-use super::verdict::{Judged, Ledger, Origin, none};
+use super::verdict::{Judged, Ledger, Origin, near, none, same};
 use real::Real;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -43,7 +43,9 @@ pub(super) fn read(path: &Path, text: &str, ledger: &mut Ledger) -> Site {
             continue;
         };
         let (name, value) = (name.trim().to_ascii_lowercase(), unquoted(value.trim()));
-        let judged = keys::judged(&name);
+        // What is switched off is nobody's loss.
+        let is_off = name == "autoreload" && value == "no";
+        let judged = if is_off { Some(same()) } else { keys::judged(&name) };
         ledger.note(at, judged.clone().unwrap_or_else(|| none(format!("unknown keyword {name}"))));
         let indented = line.starts_with([' ', '\t']);
         match (name.as_str(), sections.last_mut()) {
@@ -56,6 +58,9 @@ pub(super) fn read(path: &Path, text: &str, ledger: &mut Ledger) -> Site {
             }),
             ("real" | "real6", Some(section)) => {
                 section.reals.push((line.split_once('=').map_or("", |of| of.1).trim().to_owned(), at))
+            }
+            _ if value.trim().is_empty() || value.chars().any(char::is_control) => {
+                ledger.note(at, near("nothing is said here: the default holds"));
             }
             (_, Some(section)) if indented => drop(section.options.insert(name, (value, at))),
             _ => drop(globals.insert(name, (value, at))),

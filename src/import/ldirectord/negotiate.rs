@@ -3,6 +3,7 @@
 use super::Options;
 use super::real::Real;
 use crate::import::checks::{Pace, bare, check, exec, is_regex};
+use crate::import::names;
 use crate::import::site::Check;
 use crate::import::verdict::{Ledger, near, none};
 use crate::import::yaml::{Entry, Yaml, entry, mapping, word};
@@ -44,8 +45,11 @@ impl Probe<'_> {
                 self.negotiate(real, ledger)
             }
         };
-        let port =
-            self.options.number::<u16>("checkport").filter(|_| check.needs_port && check.port.is_none());
+        let port = self
+            .options
+            .number::<std::num::NonZeroU16>("checkport")
+            .map(std::num::NonZeroU16::get)
+            .filter(|_| check.needs_port && check.port.is_none());
         let check = match port {
             Some(port) => {
                 Check { port: Some(port), ..check.with([entry("port", crate::import::yaml::number(port))]) }
@@ -195,7 +199,7 @@ impl Probe<'_> {
     }
 
     fn dns(&self, real: &Real, pace: Pace, ledger: &mut Ledger) -> Check {
-        let name = self.text(real.request.as_ref(), "request").unwrap_or(".");
+        let name = self.text(real.request.as_ref(), "request").and_then(names::domain).unwrap_or(".");
         let mut keys = vec![entry("name", word(name))];
         if name == "." {
             keys.push(entry("type", word("NS")));

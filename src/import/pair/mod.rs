@@ -7,7 +7,7 @@ mod parts;
 mod priorities;
 
 pub(super) use directors::Director;
-pub(super) use parts::{Part, interface};
+pub(super) use parts::Part;
 pub(super) use priorities::twin;
 
 use super::names;
@@ -120,7 +120,7 @@ fn connection_sync(site: &Site, pair: &Pair, ledger: &mut Ledger) -> Option<Conn
     if id == 0 {
         ledger.note(said.at, near("the id 0 is 1 here: both directors must say the same"));
     }
-    Some(ConnectionSync { at: said.at, interface: interface(&said.interface), id: id.max(1), follow })
+    Some(ConnectionSync { at: said.at, interface: said.interface.clone(), id: id.max(1), follow })
 }
 
 /// Addresses that stay with a machine are a lone director's; those of a pair's machines are their own matter.

@@ -13,7 +13,6 @@ use std::net::IpAddr;
 /// Addresses of one router at most, as the policy has it.
 const MAX_IPV4: usize = 255;
 const MAX_IPV6: usize = 80;
-const MAX_INTERFACE_BYTES: usize = 15;
 
 /// One router of the policy.
 #[derive(Clone, Debug)]
@@ -31,12 +30,6 @@ pub(in crate::import) struct Part {
     pub(in crate::import) addresses: Vec<IpNet>,
     /// One for each director, and whether it is a guess.
     pub(in crate::import) priorities: Vec<(u8, bool)>,
-}
-
-/// Name of an interface: an alias is its device.
-pub(in crate::import) fn interface(name: &str) -> String {
-    let device = name.split(':').next().unwrap_or(name);
-    device.chars().filter(|letter| *letter != '/').take(MAX_INTERFACE_BYTES).collect()
 }
 
 /// The parts of all routers that can be in a policy.
@@ -73,7 +66,7 @@ fn of_router(
     floating: &mut BTreeSet<IpAddr>,
     ledger: &mut Ledger,
 ) {
-    let own = interface(router.interface.as_deref().unwrap_or("eth0"));
+    let own = router.interface.clone().unwrap_or_else(|| "eth0".to_owned());
     let first_is_ipv6 = router.addresses.first().is_some_and(|address| address.net.addr().is_ipv6());
     let start = parts.len();
     for address in &router.addresses {
@@ -81,7 +74,7 @@ fn of_router(
             ledger.note(address.at, none("this address floats with another router, or twice"));
             continue;
         }
-        let device = address.device.as_deref().map_or_else(|| own.clone(), interface);
+        let device = address.device.clone().unwrap_or_else(|| own.clone());
         let six = address.net.addr().is_ipv6();
         // Version 3 carries both families in one router.
         let version = if six { 3 } else { router.version };

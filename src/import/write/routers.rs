@@ -3,7 +3,7 @@
 use super::checks::Book;
 use super::commented;
 use crate::import::checks::time;
-use crate::import::pair::{Director, Group, Pair, Part, interface as device, twin};
+use crate::import::pair::{Director, Group, Pair, Part, twin};
 use crate::import::site::{Authentication, Garp, Preempt, Router, Site, Tracked, Tracker};
 use crate::import::verdict::Ledger;
 use crate::import::yaml::{Entry, Yaml, entry, list, mapping, number, word, words};
@@ -170,8 +170,8 @@ fn varying(router: &Router, scripts: &Names) -> Vec<Entry> {
 /// What the other director's file says differently of a router, of what may be different.
 fn differences(part: &Part, own: &Router, theirs: &Router, scripts: &(Names, Names)) -> Option<Entry> {
     let mut keys = Vec::new();
-    if let Some(interface) = theirs.interface.as_deref().map(device)
-        && interface != part.interface
+    if let Some(interface) = &theirs.interface
+        && *interface != part.interface
     {
         keys.push(entry("interface", word(interface)));
     }

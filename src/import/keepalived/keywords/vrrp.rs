@@ -97,7 +97,7 @@ pub(super) const TRACK_FILE: &[Row] = &[
     (
         "file",
         Near,
-        "good while the file is there and does not begin with a negative number; keepalived: while the number is 0",
+        "bad while the file begins with a negative number, or is not there: write -1 where keepalived wants 1",
     ),
     ("weight", Near, "a fixed change of the priority while the file is bad, not a multiple of its number"),
     ("init_file", Near, "a line of tmpfiles.d makes the file at boot"),
