@@ -87,7 +87,9 @@ fn services(pool: &mut Pool, taken: &mut BTreeSet<Key>, ledger: &mut Ledger) {
         why.map(|why| ledger.note(*at, none(why))).is_none()
     });
     if pool.services.is_empty() {
-        ledger.note(pool.at, none("nothing is left that clients could reach, so the pool is left out"));
+        let how = "nothing is left that clients could reach, so the pool is left out";
+        ledger.left_out(pool.at, how);
+        pool.servers.iter().for_each(|server| ledger.left_out(server.at, how));
     }
 }
 
@@ -145,10 +147,11 @@ fn servers(pool: &mut Pool, ledger: &mut Ledger) {
         if seen.insert((server.address, server.port)) {
             kept.push(server);
         } else {
-            ledger.note(server.at, none("this real server is there before"));
+            ledger.left_out(server.at, "this real server is there before");
         }
     }
     pool.servers = kept;
+    own_family_first(pool, ledger);
     let sorry = pool.sorry.take().filter(|sorry| fits(sorry, pool, ledger));
     pool.sorry = sorry.map(|mut sorry| {
         port(&mut sorry, pool, ledger);
@@ -156,13 +159,29 @@ fn servers(pool: &mut Pool, ledger: &mut Ledger) {
     });
 }
 
+/// A tunnel carries one family in the other, but only for a service that no server of its own family has.
+fn own_family_first(pool: &mut Pool, ledger: &mut Ledger) {
+    let families: BTreeSet<bool> = pool.services.iter().map(|(service, _)| service.is_ipv6()).collect();
+    let has = |servers: &[Server], six: bool| servers.iter().any(|server| server.address.is_ipv6() == six);
+    if !(has(&pool.servers, true) && has(&pool.servers, false)) {
+        return;
+    }
+    pool.servers.retain(|server| {
+        let serves = families.contains(&server.address.is_ipv6());
+        if !serves {
+            let how = "the service has servers of its own family: one of the other serves only where there are none";
+            ledger.left_out(server.at, how);
+        } else if families.len() > 1 {
+            ledger.note(server.at, near("for the services of its own family alone"));
+        }
+        serves
+    });
+}
+
 /// Whether a server can be one of this pool.
 fn fits(server: &Server, pool: &Pool, ledger: &mut Ledger) -> bool {
     let forwarding = server.forwarding.as_ref().unwrap_or(&pool.forwarding);
-    let mut families = pool.services.iter().map(|(service, _)| match service {
-        Service::Addresses { first, .. } => first.is_ipv6(),
-        Service::Mark { ipv6, .. } => *ipv6,
-    });
+    let mut families = pool.services.iter().map(|(service, _)| service.is_ipv6());
     let is_vip = pool.services.iter().any(|(service, _)| match service {
         Service::Addresses { first, last, .. } => (first..=last).contains(&&server.address),
         Service::Mark { .. } => false,
@@ -178,7 +197,7 @@ fn fits(server: &Server, pool: &Pool, ledger: &mut Ledger) -> bool {
     } else {
         return true;
     };
-    ledger.note(server.at, none(why));
+    ledger.left_out(server.at, why);
     false
 }
 

@@ -164,6 +164,15 @@ pub(super) enum Service {
     Mark { mark: u32, ipv6: bool },
 }
 
+impl Service {
+    pub(super) const fn is_ipv6(&self) -> bool {
+        match self {
+            Self::Addresses { first, .. } => first.is_ipv6(),
+            Self::Mark { ipv6, .. } => *ipv6,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Forwarding {
     Nat,

@@ -97,6 +97,8 @@ struct File {
 pub(super) struct Ledger {
     files: Vec<File>,
     judged: BTreeMap<Origin, (Verdict, Vec<String>)>,
+    /// The lines inside of blocks that may be left out as a whole.
+    inside: BTreeMap<Origin, Vec<Origin>>,
 }
 
 /// Reasons that one line gives at most; a macro could collect any number.
@@ -129,12 +131,25 @@ impl Ledger {
         if judged.verdict > *verdict {
             reasons.clear();
         }
-        if judged.verdict >= *verdict && !judged.how.is_empty() && reasons.len() < MOST_REASONS {
-            if !reasons.contains(&judged.how) {
-                reasons.push(judged.how);
-            }
+        let tells = judged.verdict >= *verdict && !judged.how.is_empty();
+        if tells && reasons.len() < MOST_REASONS && !reasons.contains(&judged.how) {
+            reasons.push(judged.how);
         }
         *verdict = (*verdict).max(judged.verdict);
+    }
+
+    /// Remembers the lines of a block.
+    pub(super) fn block(&mut self, at: Origin, inside: Vec<Origin>) {
+        self.inside.entry(at).or_default().extend(inside);
+    }
+
+    /// A block is left out, and all that it says with it.
+    pub(super) fn left_out(&mut self, at: Origin, how: impl Into<String>) {
+        let judged = none(how);
+        self.note(at, judged.clone());
+        for line in self.inside.get(&at).cloned().unwrap_or_default() {
+            self.note(line, Judged { how: "what it belongs to is left out".to_owned(), ..judged.clone() });
+        }
     }
 
     /// Gives every line that counts and has no verdict this one.

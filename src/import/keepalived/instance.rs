@@ -15,6 +15,7 @@ const INTERVAL_MS: u64 = 1000;
 const PRIORITY: u8 = 100;
 
 pub(super) fn block(statement: &Statement, context: &mut Context<'_>) {
+    context.ledger.block(statement.at, statement.origins());
     let name = statement.word(1).unwrap_or("router").to_owned();
     let globals = &context.globals;
     let mut router = Router {
@@ -63,9 +64,7 @@ fn finish(mut router: Router, context: &mut Context<'_>) {
     router.garp.interval_ms = router.garp.interval_ms.or(grouped);
     if let Some(twin) = context.site.routers.iter().find(|other| other.name == router.name) {
         let first = context.ledger.place(twin.at);
-        context
-            .ledger
-            .note(router.at, none(format!("a second router of this name: the first is at {first}")));
+        context.ledger.left_out(router.at, format!("a second router of this name: the first is at {first}"));
         return;
     }
     context.site.routers.push(router);

@@ -14,6 +14,7 @@ const MOST_WEIGHT: u32 = 65_535;
 
 pub(super) fn block(statement: &Statement, draft: &mut Draft, context: &mut Context<'_>) -> Option<Judged> {
     let mut inherited = draft.inherited.clone();
+    context.ledger.block(statement.at, statement.origins());
     let Some(address) = statement.word(1).and_then(|address| address.parse().ok()) else {
         context.swallow(statement, none("a server is named by its address: names are not resolved"));
         return Some(none("a server is named by its address: names are not resolved"));

@@ -30,6 +30,12 @@ impl Statement {
         self.words.get(1..).unwrap_or_default()
     }
 
+    /// Where everything inside stands.
+    pub(super) fn origins(&self) -> Vec<Origin> {
+        let of = |inner: &Self| [vec![inner.at], inner.origins()].concat();
+        self.inside().iter().flat_map(of).collect()
+    }
+
     pub(super) fn inside(&self) -> &[Self] {
         self.block.as_deref().unwrap_or_default()
     }

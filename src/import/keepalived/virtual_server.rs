@@ -8,7 +8,7 @@ use super::tree::Statement;
 use super::value::{bad, mark, number, switch};
 use crate::import::names;
 use crate::import::site::{Forwarding, Persistence, Pool, Protocol, Server, Service};
-use crate::import::verdict::{Judged, Origin, near, none, same};
+use crate::import::verdict::{Judged, Origin, Verdict, near, none, same};
 use crate::model::SCHEDULERS;
 use std::net::IpAddr;
 
@@ -46,7 +46,11 @@ pub(super) fn block(statement: &Statement, context: &mut Context<'_>) {
     context.block(Place::VirtualServer, &servers, |context, inner| {
         real_server::block(inner, &mut draft, context)
     });
+    context.ledger.block(statement.at, statement.origins());
     let judged = finish(statement, draft, context);
+    if judged.verdict == Verdict::None {
+        return context.ledger.left_out(statement.at, judged.how);
+    }
     context.note(statement, judged);
 }
 

@@ -53,7 +53,7 @@ impl Pair {
 /// The pair of a site, and what of the site cannot be with it leaves, with a verdict.
 pub(super) fn pair(site: &mut Site, other: Option<&Site>, ledger: &mut Ledger) -> Pair {
     let mut pair = Pair { parts: parts::parts(site, ledger), ..Pair::default() };
-    pair.groups = groups(site, &mut pair.parts, ledger);
+    pair.groups = groups(site, &pair.parts, ledger);
     if !pair.parts.is_empty() {
         pair.directors = directors::directors(site, other, &pair.parts);
         priorities::priorities(site, other, &mut pair, ledger);
@@ -64,12 +64,13 @@ pub(super) fn pair(site: &mut Site, other: Option<&Site>, ledger: &mut Ledger) -
     }
     pair.sync = connection_sync(site, &pair, ledger);
     held(site, &pair, ledger);
-    servers_are_no_directors(site, &pair, ledger);
+    servers_may_be_directors(site, &mut pair, ledger);
+    one_family_with_sync(site, &pair, ledger);
     pair
 }
 
 /// The groups, with one for each router that is in several parts.
-fn groups(site: &Site, parts: &mut [Part], ledger: &mut Ledger) -> Vec<Group> {
+fn groups(site: &Site, parts: &[Part], ledger: &mut Ledger) -> Vec<Group> {
     let mut taken: BTreeSet<String> = parts.iter().map(|part| part.name.clone()).collect();
     let mut grouped: BTreeSet<usize> = BTreeSet::new();
     let mut groups = Vec::new();
@@ -141,21 +142,46 @@ fn held(site: &mut Site, pair: &Pair, ledger: &mut Ledger) {
     });
 }
 
-/// A director that is a real server too would balance, as Backup, what it shall answer.
-fn servers_are_no_directors(site: &mut Site, pair: &Pair, ledger: &mut Ledger) {
+/// A director that is a real server too would balance, as Backup, what it shall answer, unless its table only receives.
+fn servers_may_be_directors(site: &Site, pair: &mut Pair, ledger: &mut Ledger) {
     if pair.sync.as_ref().is_some_and(|sync| sync.follow.is_some()) {
         return;
     }
-    let is_director = |server: &Server| pair.directors.iter().any(|director| director.has(server.address));
+    let is_director = |server: &&Server| pair.directors.iter().any(|director| director.has(server.address));
+    let own: Vec<Origin> = site
+        .pools
+        .iter()
+        .flat_map(|pool| &pool.servers)
+        .filter(is_director)
+        .map(|server| server.at)
+        .collect();
+    let Some(part) = pair.parts.first().filter(|_| !own.is_empty()) else { return };
+    let group = pair.groups.iter().find(|group| group.routers.contains(&part.name));
+    let follow = group.map_or_else(|| part.name.clone(), |group| group.name.clone());
+    let at = site.routers.get(part.router).map_or(Origin { file: 0, line: 1 }, |router| router.at);
+    pair.sync =
+        Some(ConnectionSync { at, interface: part.interface.clone(), id: part.vrid, follow: Some(follow) });
+    let how = "this real server is a director: connection_sync is added, so that a Backup only receives";
+    own.iter().for_each(|at| ledger.note(*at, near(how)));
+}
+
+/// The kernel refuses a destination of the other family while it synchronises connections.
+fn one_family_with_sync(site: &mut Site, pair: &Pair, ledger: &mut Ledger) {
+    if pair.sync.is_none() {
+        return;
+    }
     for pool in &mut site.pools {
-        pool.servers.retain(|server| {
-            let own = is_director(server);
-            if own {
-                let how = "this real server is a director: that needs connection_sync that follows a router";
-                ledger.note(server.at, none(how));
+        let families: BTreeSet<bool> = pool.services.iter().map(|(service, _)| service.is_ipv6()).collect();
+        let mut stays = |server: &Server| {
+            let crosses = !families.contains(&server.address.is_ipv6());
+            if crosses {
+                let how = "the kernel refuses a server of the other family while it synchronises connections";
+                ledger.left_out(server.at, how);
             }
-            !own
-        });
+            !crosses
+        };
+        pool.servers.retain(&mut stays);
+        pool.sorry = pool.sorry.take().filter(stays);
     }
 }
 

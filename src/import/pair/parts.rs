@@ -39,7 +39,7 @@ pub(super) fn parts(site: &Site, ledger: &mut Ledger) -> Vec<Part> {
     let mut floating: BTreeSet<IpAddr> = BTreeSet::new();
     for (index, router) in site.routers.iter().enumerate() {
         let Some(vrid) = router.vrid else {
-            ledger.note(router.at, none("a router without virtual_router_id; keepalived refuses it too"));
+            ledger.left_out(router.at, "a router without virtual_router_id; keepalived refuses it too");
             continue;
         };
         let before = parts.len();
@@ -49,7 +49,7 @@ pub(super) fn parts(site: &Site, ledger: &mut Ledger) -> Vec<Part> {
         }
         parts.retain(|part| !part.addresses.is_empty());
         if parts.len() == before {
-            ledger.note(router.at, none("no address is left that this router could hold, so it is left out"));
+            ledger.left_out(router.at, "no address is left that this router could hold, so it is left out");
         }
         for part in parts.iter_mut().skip(before) {
             part.name = names::unique(&part.name, &mut names);
@@ -71,7 +71,11 @@ fn of_router(
     let start = parts.len();
     for address in &router.addresses {
         if !floating.insert(address.net.addr()) {
-            ledger.note(address.at, none("this address floats with another router, or twice"));
+            let same = |net: &IpNet| net.addr() == address.net.addr();
+            let held = parts.iter().skip(start).any(|part| part.addresses.iter().any(same));
+            let twice = near("said twice: once is enough");
+            ledger
+                .note(address.at, if held { twice } else { none("this address floats with another router") });
             continue;
         }
         let device = address.device.clone().unwrap_or_else(|| own.clone());
@@ -169,9 +173,9 @@ fn clash(number: usize, router: &Router, parts: &mut [Part], ledger: &mut Ledger
             && !families(other).is_disjoint(&families(&part))
     };
     if parts.iter().take(number).any(same) {
-        ledger.note(
+        ledger.left_out(
             router.at,
-            none(format!("{} has another router with the number {}", part.interface, part.vrid)),
+            format!("{} has another router with the number {}", part.interface, part.vrid),
         );
         parts.get_mut(number).iter_mut().for_each(|part| part.addresses.clear());
     }

@@ -125,10 +125,7 @@ const PERSISTENCE: u32 = 360;
 
 fn persistence(said: &Persistence, pool: &Pool) -> Entry {
     let mut keys = vec![entry("timeout", time(u64::from(said.seconds.unwrap_or(PERSISTENCE)) * 1000))];
-    let six = pool.services.iter().any(|(service, _)| match service {
-        Service::Addresses { first, .. } => first.is_ipv6(),
-        Service::Mark { ipv6, .. } => *ipv6,
-    });
+    let six = pool.services.iter().any(|(service, _)| service.is_ipv6());
     let family = if six { "ipv6" } else { "ipv4" };
     let fits = |length: &u8| if six { *length > 0 } else { *length <= 32 };
     let prefix = said.prefix.filter(fits);

@@ -30,7 +30,8 @@ pub(super) const ROOT: &[Row] = &[
         None,
         "BFD is spoken by BIRD or FRR; a file that they write is followed by {file: PATH}",
     ),
-    ("linkbeat_interfaces interface_up_down_delays", None, "links are as netlink tells them, at once"),
+    ("linkbeat_interfaces", Near, "links are as netlink tells them: nothing polls"),
+    ("interface_up_down_delays", None, "a link counts as netlink tells it, at once"),
     ("net_namespace", Near, "NetworkNamespacePath= of the systemd unit"),
     ("net_namespace_ipvs namespace_with_ipsets", None, "checks and table are in one network namespace"),
     (
@@ -38,7 +39,7 @@ pub(super) const ROOT: &[Row] = &[
         Near,
         "there are no pid files: --socket and --state-directory keep several directors apart",
     ),
-    ("linkbeat_use_polling", None, "links are as netlink tells them"),
+    ("linkbeat_use_polling", Near, "links are as netlink tells them: nothing polls"),
     ("child_wait_time", Near, "TimeoutStopSec= of the systemd unit"),
 ];
 
@@ -55,7 +56,7 @@ pub(super) const GLOBAL: &[Row] = &[
         Near,
         "there are no pid files: --socket and --state-directory keep several directors apart",
     ),
-    ("linkbeat_use_polling", None, "links are as netlink tells them"),
+    ("linkbeat_use_polling", Near, "links are as netlink tells them: nothing polls"),
     ("child_wait_time", Near, "TimeoutStopSec= of the systemd unit"),
     ("tmp_config_directory", Near, "one process reads the policy, once: no copy is needed"),
     ("config_save_dir", None, "no copies of the policy are kept"),
@@ -85,7 +86,11 @@ pub(super) const GLOBAL: &[Row] = &[
     ("vrrp_garp_master_refresh vrrp_garp_master_refresh_repeat vrrp_garp_interval vrrp_min_garp", Same, ""),
     ("vrrp_gna_interval", Near, "one interval holds for gratuitous ARP and neighbour advertisements"),
     ("vrrp_garp_lower_prio_delay", Near, "no second burst follows at a Master of lower priority"),
-    ("vrrp_garp_extra_if", None, "addresses are announced on the interface that holds them"),
+    (
+        "vrrp_garp_extra_if",
+        Near,
+        "each interface has a router of its own, whose advertisements keep the switches from forgetting it",
+    ),
     (
         "vrrp_down_timer_adverts",
         None,

@@ -44,7 +44,11 @@ pub(super) const INSTANCE: &[Row] = &[
         "",
     ),
     ("garp_lower_prio_delay", Near, "no second burst follows at a Master of lower priority"),
-    ("garp_extra_if", None, "addresses are announced on the interface that holds them"),
+    (
+        "garp_extra_if",
+        Near,
+        "each interface has a router of its own, whose advertisements keep the switches from forgetting it",
+    ),
     ("down_timer_adverts", None, "a Master is down after three intervals and the skew, as the RFC has it"),
     ("timer_expired_backup", None, "a Master that was late stays Master until it hears a better one"),
     ("lower_prio_no_advert strict_mode", Near, "the election goes by RFC 9568"),
@@ -69,7 +73,7 @@ pub(super) const INSTANCE: &[Row] = &[
     ("notify_priority_changes", None, NO_SCRIPT),
     ("smtp_alert", None, MAIL),
     ("kernel_rx_buf_size", None, "buffers are not set by hand"),
-    ("linkbeat_use_polling", None, "links are as netlink tells them"),
+    ("linkbeat_use_polling", Near, "links are as netlink tells them: nothing polls"),
     ("lvs_sync_daemon_interface", Same, ""),
 ];
 
