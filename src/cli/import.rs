@@ -99,3 +99,61 @@ fn summary(counts: Counts) -> String {
         kept % 10
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Status, policy and report of a text in a file.
+    fn imported(text: &[u8], every_line: bool) -> (ExitStatus, String, String) {
+        let place = tempfile::tempdir().expect("a folder");
+        let file = place.path().join("keepalived.conf");
+        std::fs::write(&file, text).expect("a file");
+        let options = ImportOptions {
+            file,
+            format: None,
+            peer: None,
+            config_id: "lb-a".to_owned(),
+            every_line,
+            colour: Colour::Plain,
+        };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let status = import(&options, &mut out, &mut err).expect("writing to memory works");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (status, text(out), text(err).replace(&place.path().display().to_string(), ""))
+    }
+
+    const ROUTER: &[u8] = b"vrrp_instance A {\n  interface eth0\n  virtual_router_id 1\n  virtual_ipaddress { 10.0.0.1/24 }\n  notify /bin/x\n}\n";
+
+    #[test]
+    fn the_report_shows_what_differs_and_on_request_every_line() {
+        let (status, policy, report) = imported(ROUTER, false);
+        assert_eq!(status, ExitStatus::Done);
+        assert!(policy.contains("vrid: 1") && !report.contains("virtual_router_id"), "{policy}{report}");
+        assert!(
+            report.ends_with("/keepalived.conf: 5 lines: 4 same, 0 near, 1 none: 80.0 % same or near\n"),
+            "{report}"
+        );
+        assert!(imported(ROUTER, true).2.contains("3     same     virtual_router_id 1"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_understood_fails_and_says_why() {
+        let failed = |text: &[u8]| {
+            let (status, policy, report) = imported(text, false);
+            assert_eq!((status, policy.as_str()), (ExitStatus::Failed, ""));
+            report
+        };
+        assert!(failed(b"listen 80;\n").contains("neither a keepalived.conf, nor an ldirectord.cf"));
+        assert!(
+            failed(b"include /etc/nowhere\n$A=${A}x\nvrrp_instance ${A} {\n}\n")
+                .contains("keepalived.conf:3: the macros expand")
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_read_as_far_as_they_can_be() {
+        let (status, policy, _) = imported(&[b"# \xe4\n", ROUTER].concat(), false);
+        assert!(status == ExitStatus::Done && policy.contains("vrid: 1"));
+    }
+}

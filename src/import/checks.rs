@@ -70,8 +70,10 @@ pub(super) fn exec(
     let mut judged = same();
     let mut todo = Vec::new();
     if OF_A_SHELL.iter().any(|sign| line.contains(sign)) {
-        argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), line.to_owned()];
-        judged = near("run by /bin/sh -c, since there is no shell otherwise");
+        // Only bash has files that are connections.
+        let shell = if line.contains("/dev/tcp/") { "/bin/bash" } else { "/bin/sh" };
+        argv = vec![shell.to_owned(), "-c".to_owned(), line.to_owned()];
+        judged = near(format!("run by {shell} -c, since there is no shell otherwise"));
     } else if argv.first().is_none_or(|program| !program.starts_with('/')) {
         let program = argv.first().map_or("true", |program| program.rsplit('/').next().unwrap_or(program));
         let path = format!("{USUAL_FOLDER}/{program}");

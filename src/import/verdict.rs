@@ -138,6 +138,12 @@ impl Ledger {
         *verdict = (*verdict).max(judged.verdict);
     }
 
+    /// Gives a line this verdict instead of all before: what it says turned out to mean something else.
+    pub(super) fn replace(&mut self, origin: Origin, judged: Judged) {
+        let reasons = Some(judged.how).filter(|how| !how.is_empty());
+        self.judged.insert(origin, (judged.verdict, reasons.into_iter().collect()));
+    }
+
     /// Remembers the lines of a block.
     pub(super) fn block(&mut self, at: Origin, inside: Vec<Origin>) {
         self.inside.entry(at).or_default().extend(inside);

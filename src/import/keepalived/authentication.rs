@@ -5,20 +5,28 @@ use super::keywords::Place;
 use super::tree::Statement;
 use super::value::number;
 use crate::import::site::Authentication;
-use crate::import::verdict::{near, none};
+use crate::import::verdict::{near, none, same};
 
 /// The simple password; `None` where it is no password.
 pub(super) fn password(statement: &Statement, context: &mut Context<'_>) -> Option<Authentication> {
-    let mut is_password = true;
-    context.block(Place::Password, statement.inside(), |_, inner| match (inner.name(), inner.word(1)) {
-        ("auth_type", Some("AH")) => {
-            is_password = false;
-            Some(none("there is no IPsec AH: keys of HMAC-SHA256 prove more"))
-        }
-        ("auth_type", _) => None,
-        _ => None,
-    });
-    is_password.then_some(Authentication::Password)
+    let is_header = |inner: &Statement| inner.name() == "auth_type" && inner.word(1) == Some("AH");
+    if statement.inside().iter().any(is_header) {
+        let how = "there is no IPsec AH, so nothing is authenticated: keys of HMAC-SHA256 prove more";
+        statement.inside().iter().for_each(|inner| context.note(inner, none(how)));
+        return None;
+    }
+    context.block(Place::Password, statement.inside(), |_, _| None);
+    Some(Authentication::Password)
+}
+
+/// keepalived does not heed a password with version 3.
+pub(super) fn without_password(statement: &Statement, context: &mut Context<'_>) {
+    let of = statement.inside().iter().filter(|inner| inner.name() == "authentication");
+    for at in of.flat_map(|inner| [vec![inner.at], inner.origins()].concat()) {
+        let mut judged = same();
+        judged.how = "left out, as keepalived does: version 3 has no password".to_owned();
+        context.ledger.replace(at, judged);
+    }
 }
 
 /// Keys of HMAC: the active one first.

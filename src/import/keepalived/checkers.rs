@@ -143,7 +143,11 @@ fn file(statement: &Statement, inherited: &Inherited, context: &mut Context<'_>)
         None
     });
     let keys = [entry("path", word(path?))];
-    Some(check("file", "file", mapping(keys), inherited.pace(OF_MISC)))
+    let todo = "TODO: let the file say up, down, drain or a share such as 50%: with a number alone the server is down.";
+    Some(Check {
+        todo: vec![todo.to_owned()],
+        ..check("file", "file", mapping(keys), inherited.pace(OF_MISC))
+    })
 }
 
 /// What a UDP check sends and awaits.
@@ -182,17 +186,27 @@ impl Exchange {
         let hex = |digits: &str| mapping([entry("hex", word(digits))]);
         let mut keys: Vec<Entry> = self.payload.iter().map(|payload| entry("send", hex(payload))).collect();
         let Some(reply) = &self.reply else { return keys };
-        let expression = if reply.is_empty() { self.of_length() } else { Some(of_bytes(reply)) };
-        let expression = expression.filter(|source| is_regex(source));
+        let expression = self.expression(reply).filter(|source| is_regex(source));
         keys.extend(expression.map(|source| entry("expect", mapping([entry("regex", word(source))]))));
         keys.push(entry("on_silence", word("down")));
         keys
     }
 
-    fn of_length(&self) -> Option<String> {
+    /// What an answer must look like; `None`: any answer will do.
+    fn expression(&self, reply: &[[char; 2]]) -> Option<String> {
         let (least, most) = self.length;
-        (least.is_some() || most.is_some())
-            .then(|| format!("(?s-u)^.{{{},{}}}$", least.unwrap_or(0), most.unwrap_or(255).min(1000)))
+        if reply.is_empty() && least.is_none() && most.is_none() {
+            return None;
+        }
+        let mut source = of_bytes(reply);
+        if least.is_some() || most.is_some() {
+            let known = u32::try_from(reply.len()).unwrap_or(u32::MAX);
+            // An answer without a byte would be none here.
+            let least = least.unwrap_or(0).max(1).saturating_sub(known);
+            let most = most.unwrap_or(255).min(1000).saturating_sub(known).max(least);
+            source.push_str(&format!(".{{{least},{most}}}$"));
+        }
+        Some(source)
     }
 }
 
@@ -236,6 +250,15 @@ mod tests {
         let bytes: String = digits(&words, false).into_iter().flatten().flatten().collect();
         assert_eq!(bytes, "ab120f0345065464431203");
         assert_eq!(digits(&["0x".to_owned()], false), None);
+    }
+
+    #[test]
+    fn bytes_and_length_of_an_answer_are_one_expression() {
+        let expression =
+            |reply: &[[char; 2]], length| Exchange { length, ..Exchange::default() }.expression(reply);
+        assert_eq!(expression(&[['4', '0']], (Some(4), None)).as_deref(), Some("(?s-u)^\\x40.{3,254}$"));
+        assert_eq!(expression(&[], (None, Some(20))).as_deref(), Some("(?s-u)^.{1,20}$"));
+        assert_eq!(expression(&[], (None, None)), None);
     }
 
     #[test]

@@ -160,6 +160,7 @@ fn alternatives(pattern: &str) -> Vec<PathBuf> {
         }
     }
     done.sort();
+    done.dedup();
     done
 }
 

@@ -7,7 +7,7 @@ use super::value::{bad, number, switch, time};
 use super::words::command;
 use super::{address, authentication, track};
 use crate::import::names;
-use crate::import::site::{Garp, Preempt, Router};
+use crate::import::site::{Authentication, Garp, Preempt, Router};
 use crate::import::verdict::{Judged, near, none, same};
 
 /// Milliseconds from one advertisement to the next, where nothing is said.
@@ -54,6 +54,11 @@ pub(super) fn block(statement: &Statement, context: &mut Context<'_>) {
     {
         let how = "keepalived itself does not heed it with `state MASTER`; here it holds as it is written";
         context.ledger.note(at, near(how));
+    }
+    let six = router.addresses.first().is_some_and(|address| address.net.addr().is_ipv6());
+    if (router.version == 3 || six) && router.authentication == Some(Authentication::Password) {
+        router.authentication = None;
+        authentication::without_password(statement, context);
     }
     finish(router, context);
 }
@@ -118,7 +123,10 @@ fn further(inner: &Statement, router: &mut Router, context: &mut Context<'_>) ->
                 }
             }
         }
-        "authentication" => router.authentication = authentication::password(inner, context),
+        "authentication" => {
+            router.authentication = authentication::password(inner, context);
+            return router.authentication.is_none().then(|| none("nothing of it is in the policy"));
+        }
         "auth_hmac" => router.authentication = authentication::hmac(inner, context),
         "use_vmac" => {
             router.virtual_mac = true;

@@ -12,7 +12,9 @@ use std::net::{IpAddr, SocketAddr};
 pub(super) fn section(site: &Site, pair: &Pair, book: &mut Book, ledger: &Ledger) -> Vec<Entry> {
     let pools: Vec<Entry> = site.pools.iter().map(|pool| entry_of(pool, book, ledger)).collect();
     let mut comments = Vec::new();
-    if pair.is_alone() && !pools.is_empty() && site.held.is_empty() {
+    let mut services = site.pools.iter().flat_map(|pool| &pool.services);
+    let has_addresses = services.any(|(service, _)| matches!(service, Service::Addresses { .. }));
+    if pair.is_alone() && has_addresses && site.held.is_empty() {
         comments.push(
             "TODO: the file does not say who holds these addresses. Name them in virtual_addresses: [{address: VIP/24, interface: eth0}], unless something else on this host holds them."
                 .to_owned(),

@@ -89,7 +89,11 @@ pub(super) const SMTP: &[Row] = &[("helo_name", Same, ""), ("host", Near, "one c
 
 pub(super) const MISC: &[Row] = &[
     ("misc_path misc_timeout user", Same, ""),
-    ("misc_dynamic", Near, "an exit code of 2 to 255 is per cent of the configured weight, plus 2"),
+    (
+        "misc_dynamic",
+        Near,
+        "an exit code of 2 to 255, less 2, is per cent of the configured weight: the same where that is 100",
+    ),
 ];
 
 pub(super) const FILE: &[Row] = &[
