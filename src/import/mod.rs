@@ -150,10 +150,9 @@ pub fn recognised(text: &str) -> Option<Format> {
     if lines().any(|line| line.starts_with("-A ") || line.starts_with("--add-service")) {
         return Some(Format::Ipvsadm);
     }
-    let is_virtual = |line: &str| {
-        line.split_once('=').is_some_and(|(name, _)| matches!(name.trim(), "virtual" | "virtual6"))
-    };
-    if lines().any(is_virtual) {
+    let is_ldirectord =
+        |line: &str| line.split_once('=').is_some_and(|(name, _)| ldirectord::is_keyword(name.trim()));
+    if !text.contains('{') && lines().any(is_ldirectord) {
         return Some(Format::Ldirectord);
     }
     let known =

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+/// Numbers behind a name that are tried one by one.
+const SMALL_NUMBERS: usize = 100;
 /// Characters of a name at most.
 const LONGEST: usize = 60;
 
@@ -38,7 +40,9 @@ pub(super) fn interface(text: &str) -> Option<String> {
 /// The cleaned name, with a number behind it where it is taken.
 pub(super) fn unique(text: &str, taken: &mut BTreeSet<String>) -> String {
     let name = clean(text);
-    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    // Of a name that thousands want, not every number is tried.
+    let numbers = (2..SMALL_NUMBERS).chain(taken.len()..);
+    let numbered = numbers.map(|number| format!("{name}-{number}"));
     let free = std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains(name));
     let free = free.unwrap_or(name);
     taken.insert(free.clone());

@@ -29,6 +29,9 @@ pub(super) fn settle(site: &mut Site, ledger: &mut Ledger) {
     let mut taken = BTreeSet::new();
     for pool in &mut site.pools {
         services(pool, &mut taken, ledger);
+        if pool.services.is_empty() {
+            continue;
+        }
         options(pool, ledger);
         servers(pool, ledger);
         quorum(pool, ledger);

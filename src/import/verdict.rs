@@ -146,7 +146,8 @@ impl Ledger {
 
     /// Remembers the lines of a block.
     pub(super) fn block(&mut self, at: Origin, inside: Vec<Origin>) {
-        self.inside.entry(at).or_default().extend(inside);
+        // A macro repeats the same lines any number of times.
+        self.inside.entry(at).or_insert(inside);
     }
 
     /// A block is left out, and all that it says with it.

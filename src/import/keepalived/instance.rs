@@ -13,6 +13,8 @@ use crate::import::verdict::{Judged, near, none, same};
 /// Milliseconds from one advertisement to the next, where nothing is said.
 const INTERVAL_MS: u64 = 1000;
 const PRIORITY: u8 = 100;
+/// Routers of one file at most: the 255 of each of eight networks.
+const MOST_ROUTERS: usize = 2040;
 
 pub(super) fn block(statement: &Statement, context: &mut Context<'_>) {
     context.ledger.block(statement.at, statement.origins());
@@ -67,6 +69,10 @@ fn finish(mut router: Router, context: &mut Context<'_>) {
     let interface = router.interface.clone().unwrap_or_else(|| context.globals.interface.clone());
     let grouped = context.globals.garp_groups.get(&interface).copied();
     router.garp.interval_ms = router.garp.interval_ms.or(grouped);
+    if context.site.routers.len() >= MOST_ROUTERS {
+        context.ledger.left_out(router.at, format!("{MOST_ROUTERS} routers are the most that are imported"));
+        return;
+    }
     if let Some(twin) = context.site.routers.iter().find(|other| other.name == router.name) {
         let first = context.ledger.place(twin.at);
         context.ledger.left_out(router.at, format!("a second router of this name: the first is at {first}"));

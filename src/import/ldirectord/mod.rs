@@ -32,6 +32,10 @@ pub(super) fn counts(line: &str) -> bool {
     !line.is_empty() && !line.starts_with('#')
 }
 
+pub(super) fn is_keyword(name: &str) -> bool {
+    keys::judged(name).is_some()
+}
+
 pub(super) fn read(path: &Path, text: &str, ledger: &mut Ledger) -> Site {
     let file = ledger.add(path.to_owned(), text);
     let mut globals: BTreeMap<String, Said> = BTreeMap::new();
@@ -80,11 +84,12 @@ fn site(globals: &BTreeMap<String, Said>, sections: &[Section], ledger: &mut Led
     let mut taken = BTreeSet::new();
     for section in sections {
         let options = Options { globals, own: &section.options };
+        let own = section.options.values().map(|(_, at)| *at);
+        ledger.block(section.at, own.chain(section.reals.iter().map(|(_, at)| *at)).collect());
         match pool(section, &options, &mut taken, ledger) {
             Ok(pool) => site.pools.push(pool),
             Err(judged) => {
-                section.reals.iter().for_each(|(_, at)| ledger.note(*at, none("its virtual is left out")));
-                ledger.note(section.at, judged);
+                ledger.left_out(section.at, judged.how);
             }
         }
     }

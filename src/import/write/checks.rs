@@ -2,26 +2,30 @@
 
 use crate::import::names;
 use crate::import::site::Check;
-use crate::import::yaml::{Entry, Yaml, entry, mapping, word, words};
-use std::collections::BTreeSet;
+use crate::import::yaml::{Entry, Yaml, document, entry, mapping, word, words};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The checks that are used, in the order in which they were first.
 #[derive(Default)]
 pub(super) struct Book {
     checks: Vec<(String, Check)>,
     taken: BTreeSet<String>,
+    /// Names by what the checks say.
+    known: BTreeMap<String, String>,
 }
 
 impl Book {
     /// The name of a check; a new one gets a new name.
     pub(super) fn name(&mut self, check: &Check) -> String {
-        if let Some((name, _)) = self.checks.iter().find(|(_, known)| known.keys == check.keys) {
+        let text = document(&check.keys);
+        if let Some(name) = self.known.get(&text) {
             return name.clone();
         }
         // A name that says something else.
         let hint = if check.hint == "none" { "check" } else { &check.hint };
         let name = names::unique(hint, &mut self.taken);
         self.checks.push((name.clone(), check.clone()));
+        self.known.insert(text, name.clone());
         name
     }
 
