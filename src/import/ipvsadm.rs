@@ -175,7 +175,10 @@ fn server(words: &[&str], at: Origin, site: &mut Site) -> Judged {
             ("-r" | "--real-server", Some(text)) => real = endpoint(text),
             ("-m" | "--masquerading", _) => forwarding = Forwarding::Nat,
             ("-i" | "--ipip", _) => forwarding = Forwarding::Tun("ipip", None, None),
-            ("-w" | "--weight", Some(weight)) => server.weight = weight.parse().unwrap_or(1).min(MOST_WEIGHT),
+            ("-w" | "--weight", Some(text)) => match text.parse::<u32>() {
+                Ok(weight) => server.weight = weight.min(MOST_WEIGHT),
+                Err(_) => return none("its weight is not a number"),
+            },
             ("-x" | "--u-threshold", Some(upper)) => {
                 server.upper = upper.parse().ok().filter(|upper| *upper > 0)
             }

@@ -11,6 +11,8 @@ use std::net::IpAddr;
 
 /// Addresses of one range at most, as the policy has it.
 const MAX_RANGE: u128 = 1024;
+/// Marks of joined ports and of probes through the real path.
+const OWN_MARKS: std::ops::RangeInclusive<u32> = 0x7400_0000..=0x75ff_ffff;
 /// Seconds of a time-out of the kernel at most: 31 days.
 const MOST_SECONDS: u32 = 31 * 86_400;
 /// Where a server needs a port that nothing says.
@@ -37,6 +39,7 @@ pub(super) fn settle(site: &mut Site, ledger: &mut Ledger) {
         quorum(pool, ledger);
     }
     site.pools.retain(|pool| !pool.services.is_empty());
+    site.timeouts = site.timeouts.map(|seconds| seconds.map(|seconds| seconds.min(MOST_SECONDS)));
 }
 
 /// Why nobody can reach an address, as a VIP or a real server.
@@ -76,6 +79,9 @@ fn services(pool: &mut Pool, taken: &mut BTreeSet<Key>, ledger: &mut Ledger) {
             Service::Addresses { first, last, .. } if bits(*last) - bits(*first) >= MAX_RANGE => {
                 Some(format!("a range holds at most {MAX_RANGE} addresses: use a mark"))
             }
+            Service::Mark { mark, .. } if OWN_MARKS.contains(mark) => Some(
+                "the director keeps the marks 0x74000000 to 0x75ffffff for itself: choose another".to_owned(),
+            ),
             Service::Addresses { port: 0, .. } if !persists => {
                 Some("a service of every port needs persistence; keepalived refuses it too".to_owned())
             }

@@ -3,7 +3,7 @@
 use super::fixtures;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tandem::import::Source;
+use tandem::import::{Source, Verdict};
 use tandem::policy::{self, Colour, Files, Severity, View};
 
 /// One text under one name.
@@ -60,4 +60,37 @@ fn whatever_is_imported_of_a_damaged_file_is_an_acceptable_policy() {
         }
     }
     assert!(troubles.is_empty(), "{} of them:\n{}", troubles.len(), troubles.join("\n"));
+}
+
+/// A keyword whose number cannot be read must not seem taken.
+#[test]
+fn a_number_that_is_none_is_never_the_same() {
+    let mut silent = Vec::new();
+    for file in fixtures().into_iter().filter(|file| file.extension().is_some_and(|end| end == "conf")) {
+        let text = fs::read_to_string(&file).expect("a fixture");
+        let lines: Vec<&str> = text.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [keyword, number] = words.as_slice() else { continue };
+            if number.parse::<f64>().is_err()
+                || keyword.starts_with(['#', '!', '@', '$', '~'])
+                || keyword.contains('.')
+            {
+                continue;
+            }
+            let said = format!("{keyword} y");
+            let damaged = [&lines[..index], &[&said], &lines[index + 1..]].concat().join("\n");
+            let source = Source { path: file.clone(), config_id: "lb-a".to_owned() };
+            let Ok(imported) =
+                tandem::import::import(&source, None, None, &Memory { path: &file, text: &damaged })
+            else {
+                continue;
+            };
+            let of_line = imported.lines.iter().find(|of| of.origin.file == 0 && of.origin.line == index + 1);
+            if of_line.is_some_and(|of| of.verdict == Verdict::Same && of.how.is_empty()) {
+                silent.push(format!("{}:{}: {said}", file.display(), index + 1));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
 }

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::keywords::Place;
 use super::tree::Statement;
-use super::value::number;
+use super::value::{number, or_bad};
 use crate::import::site::Authentication;
 use crate::import::verdict::{near, none, same};
 
@@ -47,7 +47,7 @@ pub(super) fn hmac(statement: &Statement, context: &mut Context<'_>) -> Option<A
                 return in_place
                     .then(|| near("a policy holds no secret: write the key into the file that it names"));
             }
-            "active_key" => active = number(inner, 1),
+            "active_key" => active = Some(or_bad!(number(inner, 1), inner)),
             "mode" => {
                 mode = match inner.word(1) {
                     Some("receive-only") => "receive",

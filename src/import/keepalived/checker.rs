@@ -35,18 +35,11 @@ pub(super) struct Defaults {
 impl Inherited {
     /// Takes a statement that is one of these; the outer `None`: it is none of them.
     pub(super) fn read(&mut self, inner: &Statement) -> Option<Option<Judged>> {
-        let read_time = |field: &mut Option<u64>| {
-            *field = time(inner, 1).or(*field);
-            if field.is_none() { bad(inner) } else { None }
-        };
         Some(match inner.name() {
-            "delay_loop" => read_time(&mut self.delay_loop),
-            "delay_before_retry" => read_time(&mut self.delay_before_retry),
-            "connect_timeout" => read_time(&mut self.connect_timeout),
-            "retry" | "nb_get_retry" => {
-                self.retry = number(inner, 1).or(self.retry);
-                if self.retry.is_none() { bad(inner) } else { None }
-            }
+            "delay_loop" => read_into(&mut self.delay_loop, time(inner, 1), inner),
+            "delay_before_retry" => read_into(&mut self.delay_before_retry, time(inner, 1), inner),
+            "connect_timeout" => read_into(&mut self.connect_timeout, time(inner, 1), inner),
+            "retry" | "nb_get_retry" => read_into(&mut self.retry, number(inner, 1), inner),
             "virtualhost" => {
                 self.virtualhost = inner.word(1).map(str::to_owned);
                 None
@@ -75,6 +68,17 @@ impl Inherited {
             rise: 1,
             fall,
         }
+    }
+}
+
+/// Takes a value that can be read.
+fn read_into<T>(field: &mut Option<T>, read: Option<T>, inner: &Statement) -> Option<Judged> {
+    match read {
+        Some(value) => {
+            *field = Some(value);
+            None
+        }
+        None => bad(inner),
     }
 }
 

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::http;
 use super::keywords::Place;
 use super::tree::Statement;
-use super::value::{bad, number, time};
+use super::value::{bad, number, or_bad, time};
 use crate::import::checks::{bare, check, exec, is_regex};
 use crate::import::names;
 use crate::import::site::{Check, Server, Tracked};
@@ -115,7 +115,7 @@ fn misc(statement: &Statement, inherited: &Inherited, context: &mut Context<'_>)
     common(Some(Place::Misc), statement.inside(), &mut inherited, &mut target, context, |_, inner| {
         match inner.name() {
             "misc_path" => line = Some((inner.arguments().join(" "), inner.at)),
-            "misc_timeout" => timeout = time(inner, 1),
+            "misc_timeout" => timeout = Some(or_bad!(time(inner, 1), inner)),
             "misc_dynamic" => weighs = true,
             "user" => user = inner.word(1).map(str::to_owned),
             _ => {}
@@ -172,8 +172,8 @@ fn udp(statement: &Statement, inherited: &Inherited, context: &mut Context<'_>) 
                 Some(bytes) => exchange.reply = Some(bytes),
                 None => return bad(inner),
             },
-            "min_reply_length" => exchange.length.0 = number(inner, 1),
-            "max_reply_length" => exchange.length.1 = number(inner, 1),
+            "min_reply_length" => exchange.length.0 = Some(or_bad!(number(inner, 1), inner)),
+            "max_reply_length" => exchange.length.1 = Some(or_bad!(number(inner, 1), inner)),
             _ => {}
         }
         None

@@ -1,9 +1,10 @@
 //! `global_defs` and `garp_group`.
 
 use super::context::Context;
+use super::instance::version;
 use super::keywords::Place;
 use super::tree::Statement;
-use super::value::{bad, number, switch, time};
+use super::value::{bad, number, or_bad, switch, time};
 use crate::import::names;
 use crate::import::site::Sync;
 use crate::import::verdict::{Judged, near, none, same};
@@ -23,7 +24,7 @@ fn read(context: &mut Context<'_>, statement: &Statement) -> Option<Judged> {
             Some(interface) => globals.interface = interface,
             None => return bad(statement),
         },
-        "vrrp_version" => globals.version = if statement.word(1) == Some("3") { 3 } else { 2 },
+        "vrrp_version" => globals.version = or_bad!(version(statement), statement),
         "v3_checksum_as_v2" => globals.checksum_as_v2 = switch(statement),
         "vrrp_startup_delay" | "vrrp_delay_after_boot" => match time(statement, 1) {
             Some(delay) => globals.start_delay_ms = globals.start_delay_ms.max(delay),
@@ -59,13 +60,17 @@ fn garp(statement: &Statement, context: &mut Context<'_>) -> Option<Judged> {
             garp.repeat = Some(1);
             garp.delay_ms = Some(0);
         }
-        "vrrp_garp_master_repeat" => garp.repeat = Some(number(statement, 1)?),
-        "vrrp_garp_master_delay" => garp.delay_ms = Some(time(statement, 1)?),
-        "vrrp_garp_lower_prio_repeat" => garp.lower_priority_repeat = Some(number(statement, 1)?),
-        "vrrp_garp_master_refresh" => garp.refresh_ms = Some(time(statement, 1)?),
-        "vrrp_garp_master_refresh_repeat" => garp.refresh_repeat = Some(number(statement, 1)?),
+        "vrrp_garp_master_repeat" => garp.repeat = Some(or_bad!(number(statement, 1), statement)),
+        "vrrp_garp_master_delay" => garp.delay_ms = Some(or_bad!(time(statement, 1), statement)),
+        "vrrp_garp_lower_prio_repeat" => {
+            garp.lower_priority_repeat = Some(or_bad!(number(statement, 1), statement))
+        }
+        "vrrp_garp_master_refresh" => garp.refresh_ms = Some(or_bad!(time(statement, 1), statement)),
+        "vrrp_garp_master_refresh_repeat" => {
+            garp.refresh_repeat = Some(or_bad!(number(statement, 1), statement))
+        }
         "vrrp_garp_interval" | "vrrp_gna_interval" => {
-            let interval = time(statement, 1)?;
+            let interval = or_bad!(time(statement, 1), statement);
             garp.interval_ms = Some(garp.interval_ms.unwrap_or(0).max(interval));
         }
         _ => {}

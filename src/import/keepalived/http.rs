@@ -5,7 +5,7 @@ use super::checkers::common;
 use super::context::{Authorities, Context};
 use super::keywords::Place;
 use super::tree::Statement;
-use super::value::bad;
+use super::value::{bad, or_bad};
 use crate::import::checks::{check, is_regex};
 use crate::import::site::Check;
 use crate::import::verdict::{Judged, near, none, same};
@@ -82,7 +82,7 @@ fn url(statement: &Statement, context: &mut Context<'_>) -> Url {
             }
             "virtualhost" => url.host = inner.word(1).map(str::to_owned),
             "digest" => url.digest = inner.word(1).map(str::to_owned),
-            "regex" => url.regex = Some((inner.word(1)?.to_owned(), inner.at)),
+            "regex" => url.regex = Some((or_bad!(inner.word(1), inner).to_owned(), inner.at)),
             "regex_options" => return options(inner, &mut url),
             "regex_no_match" => url.negated = true,
             _ => {}

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::keywords::Place;
 use super::tree::Statement;
-use super::value::{bad, number, switch, time};
+use super::value::{bad, number, or_bad, switch, time};
 use super::words::command;
 use super::{address, authentication, track};
 use crate::import::names;
@@ -83,7 +83,11 @@ fn finish(mut router: Router, context: &mut Context<'_>) {
 
 fn read(inner: &Statement, router: &mut Router, context: &mut Context<'_>) -> Option<Judged> {
     match inner.name() {
-        "state" => router.starts_as_master = inner.word(1) == Some("MASTER"),
+        "state" => match inner.word(1) {
+            Some("MASTER") => router.starts_as_master = true,
+            Some("BACKUP") => router.starts_as_master = false,
+            _ => return bad(inner),
+        },
         "interface" => match inner.word(1).and_then(names::interface) {
             Some(interface) => router.interface = Some(interface),
             None => return bad(inner),
@@ -106,8 +110,10 @@ fn read(inner: &Statement, router: &mut Router, context: &mut Context<'_>) -> Op
             }
             None => return bad(inner),
         },
-        "version" => router.version = if inner.word(1) == Some("3") { 3 } else { 2 },
-        "unicast_src_ip" | "mcast_src_ip" => router.source = inner.word(1)?.parse().ok(),
+        "version" => router.version = or_bad!(version(inner), inner),
+        "unicast_src_ip" | "mcast_src_ip" => {
+            router.source = Some(or_bad!(inner.word(1).and_then(|word| word.parse().ok()), inner));
+        }
         "unicast_peer" => peers(inner, router, context),
         "nopreempt" => router.preempt = Preempt::Never,
         "preempt_delay" if router.preempt != Preempt::Never => match time(inner, 1) {
@@ -142,9 +148,9 @@ fn further(inner: &Statement, router: &mut Router, context: &mut Context<'_>) ->
         "v3_checksum_as_v2" => router.checksum_as_v2 = switch(inner),
         "down_timer_adverts" if inner.word(1) == Some("3") => return Some(same()),
         "unicast_ttl" if inner.word(1) == Some("255") => return Some(same()),
-        "notify_master" => router.before_master = hook(inner)?,
+        "notify_master" => router.before_master = Some(or_bad!(hook(inner), inner)),
         "lvs_sync_daemon_interface" => {
-            let interface = inner.word(1).and_then(names::interface)?;
+            let interface = or_bad!(inner.word(1).and_then(names::interface), inner);
             let router = Some(router.name.clone());
             let sync = crate::import::site::Sync { at: inner.at, interface, id: None, router };
             context.site.sync.get_or_insert(sync);
@@ -156,10 +162,17 @@ fn further(inner: &Statement, router: &mut Router, context: &mut Context<'_>) ->
     None
 }
 
+/// Version of VRRP.
+pub(super) fn version(statement: &Statement) -> Option<u8> {
+    number::<u8>(statement, 1).filter(|version| matches!(version, 2 | 3))
+}
+
 /// A program with its whole path and its arguments.
-pub(super) fn hook(inner: &Statement) -> Option<Option<Vec<String>>> {
+pub(super) fn hook(inner: &Statement) -> Option<Vec<String>> {
     let argv = command(inner.word(1)?);
-    argv.first().is_some_and(|program| program.starts_with('/')).then_some(Some(argv))
+    let visible = |word: &String| !word.trim().is_empty() && !word.chars().any(char::is_control);
+    let good = argv.iter().all(visible) && argv.first().is_some_and(|program| program.starts_with('/'));
+    good.then_some(argv)
 }
 
 fn peers(inner: &Statement, router: &mut Router, context: &mut Context<'_>) {
@@ -192,11 +205,11 @@ fn addresses(inner: &Statement, router: &mut Router, context: &mut Context<'_>) 
 
 fn garp(inner: &Statement, garp: &mut Garp) -> Option<Judged> {
     match inner.name() {
-        "garp_master_repeat" => garp.repeat = Some(number(inner, 1)?),
-        "garp_master_delay" => garp.delay_ms = Some(time(inner, 1)?),
-        "garp_lower_prio_repeat" => garp.lower_priority_repeat = Some(number(inner, 1)?),
-        "garp_master_refresh" => garp.refresh_ms = Some(time(inner, 1)?),
-        "garp_master_refresh_repeat" => garp.refresh_repeat = Some(number(inner, 1)?),
+        "garp_master_repeat" => garp.repeat = Some(or_bad!(number(inner, 1), inner)),
+        "garp_master_delay" => garp.delay_ms = Some(or_bad!(time(inner, 1), inner)),
+        "garp_lower_prio_repeat" => garp.lower_priority_repeat = Some(or_bad!(number(inner, 1), inner)),
+        "garp_master_refresh" => garp.refresh_ms = Some(or_bad!(time(inner, 1), inner)),
+        "garp_master_refresh_repeat" => garp.refresh_repeat = Some(or_bad!(number(inner, 1), inner)),
         _ => {}
     }
     None

@@ -4,7 +4,7 @@ use super::checkers;
 use super::context::Context;
 use super::keywords::Place;
 use super::tree::Statement;
-use super::value::{bad, number, switch};
+use super::value::{bad, number, or_bad, switch};
 use super::virtual_server::{Draft, forwarding};
 use crate::import::site::Server;
 use crate::import::verdict::{Judged, near, none};
@@ -19,10 +19,14 @@ pub(super) fn block(statement: &Statement, draft: &mut Draft, context: &mut Cont
         context.swallow(statement, none("a server is named by its address: names are not resolved"));
         return Some(none("a server is named by its address: names are not resolved"));
     };
+    let Some(port) = port(statement) else {
+        context.swallow(statement, none("the port is not a number"));
+        return Some(none("the port is not a number"));
+    };
     let mut server = Server {
         at: statement.at,
         address,
-        port: number(statement, 2).filter(|port| *port > 0),
+        port,
         weight: 1,
         upper: None,
         lower: None,
@@ -46,6 +50,14 @@ pub(super) fn block(statement: &Statement, draft: &mut Draft, context: &mut Cont
     None
 }
 
+/// The port behind an address: `None` inside where there is none, or 0; the outer one where it is no port.
+pub(super) fn port(statement: &Statement) -> Option<Option<u16>> {
+    match statement.word(2) {
+        None => Some(None),
+        Some(text) => text.parse().ok().map(|port| Some(port).filter(|port| *port > 0)),
+    }
+}
+
 fn read(inner: &Statement, server: &mut Server, draft: &mut Draft) -> Option<Judged> {
     match inner.name() {
         "weight" => match number::<u32>(inner, 1) {
@@ -60,8 +72,10 @@ fn read(inner: &Statement, server: &mut Server, draft: &mut Draft) -> Option<Jud
             Some(own) => server.forwarding = (own != draft.pool.forwarding).then_some(own),
             None => return bad(inner),
         },
-        "uthreshold" => server.upper = number(inner, 1).filter(|upper| *upper > 0),
-        "lthreshold" => server.lower = number(inner, 1),
+        "uthreshold" => {
+            server.upper = Some(or_bad!(number(inner, 1), inner)).filter(|upper| *upper > 0);
+        }
+        "lthreshold" => server.lower = Some(or_bad!(number(inner, 1), inner)),
         "inhibit_on_failure" if switch(inner) && !draft.pool.quiesces => {
             draft.pool.quiesces = true;
             return Some(near("for every server of the pool"));

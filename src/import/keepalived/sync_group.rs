@@ -5,8 +5,9 @@ use super::instance::hook;
 use super::keywords::Place;
 use super::track;
 use super::tree::Statement;
-use crate::import::site::{Group, Tracker};
-use crate::import::verdict::same;
+use super::value::or_bad;
+use crate::import::site::{Group, Router, Tracker};
+use crate::import::verdict::{Origin, none, same};
 
 /// What a group adds to its routers, which may stand below it in the file.
 #[derive(Default)]
@@ -14,7 +15,8 @@ pub(super) struct GroupRules {
     /// Number of the group in the site.
     group: usize,
     trackers: Vec<Tracker>,
-    program: Option<Vec<String>>,
+    /// With where it is said.
+    program: Option<(Vec<String>, Origin)>,
     /// Trackers of its routers may have weights.
     weights: bool,
 }
@@ -35,7 +37,7 @@ pub(super) fn block(statement: &Statement, context: &mut Context<'_>) {
                 rules.trackers.extend(track::list(inner, context));
             }
             "global_tracking" | "sync_group_tracking_weight" => rules.weights = true,
-            "notify_master" => rules.program = hook(inner)?,
+            "notify_master" => rules.program = Some((or_bad!(hook(inner), inner), inner.at)),
             _ => {}
         }
         None
@@ -50,6 +52,7 @@ impl Context<'_> {
         for rules in std::mem::take(&mut self.group_rules) {
             let Some(group) = self.site.groups.get(rules.group) else { continue };
             let members: Vec<String> = group.routers.iter().map(|(name, _)| name.clone()).collect();
+            let is_first = |router: &Router| Some(&router.name) == members.first();
             for router in self.site.routers.iter_mut().filter(|router| members.contains(&router.name)) {
                 if !rules.weights {
                     without_weights(&mut router.trackers, self.ledger);
@@ -59,8 +62,12 @@ impl Context<'_> {
                         router.trackers.push(tracker.clone());
                     }
                 }
-                if Some(&router.name) == members.first() && router.before_master.is_none() {
-                    router.before_master.clone_from(&rules.program);
+                match &rules.program {
+                    Some((_, at)) if is_first(router) && router.before_master.is_some() => {
+                        self.ledger.note(*at, none("the group's first router has a program of its own"));
+                    }
+                    Some((program, _)) if is_first(router) => router.before_master = Some(program.clone()),
+                    Some(_) | None => {}
                 }
             }
         }

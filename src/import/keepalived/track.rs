@@ -3,7 +3,7 @@
 use super::context::{Context, Tracking};
 use super::keywords::Place;
 use super::tree::Statement;
-use super::value::{bad, number, time};
+use super::value::{bad, number, or_bad, time};
 use super::words::command;
 use crate::import::checks::{Pace, exec};
 use crate::import::names;
@@ -28,15 +28,15 @@ pub(super) fn script(statement: &Statement, context: &mut Context<'_>) {
                 line = inner.arguments().join(" ");
                 script_at = inner.at;
             }
-            "interval" => interval = time(inner, 1)?,
-            "timeout" => timeout = time(inner, 1),
-            "rise" => rise = number(inner, 1)?,
-            "fall" => fall = number(inner, 1)?,
+            "interval" => interval = or_bad!(time(inner, 1), inner),
+            "timeout" => timeout = Some(or_bad!(time(inner, 1), inner)),
+            "rise" => rise = or_bad!(number(inner, 1), inner),
+            "fall" => fall = or_bad!(number(inner, 1), inner),
             "user" => {
                 user = inner.word(1).map(str::to_owned);
                 return inner.word(2).map(|_| near("the user alone: its group is the user's own"));
             }
-            "weight" => weight = (number(inner, 1)?, inner.word(2) == Some("reverse")),
+            "weight" => weight = (or_bad!(number(inner, 1), inner), inner.word(2) == Some("reverse")),
             _ => {}
         }
         None
@@ -79,8 +79,8 @@ pub(super) fn file(statement: &Statement, context: &mut Context<'_>) {
     let mut weight = (1, false);
     context.block(Place::TrackFile, statement.inside(), |_, inner| {
         match inner.name() {
-            "file" => path = inner.word(1).map(str::to_owned),
-            "weight" => weight = (number(inner, 1)?, inner.word(2) == Some("reverse")),
+            "file" => path = Some(or_bad!(inner.word(1), inner).to_owned()),
+            "weight" => weight = (or_bad!(number(inner, 1), inner), inner.word(2) == Some("reverse")),
             _ => {}
         }
         None
@@ -99,14 +99,14 @@ pub(super) fn process(statement: &Statement, context: &mut Context<'_>) {
     context.block(Place::TrackProcess, statement.inside(), |_, inner| {
         match inner.name() {
             "process" => {
-                let path = inner.word(1)?;
+                let path = or_bad!(inner.word(1), inner);
                 let short = path.rsplit('/').next().unwrap_or(path);
                 let kept: String = short.chars().take(MAX_PROCESS_BYTES).collect();
                 let whole = kept == path && inner.words.len() == 2;
                 process = Some(kept);
                 return (!whole).then(|| near("a process is known by its name alone, of at most 15 bytes"));
             }
-            "weight" => weight = (number(inner, 1)?, inner.word(2) == Some("reverse")),
+            "weight" => weight = (or_bad!(number(inner, 1), inner), inner.word(2) == Some("reverse")),
             "quorum" if inner.word(1) == Some("1") => return Some(same()),
             _ => {}
         }

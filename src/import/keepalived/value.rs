@@ -9,6 +9,17 @@ pub(super) fn bad(statement: &Statement) -> Option<Judged> {
     Some(none(format!("the value of {} cannot be read", statement.name())))
 }
 
+/// A value, or the verdict that it cannot be read: no keyword must seem taken that was not.
+macro_rules! or_bad {
+    ($value:expr, $statement:expr) => {
+        match $value {
+            Some(value) => value,
+            None => return $crate::import::keepalived::value::bad($statement),
+        }
+    };
+}
+pub(super) use or_bad;
+
 pub(super) fn number<T: FromStr>(statement: &Statement, nth: usize) -> Option<T> {
     statement.word(nth)?.parse().ok()
 }

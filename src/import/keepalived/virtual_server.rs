@@ -5,7 +5,7 @@ use super::context::Context;
 use super::keywords::Place;
 use super::real_server;
 use super::tree::Statement;
-use super::value::{bad, mark, number, switch};
+use super::value::{bad, mark, number, or_bad, switch};
 use crate::import::names;
 use crate::import::site::{Forwarding, Persistence, Pool, Protocol, Server, Service};
 use crate::import::verdict::{Judged, Origin, Verdict, near, none, same};
@@ -119,13 +119,13 @@ fn further(inner: &Statement, draft: &mut Draft) -> Option<Judged> {
             draft.quorum_at = Some(inner.at);
         }
         "ip_family" => draft.ipv6 = Some(inner.word(1) == Some("inet6")),
-        "sorry_server" => match inner.word(1).and_then(|address| address.parse().ok()) {
-            Some(address) => {
-                draft.sorry = Some((address, number(inner, 2).filter(|port| *port > 0), inner.at))
-            }
-            None => return Some(none("a server is named by its address: names are not resolved")),
-        },
-        "sorry_server_lvs_method" => draft.sorry_forwarding = forwarding(inner),
+        "sorry_server" => {
+            let Some(address) = inner.word(1).and_then(|address| address.parse().ok()) else {
+                return Some(none("a server is named by its address: names are not resolved"));
+            };
+            draft.sorry = Some((address, or_bad!(real_server::port(inner), inner), inner.at));
+        }
+        "sorry_server_lvs_method" => draft.sorry_forwarding = Some(or_bad!(forwarding(inner), inner)),
         _ => {}
     }
     None

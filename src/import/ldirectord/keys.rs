@@ -6,6 +6,10 @@ const MAIL: &str = "no mail is sent: alerts are made of the metrics, where they 
 const NO_SCRIPT: &str =
     "no program is run at this change: it is a line of the log and a change of the metrics";
 
+/// Keywords whose value is a number.
+pub(super) const NUMBERS: [&str; 6] =
+    ["checktimeout", "negotiatetimeout", "checkinterval", "failurecount", "checkport", "persistent"];
+
 /// The verdict of a keyword; `None`: there is no such keyword.
 pub(super) fn judged(name: &str) -> Option<Judged> {
     Some(match name {

@@ -51,6 +51,9 @@ pub(super) fn read(path: &Path, text: &str, ledger: &mut Ledger) -> Site {
         let is_off = name == "autoreload" && value == "no";
         let judged = if is_off { Some(same()) } else { keys::judged(&name) };
         ledger.note(at, judged.clone().unwrap_or_else(|| none(format!("unknown keyword {name}"))));
+        if keys::NUMBERS.contains(&name.as_str()) && value.parse::<u32>().is_err() {
+            ledger.note(at, none("this is not a number: the default holds"));
+        }
         let indented = line.starts_with([' ', '\t']);
         match (name.as_str(), sections.last_mut()) {
             ("virtual" | "virtual6", _) => sections.push(Section {
