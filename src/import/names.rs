@@ -16,6 +16,21 @@ pub(super) fn clean(text: &str) -> String {
     if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
 }
 
+/// A path of HTTP: what it cannot hold is encoded (RFC 3986, section 2.1).
+pub(super) fn encoded(path: &str) -> String {
+    let graphic = |letter: char| match letter {
+        letter if letter.is_ascii_graphic() && letter != '#' => letter.to_string(),
+        letter => letter.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect(),
+    };
+    path.chars().map(graphic).collect()
+}
+
+/// What a request names its server by.
+pub(super) fn host(text: &str) -> Option<&str> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    (!text.is_empty() && text.bytes().all(good)).then_some(text)
+}
+
 /// A name that a name server can be asked for.
 pub(super) fn domain(text: &str) -> Option<&str> {
     let name = text.strip_suffix('.').unwrap_or(text);

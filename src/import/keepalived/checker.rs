@@ -41,8 +41,8 @@ impl Inherited {
             "connect_timeout" => read_into(&mut self.connect_timeout, time(inner, 1), inner),
             "retry" | "nb_get_retry" => read_into(&mut self.retry, number(inner, 1), inner),
             "virtualhost" => {
-                self.virtualhost = inner.word(1).map(str::to_owned);
-                None
+                let host = inner.word(1).and_then(names::host).map(str::to_owned);
+                read_into(&mut self.virtualhost, host, inner)
             }
             "alpha" => {
                 self.alpha = switch(inner);

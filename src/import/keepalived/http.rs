@@ -7,6 +7,7 @@ use super::keywords::Place;
 use super::tree::Statement;
 use super::value::{bad, or_bad};
 use crate::import::checks::{check, is_regex};
+use crate::import::names;
 use crate::import::site::Check;
 use crate::import::verdict::{Judged, near, none, same};
 use crate::import::yaml::{Entry, Yaml, entry, mapping, word, words};
@@ -80,7 +81,9 @@ fn url(statement: &Statement, context: &mut Context<'_>) -> Url {
                 }
                 url.statuses.extend(inner.arguments().iter().cloned());
             }
-            "virtualhost" => url.host = inner.word(1).map(str::to_owned),
+            "virtualhost" => {
+                url.host = Some(or_bad!(inner.word(1).and_then(names::host), inner).to_owned());
+            }
             "digest" => url.digest = inner.word(1).map(str::to_owned),
             "regex" => url.regex = Some((or_bad!(inner.word(1), inner).to_owned(), inner.at)),
             "regex_options" => return options(inner, &mut url),
@@ -95,11 +98,7 @@ fn url(statement: &Statement, context: &mut Context<'_>) -> Url {
 /// A path as HTTP has it: from `/` on, without blanks.
 fn path(text: &str) -> String {
     let slash = if text.starts_with('/') { "" } else { "/" };
-    let graphic = |letter: char| match letter {
-        letter if letter.is_ascii_graphic() && letter != '#' => letter.to_string(),
-        letter => letter.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect(),
-    };
-    format!("{slash}{}", text.chars().map(graphic).collect::<String>())
+    format!("{slash}{}", names::encoded(text))
 }
 
 fn is_status(text: &str) -> bool {
@@ -120,10 +119,7 @@ impl Url {
     fn keys(&self, inherited: &Inherited, context: &mut Context<'_>) -> Vec<Entry> {
         let mut keys = vec![entry("path", word(self.path.as_deref().unwrap_or("/")))];
         let host = self.host.as_ref().or(inherited.virtualhost.as_ref());
-        let is_host = |text: &&String| {
-            text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
-        };
-        keys.extend(host.filter(is_host).map(|host| entry("host", word(host))));
+        keys.extend(host.map(|host| entry("host", word(host))));
         if !self.statuses.is_empty() {
             keys.push(entry("status", words(&self.statuses)));
         }

@@ -185,8 +185,12 @@ impl Probe<'_> {
             ledger.note(real.at, near("the path of the request alone: it goes to the server itself"));
         }
         let slash = if path.starts_with('/') { "" } else { "/" };
-        let mut keys = vec![entry("path", word(format!("{slash}{}", path.replace(' ', "%20"))))];
-        keys.extend(self.options.get("virtualhost").map(|host| entry("host", word(host))));
+        let mut keys = vec![entry("path", word(format!("{slash}{}", names::encoded(path))))];
+        let host = self.options.get("virtualhost").and_then(names::host);
+        if host.is_none() {
+            self.options.note("virtualhost", none("this cannot be a host"), ledger);
+        }
+        keys.extend(host.map(|host| entry("host", word(host))));
         let head = self.options.get("httpmethod") == Some("HEAD");
         if head {
             keys.push(entry("method", word("HEAD")));
