@@ -9,6 +9,7 @@
 //! | `hash` | yes | FNV-1a, for what must hash the same after a restart |
 //! | [`model`] | yes | the nouns: policy, pool, virtual service, destination, check, tables; the glossary |
 //! | [`policy`] | yes | YAML files to a policy, with every problem at once |
+//! | [`import`] | yes | other directors' configurations to a policy, with a verdict for each line |
 //! | [`health`] | yes | outcomes of probes to verdicts; when the next probe is due |
 //! | [`rotation`] | yes | verdicts to weights: quorum, sorry server, panic, slow start, backup, drain |
 //! | [`desired`] | yes | (policy, verdicts, host) to the tables that the kernel should hold |
@@ -36,6 +37,7 @@ pub mod director;
 pub mod floating;
 mod hash;
 pub mod health;
+pub mod import;
 mod internet_checksum;
 pub mod kernel;
 pub mod model;

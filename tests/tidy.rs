@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that decide: no IO, no clock, no runtime, no environment, ordered maps only.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "hash.rs",
     "internet_checksum.rs",
     "model",
     "policy",
+    "import",
     "health",
     "desired",
     "reconcile",

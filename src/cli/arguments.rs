@@ -1,6 +1,7 @@
 //! What can be typed. The help texts are the reference of the command line.
 
 use crate::control::{CONFIRM_TIMES, RELEASE_TIMES, SOCKET};
+use crate::import::Format;
 use crate::policy::{duration_words, parse_duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -152,6 +153,27 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make a policy of what another director is configured with: the policy on stdout, what became of each line on stderr; exit status 1 when the file cannot be understood at all
+    Import {
+        /// keepalived.conf, ldirectord.cf, or what `ipvsadm -Sn` prints
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// What the file is; by default recognised by its content
+        #[arg(long, value_enum)]
+        format: Option<ImportFormat>,
+        /// The other director's file of the same format, which tells its priorities and addresses
+        #[arg(long, value_name = "FILE")]
+        peer: Option<PathBuf>,
+        /// What keepalived's conditions (`@id`) are compared with; by default this host's short name
+        #[arg(short = 'i', long, value_name = "ID")]
+        config_id: Option<String>,
+        /// The same for the other director's file; where both run one file, `--peer` names it again
+        #[arg(long, value_name = "ID", requires = "peer")]
+        peer_config_id: Option<String>,
+        /// Report every line, the ones too that the policy says the same of
+        #[arg(long)]
+        report: bool,
+    },
     /// Print the JSON Schema of a policy, for editors
     Schema,
     /// Print the completions of a shell; bash reads them from /usr/share/bash-completion/completions/tandem
@@ -207,6 +229,23 @@ fn time_within(text: &str, (shortest, longest): (Duration, Duration)) -> Result<
     let time = parse_duration(text)
         .ok_or_else(|| format!("write whole numbers with a unit each (10m, 2h30m): {}", range()))?;
     (shortest..=longest).contains(&time).then_some(time).ok_or_else(|| format!("write {}", range()))
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum ImportFormat {
+    Keepalived,
+    Ldirectord,
+    Ipvsadm,
+}
+
+impl From<ImportFormat> for Format {
+    fn from(format: ImportFormat) -> Self {
+        match format {
+            ImportFormat::Keepalived => Self::Keepalived,
+            ImportFormat::Ldirectord => Self::Ldirectord,
+            ImportFormat::Ipvsadm => Self::Ipvsadm,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

@@ -12,6 +12,7 @@ mod exit;
 pub mod files;
 mod finding;
 mod history;
+pub mod import;
 mod loader;
 mod logging;
 mod manual;
@@ -39,6 +40,7 @@ use crate::policy::Colour;
 use arguments::{Arguments, Command};
 use check::CheckOptions;
 use clap::Parser as _;
+use import::ImportOptions;
 use status::StatusForm;
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write};
@@ -113,6 +115,21 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
         Command::Confirm { at } => reload::confirm(&at.socket, err),
         Command::Rollback { at } => reload::rollback(&at.socket, err),
         Command::History { json, at } => history::history(&at.socket, json, out, err),
+        Command::Import { file, format, peer, config_id, peer_config_id, report } => {
+            let host = host_name();
+            let short = host.split('.').next().unwrap_or_default().to_owned();
+            let id = config_id.unwrap_or(short);
+            let peer = peer.map(|path| (path, peer_config_id.unwrap_or_else(|| id.clone())));
+            let options = ImportOptions {
+                file,
+                format: format.map(Into::into),
+                peer,
+                config_id: id,
+                every_line: report,
+                colour: colour(),
+            };
+            import::import(&options, out, err)
+        }
         Command::Schema => schema::schema(out),
         Command::Completions { shell } => completions::completions(shell, out),
         Command::Man { page, directory: None } => manual::print(&page, out),

@@ -1,0 +1,87 @@
+//! `vrrp_sync_group`: routers that move together, and what all of them track.
+
+use super::context::Context;
+use super::instance::hook;
+use super::keywords::Place;
+use super::track;
+use super::tree::Statement;
+use super::value::or_bad;
+use crate::import::site::{Group, Router, Tracker};
+use crate::import::verdict::{Origin, none, same};
+
+/// What a group adds to its routers, which may stand below it in the file.
+#[derive(Default)]
+pub(super) struct GroupRules {
+    /// Number of the group in the site.
+    group: usize,
+    trackers: Vec<Tracker>,
+    /// With where it is said.
+    program: Option<(Vec<String>, Origin)>,
+    /// Trackers of its routers may have weights.
+    weights: bool,
+}
+
+pub(super) fn block(statement: &Statement, context: &mut Context<'_>) {
+    let name = statement.word(1).unwrap_or("group").to_owned();
+    let mut group = Group { name, at: statement.at, routers: Vec::new() };
+    let mut rules = GroupRules { group: context.site.groups.len(), ..GroupRules::default() };
+    context.block(Place::SyncGroup, statement.inside(), |context, inner| {
+        match inner.name() {
+            "group" => {
+                for line in inner.inside() {
+                    group.routers.extend(line.words.iter().map(|name| (name.clone(), line.at)));
+                    context.note(line, same());
+                }
+            }
+            "track_interface" | "track_script" | "track_file" | "track_process" => {
+                rules.trackers.extend(track::list(inner, context));
+            }
+            "global_tracking" | "sync_group_tracking_weight" => rules.weights = true,
+            "notify_master" => rules.program = Some((or_bad!(hook(inner), inner), inner.at)),
+            _ => {}
+        }
+        None
+    });
+    context.site.groups.push(group);
+    context.group_rules.push(rules);
+}
+
+impl Context<'_> {
+    /// Gives the routers of each group what the group tracks, and the program to its first one.
+    pub(super) fn apply_groups(&mut self) {
+        for rules in std::mem::take(&mut self.group_rules) {
+            let Some(group) = self.site.groups.get(rules.group) else { continue };
+            let members: Vec<String> = group.routers.iter().map(|(name, _)| name.clone()).collect();
+            let is_first = |router: &Router| Some(&router.name) == members.first();
+            for router in self.site.routers.iter_mut().filter(|router| members.contains(&router.name)) {
+                if !rules.weights {
+                    without_weights(&mut router.trackers, self.ledger);
+                }
+                for tracker in &rules.trackers {
+                    if router.trackers.iter().all(|other| other.what != tracker.what) {
+                        router.trackers.push(tracker.clone());
+                    }
+                }
+                match &rules.program {
+                    Some((_, at)) if is_first(router) && router.before_master.is_some() => {
+                        self.ledger.note(*at, none("the group's first router has a program of its own"));
+                    }
+                    Some((program, _)) if is_first(router) => router.before_master = Some(program.clone()),
+                    Some(_) | None => {}
+                }
+            }
+        }
+    }
+}
+
+/// keepalived does not heed trackers with a weight of routers that are in a group.
+fn without_weights(trackers: &mut Vec<Tracker>, ledger: &mut crate::import::verdict::Ledger) {
+    trackers.retain(|tracker| {
+        if tracker.change.is_some() {
+            let mut judged = same();
+            judged.how = "left out, as keepalived does: a weight of one router in a group".to_owned();
+            ledger.note(tracker.at, judged);
+        }
+        tracker.change.is_none()
+    });
+}
