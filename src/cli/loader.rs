@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// The policy of one director.
 #[derive(Debug)]
-pub(super) struct Loader {
+pub struct Loader {
     file: PathBuf,
     /// `None`: the director with this host's name.
     director: Option<String>,
@@ -19,7 +19,9 @@ pub(super) struct Loader {
 }
 
 impl Loader {
-    pub(super) const fn new(file: PathBuf, director: Option<String>, colour: Colour) -> Self {
+    /// Of a file, as the director of this name has it; `None`: the one with this host's name.
+    #[must_use]
+    pub const fn new(file: PathBuf, director: Option<String>, colour: Colour) -> Self {
         Self { file, director, colour }
     }
 
@@ -39,11 +41,11 @@ impl Loader {
 }
 
 impl PolicyLoader for Loader {
-    fn from_files(&self) -> Result<Candidate, String> {
+    fn read_files(&self) -> Result<Candidate, String> {
         self.load(&self.file, &Disk)
     }
 
-    fn from_text(&self, text: &PolicyText) -> Result<Candidate, String> {
+    fn read_text(&self, text: &PolicyText) -> Result<Candidate, String> {
         let Some(first) = text.files.first() else { return Err("nothing was kept of it".to_owned()) };
         self.load(&first.path, &Kept::of(text))
     }
@@ -119,11 +121,11 @@ mod tests {
     #[test]
     fn what_was_kept_is_the_policy_it_was_though_its_files_are_gone() {
         let (folder, loader) = loader();
-        let read = loader.from_files().expect("a good policy");
+        let read = loader.read_files().expect("a good policy");
         assert!(!loader.differs(&read.text));
         fs::remove_dir_all(folder.path().join("pools.d")).expect("removed");
         assert!(loader.differs(&read.text));
-        let again = loader.from_text(&read.text).expect("it is kept whole");
+        let again = loader.read_text(&read.text).expect("it is kept whole");
         assert_eq!((again.policy, again.text), (read.policy, read.text));
     }
 
@@ -135,7 +137,7 @@ mod tests {
             POOL.replace("nat", "gnat").replace("tcp:", "tpc:"),
         )
         .expect("written");
-        let problems = loader.from_files().expect_err("two problems");
+        let problems = loader.read_files().expect_err("two problems");
         assert!(
             problems.contains("gnat")
                 && problems.contains("tpc")

@@ -13,7 +13,7 @@ pub mod files;
 mod finding;
 mod history;
 pub mod import;
-mod loader;
+pub mod loader;
 mod logging;
 mod manual;
 mod manual_policy;
@@ -145,7 +145,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
 /// printed, and what this host's routes say of it. `None` when it is refused.
 fn load(file: &Path, director: Option<&str>, err: &mut dyn Write) -> anyhow::Result<Option<Policy>> {
     let loader = loader::Loader::new(file.to_owned(), director.map(str::to_owned), colour());
-    match loader.from_files() {
+    match loader.read_files() {
         Ok(Candidate { policy, warnings, .. }) => {
             warnings.iter().try_for_each(|warning| write!(err, "{warning}"))?;
             Ok(Some(policy))

@@ -45,7 +45,7 @@ pub(super) fn plan(
 ) -> anyhow::Result<ExitStatus> {
     let mut kernel = LinuxKernel::new();
     let history = History::open(state, &mut |_| {});
-    let before = history.newest().and_then(|entry| loader.from_text(&entry.text).ok());
+    let before = history.newest().and_then(|entry| loader.read_text(&entry.text).ok());
     let before = before.map(|candidate| candidate.policy);
     print(&of_host(policy, before.as_ref(), state, &mut kernel, err)?, as_json, out)
 }

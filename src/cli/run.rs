@@ -78,14 +78,14 @@ fn first(
 ) -> anyhow::Result<Option<(Candidate, Option<String>)>> {
     let kept = |why: &str| {
         let entry = history.last_good().filter(|_| !strict)?;
-        let candidate = loader.from_text(&entry.text).ok()?;
+        let candidate = loader.read_text(&entry.text).ok()?;
         tracing::error!(
             "{why}: policy {}, the last good one, runs instead; `tandem check` says what is wrong with the files",
             entry.generation
         );
         Some((candidate, None))
     };
-    match loader.from_files() {
+    match loader.read_files() {
         Ok(candidate) => {
             if history.was_not_confirmed(&candidate.text)
                 && let Some(kept) = kept("the policy's files were never confirmed")

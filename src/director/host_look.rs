@@ -1,5 +1,6 @@
 //! Looks at the host's routes (shell), beside the kernel thread: ten thousand look-ups must hold up no verdict.
 
+use super::error::RunError;
 use crate::kernel::KernelError;
 use crate::model::{HostFacts, Policy, Pool};
 use std::collections::BTreeSet;
@@ -41,6 +42,15 @@ impl HostLook {
             sender,
             results,
         }
+    }
+
+    /// The same with the first look, which a start waits for.
+    pub(super) async fn begun(ask: AskHost, policy: &Policy) -> Result<(Self, HostFacts), RunError> {
+        let mut host = Self::new(ask, policy);
+        host.begin();
+        let facts = host.results.recv().await.ok_or(RunError::KernelThreadEnded)??;
+        host.looked(false);
+        Ok((host, facts))
     }
 
     /// Whom it asks.

@@ -33,13 +33,13 @@ pub trait PolicyLoader: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Every problem, as it is shown to people.
-    fn from_files(&self) -> Result<Candidate, String>;
+    fn read_files(&self) -> Result<Candidate, String>;
 
     /// A policy that was kept.
     ///
     /// # Errors
     /// Every problem: a newer program may refuse what an older one took.
-    fn from_text(&self, text: &PolicyText) -> Result<Candidate, String>;
+    fn read_text(&self, text: &PolicyText) -> Result<Candidate, String>;
 
     /// Whether a file of this policy reads otherwise now, or cannot be read. What a pattern of `include` matches beside them is
     /// not looked at.

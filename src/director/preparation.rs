@@ -57,8 +57,8 @@ pub(super) async fn prepare(origin: Origin, beside: Beside) -> Result<Prepared, 
 
 fn read(origin: &Origin, beside: &Beside) -> Result<Prepared, String> {
     let Candidate { policy, text, warnings } = match origin {
-        Origin::Files => beside.loader.from_files(),
-        Origin::Kept(text) => beside.loader.from_text(text),
+        Origin::Files => beside.loader.read_files(),
+        Origin::Kept(text) => beside.loader.read_text(text),
     }?;
     if policy.pair.own != beside.policy.pair.own {
         let name = |policy: &Policy| policy.pair.own.clone().unwrap_or_else(|| "one that is alone".into());

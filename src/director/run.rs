@@ -164,10 +164,7 @@ impl Loop {
         let files = FileWatch::of(&policy);
         let clock = Clock::start();
         let published = Publisher::serve(&policy, clock).await?;
-        let mut host = HostLook::new(ask_host, &policy);
-        host.begin();
-        let facts = host.results.recv().await.ok_or(RunError::KernelThreadEnded)??;
-        host.looked(false);
+        let (host, facts) = HostLook::begun(ask_host, &policy).await?;
         let owned = state.load(&epoch, &mut |warning| tracing::warn!("{warning}"));
         let pair_state = state.path().to_owned();
         let mut kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
@@ -189,8 +186,7 @@ impl Loop {
         let control = Control::serve(socket, first, clock.started());
         control.publish_history(history.told(generation));
         let reloads = Reloads::new(loader, history, text, hangups, clock.now());
-        let computes = probers.values().any(|prober| prober.computes());
-        let workers = computes.then(Workers::start).transpose().map_err(RunError::Thread)?;
+        let workers = compute(&probers).then(Workers::start).transpose().map_err(RunError::Thread)?;
         let (probes, reports) = Pool::new(MOST_AT_ONCE, workers);
         Ok(Self {
             core,
@@ -285,7 +281,7 @@ impl Loop {
 
     /// The probers of another policy; targets that stay keep their open connections where the prober stays.
     pub(super) fn take_probers(&mut self, policy: &Policy, probers: Probers) {
-        if !self.probes.has_workers() && probers.values().any(|prober| prober.computes()) {
+        if !self.probes.has_workers() && compute(&probers) {
             match Workers::start() {
                 Ok(workers) => self.probes.employ(workers),
                 Err(error) => tracing::warn!(
@@ -344,6 +340,11 @@ impl Loop {
             sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
         }
     }
+}
+
+/// Whether any of them does more than wait for the network.
+fn compute(probers: &Probers) -> bool {
+    probers.values().any(|prober| prober.computes())
 }
 
 /// The number of the policy that a director starts with; one that is new is kept.

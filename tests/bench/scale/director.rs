@@ -6,14 +6,18 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use tandem::cli::files::Disk;
+use std::sync::Arc;
+use tandem::cli::loader::Loader;
+use tandem::director::history::History;
+use tandem::director::loading::PolicyLoader as _;
 use tandem::director::run::{Parts, run as run_director};
 use tandem::director::runtime;
 use tandem::director::state_directory::StateDirectory;
 use tandem::kernel::{Kernel, KernelError, epoch};
 use tandem::model::{HostFacts, Observed, Scope};
-use tandem::policy::View;
+use tandem::policy::Colour;
 use tandem::reconcile::{Change, assume};
+use tokio::sync::mpsc;
 
 /// The policy's name in the director's folder.
 pub(crate) const POLICY: &str = "tandem.yaml";
@@ -37,11 +41,16 @@ pub(crate) fn asked_for(words: &[String]) -> Option<PathBuf> {
 pub(crate) fn run(folder: &Path) {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
     setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("the limit of open files");
-    let loaded = tandem::policy::load(&folder.join(POLICY), &Disk, View::First);
+    let loader = Loader::new(folder.join(POLICY), None, Colour::Plain);
+    let state = folder.join("state");
     let parts = Parts {
-        policy: loaded.policy.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics)),
+        candidate: loader.read_files().unwrap_or_else(|problems| panic!("{problems}")),
+        taken_by: None,
+        loader: Arc::new(loader),
+        history: History::open(&state, &mut |warning| panic!("{warning}")),
+        hangups: mpsc::channel(1).1,
         kernel: Memory(Observed::default()),
-        state: StateDirectory::lock(&folder.join("state")).expect("a state directory"),
+        state: StateDirectory::lock(&state).expect("a state directory"),
         ask_host,
         epoch: epoch().expect("this boot"),
         seed: 7,
