@@ -18,7 +18,7 @@ const PURE: [&str; 11] = [
     "vrrp",
 ];
 /// The pure files of modules that also have shells.
-const PURE_FILES: [&str; 52] = [
+const PURE_FILES: [&str; 57] = [
     "cli/doctor/facts.rs",
     "cli/doctor/firewall",
     "cli/doctor/firewall.rs",
@@ -50,15 +50,20 @@ const PURE_FILES: [&str; 52] = [
     "director/certificates.rs",
     "director/composites.rs",
     "director/core.rs",
+    "director/difference.rs",
     "director/event.rs",
     "director/histogram.rs",
+    "director/loading.rs",
     "director/obstacles.rs",
     "director/picture.rs",
+    "director/readiness.rs",
     "director/reconciler.rs",
+    "director/renewal.rs",
     "director/rotations.rs",
     "director/server_id.rs",
     "director/sharing.rs",
     "director/snapshot.rs",
+    "director/splits.rs",
     "director/statistics.rs",
     "director/targets.rs",
     "director/turn.rs",

@@ -1,13 +1,16 @@
 //! The loop of the advert thread (shell): waits for sockets, commands and the deadline, hands all that came to the station
 //! together, and does what it says. It never makes an rtnetlink request: those are errands.
 
+mod renewal;
+
 use super::errands::{Done, Errand, Errands};
 use super::frame::Framing;
 use super::lateness::Lateness;
 use super::links::{Link, LinkEvent, LinkListener};
 use super::path::{Kind, PathId, Paths, Protocol};
 use super::realtime::{Clock, Suspension, wait};
-use super::thread::{Command, Commands, Notice, Parts, Published, Renewal};
+use super::thread::{Command, Commands, Notice, Parts, Published};
+
 use super::transport::{Destination, Transport};
 use super::{DATAGRAM_BYTES_MAX, Datagram};
 use crate::floating::Order;
@@ -98,7 +101,7 @@ impl Driver {
             sessions,
             beats: paths.beats.iter().flat_map(beat).collect(),
             links: BTreeMap::new(),
-            tracked_interfaces: tracked_interfaces(&station),
+            tracked_interfaces: renewal::tracked_interfaces(&station),
             lateness: Lateness::default(),
             margin: station.margin(),
             chores_at: Instant::ZERO,
@@ -297,23 +300,6 @@ impl Driver {
         }
     }
 
-    /// The same sessions under another policy.
-    fn renew(&mut self, at: Instant, renewal: Renewal) {
-        let Renewal { station, paths } = renewal;
-        self.station.renew(at, station);
-        self.margin = self.station.margin();
-        self.ports.errands.renew(Arc::clone(&paths));
-        self.paths = paths;
-        self.tracked_interfaces = tracked_interfaces(&self.station);
-        for name in self.tracked_interfaces.clone() {
-            let good = self.links.get(&name).is_some_and(|link| link.good);
-            self.tell_tracked(at, &name, good);
-        }
-        // An address that floats from now on is no source any more.
-        self.sources_at = Instant::ZERO;
-        self.chores_at = Instant::ZERO;
-    }
-
     /// Everything that waits is handed over before the station is polled again.
     fn take_datagrams(&mut self, at: Instant) {
         for _ in 0..DATAGRAMS_AT_ONCE {
@@ -500,14 +486,4 @@ impl Driver {
             notices_lost: self.notices_lost,
         }));
     }
-}
-
-/// The interfaces that routers follow.
-fn tracked_interfaces(station: &Station) -> BTreeSet<String> {
-    let tracked = station.routers().iter().flat_map(|router| &router.track);
-    let interface = |what: &Tracked| match what {
-        Tracked::Interface(name) => Some(name.clone()),
-        Tracked::Check(_) | Tracked::Pool(_) | Tracked::Process(_) | Tracked::File(_) => None,
-    };
-    tracked.filter_map(|tracker| interface(&tracker.what)).collect()
 }

@@ -26,6 +26,7 @@ mod pair_restart;
 mod picture;
 mod preparation;
 mod publisher;
+mod readiness;
 pub mod reconciler;
 mod reload;
 mod renewal;

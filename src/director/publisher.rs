@@ -3,8 +3,7 @@
 use super::clock::Clock;
 use super::core::Core;
 use super::entry_look::EntryLook;
-use super::reload::ReloadCounts;
-use super::snapshot::Snapshot;
+use super::snapshot::{ReloadCounts, Snapshot};
 use crate::advert::thread::Published;
 use crate::model::Policy;
 use crate::observe::{ListenError, Listener, View};

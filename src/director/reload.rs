@@ -7,6 +7,7 @@ use super::history::History;
 use super::loading::{PolicyLoader, PolicyText};
 use super::preparation::{Beside, Origin, Prepared, prepare};
 use super::run::Loop;
+use super::snapshot::ReloadCounts;
 use crate::control::{Answer, PolicyAction, RefusalCode, Refused};
 use crate::model::{PairChange, PoolName};
 use crate::policy::duration_words;
@@ -74,20 +75,6 @@ struct Pending {
     until: Instant,
     /// Pools that it changed and that had their quorum.
     watched: BTreeSet<PoolName>,
-}
-
-/// What is counted for the metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReloadCounts {
-    pub taken: u64,
-    pub refused: u64,
-    pub rolled_back: u64,
-    /// Whether the last one that was asked for is in force.
-    pub last_failed: bool,
-    /// When the policy in force was taken over.
-    pub taken_at: Option<Instant>,
-    /// Whether its files read otherwise now.
-    pub file_differs: bool,
 }
 
 /// Everything about policies that come and go.

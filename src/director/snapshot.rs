@@ -4,7 +4,6 @@
 //! Names are shared, not copied: a snapshot of ten thousand servers costs one pass over them. Nothing here decides.
 
 use super::histogram::{Histogram, LATENESS_BOUNDS, PASS_BOUNDS, PROBE_BOUNDS};
-pub use super::reload::ReloadCounts;
 use crate::advert::thread::Published;
 use crate::health::Reason;
 use crate::model::{CheckName, Counters, DestinationCounts, Failure, Outcome, PoolName, SyncDaemonRole};
@@ -69,6 +68,20 @@ impl Snapshot {
     pub fn unix_time(&self, instant: Instant) -> Duration {
         self.epoch.saturating_add(instant.saturating_since(Instant::ZERO))
     }
+}
+
+/// What became of the policies that a director was asked to take over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReloadCounts {
+    pub taken: u64,
+    pub refused: u64,
+    pub rolled_back: u64,
+    /// Whether the last one that was asked for is in force.
+    pub last_failed: bool,
+    /// When the policy in force was taken over.
+    pub taken_at: Option<Instant>,
+    /// Whether its files read otherwise now.
+    pub file_differs: bool,
 }
 
 /// One pool.
