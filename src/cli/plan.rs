@@ -62,12 +62,12 @@ pub(super) fn against(
 ) -> anyhow::Result<ExitStatus> {
     let observed = made(before);
     let owned = Ownership { services: observed.services.keys().copied().collect(), ..Ownership::default() };
-    let plan = Plan {
-        changes: reconcile::plan(&tables(policy), &observed, &owned),
-        waiting: 0,
-        difference: Some(Difference::between(before, policy)),
-        at_risk: 0,
-    };
+    let (desired, had) = (tables(policy), tables(before).ruleset);
+    let mut changes = reconcile::plan(&desired, &observed, &owned);
+    // Only a listing of the kernel's tells whether rules are the same, and here is none: their text does.
+    changes.retain(|change| !matches!(change, Change::ReplaceRuleset { .. }) || desired.ruleset != had);
+    let plan =
+        Plan { changes, waiting: 0, difference: Some(Difference::between(before, policy)), at_risk: 0 };
     print(&plan, as_json, out)
 }
 

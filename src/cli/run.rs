@@ -79,10 +79,7 @@ fn first(
     let kept = |why: &str| {
         let entry = history.last_good().filter(|_| !strict)?;
         let candidate = loader.read_text(&entry.text).ok()?;
-        tracing::error!(
-            "{why}: policy {}, the last good one, runs instead; `tandem check` says what is wrong with the files",
-            entry.generation
-        );
+        tracing::error!("{why}: policy {}, the last good one, runs instead", entry.generation);
         Some((candidate, None))
     };
     match loader.read_files() {

@@ -2,12 +2,12 @@
 //!
 //! The guards are here too: what a reload does only when it is told to.
 
+use super::adoption::{Adoption, Past};
 use super::core::Core;
-use super::renewal::{servers, unchanged_checks};
-use super::server_id::identity;
-use crate::desired::destination_key;
-use crate::health::Start;
-use crate::model::{PairChange, Policy, Pool, PoolName, ServiceKey};
+use super::renewal::{Unchanged, servers};
+use super::server_id::{id, identity};
+use crate::desired::{Standing, destination_key};
+use crate::model::{PairChange, Policy, Pool, PoolName, RealServer, ServiceKey};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -71,8 +71,8 @@ impl Difference {
             (Some((_, before)), Some((_, next))) => identity(before) == identity(next),
             _ => false,
         };
-        let unchanged = unchanged_checks(before, next);
-        let restarted = next.checks.keys().filter(|check| !unchanged.contains(*check));
+        let unchanged = Unchanged::between(before, next);
+        let restarted = next.checks.keys().filter(|check| !unchanged.checks.contains(*check));
         Self {
             services_added: new.difference(&old).copied().collect(),
             services_removed: old.difference(&new).copied().collect(),
@@ -116,8 +116,9 @@ impl Difference {
     #[must_use]
     pub fn removes_too_much(&self, before: &Policy) -> Option<Guard> {
         let (services, of) = (self.services_removed.len(), services(before).len());
-        (of >= FEWEST_COUNTED && services * 100 > of * REMOVED_PERCENT_MOST)
-            .then_some(Guard::Removes { services, of })
+        let part = of >= FEWEST_COUNTED && services * 100 > of * REMOVED_PERCENT_MOST;
+        let all = of > 0 && services == of;
+        (part || all).then_some(Guard::Removes { services, of })
     }
 }
 
@@ -146,13 +147,14 @@ impl Core {
     #[must_use]
     pub fn guards(&self, next: &Policy) -> Vec<Guard> {
         let past = self.past(next);
-        let serves = |pool: &Pool| self.rotations.placement(&pool.name).serves();
-        let joins = |pool: &Pool| {
-            let up = |server| past.get(&super::server_id::id(pool, server)) == Some(&Start::Up);
-            let unchecked = |server: &crate::model::RealServer| server.check.is_none();
-            pool.servers.iter().any(|server| up(server) || unchecked(server))
-                || (pool.initial == crate::model::Initial::Up && !pool.servers.is_empty())
+        let adoption = Adoption::new(next, self.reconciler.observed(), Past::Policy(&past));
+        let stands = |pool: &Pool, server: &RealServer| self.standing(pool, server) == Standing::Up;
+        let serves =
+            |pool: &Pool| pool.servers.iter().any(|server| server.weight > 0 && stands(pool, server));
+        let begins = |pool: &Pool, server: &RealServer| {
+            server.check.is_none() || adoption.servers.contains(&id(pool, server))
         };
+        let joins = |pool: &Pool| pool.servers.iter().any(|server| server.weight > 0 && begins(pool, server));
         let pools = self.policy.pools.values().filter(|pool| serves(pool));
         let pools = pools.filter_map(|pool| next.pools.get(&pool.name));
         let emptied: Vec<PoolName> =

@@ -9,11 +9,15 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const FOLDER: &str = "policies";
 /// Policies that are kept.
 pub const KEPT: usize = 10;
+/// What is said where a policy cannot be kept.
+pub const NOT_KEPT: &str =
+    "the policy cannot be kept in the state directory, so that after a restart only its files count";
 /// Version of the form; a newer one is not read.
 const VERSION: u32 = 1;
 /// A record that is larger is none of ours: a policy has a thousand files at most, and is read whole.
@@ -40,6 +44,15 @@ pub struct History {
     folder: PathBuf,
     /// The oldest first.
     entries: Vec<Entry>,
+    /// Where what is to be done to the files goes; `None`: it is done at once.
+    writer: Option<mpsc::Sender<Job>>,
+}
+
+/// Something to do to the files.
+#[derive(Debug)]
+enum Job {
+    Write(Box<Entry>),
+    Remove { generation: u64 },
 }
 
 impl History {
@@ -57,7 +70,25 @@ impl History {
             }
         }
         entries.sort_by_key(|entry: &Entry| entry.generation);
-        Self { folder, entries }
+        Self { folder, entries, writer: None }
+    }
+
+    /// From now on files are written on a thread of their own, one after the other: nobody waits for a disk.
+    #[must_use]
+    pub fn written_beside(mut self) -> Self {
+        let (writer, jobs) = mpsc::channel::<Job>();
+        let folder = self.folder.clone();
+        let work = move || {
+            for job in jobs {
+                if let Err(error) = perform(&folder, job) {
+                    tracing::error!("{NOT_KEPT}: {error}");
+                }
+            }
+        };
+        if std::thread::Builder::new().name("policies".to_owned()).spawn(work).is_ok() {
+            self.writer = Some(writer);
+        }
+        self
     }
 
     /// The newest.
@@ -98,11 +129,13 @@ impl History {
     pub fn add(&mut self, generation: u64, by: &str, confirmed: bool, text: PolicyText) -> io::Result<()> {
         let entry =
             Entry { version: VERSION, generation, taken_unix_ms: now(), by: by.to_owned(), confirmed, text };
-        let written = self.write(&entry);
+        let written = self.give(Job::Write(Box::new(entry.clone())));
         self.entries.push(entry);
         while self.entries.len() > KEPT {
-            let oldest = self.entries.remove(0);
-            fs::remove_file(self.path_of(oldest.generation)).ok();
+            let last_good = self.last_good().map(|entry| entry.generation);
+            let oldest = self.entries.iter().position(|entry| Some(entry.generation) != last_good);
+            let Some(oldest) = oldest.map(|index| self.entries.remove(index)) else { break };
+            self.give(Job::Remove { generation: oldest.generation }).ok();
         }
         written
     }
@@ -115,8 +148,8 @@ impl History {
         let found = self.entries.iter_mut().find(|entry| entry.generation == generation);
         let Some(entry) = found else { return Ok(()) };
         entry.confirmed = true;
-        let entry = entry.clone();
-        self.write(&entry)
+        let entry = Box::new(entry.clone());
+        self.give(Job::Write(entry))
     }
 
     /// For those who ask.
@@ -133,13 +166,24 @@ impl History {
         PolicyHistory { policies: self.entries.iter().rev().map(record).collect() }
     }
 
-    fn write(&self, entry: &Entry) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        write_whole(&self.folder, &name(entry.generation), &serde_json::to_vec(entry)?)
+    fn give(&self, job: Job) -> io::Result<()> {
+        match &self.writer {
+            Some(writer) => writer.send(job).map_err(|_| io::Error::other("its thread has ended")),
+            None => perform(&self.folder, job),
+        }
     }
+}
 
-    fn path_of(&self, generation: u64) -> PathBuf {
-        self.folder.join(name(generation))
+fn perform(folder: &Path, job: Job) -> io::Result<()> {
+    match job {
+        Job::Write(entry) => {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            write_whole(folder, &name(entry.generation), &serde_json::to_vec(&entry)?)
+        }
+        Job::Remove { generation } => match fs::remove_file(folder.join(name(generation))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        },
     }
 }
 
@@ -199,6 +243,18 @@ mod tests {
             again.told(12).policies.first().map(|record| (record.in_force, record.confirmed)),
             Some((true, false))
         );
+    }
+
+    #[test]
+    fn the_last_good_one_is_kept_however_many_are_tried_after_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut history = History::open(folder.path(), &mut silent);
+        history.add(1, "start", true, text("good")).expect("kept");
+        for generation in 2..=30 {
+            history.add(generation, "reload", false, text("tried")).expect("kept");
+        }
+        let again = History::open(folder.path(), &mut silent);
+        assert_eq!((again.entries.len(), again.last_good().map(|entry| entry.generation)), (KEPT, Some(1)));
     }
 
     #[test]

@@ -2,13 +2,17 @@
 //! held is handed over first; then the threads end, and others start, which adopt what nobody took.
 
 use super::core::Input;
-use super::error::RunError;
 use super::pair::PairThreads;
 use super::run::Loop;
 use crate::advert::thread::Command;
 use crate::control::ElectionAction;
-use crate::model::Roles;
+use crate::model::{Roles, RouterName};
+use crate::time::Instant;
+use std::time::Duration;
 use tokio::task::JoinHandle;
+
+/// Threads that cannot be started are tried again so much later.
+const START_AGAIN: Duration = Duration::from_secs(1);
 
 /// How far it is.
 #[derive(Debug)]
@@ -27,6 +31,10 @@ impl PairRestart {
             Self::Ending(end) => drop(end.await),
             Self::None | Self::Asked(_) => std::future::pending().await,
         }
+    }
+
+    pub(super) const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
     }
 
     /// Whether the pair ends to begin anew.
@@ -65,33 +73,53 @@ impl Loop {
         self.core.handle(Input::Roles { at, roles: Roles::default() });
     }
 
-    /// The threads of the policy in force.
-    pub(super) fn start_pair(&mut self) -> Result<(), RunError> {
+    /// The threads of the policy in force. What a start needs was there when the policy was made ready; where it is gone since,
+    /// this is tried again: the other director has the addresses meanwhile.
+    pub(super) fn start_pair(&mut self) {
         self.pair_restart = PairRestart::None;
-        if self.stop_by.is_none() {
-            self.pair = PairThreads::start(&self.core.policy, self.clock, &self.state)?;
-            self.release_again();
+        if self.stop_by.is_some() {
+            return;
         }
-        Ok(())
+        match PairThreads::start(&self.core.policy, self.clock, &self.state) {
+            Ok(pair) => {
+                self.pair = pair;
+                self.release_again();
+            }
+            Err(error) => {
+                tracing::error!("the election cannot begin anew: {error}; trying again");
+                self.pair_restart = PairRestart::Ending(tokio::spawn(tokio::time::sleep(START_AGAIN)));
+            }
+        }
     }
 
     /// An operator's word outlives the election that heard it.
     pub(super) fn note_release(&mut self, action: ElectionAction) {
+        let pair = &self.core.policy.pair;
+        let together = |router: &RouterName, other: &RouterName| pair.move_together(router, other);
         match action {
             ElectionAction::Release { router, for_time } => {
-                self.releases.insert(router, for_time.map(|time| self.clock.now() + time));
+                let until = for_time.map(|time| self.clock.now() + time);
+                let named = pair
+                    .routers
+                    .keys()
+                    .filter(|name| router.as_ref().is_none_or(|router| together(router, name)));
+                self.releases.extend(named.map(|name| (name.clone(), until)));
             }
             ElectionAction::Clear { router: None } => self.releases.clear(),
-            ElectionAction::Clear { router } => drop(self.releases.remove(&router)),
+            ElectionAction::Clear { router: Some(router) } => {
+                self.releases.retain(|name, _| !together(&router, name));
+            }
         }
     }
 
     fn release_again(&mut self) {
         let now = self.clock.now();
-        self.releases.retain(|_, until| until.is_none_or(|until| until > now));
+        let pair = &self.core.policy.pair;
+        let lasts = |until: &Option<Instant>| until.is_none_or(|until| until > now);
+        self.releases.retain(|name, until| lasts(until) && pair.routers.contains_key(name));
         let Some(pair) = &self.pair else { return };
         for (router, until) in &self.releases {
-            pair.commander().give(Command::Release { router: router.clone(), until: *until });
+            pair.commander().give(Command::Release { router: Some(router.clone()), until: *until });
         }
     }
 }

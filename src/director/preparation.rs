@@ -4,7 +4,7 @@
 use super::host_look::{AskHost, addresses};
 use super::loading::{Candidate, PolicyLoader, PolicyText};
 use super::pair::keyring;
-use super::renewal::unchanged_checks;
+use super::renewal::Unchanged;
 use super::run::Probers;
 use crate::model::{self, Check, CheckName, Family, HostFacts, Policy, RealServer};
 use crate::observe::Listener;
@@ -12,7 +12,12 @@ use crate::probe::{PrepareError, Prober, TlsProfiles};
 use crate::vrrp::station::Keyring;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+/// A file on a dead network file system must not hold up every later reload.
+const LONGEST: Duration = Duration::from_secs(50);
 
 /// Which policy.
 #[derive(Clone, Debug)]
@@ -46,9 +51,16 @@ pub(super) struct Beside {
 /// Reads, validates and makes ready; the error is for the operator.
 pub(super) async fn prepare(origin: Origin, beside: Beside) -> Result<Prepared, String> {
     let metrics = beside.policy.metrics.listen;
-    let prepared = spawn_blocking(move || read(&origin, &beside)).await;
+    let prepared = timeout(LONGEST, spawn_blocking(move || read(&origin, &beside))).await;
+    let prepared =
+        prepared.map_err(|_| format!("the policy could not be read within {} s", LONGEST.as_secs()))?;
     let mut prepared = prepared.map_err(|error| format!("the policy could not be read: {error}"))??;
     let listen = prepared.policy.metrics.listen;
+    if listen != metrics && listen.port() == metrics.port() {
+        return Err(format!(
+            "metrics are served at {metrics}: another address with the same port needs a restart; or name another port"
+        ));
+    }
     if listen != metrics {
         prepared.listener = Some(Listener::bind(listen).await.map_err(|error| error.to_string())?);
     }
@@ -79,15 +91,15 @@ fn read(origin: &Origin, beside: &Beside) -> Result<Prepared, String> {
 fn renewed(policy: &Policy, beside: &Beside) -> Result<Probers, PrepareError> {
     let mut known = beside.probers.clone();
     let unchanged = match policy.pair.directors == beside.policy.pair.directors {
-        true => unchanged_checks(&beside.policy, policy),
+        true => Unchanged::between(&beside.policy, policy),
         // Their source may be another.
-        false => BTreeSet::new(),
+        false => Unchanged::default(),
     };
     let reads = |check: &Check| check.probe.reads_files();
-    let goes_on = |name: &CheckName| {
-        unchanged.contains(name) && policy.checks.get(name).is_some_and(|check| !reads(check))
-    };
-    known.retain(|(name, _), _| goes_on(name));
+    known.retain(|(name, mark), _| {
+        let check = policy.checks.get(name).filter(|check| !reads(check));
+        check.is_some() && unchanged.asks_as_before(name, *mark)
+    });
     make(policy, known)
 }
 

@@ -3,7 +3,7 @@
 
 use super::core::Input;
 use super::difference::Guard;
-use super::history::History;
+use super::history::{History, NOT_KEPT};
 use super::loading::{PolicyLoader, PolicyText};
 use super::preparation::{Beside, Origin, Prepared, prepare};
 use super::run::Loop;
@@ -13,11 +13,13 @@ use crate::model::{PairChange, PoolName};
 use crate::policy::duration_words;
 use crate::time::Instant;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
+/// A rollback that could not be done is tried again so much later.
+const ROLL_BACK_AGAIN: Duration = Duration::from_secs(5);
 /// How often the files are compared with what is in force.
 const COMPARE_EVERY: Duration = Duration::from_secs(10);
 
@@ -75,13 +77,15 @@ struct Pending {
     until: Instant,
     /// Pools that it changed and that had their quorum.
     watched: BTreeSet<PoolName>,
+    /// After a rollback that could not be done it is tried again, not before this.
+    not_before: Instant,
 }
 
 /// Everything about policies that come and go.
 #[derive(Debug)]
 pub(super) struct Reloads {
     loader: Arc<dyn PolicyLoader>,
-    history: Arc<Mutex<History>>,
+    history: History,
     /// The text of the policy in force.
     text: Arc<PolicyText>,
     pub(super) hangups: mpsc::Receiver<()>,
@@ -105,7 +109,7 @@ impl Reloads {
         let counts = ReloadCounts { taken_at: Some(now), ..ReloadCounts::default() };
         Self {
             loader,
-            history: Arc::new(Mutex::new(history)),
+            history: history.written_beside(),
             text: Arc::new(text),
             hangups,
             sender,
@@ -117,22 +121,15 @@ impl Reloads {
         }
     }
 
-    /// By when the policy in force is to be confirmed.
+    /// When the policy in force is gone back from, unless it is confirmed.
     pub(super) fn pending_until(&self) -> Option<Instant> {
-        self.pending.as_ref().map(|pending| pending.until)
+        let pending = self.pending.as_ref().filter(|_| self.under_way.is_none());
+        pending.map(|pending| pending.until.max(pending.not_before))
     }
 
-    /// Changes what is kept on disk, off the loop.
-    fn keep(&self, change: impl FnOnce(&mut History) -> std::io::Result<()> + Send + 'static) {
-        let history = Arc::clone(&self.history);
-        spawn_blocking(move || {
-            let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err(error) = change(&mut history) {
-                tracing::error!(
-                    "the policy cannot be kept in the state directory: {error}; after a restart only its files count"
-                );
-            }
-        });
+    /// Whether a policy is being made ready.
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
     }
 }
 
@@ -186,9 +183,19 @@ impl Loop {
             let message = "another policy is just being taken over; ask again when it is through";
             return Err(Refused::new(RefusalCode::Unavailable, message));
         }
-        let Why::RolledBack(_) = why else { return Ok(Origin::Files) };
-        let history = self.reloads.history.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = history.before(self.core.generation);
+        let Why::RolledBack(_) = why else {
+            return match &self.reloads.pending {
+                None => Ok(Origin::Files),
+                Some(_) => Err(Refused::new(
+                    RefusalCode::Guard,
+                    format!(
+                        "policy {} waits to be confirmed: `tandem confirm` keeps it, `tandem rollback` goes back; then ask again",
+                        self.core.generation
+                    ),
+                )),
+            };
+        };
+        let before = self.reloads.history.before(self.core.generation);
         before.map(|entry| Origin::Kept(entry.text.clone())).ok_or_else(|| {
             Refused::new(
                 RefusalCode::Guard,
@@ -230,6 +237,8 @@ impl Loop {
                     Err(refused) => {
                         self.reloads.counts.refused += 1;
                         self.reloads.counts.last_failed = true;
+                        let again = self.clock.now() + ROLL_BACK_AGAIN;
+                        self.reloads.pending.iter_mut().for_each(|pending| pending.not_before = again);
                         Self::refuse(why, answer, refused);
                     }
                 }
@@ -238,6 +247,9 @@ impl Loop {
     }
 
     fn take_over(&mut self, why: Why, prepared: Prepared) -> Result<Answer, Refused> {
+        if self.stop_by.is_some() {
+            return Err(Refused::new(RefusalCode::Unavailable, "the director stops; nothing was done"));
+        }
         self.guard(why, &prepared)?;
         let Prepared { policy, text, warnings, probers, facts, keyring, listener } = prepared;
         let difference = self.core.difference(&policy);
@@ -279,10 +291,10 @@ impl Loop {
 
     /// Pools that `policy` changes and that have their quorum now.
     fn watched(&self, policy: &crate::model::Policy) -> BTreeSet<PoolName> {
-        let unchanged = super::renewal::unchanged_checks(&self.core.policy, policy);
+        let unchanged = super::renewal::Unchanged::between(&self.core.policy, policy);
         let asks_the_same = |pool: &crate::model::Pool| {
             let mut targets = pool.every_server().flat_map(crate::model::RealServer::asked);
-            targets.all(|target| unchanged.contains(&target.check))
+            targets.all(|target| unchanged.asks_as_before(&target.check, target.real_path))
         };
         let same = |pool: &&crate::model::Pool| {
             self.core.policy.pools.get(&pool.name) == Some(*pool) && asks_the_same(pool)
@@ -297,10 +309,10 @@ impl Loop {
             Why::Asked { confirm, .. } => confirm,
             Why::Signal | Why::RolledBack(_) => None,
         };
-        self.reloads.pending = confirm.map(|time| Pending { until: now + time, watched });
+        self.reloads.pending = confirm.map(|time| Pending { until: now + time, watched, not_before: now });
         let (generation, confirmed) = (self.core.generation, confirm.is_none());
         self.reloads.text = Arc::new(text.clone());
-        self.reloads.keep(move |history| history.add(generation, why.words(), confirmed, text));
+        told(self.reloads.history.add(generation, why.words(), confirmed, text));
         let counts = &mut self.reloads.counts;
         match why {
             Why::RolledBack(_) => counts.rolled_back += 1,
@@ -328,7 +340,7 @@ impl Loop {
             return Err(Refused::new(RefusalCode::Guard, "no policy waits to be confirmed"));
         }
         let generation = self.core.generation;
-        self.reloads.keep(move |history| history.confirm(generation));
+        told(self.reloads.history.confirm(generation));
         Ok(Answer {
             routers: Vec::new(),
             message: format!("policy {generation} is kept"),
@@ -340,16 +352,16 @@ impl Loop {
     /// Goes back where a policy was not confirmed in time, or takes a pool's quorum.
     pub(super) fn look_at_pending(&mut self) {
         let Some(pending) = &self.reloads.pending else { return };
-        if self.reloads.under_way.is_some() {
+        let now = self.clock.now();
+        if self.reloads.is_under_way() || self.stop_by.is_some() || now < pending.not_before {
             return;
         }
         let lost = pending.watched.iter().any(|pool| self.core.pool_verdict(pool) == Some(false));
-        let because = match (lost, pending.until <= self.clock.now()) {
+        let because = match (lost, pending.until <= now) {
             (true, _) => Because::QuorumLost,
             (false, true) => Because::NotConfirmed,
             (false, false) => return,
         };
-        self.reloads.pending = None;
         self.make_ready(Why::RolledBack(because), None);
     }
 
@@ -379,8 +391,7 @@ impl Loop {
 
     /// What those are told who ask for the history.
     pub(super) fn told_history(&self) -> crate::control::PolicyHistory {
-        let history = self.reloads.history.lock().unwrap_or_else(PoisonError::into_inner);
-        history.told(self.core.generation)
+        self.reloads.history.told(self.core.generation)
     }
 
     fn take_pair(
@@ -389,6 +400,10 @@ impl Loop {
         policy: &crate::model::Policy,
         keyring: crate::vrrp::station::Keyring,
     ) -> Result<(), Refused> {
+        if !self.pair_restart.is_none() {
+            // The threads that hand over belong to an earlier policy; those that follow begin with this one.
+            return Ok(());
+        }
         match (change, &mut self.pair) {
             // Trackers wait as long as the pools' checks let them.
             (PairChange::None | PairChange::GoesOn, Some(pair)) => {
@@ -400,5 +415,12 @@ impl Loop {
             }
             (PairChange::None | PairChange::GoesOn, None) => Ok(()),
         }
+    }
+}
+
+/// A policy that cannot be kept is in force all the same.
+fn told(kept: std::io::Result<()>) {
+    if let Err(error) = kept {
+        tracing::error!("{NOT_KEPT}: {error}");
     }
 }

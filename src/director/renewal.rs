@@ -11,14 +11,45 @@ use super::server_id::{ServerId, id, identity, users};
 use super::targets::Renewal;
 use crate::desired::Standing;
 use crate::health::Start;
-use crate::model::{Check, CheckName, HostFacts, Policy, Pool, RealServer};
+use crate::model::{Check, CheckName, Forwarding, HostFacts, Policy, Pool, RealServer};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Checks that ask what the check of their name asked before.
-pub(super) fn unchanged_checks(before: &Policy, policy: &Policy) -> BTreeSet<CheckName> {
-    let same = |(name, check): &(&CheckName, &Check)| before.checks.get(*name) == Some(*check);
-    policy.checks.iter().filter(same).map(|(name, _)| name.clone()).collect()
+/// What two policies have in common of what is probed.
+#[derive(Debug, Default)]
+pub(super) struct Unchanged {
+    /// Checks that ask what the check of their name asked before.
+    pub(super) checks: BTreeSet<CheckName>,
+    /// Marks that lead a probe through the real path to the same server as before.
+    marks: BTreeSet<u32>,
+}
+
+impl Unchanged {
+    pub(super) fn between(before: &Policy, policy: &Policy) -> Self {
+        let same = |(name, check): &(&CheckName, &Check)| before.checks.get(*name) == Some(*check);
+        let checks = policy.checks.iter().filter(same).map(|(name, _)| name.clone()).collect();
+        let had = marked(before);
+        let same = |(mark, server): &(u32, _)| had.get(mark) == Some(server);
+        Self { checks, marks: marked(policy).into_iter().filter(same).map(|(mark, _)| mark).collect() }
+    }
+
+    /// Whether the same is asked of the same server.
+    pub(super) fn asks_as_before(&self, check: &CheckName, mark: Option<u32>) -> bool {
+        self.checks.contains(check) && mark.is_none_or(|mark| self.marks.contains(&mark))
+    }
+}
+
+/// The server behind each mark.
+fn marked(policy: &Policy) -> BTreeMap<u32, (IpAddr, Option<u16>, &Forwarding)> {
+    let servers = policy.pools.values().flat_map(Pool::every_server);
+    let marks = |server: &RealServer| server.real_paths().map(|(mark, _)| mark).collect::<Vec<_>>();
+    servers
+        .flat_map(|server| {
+            let found = (server.address, server.port, &server.forwarding);
+            marks(server).into_iter().map(move |mark| (mark, found))
+        })
+        .collect()
 }
 
 /// Each server of each pool, by its name.
@@ -73,7 +104,7 @@ impl Core {
     fn renew_checks(&mut self, before: &Policy, past: &BTreeMap<ServerId, Start>) {
         let past = Past::Policy(past);
         let Adoption { servers, starts } = Adoption::new(&self.policy, self.reconciler.observed(), past);
-        let unchanged = unchanged_checks(before, &self.policy);
+        let unchanged = Unchanged::between(before, &self.policy);
         let further = self.policy.tracked_targets();
         let renewal =
             Renewal { policy: &self.policy, further, unchanged: &unchanged, seed: self.seed, now: self.now };

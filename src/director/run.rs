@@ -7,7 +7,7 @@ use super::attend;
 use super::clock::Clock;
 use super::core::{Beginning, Core, Input, Output};
 use super::error::RunError;
-use super::history::{Entry, History};
+use super::history::{Entry, History, NOT_KEPT};
 use super::host_look::{AskHost, HostLook};
 use super::kernel_thread::{Answer, Job, KernelThread};
 use super::loading::{Candidate, PolicyLoader, PolicyText};
@@ -86,8 +86,8 @@ pub(super) struct Loop {
     pub(super) host: HostLook,
     pub(super) pair: Option<PairThreads>,
     pub(super) pair_restart: PairRestart,
-    /// Releases in force and when they end, by the router that was named.
-    pub(super) releases: BTreeMap<Option<RouterName>, Option<Instant>>,
+    /// Releases in force, and when they end.
+    pub(super) releases: BTreeMap<RouterName, Option<Instant>>,
     pub(super) reloads: Reloads,
     /// Of the pair.
     pub(super) state: PathBuf,
@@ -128,9 +128,9 @@ pub async fn run<K: Kernel + 'static>(
             Some(facts) = running.host.results.recv() => running.looked(facts),
             news = attend::pair_news(&mut running.pair) => running.pair_news(news)?,
             checks = running.files.changed() => running.changed(checks),
-            Some(()) = running.reloads.hangups.recv() => running.hung_up(),
+            Some(()) = running.reloads.hangups.recv(), if !running.reloads.is_under_way() => running.hung_up(),
             Some(arrival) = running.reloads.arrivals.recv() => running.arrived(arrival),
-            () = running.pair_restart.ended() => running.start_pair()?,
+            () = running.pair_restart.ended() => running.start_pair(),
             Some(request) = running.control.requests.recv() => running.requested(request),
             () = &mut timer => running.time_passed(),
         }
@@ -357,9 +357,7 @@ fn generation(history: &mut History, taken_by: Option<String>, text: &PolicyText
     let generation = history.next_generation();
     let by = taken_by.unwrap_or_else(|| "start".to_owned());
     if let Err(error) = history.add(generation, &by, true, text.clone()) {
-        tracing::error!(
-            "the policy cannot be kept in the state directory: {error}; after a restart only its files count"
-        );
+        tracing::error!("{NOT_KEPT}: {error}");
     }
     generation
 }

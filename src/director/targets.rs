@@ -1,5 +1,6 @@
 //! Every running check of the policy, with one timer queue for all. Pure.
 
+use super::renewal::Unchanged;
 use super::sharing::{Shared, shared};
 use crate::hash::Fixed;
 use crate::health::{Input, Machine, Output, Params, ProbeId, Start, WaitReason, schedule};
@@ -46,8 +47,8 @@ pub(super) struct Renewal<'a> {
     pub(super) policy: &'a Policy,
     /// Targets that no server names.
     pub(super) further: BTreeSet<TargetKey>,
-    /// Checks that ask what they asked under the policy before.
-    pub(super) unchanged: &'a BTreeSet<CheckName>,
+    /// What is asked as under the policy before.
+    pub(super) unchanged: &'a Unchanged,
     pub(super) seed: u64,
     pub(super) now: Instant,
 }
@@ -97,7 +98,7 @@ impl Targets {
         start: impl Fn(&TargetKey) -> Start,
     ) -> Self {
         let mut all = Self::default();
-        all.renew(Renewal { policy, further, unchanged: &BTreeSet::new(), seed, now }, start);
+        all.renew(Renewal { policy, further, unchanged: &Unchanged::default(), seed, now }, start);
         all
     }
 
@@ -135,8 +136,11 @@ impl Targets {
     }
 
     /// The check that already asks what a group asks.
-    fn running(&self, group: &Shared, unchanged: &BTreeSet<CheckName>) -> Option<TargetId> {
-        group.iter().filter(|key| unchanged.contains(&key.check)).find_map(|key| self.id_of(key))
+    fn running(&self, group: &Shared, unchanged: &Unchanged) -> Option<TargetId> {
+        group
+            .iter()
+            .filter(|key| unchanged.asks_as_before(&key.check, key.real_path))
+            .find_map(|key| self.id_of(key))
     }
 
     /// A check goes on for those that share it now.

@@ -132,8 +132,9 @@ impl Machine {
                 *server = known.renewed(server.configured(), server.backup);
             }
         }
-        renewed.ordinary = self.ordinary.by(pool.rules.quorum);
-        renewed.quorum = self.quorum.by(pool.rules.quorum);
+        let awaits = (0..renewed.servers.len()).any(|index| before(index).is_none());
+        renewed.ordinary = self.ordinary.by(pool.rules.quorum, awaits);
+        renewed.quorum = self.quorum.by(pool.rules.quorum, awaits);
         renewed.panic = pool.rules.panic.map(|rules| match self.panic {
             Some(panic) => panic.by(rules),
             None => Panicking::new(rules),

@@ -7,17 +7,19 @@ use crate::model;
 pub(super) struct Quorum {
     rules: model::Quorum,
     there: Option<bool>,
+    /// Servers have come that have no verdict yet: until they have, a quorum that was there is not lost for their sake.
+    awaits: bool,
 }
 
 impl Quorum {
     /// `lost`: it was seen to be lost before.
     pub(super) fn new(rules: model::Quorum, lost: bool) -> Self {
-        Self { rules, there: lost.then_some(false) }
+        Self { rules, there: lost.then_some(false), awaits: false }
     }
 
-    /// The same quorum by other rules: one that is lost needs what brings it back by these.
-    pub(super) const fn by(self, rules: model::Quorum) -> Self {
-        Self { rules, there: self.there }
+    /// The same quorum by other rules: one that is lost needs what brings it back by these. `awaits`: new servers have come.
+    pub(super) const fn by(self, rules: model::Quorum, awaits: bool) -> Self {
+        Self { rules, there: self.there, awaits }
     }
 
     pub(super) const fn rules(&self) -> model::Quorum {
@@ -27,7 +29,9 @@ impl Quorum {
     /// Takes the count of what is up. Before `decided` (some server has no verdict) a quorum that is not there is not lost.
     pub(super) fn count(&mut self, found: u64, decided: bool) {
         let (least, recover) = (u64::from(self.rules.least), u64::from(self.rules.recover));
+        self.awaits &= !decided;
         self.there = match self.there {
+            Some(true) if self.awaits => Some(true),
             Some(true) => Some(found >= least),
             Some(false) => Some(found >= recover),
             None if found >= least => Some(true),
@@ -61,6 +65,20 @@ mod tests {
             quorum.is_there()
         };
         assert_eq!([2, 1, 2, 3, 2, 1].map(&mut after), [true, false, false, true, true, false]);
+    }
+
+    #[test]
+    fn it_is_not_lost_for_the_sake_of_new_servers_before_they_have_a_verdict() {
+        let mut before = quorum(2, 2, false);
+        before.count(2, true);
+        let mut renewed = before.by(before.rules(), true);
+        renewed.count(1, false);
+        assert!(renewed.is_there(), "one of the two was swapped");
+        renewed.count(1, true);
+        assert!(renewed.is_lost(), "the new one has failed");
+        let mut same = before.by(before.rules(), false);
+        same.count(1, false);
+        assert!(same.is_lost());
     }
 
     #[test]

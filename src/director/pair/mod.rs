@@ -167,9 +167,10 @@ impl PairThreads {
         if tracked != self.tracked {
             self.watches = track::watch(&tracked, &self.reporter);
             self.watched.retain(|what, _| tracked.contains(what));
-            self.told.retain(|what, _| tracked.contains(what));
             self.tracked = tracked;
         }
+        // A thing that another router tracks from now on is news to that one.
+        self.told.clear();
         self.restoring = Restoring::new(policy);
         self.told_tables = None;
         true

@@ -11,10 +11,9 @@ impl Station {
     pub fn renew(&mut self, at: Instant, fresh: Self) {
         self.now = self.now.max(at);
         for (session, channel) in fresh.channels {
-            let before = self.routers.get(session.router.0);
             let next = fresh.routers.get(session.router.0);
-            if let (Some(known), Some(before), Some(next)) = (self.channels.get_mut(&session), before, next) {
-                known.renew(channel, before, next);
+            if let (Some(known), Some(next)) = (self.channels.get_mut(&session), next) {
+                known.renew(channel, next);
             }
         }
         self.beats.take_keys(fresh.beats);
@@ -24,12 +23,9 @@ impl Station {
 }
 
 impl Channel {
-    fn renew(&mut self, fresh: Self, before: &VirtualRouter, next: &VirtualRouter) {
+    fn renew(&mut self, fresh: Self, next: &VirtualRouter) {
         self.destinations = fresh.destinations;
         self.advertisement = fresh.advertisement;
-        if before.checksum != next.checksum {
-            self.reading = fresh.reading;
-        }
         match (&mut self.proof, fresh.proof) {
             (Proof::Hmac(known), Proof::Hmac(fresh)) => known.renew(*fresh, mode_of(next)),
             (proof, fresh) => *proof = fresh,
