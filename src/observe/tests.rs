@@ -87,11 +87,7 @@ fn snapshot() -> Snapshot {
     reconcile.duration.record(Duration::from_millis(3));
     Snapshot {
         policy_generation: 1,
-        reloads: ReloadCounts {
-            taken: 2,
-            taken_at: Some(Instant::ZERO),
-            ..Default::default()
-        },
+        reloads: ReloadCounts { taken: 2, taken_at: Some(Instant::ZERO), ..Default::default() },
         readiness: Ok(()),
         pools: vec![web],
         checks: vec![CheckSnapshot { name: "alive".into(), statistics: alive }],
