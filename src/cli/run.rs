@@ -37,7 +37,7 @@ pub(super) struct Places<'a> {
 pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     let state = StateDirectory::lock(places.state)?;
     let history = History::open(places.state, &mut |warning| tracing::warn!("{warning}"));
-    let Some((candidate, taken_by)) = first(&loader, &history, places.strict, err)? else {
+    let Some(candidate) = first(&loader, &history, places.strict, err)? else {
         return Ok(ExitStatus::Failed);
     };
     let socket = places.socket.to_owned();
@@ -49,7 +49,6 @@ pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> an
         let stop = stop_requested()?;
         let parts = Parts {
             candidate,
-            taken_by,
             loader: Arc::new(loader),
             history,
             hangups: hangups()?,
@@ -68,19 +67,19 @@ pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> an
     result
 }
 
-/// What to start with, and what made it so where that is not its files. A bad file on disk does not keep the site down: the last
+/// What to start with. A bad file on disk does not keep the site down: the last
 /// good policy runs then; and one that was never confirmed does not come back.
 fn first(
     loader: &Loader,
     history: &History,
     strict: bool,
     err: &mut dyn Write,
-) -> anyhow::Result<Option<(Candidate, Option<String>)>> {
+) -> anyhow::Result<Option<Candidate>> {
     let kept = |why: &str| {
         let entry = history.last_good().filter(|_| !strict)?;
         let candidate = loader.read_text(&entry.text).ok()?;
         tracing::error!("{why}: policy {}, the last good one, runs instead", entry.generation);
-        Some((candidate, None))
+        Some(candidate)
     };
     match loader.read_files() {
         Ok(candidate) => {
@@ -90,7 +89,7 @@ fn first(
                 return Ok(Some(kept));
             }
             candidate.warnings.iter().try_for_each(|warning| write!(err, "{warning}"))?;
-            Ok(Some((candidate, None)))
+            Ok(Some(candidate))
         }
         Err(problems) => {
             write!(err, "{problems}")?;

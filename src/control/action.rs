@@ -124,6 +124,14 @@ pub struct Answer {
     pub generation: Option<u64>,
 }
 
+impl Answer {
+    /// Of an action on the policy, which has this number now.
+    #[must_use]
+    pub fn of_policy(generation: u64, message: String, notes: Vec<String>) -> Self {
+        Self { routers: Vec::new(), message, notes, generation: Some(generation) }
+    }
+}
+
 /// It will not be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[error("{message}")]

@@ -143,9 +143,9 @@ impl Core {
         Difference::between(&self.policy, next)
     }
 
-    /// What speaks against taking over `next` unasked.
+    /// What speaks against taking over `next` unasked, which makes this `difference`.
     #[must_use]
-    pub fn guards(&self, next: &Policy) -> Vec<Guard> {
+    pub fn guards(&self, next: &Policy, difference: &Difference) -> Vec<Guard> {
         let past = self.past(next);
         let adoption = Adoption::new(next, self.reconciler.observed(), Past::Policy(&past));
         let stands = |pool: &Pool, server: &RealServer| self.standing(pool, server) == Standing::Up;
@@ -160,7 +160,7 @@ impl Core {
         let emptied: Vec<PoolName> =
             pools.filter(|pool| !joins(pool)).map(|pool| pool.name.clone()).collect();
         let empties = (!emptied.is_empty()).then_some(Guard::Empties(emptied));
-        empties.into_iter().chain(self.difference(next).removes_too_much(&self.policy)).collect()
+        empties.into_iter().chain(difference.removes_too_much(&self.policy)).collect()
     }
 
     /// Connections of the destinations that `next` takes out of the table, as they were last seen.
@@ -185,5 +185,5 @@ pub fn connections_at_risk(before: &Policy, next: &Policy, observed: &crate::mod
     let stays = keys(next);
     let leaves = keys(before).into_iter().filter(|key| !stays.contains(key));
     let counts = leaves.filter_map(|key| observed.destination_counts.get(&key));
-    counts.map(|counts| u64::from(counts.connections.active) + u64::from(counts.connections.inactive)).sum()
+    counts.map(|counts| counts.connections.held()).sum()
 }

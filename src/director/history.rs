@@ -2,7 +2,7 @@
 //! was good runs where the file on disk is not, and a policy can be gone back to.
 
 use super::loading::PolicyText;
-use super::state_directory::write_whole;
+use super::state_directory::{known, read_whole, write_whole};
 use crate::control::{PolicyHistory, PolicyRecord};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder};
@@ -15,9 +15,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const FOLDER: &str = "policies";
 /// Policies that are kept.
 pub const KEPT: usize = 10;
-/// What is said where a policy cannot be kept.
-pub const NOT_KEPT: &str =
-    "the policy cannot be kept in the state directory, so that after a restart only its files count";
 /// Version of the form; a newer one is not read.
 const VERSION: u32 = 1;
 /// A record that is larger is none of ours: a policy has a thousand files at most, and is read whole.
@@ -80,9 +77,7 @@ impl History {
         let folder = self.folder.clone();
         let work = move || {
             for job in jobs {
-                if let Err(error) = perform(&folder, job) {
-                    tracing::error!("{NOT_KEPT}: {error}");
-                }
+                tell(perform(&folder, job));
             }
         };
         if std::thread::Builder::new().name("policies".to_owned()).spawn(work).is_ok() {
@@ -187,6 +182,15 @@ fn perform(folder: &Path, job: Job) -> io::Result<()> {
     }
 }
 
+/// Tells where a policy cannot be kept; it is in force all the same.
+pub(super) fn tell(kept: io::Result<()>) {
+    if let Err(error) = kept {
+        tracing::error!(
+            "the policy cannot be kept in the state directory, so that after a restart only its files count: {error}"
+        );
+    }
+}
+
 fn name(generation: u64) -> String {
     format!("{generation}.json")
 }
@@ -201,16 +205,8 @@ fn now() -> u64 {
 }
 
 fn read(path: &Path) -> Result<Entry, String> {
-    let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if length > LARGEST {
-        return Err(format!("{length} bytes are more than any policy has"));
-    }
-    let content = fs::read(path).map_err(|error| error.to_string())?;
-    let entry: Entry = serde_json::from_slice(&content).map_err(|error| error.to_string())?;
-    if entry.version > VERSION {
-        return Err(format!("version {} is newer than this program knows", entry.version));
-    }
-    Ok(entry)
+    let entry: Entry = read_whole(path, LARGEST)?.ok_or("it has just been removed")?;
+    known(entry.version, VERSION).map(|()| entry)
 }
 
 #[cfg(test)]

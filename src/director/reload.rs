@@ -2,16 +2,18 @@
 //! confirmed or rolled back. What is in force goes on until the very moment in which another is.
 
 use super::core::Input;
-use super::difference::Guard;
-use super::history::{History, NOT_KEPT};
+use super::difference::{Difference, Guard};
+use super::history::{History, tell};
 use super::loading::{PolicyLoader, PolicyText};
 use super::preparation::{Beside, Origin, Prepared, prepare};
+use super::renewal::Unchanged;
 use super::run::Loop;
 use super::snapshot::ReloadCounts;
 use crate::control::{Answer, PolicyAction, RefusalCode, Refused};
-use crate::model::{PairChange, PoolName};
+use crate::model::{PairChange, Policy, Pool, PoolName, RealServer};
 use crate::policy::duration_words;
 use crate::time::Instant;
+use crate::vrrp::station::Keyring;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -250,9 +252,9 @@ impl Loop {
         if self.stop_by.is_some() {
             return Err(Refused::new(RefusalCode::Unavailable, "the director stops; nothing was done"));
         }
-        self.guard(why, &prepared)?;
+        let difference = self.core.difference(&prepared.policy);
+        self.guard(why, &prepared.policy, &difference)?;
         let Prepared { policy, text, warnings, probers, facts, keyring, listener } = prepared;
-        let difference = self.core.difference(&policy);
         let at_risk = self.core.connections_at_risk(&policy);
         let watched = self.watched(&policy);
         self.take_pair(difference.pair, &policy, keyring)?;
@@ -267,17 +269,12 @@ impl Loop {
             notes.push(format!("{at_risk} connections went to real servers that left the table"));
         }
         notes.extend(warnings);
-        Ok(Answer {
-            routers: Vec::new(),
-            message: self.taken_words(why),
-            notes,
-            generation: Some(self.core.generation),
-        })
+        Ok(Answer::of_policy(self.core.generation, self.taken_words(why), notes))
     }
 
-    fn guard(&self, why: Why, prepared: &Prepared) -> Result<(), Refused> {
+    fn guard(&self, why: Why, policy: &Policy, difference: &Difference) -> Result<(), Refused> {
         let forced = matches!(why, Why::Asked { force: true, .. } | Why::RolledBack(_));
-        let guards = if forced { Vec::new() } else { self.core.guards(&prepared.policy) };
+        let guards = if forced { Vec::new() } else { self.core.guards(policy, difference) };
         if guards.is_empty() {
             return Ok(());
         }
@@ -290,15 +287,14 @@ impl Loop {
     }
 
     /// Pools that `policy` changes and that have their quorum now.
-    fn watched(&self, policy: &crate::model::Policy) -> BTreeSet<PoolName> {
-        let unchanged = super::renewal::Unchanged::between(&self.core.policy, policy);
-        let asks_the_same = |pool: &crate::model::Pool| {
-            let mut targets = pool.every_server().flat_map(crate::model::RealServer::asked);
+    fn watched(&self, policy: &Policy) -> BTreeSet<PoolName> {
+        let unchanged = Unchanged::between(&self.core.policy, policy);
+        let asks_the_same = |pool: &Pool| {
+            let mut targets = pool.every_server().flat_map(RealServer::asked);
             targets.all(|target| unchanged.asks_as_before(&target.check, target.real_path))
         };
-        let same = |pool: &&crate::model::Pool| {
-            self.core.policy.pools.get(&pool.name) == Some(*pool) && asks_the_same(pool)
-        };
+        let same =
+            |pool: &&Pool| self.core.policy.pools.get(&pool.name) == Some(*pool) && asks_the_same(pool);
         let changed = policy.pools.values().filter(|pool| !same(pool)).map(|pool| pool.name.clone());
         changed.filter(|name| self.core.pool_verdict(name) == Some(true)).collect()
     }
@@ -312,7 +308,8 @@ impl Loop {
         self.reloads.pending = confirm.map(|time| Pending { until: now + time, watched, not_before: now });
         let (generation, confirmed) = (self.core.generation, confirm.is_none());
         self.reloads.text = Arc::new(text.clone());
-        told(self.reloads.history.add(generation, why.words(), confirmed, text));
+        tell(self.reloads.history.add(generation, why.words(), confirmed, text));
+        self.publish_history();
         let counts = &mut self.reloads.counts;
         match why {
             Why::RolledBack(_) => counts.rolled_back += 1,
@@ -340,13 +337,9 @@ impl Loop {
             return Err(Refused::new(RefusalCode::Guard, "no policy waits to be confirmed"));
         }
         let generation = self.core.generation;
-        told(self.reloads.history.confirm(generation));
-        Ok(Answer {
-            routers: Vec::new(),
-            message: format!("policy {generation} is kept"),
-            notes: Vec::new(),
-            generation: Some(generation),
-        })
+        tell(self.reloads.history.confirm(generation));
+        self.publish_history();
+        Ok(Answer::of_policy(generation, format!("policy {generation} is kept"), Vec::new()))
     }
 
     /// Goes back where a policy was not confirmed in time, or takes a pool's quorum.
@@ -389,17 +382,12 @@ impl Loop {
         self.reloads.counts.file_differs = differs;
     }
 
-    /// What those are told who ask for the history.
-    pub(super) fn told_history(&self) -> crate::control::PolicyHistory {
-        self.reloads.history.told(self.core.generation)
+    /// Tells those who ask for the history.
+    fn publish_history(&self) {
+        self.control.publish_history(self.reloads.history.told(self.core.generation));
     }
 
-    fn take_pair(
-        &mut self,
-        change: PairChange,
-        policy: &crate::model::Policy,
-        keyring: crate::vrrp::station::Keyring,
-    ) -> Result<(), Refused> {
+    fn take_pair(&mut self, change: PairChange, policy: &Policy, keyring: Keyring) -> Result<(), Refused> {
         if !self.pair_restart.is_none() {
             // The threads that hand over belong to an earlier policy; those that follow begin with this one.
             return Ok(());
@@ -415,12 +403,5 @@ impl Loop {
             }
             (PairChange::None | PairChange::GoesOn, None) => Ok(()),
         }
-    }
-}
-
-/// A policy that cannot be kept is in force all the same.
-fn told(kept: std::io::Result<()>) {
-    if let Err(error) = kept {
-        tracing::error!("{NOT_KEPT}: {error}");
     }
 }

@@ -2,9 +2,7 @@
 
 use super::server_id::identity;
 use crate::desired::destination_key;
-use crate::model::{
-    Connections, DestinationKey, Observed, Policy, Pool, PoolName, RealServer, ServiceKey, TargetKey,
-};
+use crate::model::{DestinationKey, Observed, Policy, Pool, PoolName, RealServer, ServiceKey, TargetKey};
 use crate::rotation::{Act, Found, Held, Input, Machine, Output, Placement, Seen};
 use crate::time::Instant;
 use std::collections::BTreeMap;
@@ -113,8 +111,7 @@ pub(super) fn held(pool: &Pool, server: &RealServer, observed: &Observed) -> Opt
         let key: DestinationKey = destination_key(service, server);
         let weight = observed.services.get(&service)?.destinations.get(&key)?.weight;
         let counts = observed.destination_counts.get(&(service, key)).copied().unwrap_or_default();
-        let Connections { active, inactive, .. } = counts.connections;
-        Some(Held { weight, connections: u64::from(active) + u64::from(inactive) })
+        Some(Held { weight, connections: counts.connections.held() })
     };
     let each = pool.services.iter().filter_map(|service| held(service.key));
     each.reduce(|sum, held| Held {

@@ -7,7 +7,7 @@ use super::attend;
 use super::clock::Clock;
 use super::core::{Beginning, Core, Input, Output};
 use super::error::RunError;
-use super::history::{Entry, History, NOT_KEPT};
+use super::history::{Entry, History, tell};
 use super::host_look::{AskHost, HostLook};
 use super::kernel_thread::{Answer, Job, KernelThread};
 use super::loading::{Candidate, PolicyLoader, PolicyText};
@@ -53,8 +53,6 @@ const REPORTS_AT_ONCE: usize = 1024;
 #[derive(Debug)]
 pub struct Parts<K> {
     pub candidate: Candidate,
-    /// What made it be taken over, in words, where it is no longer the one that was kept last.
-    pub taken_by: Option<String>,
     pub loader: Arc<dyn PolicyLoader>,
     pub history: History,
     /// Each asks for a reload.
@@ -145,19 +143,8 @@ pub async fn run<K: Kernel + 'static>(
 impl Loop {
     /// Makes ready what can be wrong first, then looks at the kernel and adopts what is there.
     async fn begin<K: Kernel + 'static>(parts: Parts<K>) -> Result<Self, RunError> {
-        let Parts {
-            candidate,
-            taken_by,
-            loader,
-            mut history,
-            hangups,
-            kernel,
-            state,
-            ask_host,
-            epoch,
-            seed,
-            socket,
-        } = parts;
+        let Parts { candidate, loader, mut history, hangups, kernel, state, ask_host, epoch, seed, socket } =
+            parts;
         let Candidate { policy, text, .. } = candidate;
         let socket = Socket::chosen(&socket)?;
         let probers = probers(&policy)?;
@@ -169,7 +156,7 @@ impl Loop {
         let pair_state = state.path().to_owned();
         let mut kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
         let observed = complete(kernel.observe(Core::first_scope(&policy, &facts, &owned)).await?)?;
-        let generation = generation(&mut history, taken_by, &text);
+        let generation = generation(&mut history, &text);
         let core = Core::new(Beginning {
             policy,
             generation,
@@ -348,16 +335,13 @@ fn compute(probers: &Probers) -> bool {
 }
 
 /// The number of the policy that a director starts with; one that is new is kept.
-fn generation(history: &mut History, taken_by: Option<String>, text: &PolicyText) -> u64 {
-    let same = |entry: &&Entry| entry.confirmed && entry.text == *text && taken_by.is_none();
+fn generation(history: &mut History, text: &PolicyText) -> u64 {
+    let same = |entry: &&Entry| entry.confirmed && entry.text == *text;
     let known = history.newest().filter(same);
     if let Some(known) = known {
         return known.generation;
     }
     let generation = history.next_generation();
-    let by = taken_by.unwrap_or_else(|| "start".to_owned());
-    if let Err(error) = history.add(generation, &by, true, text.clone()) {
-        tracing::error!("{NOT_KEPT}: {error}");
-    }
+    tell(history.add(generation, "start", true, text.clone()));
     generation
 }

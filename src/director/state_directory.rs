@@ -4,6 +4,7 @@
 //! flushed, renamed, and the directory flushed. `lock` keeps a second director off the same tables.
 
 use crate::reconcile::{Epoch, Ownership};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -108,21 +109,8 @@ impl StateDirectory {
     }
 
     fn read(&self) -> Result<Option<Ownership>, String> {
-        let path = self.path.join(RECORD);
-        let length = match fs::metadata(&path) {
-            Ok(found) => found.len(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.to_string()),
-        };
-        if length > LARGEST_RECORD {
-            return Err(format!("{length} bytes are more than any record of ours has"));
-        }
-        let text = fs::read(&path).map_err(|error| error.to_string())?;
-        let record: Record = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
-        if record.version > VERSION {
-            return Err(format!("version {} is newer than this program knows", record.version));
-        }
-        Ok(Some(record.ownership))
+        let record: Option<Record> = read_whole(&self.path.join(RECORD), LARGEST_RECORD)?;
+        record.map(|record| known(record.version, VERSION).map(|()| record.ownership)).transpose()
     }
 
     fn write(&self, ownership: &Ownership) -> io::Result<()> {
@@ -137,6 +125,25 @@ impl StateDirectory {
             fs::rename(&path, self.path.join(format!("{RECORD}.unreadable"))).ok();
         }
     }
+}
+
+/// Reads a file of the state directory; `None`: there is none.
+pub(super) fn read_whole<T: DeserializeOwned>(path: &Path, largest: u64) -> Result<Option<T>, String> {
+    let length = match fs::metadata(path) {
+        Ok(found) => found.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    if length > largest {
+        return Err(format!("{length} bytes are more than any record of ours has"));
+    }
+    let content = fs::read(path).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&content).map(Some).map_err(|error| error.to_string())
+}
+
+/// Whether a file's form is one that this program knows.
+pub(super) fn known(version: u32, newest: u32) -> Result<(), String> {
+    (version <= newest).then_some(()).ok_or(format!("version {version} is newer than this program knows"))
 }
 
 /// Writes a file of the state directory so that it is never half there: beside it, flushed, renamed, and the folder flushed.

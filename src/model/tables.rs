@@ -57,6 +57,14 @@ pub struct Connections {
     pub persistent: u32,
 }
 
+impl Connections {
+    /// Active and inactive ones: those that end when the destination does.
+    #[must_use]
+    pub fn held(self) -> u64 {
+        u64::from(self.active) + u64::from(self.inactive)
+    }
+}
+
 /// What the kernel counts for a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct DestinationCounts {

@@ -41,7 +41,8 @@ fn main() -> ExitCode {
         let policy = load(&path);
         let loaded = begun.elapsed();
         let at = Instant::from_millis(1_000 * (round as u64 + 1));
-        let (guards, difference) = (core.guards(&policy), core.difference(&policy));
+        let difference = core.difference(&policy);
+        let guards = core.guards(&policy, &difference);
         core.handle(Input::Policy { at, policy: policy.into(), facts: HostFacts::default() });
         let changes = plan(&mut core);
         let total = begun.elapsed();

@@ -3,9 +3,12 @@
 //! director's.
 
 mod damage;
+#[path = "../policy/golden.rs"]
+mod golden;
 mod model;
 mod table;
 
+use golden::compare;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tandem::cli::ExitStatus;
@@ -52,15 +55,6 @@ fn imported(file: &Path) -> (String, String) {
     let (policy, report) = (text(out), text(err));
     assert_eq!(status, ExitStatus::Done, "{}: {report}", file.display());
     (policy, report)
-}
-
-/// Compares with the text in a file, or writes it. Returns what differs.
-fn compare(text: &str, expected: &Path) -> Option<String> {
-    if std::env::var_os("TANDEM_REWRITE_EXPECTED").is_some() {
-        fs::write(expected, text).expect("the expected text can be written");
-    }
-    let wanted = fs::read_to_string(expected).unwrap_or_default();
-    (text != wanted).then(|| format!("{}: expected\n{wanted}but got\n{text}", expected.display()))
 }
 
 #[test]

@@ -24,15 +24,21 @@ fn second() -> IpAddr {
     "192.168.101.177".parse().expect("an address")
 }
 
+/// Both directors; the preferred one is Master.
+fn started(stage: &Stage, holders: &Holders) -> [Member; 2] {
+    let start = |director| Member::start(stage, Program::Tandem, director, &SETTING, "");
+    let pair = [PREFERRED, OTHER].map(start);
+    until_true("Master", START, || holders.only_holder() == Some(PREFERRED));
+    pair
+}
+
 #[test]
 fn an_address_comes_and_goes_under_a_master_that_stays_master() {
     let stage = Stage::new();
     let target = vip().of(SETTING.family);
     let holders = Holders::watch(&stage, target, LOOK_EVERY);
     let adverts = Adverts::listen(&stage);
-    let pair =
-        [PREFERRED, OTHER].map(|director| Member::start(&stage, Program::Tandem, director, &SETTING, ""));
-    until_true("Master", START, || holders.only_holder() == Some(PREFERRED));
+    let pair = started(&stage, &holders);
     sleep(SETTING.interval * 10);
 
     let begun = Instant::now();
@@ -61,9 +67,7 @@ fn another_priority_moves_the_addresses_without_a_lost_ping() {
     let stage = Stage::new();
     let target = vip().of(SETTING.family);
     let holders = Holders::watch(&stage, target, LOOK_EVERY);
-    let pair =
-        [PREFERRED, OTHER].map(|director| Member::start(&stage, Program::Tandem, director, &SETTING, ""));
-    until_true("Master", START, || holders.only_holder() == Some(PREFERRED));
+    let pair = started(&stage, &holders);
     sleep(SETTING.interval * 10);
     let pinger = Pinger::start(&stage.client, target, Duration::from_millis(2));
     pair.iter().for_each(|member| member.reload(&stage, "lb-b: 100", "lb-b: 220"));
@@ -78,9 +82,7 @@ fn another_interval_begins_the_election_anew_and_loses_no_ping() {
     let stage = Stage::new();
     let target = vip().of(SETTING.family);
     let holders = Holders::watch(&stage, target, LOOK_EVERY);
-    let pair =
-        [PREFERRED, OTHER].map(|director| Member::start(&stage, Program::Tandem, director, &SETTING, ""));
-    until_true("Master", START, || holders.only_holder() == Some(PREFERRED));
+    let pair = started(&stage, &holders);
     sleep(SETTING.interval * 10);
     let pinger = Pinger::start(&stage.client, target, Duration::from_millis(2));
     let slower = |director: usize| {
@@ -103,9 +105,7 @@ fn another_interval_begins_the_election_anew_and_loses_no_ping() {
 fn a_release_outlives_an_election_that_begins_anew() {
     let stage = Stage::new();
     let holders = Holders::watch(&stage, vip().of(SETTING.family), LOOK_EVERY);
-    let pair =
-        [PREFERRED, OTHER].map(|director| Member::start(&stage, Program::Tandem, director, &SETTING, ""));
-    until_true("Master", START, || holders.only_holder() == Some(PREFERRED));
+    let pair = started(&stage, &holders);
     pair[PREFERRED].release(&stage);
     until_true("the other as Master", START, || holders.only_holder() == Some(OTHER));
     pair[PREFERRED].reload(&stage, "    vrid:", "    advertisement_interval: 200ms\n    vrid:");

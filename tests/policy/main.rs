@@ -4,10 +4,12 @@
 mod any;
 mod cli;
 mod exchange;
+mod golden;
 mod model;
 mod other_checkers;
 mod pair;
 
+use golden::compare;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
@@ -42,15 +44,6 @@ fn good_policies_are_taken_without_a_word() {
             shown(&loaded)
         );
     }
-}
-
-/// Compares with the text in a file, or writes it. Returns what differs.
-fn compare(text: &str, expected: &Path) -> Option<String> {
-    if std::env::var_os("TANDEM_REWRITE_EXPECTED").is_some() {
-        fs::write(expected, text).expect("the expected text can be written");
-    }
-    let wanted = fs::read_to_string(expected).unwrap_or_default();
-    (text != wanted).then(|| format!("{}: expected\n{wanted}but got\n{text}", expected.display()))
 }
 
 #[test]

@@ -45,7 +45,6 @@ pub(crate) fn run(folder: &Path) {
     let state = folder.join("state");
     let parts = Parts {
         candidate: loader.read_files().unwrap_or_else(|problems| panic!("{problems}")),
-        taken_by: None,
         loader: Arc::new(loader),
         history: History::open(&state, &mut |warning| panic!("{warning}")),
         hangups: mpsc::channel(1).1,
