@@ -2,6 +2,7 @@
 //! whole; and there is a way back.
 
 use crate::policies::{Mode, wait_for_destinations};
+use crate::restart::Download;
 use crate::world::World;
 use crate::world::capture::Capture;
 use crate::world::director::Director;
@@ -29,6 +30,7 @@ const SOON: Duration = Duration::from_secs(5);
 
 fn start(world: &World) -> Director<'_> {
     for server in &world.real_servers {
+        Mode::Nat.set_up(server, "192.168.101.100".parse().expect("an address"));
         Mode::Dr.set_up(server, "192.168.101.101".parse().expect("an address"));
     }
     let director = Director::start(world.director(), world.folder(), POLICY);
@@ -177,4 +179,24 @@ fn a_pool_that_loses_its_quorum_by_a_reload_is_rolled_back_at_once() {
     });
     until_true("all servers", Duration::from_secs(10), || world.director().ipvs_destinations() == 4);
     assert_eq!(weights(&world), [(ONE.to_owned(), 1), (TWO.to_owned(), 1)]);
+}
+
+#[test]
+fn a_new_service_comes_and_goes_and_connections_of_the_others_live_on() {
+    let world = World::new();
+    let director = start(&world);
+    let downloads = [(0, Mode::Nat), (1, Mode::Dr)].map(|(index, mode)| Download::start(&world, index, mode));
+    downloads.iter().for_each(Download::assert_goes_on);
+    let more = format!(
+        "{POLICY}  more: {{virtual_services: [\"tcp://192.168.101.100:8080\"], forwarding: nat, real_servers: [192.168.101.110:80]}}\n"
+    );
+    for _ in 0..10 {
+        director.write_policy(&more);
+        assert_eq!(code(&director.ask(&["reload"])), Some(0));
+        until_true("the new pool", SOON, || world.director().ipvs_destinations() == 5);
+        director.write_policy(POLICY);
+        assert_eq!(code(&director.ask(&["reload"])), Some(0));
+        until_true("the pools before", SOON, || world.director().ipvs_destinations() == 4);
+    }
+    downloads.into_iter().for_each(Download::assert_complete);
 }
