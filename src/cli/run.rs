@@ -35,11 +35,12 @@ pub(super) struct Places<'a> {
 /// # Errors
 /// When it cannot begin, each in one sentence that says what to do; nothing was changed then.
 pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
-    let state = StateDirectory::lock(places.state)?;
+    // Only read so far: a policy that is refused leaves not even a state directory behind.
     let history = History::open(places.state, &mut |warning| tracing::warn!("{warning}"));
     let Some(candidate) = first(&loader, &history, places.strict, err)? else {
         return Ok(ExitStatus::Failed);
     };
+    let state = StateDirectory::lock(places.state)?;
     let socket = places.socket.to_owned();
     make_room_for_sockets();
     let runtime = runtime::start().context("cannot start the threads of the director")?;
