@@ -7,6 +7,9 @@
 //! | `POST /v1/clear` with [`ClearBody`] | the same |
 //! | `POST /v1/reload` with [`ReloadBody`] | the same, when the policy is in force or refused |
 //! | `POST /v1/confirm`, `POST /v1/rollback` | the same |
+//! | `POST /v1/override` with [`OverrideBody`] | the same |
+//! | `GET /v1/overrides` | [`OverrideList`] |
+//! | `GET /v1/servers?pool=&server=` | [`ServerList`] |
 //! | `GET /v1/history` | [`PolicyHistory`] |
 //!
 //! Every error is JSON too, [`ErrorBody`], under a matching status code. What is to be done goes to the event loop through a
@@ -16,18 +19,22 @@
 mod action;
 mod client;
 mod judgement;
+mod override_action;
 mod policy_action;
 mod safety;
 mod server;
+mod servers;
 mod socket;
 mod status;
 
 pub use action::*;
 pub use client::{Client, ClientError};
-pub use judgement::judge;
+pub use judgement::{judge, unknown};
+pub use override_action::*;
 pub use policy_action::*;
 pub use safety::SafeToFailOver;
 pub use server::{Caller, Control, MOST_WAITING, Request};
+pub use servers::*;
 pub use socket::{Socket, SocketError, SocketFile};
 pub use status::*;
 

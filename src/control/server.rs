@@ -2,19 +2,24 @@
 //! for the event loop, for a bounded time. Every answer is JSON.
 
 use super::action::{Action, Answer, ClearBody, ErrorBody, RefusalCode, Refused, ReleaseBody};
+use super::override_action::{OverrideBody, OverrideList};
 use super::policy_action::{ConfirmBody, PolicyAction, PolicyHistory, ReloadBody, RollbackBody};
+use super::servers::{ServerList, ServerQuery};
 use super::socket::{Socket, SocketFile};
 use super::status::Status;
+use crate::director::snapshot::Snapshot;
 use crate::serving::{self, Limits};
 use crate::time::Instant;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use nix::unistd::{Uid, User};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -22,13 +27,15 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::timeout;
 
 /// Actions that wait for the event loop at the same time.
 pub const MOST_WAITING: usize = 16;
 /// Bytes of a request's body.
 const BODY_BYTES: usize = 4 * 1024;
+/// How long the name of a user is looked up.
+const NAME_TIME: Duration = Duration::from_millis(500);
 /// The event loop answers within this time, or the caller is told that it did not.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 /// The same for a policy, which is read, validated and made ready beside the loop first.
@@ -40,6 +47,8 @@ pub struct Request {
     pub action: Action,
     /// Who asks.
     pub caller: Caller,
+    /// Their name on this host.
+    pub by: String,
     pub answer: oneshot::Sender<Result<Answer, Refused>>,
 }
 
@@ -88,13 +97,19 @@ impl Control {
     /// Serves `socket` in a task of its own until this value is dropped, which removes the socket's file. `started` is the
     /// moment of [`Instant::ZERO`]; without a socket nothing is served, and no request ever comes.
     #[must_use]
-    pub fn serve(socket: Option<Socket>, first: Status, started: tokio::time::Instant) -> Self {
-        Self::serve_within(socket, first, started, Limits::default())
+    pub fn serve(
+        socket: Option<Socket>,
+        first: Status,
+        snapshot: Arc<ArcSwap<Snapshot>>,
+        started: tokio::time::Instant,
+    ) -> Self {
+        Self::serve_within(socket, first, snapshot, started, Limits::default())
     }
 
     pub(super) fn serve_within(
         socket: Option<Socket>,
         first: Status,
+        snapshot: Arc<ArcSwap<Snapshot>>,
         started: tokio::time::Instant,
         limits: Limits,
     ) -> Self {
@@ -104,6 +119,7 @@ impl Control {
         let task = socket.map(|Socket { listener, file }| {
             let shared = Shared {
                 status: Arc::clone(&status),
+                snapshot,
                 history: Arc::clone(&history),
                 started,
                 requests: sender.downgrade(),
@@ -130,6 +146,7 @@ impl Control {
 #[derive(Clone, Debug)]
 struct Shared {
     status: Arc<ArcSwap<Status>>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
     history: Arc<ArcSwap<PolicyHistory>>,
     started: tokio::time::Instant,
     /// Weak, so that a director that has gone is noticed.
@@ -143,12 +160,14 @@ struct Connection {
 }
 
 /// What there is to ask.
-const PATHS: &str =
-    "GET /v1/status and /v1/history, POST /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
+const PATHS: &str = "GET /v1/status, /v1/servers, /v1/overrides and /v1/history, POST /v1/override, /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
 
 fn router(shared: Shared, caller: Caller) -> Router {
     Router::new()
         .route("/v1/status", get(status))
+        .route("/v1/servers", get(servers))
+        .route("/v1/overrides", get(overrides))
+        .route("/v1/override", post(act::<OverrideBody>))
         .route("/v1/release", post(act::<ReleaseBody>))
         .route("/v1/clear", post(act::<ClearBody>))
         .route("/v1/reload", post(act::<ReloadBody>))
@@ -174,13 +193,36 @@ async fn status(State(connection): State<Connection>) -> Response {
     json(StatusCode::OK, &Status { age_ms, ..Status::clone(&published) })
 }
 
+async fn servers(
+    State(connection): State<Connection>,
+    query: Result<Query<ServerQuery>, QueryRejection>,
+) -> Response {
+    let Query(query) = match query {
+        Ok(query) => query,
+        Err(rejection) => {
+            return refuse(Refused::new(RefusalCode::BadRequest, rejection.body_text()));
+        }
+    };
+    let snapshot = connection.shared.snapshot.load_full();
+    // Of a large site it is megabytes: not on the threads that everything else waits for.
+    match spawn_blocking(move || json(StatusCode::OK, &ServerList::of(&snapshot, &query))).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn overrides(State(connection): State<Connection>) -> Response {
+    let overrides = connection.shared.status.load().overrides.clone();
+    json(StatusCode::OK, &OverrideList { overrides })
+}
+
 async fn history(State(connection): State<Connection>) -> Response {
     json(StatusCode::OK, &*connection.shared.history.load_full())
 }
 
 async fn act<B>(State(connection): State<Connection>, body: Result<Bytes, BytesRejection>) -> Response
 where
-    B: DeserializeOwned + Default,
+    B: DeserializeOwned,
     Action: TryFrom<B, Error = Refused>,
 {
     let action = match read::<B>(body).and_then(Action::try_from) {
@@ -203,7 +245,7 @@ where
 }
 
 /// The body; none at all is one that says nothing.
-fn read<B: DeserializeOwned + Default>(body: Result<Bytes, BytesRejection>) -> Result<B, Refused> {
+fn read<B: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<B, Refused> {
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Refused::new(
             RefusalCode::TooLarge,
@@ -211,9 +253,7 @@ fn read<B: DeserializeOwned + Default>(body: Result<Bytes, BytesRejection>) -> R
         ),
         _ => Refused::new(RefusalCode::BadRequest, format!("the body cannot be read: {rejection}")),
     })?;
-    if body.is_empty() {
-        return Ok(B::default());
-    }
+    let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
     serde_json::from_slice(&body).map_err(|error| {
         Refused::new(RefusalCode::BadRequest, format!("the body is not what is asked for: {error}"))
     })
@@ -224,10 +264,11 @@ async fn hand_over(connection: &Connection, action: Action) -> Result<Answer, Re
     let requests = connection.shared.requests.upgrade().ok_or_else(stops)?;
     let within = match action {
         Action::Policy(PolicyAction::Reload { .. } | PolicyAction::Rollback) => POLICY_TIME,
-        Action::Policy(PolicyAction::Confirm) | Action::Election(_) => ANSWER_TIME,
+        Action::Policy(PolicyAction::Confirm) | Action::Election(_) | Action::Override(_) => ANSWER_TIME,
     };
     let (answer, answered) = oneshot::channel();
-    requests.try_send(Request { action, caller: connection.caller, answer }).map_err(
+    let by = name_of(connection.caller).await;
+    requests.try_send(Request { action, caller: connection.caller, by, answer }).map_err(
         |error| match error {
             TrySendError::Full(_) => Refused::busy(),
             TrySendError::Closed(_) => stops(),
@@ -244,6 +285,16 @@ async fn hand_over(connection: &Connection, action: Action) -> Result<Answer, Re
                 within.as_secs()
             ),
         )),
+    }
+}
+
+/// The name of a user; looking it up may ask a directory service, which may be out of order just now.
+async fn name_of(caller: Caller) -> String {
+    let Some(uid) = caller.uid else { return "unknown".to_owned() };
+    let look = spawn_blocking(move || User::from_uid(Uid::from_raw(uid)).ok().flatten());
+    match timeout(NAME_TIME, look).await {
+        Ok(Ok(Some(user))) => user.name,
+        _ => format!("uid {uid}"),
     }
 }
 

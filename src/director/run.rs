@@ -12,6 +12,7 @@ use super::host_look::{AskHost, HostLook};
 use super::kernel_thread::{Answer, Job, KernelThread};
 use super::loading::{Candidate, PolicyLoader, PolicyText};
 use super::log;
+use super::override_file::{self, OverrideFile};
 use super::pair::PairThreads;
 use super::pair_restart::PairRestart;
 use super::preparation::probers;
@@ -87,6 +88,7 @@ pub(super) struct Loop {
     /// Releases in force, and when they end.
     pub(super) releases: BTreeMap<RouterName, Option<Instant>>,
     pub(super) reloads: Reloads,
+    pub(super) overrides: OverrideFile,
     /// Of the pair.
     pub(super) state: PathBuf,
     pub(super) control: Control,
@@ -157,6 +159,7 @@ impl Loop {
         let mut kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
         let observed = complete(kernel.observe(Core::first_scope(&policy, &facts, &owned)).await?)?;
         let generation = generation(&mut history, &text);
+        let orders = override_file::read(&pair_state, &mut |warning| tracing::error!("{warning}"));
         let core = Core::new(Beginning {
             policy,
             generation,
@@ -164,18 +167,21 @@ impl Loop {
             roles: Roles::default(),
             observed,
             owned,
+            overrides: orders.overrides.clone(),
+            epoch: clock.epoch(),
             seed,
             now: clock.now(),
         });
         let pair = PairThreads::start(&core.policy, clock, &pair_state)?;
         let first =
             Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &Picture::default());
-        let control = Control::serve(socket, first, clock.started());
+        let control = Control::serve(socket, first, published.snapshot(), clock.started());
         control.publish_history(history.told(generation));
         let reloads = Reloads::new(loader, history, text, hangups, clock.now());
+        let releases = orders.releases.iter().map(|release| release.since_start(clock.epoch())).collect();
         let workers = compute(&probers).then(Workers::start).transpose().map_err(RunError::Thread)?;
         let (probes, reports) = Pool::new(MOST_AT_ONCE, workers);
-        Ok(Self {
+        let mut running = Self {
             core,
             clock,
             kernel,
@@ -186,8 +192,9 @@ impl Loop {
             host,
             pair,
             pair_restart: PairRestart::None,
-            releases: BTreeMap::new(),
+            releases,
             reloads,
+            overrides: OverrideFile::new(&pair_state, orders),
             state: pair_state,
             control,
             published,
@@ -198,7 +205,9 @@ impl Loop {
             hand_over_asked: false,
             ready_told: false,
             stopped_pair: None,
-        })
+        };
+        running.release_again();
+        Ok(running)
     }
 
     /// Does what the core asks for until it waits; until when. `None`: the director has stopped.
@@ -208,6 +217,7 @@ impl Loop {
                 Output::StartProbe { target, probe, due, .. } => self.start_probe(target, probe, due),
                 Output::Kernel(work) => self.send(Job::Work(work))?,
                 Output::Record(record) => self.send(Job::Record(record))?,
+                Output::Overrides(all) => self.overrides.keep(all),
                 Output::Tell(event) => log::tell(&event),
                 Output::Stopped => return Ok(None),
                 Output::Wait { deadline } => {
@@ -264,6 +274,12 @@ impl Loop {
         }
         let at = self.clock.at(now);
         self.core.handle(Input::Timeout { at });
+    }
+
+    /// Who asks next sees what has just been decided.
+    pub(super) fn publish_soon(&mut self) {
+        self.published.make_due(self.clock.now());
+        self.publish_at = tokio::time::Instant::now();
     }
 
     /// The probers of another policy; targets that stay keep their open connections where the prober stays.
