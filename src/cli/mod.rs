@@ -22,6 +22,7 @@ mod plan;
 mod real_server;
 pub mod release;
 mod reload;
+mod retire;
 mod run;
 pub mod schema;
 pub mod status;
@@ -111,6 +112,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
         }
         Command::Release { router, for_time, at } => release::release(&at.socket, router, for_time, err),
         Command::Clear { router, at } => clear::clear(&at.socket, router, err),
+        Command::Retire { state_directory } => retire::retire(&state_directory, err),
         Command::Reload { confirm, force, at } => reload::reload(&at.socket, confirm, force, err),
         Command::Confirm { at } => reload::confirm(&at.socket, err),
         Command::Rollback { at } => reload::rollback(&at.socket, err),
