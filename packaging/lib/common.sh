@@ -5,6 +5,7 @@
 OUT=$PROJECT/target/packages
 BINARY=
 REVISION=1
+FAST=
 VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$PROJECT/Cargo.toml" | head -n 1)
 MAINTAINER="Tandem maintainers <maintainers@tandem.invalid>"
 SUMMARY="Director for the Linux Virtual Server"

@@ -12,7 +12,7 @@ build_deb() {
     (cd "$tree" && find etc -type f -printf '/%p\n' | sort) >"$tree/DEBIAN/conffiles"
     control "$PACKAGING/debian/control" "$tree"
     pack "$tree" "$OUT/$name.deb"
-    build_symbols
+    [ -n "$FAST" ] || build_symbols
 }
 
 # Policy's own two files: the licences (12.5), and what has changed (12.7).
@@ -60,8 +60,10 @@ build_symbols() {
 build_id() { readelf -n "$1" 2>/dev/null | sed -n 's/.*Build ID: //p' | head -n 1; }
 
 pack() {
+    local compression=(-Zxz)
+    [ -z "$FAST" ] || compression=(-Zgzip -z1)
     (cd "$1" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | sort -z | xargs -0 md5sum) >"$1/DEBIAN/md5sums"
     settle "$1"
-    dpkg-deb --root-owner-group -Zxz --build "$1" "$2" >/dev/null
+    dpkg-deb --root-owner-group "${compression[@]}" --build "$1" "$2" >/dev/null
     done_with "$2"
 }

@@ -33,7 +33,7 @@ join_flags() { local IFS=$'\x1f'; echo "$*"; }
 # strip_program FROM TO [SYMBOLS_TO] : the program without its symbols, which may go to a file of their own.
 strip_program() {
     needs objcopy=binutils
-    [ -z "${3-}" ] || objcopy --only-keep-debug --compress-debug-sections "$1" "$3"
+    [ -z "${3-}" ] || [ -n "$FAST" ] || objcopy --only-keep-debug --compress-debug-sections "$1" "$3"
     objcopy --strip-all --remove-section=.comment "$1" "$2"
     chmod 755 "$2"
 }

@@ -13,6 +13,7 @@ build_rpm() {
     rpmbuild -bb --quiet --target "$(machine)-linux" \
         --define "_topdir $top" --define "_dbpath $top/db" --define "_rpmdir $top" --define "_rpmfilename %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm" \
         --define "tree $tree" --define "tandem_version $VERSION" --define "tandem_revision $REVISION" \
+        --define "tandem_compression $([ -n "$FAST" ] && echo 1 || echo 19)" \
         --define "_buildhost localhost" --define "use_source_date_epoch_as_buildtime 1" \
         --define "clamp_mtime_to_source_date_epoch 1" --define "_build_id_links none" \
         "$PACKAGING/rpm/tandem.spec" >"$WORK/rpm.log" 2>&1 || { cat "$WORK/rpm.log" >&2; die "rpmbuild failed"; }
