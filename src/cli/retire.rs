@@ -64,11 +64,11 @@ fn owned_still(owned: &Ownership, kernel: &mut dyn Kernel) -> Result<Ownership, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desired::Standing;
     use crate::desired::fixtures::{host, policy, pool, tables_on, tcp};
     use crate::model::Forwarding;
     use crate::model::{Observed, Scope, ServiceKey};
     use crate::reconcile::{Change, assume};
-    use crate::desired::Standing;
     use std::collections::BTreeSet;
 
     /// Holds these services, and refuses to let one go.

@@ -23,6 +23,7 @@ mod log;
 mod obstacles;
 mod pair;
 mod pair_restart;
+mod permissions;
 mod picture;
 mod preparation;
 mod publisher;
