@@ -230,6 +230,12 @@ pub(super) enum Command {
         #[arg(long)]
         report: bool,
     },
+    /// Take back what a director made in this kernel, when none runs: its services, rules, addresses and settings; the way out before Tandem is removed
+    Retire {
+        /// Where the director kept its state
+        #[arg(long, value_name = "DIRECTORY", default_value = STATE)]
+        state_directory: PathBuf,
+    },
     /// Print the JSON Schema of a policy, for editors
     Schema,
     /// Print the completions of a shell; bash reads them from /usr/share/bash-completion/completions/tandem

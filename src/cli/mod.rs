@@ -24,6 +24,7 @@ mod plan;
 mod real_server;
 pub mod release;
 mod reload;
+mod retire;
 mod run;
 pub mod schema;
 pub mod status;
@@ -125,6 +126,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
         Command::Clear { router, server, pool, id, overrides, at } => {
             clear::clear(&at.socket, &ClearBody { router, id, server, pool, overrides }, err)
         }
+        Command::Retire { state_directory } => retire::retire(&state_directory, err),
         Command::Reload { confirm, force, at } => reload::reload(&at.socket, confirm, force, err),
         Command::Confirm { at } => reload::confirm(&at.socket, err),
         Command::Rollback { at } => reload::rollback(&at.socket, err),

@@ -26,6 +26,7 @@ pub mod override_file;
 mod overrides;
 mod pair;
 mod pair_restart;
+mod permissions;
 mod picture;
 mod preparation;
 mod publisher;

@@ -15,6 +15,7 @@ use super::log;
 use super::override_file::{self, OverrideFile};
 use super::pair::PairThreads;
 use super::pair_restart::PairRestart;
+use super::permissions::lacking;
 use super::preparation::probers;
 use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::reload::Reloads;
@@ -150,6 +151,8 @@ impl Loop {
         let Candidate { policy, text, .. } = candidate;
         let socket = Socket::chosen(&socket)?;
         let probers = probers(&policy)?;
+        // At the start the rest of the site is worth more than the one check.
+        lacking(&policy).iter().for_each(|lacking| tracing::error!("{lacking}"));
         let files = FileWatch::of(&policy);
         let clock = Clock::start();
         let published = Publisher::serve(&policy, clock).await?;
