@@ -54,6 +54,7 @@ const PURE_FILES: &[&str] = &[
     "director/event.rs",
     "director/histogram.rs",
     "director/loading.rs",
+    "director/observing.rs",
     "director/obstacles.rs",
     "director/picture.rs",
     "director/readiness.rs",

@@ -75,10 +75,10 @@ fn sentence(error: &anyhow::Error) -> String {
 
 fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     match command {
-        Command::Run { config, director, state_directory, socket, log_format, strict } => {
+        Command::Run { config, director, observe, state_directory, socket, log_format, strict } => {
             let _written_at_the_end = logging::start(log_format)?;
             let loader = loader::Loader::new(config, director, Colour::Plain);
-            run::run(loader, run::Places { state: &state_directory, socket: &socket, strict }, err)
+            run::run(loader, run::Places { state: &state_directory, socket: &socket, strict, observe }, err)
         }
         Command::Check { file, director, strict, resolved, offline } => {
             let (host, colour) = (host_name(), colour());

@@ -6,6 +6,7 @@
 use super::safety::SafeToFailOver;
 use crate::director::snapshot::{PoolSnapshot, Snapshot};
 use crate::model::DirectorName;
+use crate::reconcile::Table;
 use crate::time::Instant;
 use crate::vrrp::complaint;
 use crate::vrrp::picture::{PeerPicture, Picture, RouterPicture};
@@ -41,6 +42,15 @@ pub struct Status {
     pub ready: bool,
     /// What is awaited until it is ready, in a sentence.
     pub awaits: Option<String>,
+    /// Whether this director changes nothing (`tandem run --observe`). Its routers are as this host holds their addresses.
+    #[serde(default)]
+    pub observing: bool,
+    /// How many differences an observing director sees between the live tables and those that it would make.
+    #[serde(default)]
+    pub differences_total: usize,
+    /// The first hundred of them, sorted by what they are about.
+    #[serde(default)]
+    pub differences: Vec<DifferenceStatus>,
     pub safe_to_fail_over: SafeToFailOver,
     /// In the order of the policy.
     pub routers: Vec<RouterStatus>,
@@ -48,6 +58,17 @@ pub struct Status {
     pub peers: Vec<PeerStatus>,
     /// Sorted by name.
     pub pools: Vec<PoolStatus>,
+}
+
+/// Something that an observing director would have otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DifferenceStatus {
+    /// The closed list of the metric's label `table`.
+    pub table: String,
+    /// What the director would do: `+` adds, `~` edits, `-` removes, `?` leaves alone though the policy does not name it.
+    pub what: String,
+    /// When it was seen first, in milliseconds after the start of the director.
+    pub since_ms: u64,
 }
 
 /// One virtual router on this director.
@@ -149,7 +170,18 @@ impl Status {
             policy_generation: snapshot.policy_generation,
             ready: snapshot.readiness.is_ok(),
             awaits: snapshot.readiness.clone().err(),
-            safe_to_fail_over: SafeToFailOver::of(picture, now),
+            observing: snapshot.observing.is_some(),
+            differences_total: snapshot.observing.iter().flat_map(|seen| seen.differences.values()).sum(),
+            differences: snapshot
+                .observing
+                .iter()
+                .flat_map(|seen| &seen.told)
+                .map(DifferenceStatus::of)
+                .collect(),
+            safe_to_fail_over: match snapshot.observing {
+                None => SafeToFailOver::of(picture, now),
+                Some(_) => SafeToFailOver::observing(),
+            },
             routers: picture.routers.iter().map(|router| RouterStatus::of(router, now)).collect(),
             peers: picture.peers.iter().map(|peer| PeerStatus::of(peer, now)).collect(),
             pools: snapshot.pools.iter().map(PoolStatus::of).collect(),
@@ -160,6 +192,12 @@ impl Status {
     #[must_use]
     pub fn router(&self, name: &str) -> Option<&RouterStatus> {
         self.routers.iter().find(|router| router.name == name)
+    }
+}
+
+impl DifferenceStatus {
+    fn of((since, table, what): &(Instant, Table, Arc<str>)) -> Self {
+        Self { table: table.name().to_owned(), what: what.to_string(), since_ms: after_start(*since) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The core's view of everything as a [`Snapshot`]. Pure: one pass over pools, servers and destinations.
 
 use super::core::Core;
+use super::observing::Observing;
 use super::server_id::id;
 use super::snapshot::{
     CertificateSnapshot, CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, PoolSnapshot,
@@ -40,6 +41,7 @@ impl Core {
             connection_sync: self.policy.pair.connection_sync.as_ref().map(|_| self.sync_snapshot()),
             drift: counts.drift.clone(),
             reloads: ReloadCounts::default(),
+            observing: self.reconciler.observing.as_ref().map(Observing::snapshot),
             pair: None,
         }
     }

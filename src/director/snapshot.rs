@@ -38,6 +38,8 @@ pub struct Snapshot {
     /// Entries of ours that somebody else changed or removed, by table.
     pub drift: BTreeMap<Table, u64>,
     pub reloads: ReloadCounts,
+    /// Of a director that only observes.
+    pub observing: Option<ObservingSnapshot>,
     /// The virtual routers and the other directors; `None` for a director that is alone.
     pub pair: Option<Arc<Published>>,
 }
@@ -59,6 +61,7 @@ impl Snapshot {
             connection_sync: None,
             drift: BTreeMap::new(),
             reloads: ReloadCounts::default(),
+            observing: None,
             pair: None,
         }
     }
@@ -82,6 +85,15 @@ pub struct ReloadCounts {
     pub taken_at: Option<Instant>,
     /// Whether its files read otherwise now.
     pub file_differs: bool,
+}
+
+/// What a director that only observes would do otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObservingSnapshot {
+    /// How many differences there are, by table.
+    pub differences: BTreeMap<Table, usize>,
+    /// The first of them, at most [`super::observing::MOST_TOLD`]: since when, in which table, and in words.
+    pub told: Vec<(Instant, Table, Arc<str>)>,
 }
 
 /// One pool.
