@@ -95,6 +95,12 @@ pub(super) enum Command {
         #[command(flatten)]
         at: At,
     },
+    /// Show the running director live in this terminal: routers, the other directors, pools, servers; ? tells the keys
+    #[cfg(feature = "top")]
+    Top {
+        #[command(flatten)]
+        at: At,
+    },
     /// Hand mastership over without losing a packet, and stay out of it; exit status 6 when nobody takes over
     Release {
         /// A virtual router of the policy; without it every one
@@ -178,6 +184,20 @@ pub(super) enum Command {
         /// Report every line, the ones too that the policy says the same of
         #[arg(long)]
         report: bool,
+    },
+    /// Write what somebody needs who helps with a director into one archive, and list what is in it; without secrets
+    Report {
+        /// The policy
+        #[arg(long, value_name = "FILE", default_value = POLICY)]
+        config: PathBuf,
+        /// Which of the policy's directors this is; by default the one with this host's name, short or full
+        #[arg(long, value_name = "NAME")]
+        director: Option<String>,
+        /// A file, a folder, or - for stdout; by default tandem-report-HOST-TIME.tar.gz in this folder
+        #[arg(long, value_name = "PATH")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        at: At,
     },
     /// Print the JSON Schema of a policy, for editors
     Schema,

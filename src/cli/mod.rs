@@ -22,6 +22,7 @@ mod plan;
 mod real_server;
 pub mod release;
 mod reload;
+mod report;
 mod run;
 pub mod schema;
 pub mod status;
@@ -29,6 +30,8 @@ mod status_text;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "top")]
+mod top;
 mod words;
 
 pub use exit::{ExitStatus, Level};
@@ -109,6 +112,8 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
             };
             status::status(&at.socket, form, out, err)
         }
+        #[cfg(feature = "top")]
+        Command::Top { at } => top::top(&at.socket, colour_on(std::io::stdout().is_terminal())),
         Command::Release { router, for_time, at } => release::release(&at.socket, router, for_time, err),
         Command::Clear { router, at } => clear::clear(&at.socket, router, err),
         Command::Reload { confirm, force, at } => reload::reload(&at.socket, confirm, force, err),
@@ -129,6 +134,9 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
                 colour: colour(),
             };
             import::import(&options, out, err)
+        }
+        Command::Report { config, director, output, at } => {
+            report::report(&report::Wanted { config, director, output, socket: at.socket }, out, err)
         }
         Command::Schema => schema::schema(out),
         Command::Completions { shell } => completions::completions(shell, out),

@@ -3,8 +3,9 @@
 //! Fields are added, never renamed or removed, while [`STATUS_VERSION`] stays. Times end in their unit; `…_ms` alone counts
 //! from the start of the director, so that a stepped wall clock moves nothing.
 
+use super::pool_status::PoolStatus;
 use super::safety::SafeToFailOver;
-use crate::director::snapshot::{PoolSnapshot, Snapshot};
+use crate::director::snapshot::Snapshot;
 use crate::model::DirectorName;
 use crate::reconcile::Table;
 use crate::time::Instant;
@@ -139,22 +140,6 @@ pub struct PeerStatus {
     pub last_heard_ms_ago: Option<u64>,
 }
 
-/// One pool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PoolStatus {
-    pub name: String,
-    /// Whether it can serve.
-    pub up: bool,
-    /// Real servers that the policy gives to it.
-    pub servers: usize,
-    /// Those that are up.
-    pub servers_up: usize,
-    /// Sum of the configured weights.
-    pub weight: u64,
-    /// Sum of the configured weights of the servers that are up.
-    pub weight_up: u64,
-}
-
 impl Status {
     /// The status of `director`. The instants of `picture` count from the same start as those of `snapshot`.
     #[must_use]
@@ -241,20 +226,7 @@ impl PeerStatus {
     }
 }
 
-impl PoolStatus {
-    fn of(pool: &PoolSnapshot) -> Self {
-        Self {
-            name: pool.name.to_string(),
-            up: pool.up,
-            servers: pool.servers.len(),
-            servers_up: pool.servers_up(),
-            weight: pool.weight(),
-            weight_up: pool.weight_up(),
-        }
-    }
-}
-
-fn milliseconds(duration: Duration) -> u64 {
+pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -87,10 +87,7 @@ fn a_service_that_the_policy_does_not_name_is_told() {
     kernel.services.insert(tcp(VIP, 443), service);
     let mut world = World::observing(dr(), kernel);
     world.run_for(seconds(3));
-    assert_eq!(
-        words(&world),
-        ["? service tcp://192.168.101.100:443: leave it alone, the policy does not name it"]
-    );
+    assert_eq!(words(&world), ["? tcp://192.168.101.100:443: leave it alone, the policy does not name it"]);
     untouched(&world);
 }
 
