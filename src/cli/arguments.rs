@@ -18,7 +18,9 @@ pub(super) struct Arguments {
 /// Default place of the policy.
 const POLICY: &str = "/etc/tandem/tandem.yaml";
 /// Default place of the state; systemd's `StateDirectory=tandem`.
-const STATE: &str = "/var/lib/tandem";
+pub(super) const STATE: &str = "/var/lib/tandem";
+/// The same of a director that only observes: the running one's is not for it to lock, or to write to.
+const OBSERVED_STATE: &str = "/var/lib/tandem-observe";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -30,8 +32,11 @@ pub(super) enum Command {
         /// Which of the policy's directors this is; by default the one with this host's name, short or full
         #[arg(long, value_name = "NAME")]
         director: Option<String>,
-        /// Where the director keeps what it must know after a restart
-        #[arg(long, value_name = "DIRECTORY", default_value = STATE)]
+        /// Probe and decide beside a running director (keepalived, say), change nothing, and tell each difference between the live tables and what this one would make of them: in the log, and in `tandem status`
+        #[arg(long)]
+        observe: bool,
+        /// Where the director keeps what it must know after a restart; with --observe by default /var/lib/tandem-observe
+        #[arg(long, value_name = "DIRECTORY", default_value = STATE, default_value_if("observe", "true", OBSERVED_STATE))]
         state_directory: PathBuf,
         /// The socket that `tandem status`, `release` and `clear` ask; none: no socket
         #[arg(long, value_name = "PATH", default_value = crate::control::SOCKET)]
@@ -87,6 +92,12 @@ pub(super) enum Command {
         /// One line and the exit status of a monitoring plug-in: 0 OK, 1 warning, 2 critical, 3 unknown
         #[arg(long, conflicts_with = "json")]
         check: bool,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Show the running director live in this terminal: routers, the other directors, pools, servers; ? tells the keys
+    #[cfg(feature = "top")]
+    Top {
         #[command(flatten)]
         at: At,
     },
@@ -235,6 +246,20 @@ pub(super) enum Command {
         /// Where the director kept its state
         #[arg(long, value_name = "DIRECTORY", default_value = STATE)]
         state_directory: PathBuf,
+    },
+    /// Write what somebody needs who helps with a director into one archive, and list what is in it; without secrets
+    Report {
+        /// The policy
+        #[arg(long, value_name = "FILE", default_value = POLICY)]
+        config: PathBuf,
+        /// Which of the policy's directors this is; by default the one with this host's name, short or full
+        #[arg(long, value_name = "NAME")]
+        director: Option<String>,
+        /// A file, a folder, or - for stdout; by default tandem-report-HOST-TIME.tar.gz in this folder
+        #[arg(long, value_name = "PATH")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        at: At,
     },
     /// Print the JSON Schema of a policy, for editors
     Schema,

@@ -24,6 +24,7 @@ mod plan;
 mod real_server;
 pub mod release;
 mod reload;
+mod report;
 mod retire;
 mod run;
 pub mod schema;
@@ -32,6 +33,8 @@ mod status_text;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "top")]
+mod top;
 mod words;
 
 pub use exit::{ExitStatus, Level};
@@ -79,10 +82,10 @@ fn sentence(error: &anyhow::Error) -> String {
 
 fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     match command {
-        Command::Run { config, director, state_directory, socket, log_format, strict } => {
+        Command::Run { config, director, observe, state_directory, socket, log_format, strict } => {
             let _written_at_the_end = logging::start(log_format)?;
             let loader = loader::Loader::new(config, director, Colour::Plain);
-            run::run(loader, run::Places { state: &state_directory, socket: &socket, strict }, err)
+            run::run(loader, run::Places { state: &state_directory, socket: &socket, strict, observe }, err)
         }
         Command::Check { file, director, strict, resolved, offline } => {
             let (host, colour) = (host_name(), colour());
@@ -113,6 +116,8 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
             };
             status::status(&at.socket, form, out, err)
         }
+        #[cfg(feature = "top")]
+        Command::Top { at } => top::top(&at.socket, colour_on(std::io::stdout().is_terminal())),
         Command::Release { router, for_time, at } => release::release(&at.socket, router, for_time, err),
         Command::Drain { order, wait } => ordered(OverrideWord::Drain, None, order, wait, err),
         Command::Disable { order } => ordered(OverrideWord::Disable, None, order, false, err),
@@ -145,6 +150,9 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
                 colour: colour(),
             };
             import::import(&options, out, err)
+        }
+        Command::Report { config, director, output, at } => {
+            report::report(&report::Wanted { config, director, output, socket: at.socket }, out, err)
         }
         Command::Schema => schema::schema(out),
         Command::Completions { shell } => completions::completions(shell, out),

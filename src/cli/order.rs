@@ -79,6 +79,7 @@ async fn watch(client: &Client, body: &OverrideBody, err: &mut dyn Write) -> Res
     let mut watch = Watch::default();
     for look in 0_u32.. {
         let ServerList { servers, .. } = client.servers(&query).await?;
+        let servers: Vec<ServerStatus> = servers.into_iter().map(|found| found.server).collect();
         if let Some(status) = watch.look(&servers) {
             let sentence = match status {
                 ExitStatus::Done => "drained: no connection is left".to_owned(),

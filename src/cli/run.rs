@@ -1,12 +1,15 @@
 //! `tandem run`: the director in the foreground.
 
 use super::ExitStatus;
+use super::arguments::STATE;
 use super::loader::Loader;
+use crate::control::SocketError;
+use crate::director::error::RunError;
 use crate::director::history::History;
 use crate::director::loading::{Candidate, PolicyLoader as _};
-use crate::director::run::{Parts, run as run_director};
+use crate::director::run::{Observe, Parts, run as run_director};
 use crate::director::runtime;
-use crate::director::state_directory::StateDirectory;
+use crate::director::state_directory::{StateDirectory, StateError};
 use crate::director::targets::MOST_AT_ONCE;
 use crate::hash::fnv1a;
 use crate::kernel::{LinuxKernel, epoch, host_facts};
@@ -18,6 +21,8 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+/// Proposed where the running director has the usual one.
+const OBSERVED_SOCKET: &str = "/run/tandem/observe.sock";
 /// Descriptors for everything but probes: listener, netlink, state, log.
 const OTHER_FILES: usize = 256;
 
@@ -28,6 +33,8 @@ pub(super) struct Places<'a> {
     pub(super) socket: &'a Path,
     /// Whether only the files count.
     pub(super) strict: bool,
+    /// Whether it changes nothing.
+    pub(super) observe: bool,
 }
 
 /// Runs a director until SIGTERM or SIGINT; SIGHUP has it reload.
@@ -40,11 +47,14 @@ pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> an
     let Some(candidate) = first(&loader, &history, places.strict, err)? else {
         return Ok(ExitStatus::Failed);
     };
-    let state = StateDirectory::lock(places.state)?;
+    let state = StateDirectory::lock(places.state).map_err(|error| of_observer(error.into(), places))?;
     let socket = places.socket.to_owned();
     make_room_for_sockets();
     let runtime = runtime::start().context("cannot start the threads of the director")?;
     let epoch = epoch()?;
+    // What a director that runs here has made is its own: only its record tells.
+    let record = || StateDirectory::peek(Path::new(STATE)).load(&epoch, &mut |_| {});
+    let observe = places.observe.then(|| Observe { found: record() });
     let seed = seed(&epoch);
     let result = runtime::drive(&runtime, async move {
         let stop = stop_requested()?;
@@ -59,13 +69,27 @@ pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> an
             epoch,
             seed,
             socket,
+            observe,
         };
         run_director(parts, stop).await?;
         anyhow::Ok(ExitStatus::Done)
     });
     // A probe that hangs in the resolver or in a blocking read must not hold up the end.
     runtime.shutdown_background();
-    result
+    result.map_err(|error| of_observer(error, places))
+}
+
+/// One that observes beside a running director does not stop that one first.
+fn of_observer(error: anyhow::Error, places: Places<'_>) -> anyhow::Error {
+    let locked = matches!(error.downcast_ref(), Some(StateError::Locked { .. }));
+    let in_use = matches!(error.downcast_ref(), Some(RunError::Socket(SocketError::InUse { .. })));
+    match (places.observe, locked, in_use) {
+        (true, true, _) => error.context("an observing director has a state directory of its own: leave out --state-directory, or name another"),
+        (true, _, true) => error.context(format!(
+            "an observing director has a control socket of its own: give it one with --socket {OBSERVED_SOCKET}, and `tandem status` the same"
+        )),
+        _ => error,
+    }
 }
 
 /// What to start with. A bad file on disk does not keep the site down: the last

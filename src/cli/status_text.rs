@@ -3,7 +3,7 @@
 use super::overrides;
 use super::table::{Cell, Tint, cell, table, tinted};
 use super::words::time;
-use crate::control::{PeerStatus, PoolStatus, RouterStatus, Status};
+use crate::control::{DifferenceStatus, PeerStatus, PoolStatus, RouterStatus, Status};
 use crate::policy::Colour;
 
 /// A view older than this says that the event loop stands still.
@@ -21,6 +21,8 @@ pub(super) fn text(status: &Status, colour: Colour) -> String {
     let routers = status.routers.iter().flat_map(|found| router(found, status.uptime_ms)).collect();
     section(&["ROUTER", "ROLE", "FOR", "PRIORITY", "ADDRESSES", "BECAUSE"], routers);
     section(&["DIRECTOR", "STATE", "LAST HEARD"], status.peers.iter().map(peer).collect());
+    let differences = status.differences.iter().map(|found| difference(found, status.uptime_ms)).collect();
+    section(&["TABLE", "FOR", "THIS DIRECTOR WOULD"], differences);
     let pools = worst_first(&status.pools).into_iter().map(pool).collect();
     section(&["POOL", "STATE", "SERVERS UP", "WEIGHT UP", ""], pools);
     if !status.overrides.is_empty() {
@@ -48,6 +50,14 @@ fn head(status: &Status, colour: Colour) -> String {
         );
         text.push_str(&tinted(old, Tint::Bad, colour));
         text.push('\n');
+    }
+    if status.observing {
+        let (words, tint) = match status.differences_total {
+            0 => ("the live tables are as it would have them".to_owned(), Tint::Good),
+            1 => ("1 difference to the live tables".to_owned(), Tint::Doubtful),
+            total => (format!("{total} differences to the live tables"), Tint::Doubtful),
+        };
+        text.push_str(&format!("Observing, and changing nothing: {}\n", tinted(words, tint, colour)));
     }
     let safe = &status.safe_to_fail_over;
     let (word, tint) = if safe.yes { ("yes", Tint::Good) } else { ("no", Tint::Bad) };
@@ -87,6 +97,14 @@ fn router(router: &RouterStatus, uptime_ms: u64) -> Vec<Vec<Cell>> {
         row
     }));
     rows
+}
+
+fn difference(difference: &DifferenceStatus, uptime_ms: u64) -> Vec<Cell> {
+    vec![
+        cell(&difference.table, Tint::Plain),
+        cell(time(uptime_ms.saturating_sub(difference.since_ms)), Tint::Plain),
+        cell(&difference.what, Tint::Doubtful),
+    ]
 }
 
 fn peer(peer: &PeerStatus) -> Vec<Cell> {

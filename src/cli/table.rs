@@ -31,6 +31,17 @@ pub(super) struct Cell {
     tint: Tint,
 }
 
+#[cfg(feature = "top")]
+impl Cell {
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) const fn tint(&self) -> Tint {
+        self.tint
+    }
+}
+
 /// A cell of any text. What a terminal would obey is shown, not obeyed: names come from a policy.
 pub(super) fn cell(text: impl ToString, tint: Tint) -> Cell {
     let visible = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };

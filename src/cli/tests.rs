@@ -205,6 +205,20 @@ api   up     2 of 2      3 of 6
 }
 
 #[test]
+fn an_observing_director_says_so_and_lists_what_differs() {
+    let status = changed(|status| {
+        (status.observing, status.differences_total) = (true, 1);
+        let what = "~ destination 192.0.2.2:80 of tcp://192.0.2.1:80: weight 9 -> 3".to_owned();
+        let table = "destinations".to_owned();
+        status.differences = vec![crate::control::DifferenceStatus { table, what, since_ms: 40_000 }];
+    });
+    let text = status_text::text(&status, Colour::Plain);
+    assert!(text.contains("\nObserving, and changing nothing: 1 difference to the live tables\n"), "{text}");
+    let table = "\nTABLE         FOR  THIS DIRECTOR WOULD\ndestinations  20s  ~ destination 192.0.2.2:80";
+    assert!(text.contains(table), "{text}");
+}
+
+#[test]
 fn an_old_view_is_said_before_anything_else() {
     let old = changed(|status| status.age_ms = 12_000);
     let text = status_text::text(&old, Colour::Plain);

@@ -64,6 +64,14 @@ impl Client {
         self.ask(Method::GET, "/v1/status", Bytes::new()).await
     }
 
+    /// Whatever a path answers, as it is: a later director may say more than this program knows.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn value(&self, path: &str) -> Result<serde_json::Value, ClientError> {
+        self.ask(Method::GET, path, Bytes::new()).await
+    }
+
     /// Has mastership handed over.
     ///
     /// # Errors

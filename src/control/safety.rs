@@ -30,6 +30,15 @@ impl SafeToFailOver {
     }
 }
 
+impl SafeToFailOver {
+    /// Of a director that takes no part.
+    pub(super) fn observing() -> Self {
+        let because =
+            "this director only observes: it takes no part in the election and would take nothing over";
+        Self { yes: false, because: because.to_owned() }
+    }
+}
+
 /// A Master that was contested so recently may be so now.
 const CONTESTED_FOR: Duration = Duration::from_secs(5);
 

@@ -4,9 +4,11 @@
 //! from the start of the director, so that a stepped wall clock moves nothing.
 
 use super::override_action::OverrideRecord;
+use super::pool_status::PoolStatus;
 use super::safety::SafeToFailOver;
-use crate::director::snapshot::{PoolSnapshot, Snapshot};
+use crate::director::snapshot::Snapshot;
 use crate::model::DirectorName;
+use crate::reconcile::Table;
 use crate::time::Instant;
 use crate::vrrp::complaint;
 use crate::vrrp::picture::{PeerPicture, Picture, RouterPicture};
@@ -42,6 +44,15 @@ pub struct Status {
     pub ready: bool,
     /// What is awaited until it is ready, in a sentence.
     pub awaits: Option<String>,
+    /// Whether this director changes nothing (`tandem run --observe`). Its routers are as this host holds their addresses.
+    #[serde(default)]
+    pub observing: bool,
+    /// How many differences an observing director sees between the live tables and those that it would make.
+    #[serde(default)]
+    pub differences_total: usize,
+    /// The first hundred of them, sorted by what they are about.
+    #[serde(default)]
+    pub differences: Vec<DifferenceStatus>,
     pub safe_to_fail_over: SafeToFailOver,
     /// In the order of the policy.
     pub routers: Vec<RouterStatus>,
@@ -51,6 +62,17 @@ pub struct Status {
     pub pools: Vec<PoolStatus>,
     /// What operators ordered of servers and pools, sorted by what it is for.
     pub overrides: Vec<OverrideRecord>,
+}
+
+/// Something that an observing director would have otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DifferenceStatus {
+    /// The closed list of the metric's label `table`.
+    pub table: String,
+    /// What the director would do: `+` adds, `~` edits, `-` removes, `?` leaves alone though the policy does not name it.
+    pub what: String,
+    /// When it was seen first, in milliseconds after the start of the director.
+    pub since_ms: u64,
 }
 
 /// One virtual router on this director.
@@ -121,30 +143,6 @@ pub struct PeerStatus {
     pub last_heard_ms_ago: Option<u64>,
 }
 
-/// One pool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PoolStatus {
-    pub name: String,
-    /// Whether it can serve.
-    pub up: bool,
-    /// Real servers that the policy gives to it.
-    pub servers: usize,
-    /// Those that are up.
-    pub servers_up: usize,
-    /// Sum of the configured weights.
-    pub weight: u64,
-    /// Sum of the configured weights of the servers that are up.
-    pub weight_up: u64,
-    /// Servers that get new connections.
-    pub in_rotation: usize,
-    /// Whether it is in a panic, acted upon or in shadow.
-    pub panic: bool,
-    /// Whether the sorry server answers.
-    pub sorry: bool,
-    /// Whether an operator froze it: its checks change nothing.
-    pub frozen: bool,
-}
-
 impl Status {
     /// The status of `director`. The instants of `picture` count from the same start as those of `snapshot`.
     #[must_use]
@@ -160,7 +158,18 @@ impl Status {
             policy_generation: snapshot.policy_generation,
             ready: snapshot.readiness.is_ok(),
             awaits: snapshot.readiness.clone().err(),
-            safe_to_fail_over: SafeToFailOver::of(picture, now),
+            observing: snapshot.observing.is_some(),
+            differences_total: snapshot.observing.iter().flat_map(|seen| seen.differences.values()).sum(),
+            differences: snapshot
+                .observing
+                .iter()
+                .flat_map(|seen| &seen.told)
+                .map(DifferenceStatus::of)
+                .collect(),
+            safe_to_fail_over: match snapshot.observing {
+                None => SafeToFailOver::of(picture, now),
+                Some(_) => SafeToFailOver::observing(),
+            },
             routers: picture.routers.iter().map(|router| RouterStatus::of(router, now)).collect(),
             peers: picture.peers.iter().map(|peer| PeerStatus::of(peer, now)).collect(),
             pools: snapshot.pools.iter().map(PoolStatus::of).collect(),
@@ -172,6 +181,12 @@ impl Status {
     #[must_use]
     pub fn router(&self, name: &str) -> Option<&RouterStatus> {
         self.routers.iter().find(|router| router.name == name)
+    }
+}
+
+impl DifferenceStatus {
+    fn of((since, table, what): &(Instant, Table, Arc<str>)) -> Self {
+        Self { table: table.name().to_owned(), what: what.to_string(), since_ms: after_start(*since) }
     }
 }
 
@@ -215,24 +230,7 @@ impl PeerStatus {
     }
 }
 
-impl PoolStatus {
-    fn of(pool: &PoolSnapshot) -> Self {
-        Self {
-            name: pool.name.to_string(),
-            up: pool.up,
-            servers: pool.servers.len(),
-            servers_up: pool.servers_up(),
-            weight: pool.weight(),
-            weight_up: pool.weight_up(),
-            in_rotation: pool.servers.iter().filter(|server| server.in_rotation).count(),
-            panic: pool.panic,
-            sorry: pool.sorry,
-            frozen: pool.frozen,
-        }
-    }
-}
-
-fn milliseconds(duration: Duration) -> u64 {
+pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

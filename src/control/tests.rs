@@ -1,7 +1,11 @@
 //! Server and client together over a socket, with a test that plays the event loop; and the form of the status.
 
 use super::*;
-use crate::director::snapshot::{PoolSnapshot, ServerSnapshot, Snapshot};
+use crate::director::snapshot::{
+    DestinationSnapshot, PoolSnapshot, ServerSnapshot, ServiceSnapshot, Snapshot,
+};
+use crate::health::Reason;
+use crate::model::{Connections, Counters, DestinationCounts, Failure};
 use crate::serving::Limits;
 use crate::time::Instant;
 use crate::vrrp::picture::{Counts, PeerPicture, Picture, RouterPicture};
@@ -73,6 +77,25 @@ fn server(up: bool) -> ServerSnapshot {
     }
 }
 
+fn failed() -> ServerSnapshot {
+    let last = Failure::ConnectionRefused;
+    ServerSnapshot {
+        last_change: Some(Instant::from_millis(59_000)),
+        reason: Some(Reason::Failed { failures: 3, last: last.clone() }),
+        last_failure: Some(last),
+        ..server(false)
+    }
+}
+
+fn service() -> ServiceSnapshot {
+    let counters = Counters { connections: 40, incoming_bytes: 4_000, ..Counters::default() };
+    let connections = Connections { active: 7, inactive: 2, persistent: 0 };
+    let counts = DestinationCounts { counters, connections };
+    let name = "tcp://192.0.2.1:80".into();
+    let destinations = vec![DestinationSnapshot { server: 0, weight: 3, counts }];
+    ServiceSnapshot { name, counters: Some(counters), destinations }
+}
+
 pub(crate) fn snapshot() -> Snapshot {
     let web = PoolSnapshot {
         name: "web".into(),
@@ -84,8 +107,8 @@ pub(crate) fn snapshot() -> Snapshot {
         frozen: false,
         acts: BTreeMap::new(),
         transitions: BTreeMap::new(),
-        servers: vec![server(true), server(false)],
-        services: Vec::new(),
+        servers: vec![server(true), failed()],
+        services: vec![service()],
     };
     Snapshot { policy_generation: 1, readiness: Ok(()), pools: vec![web], ..Snapshot::starting(NOW, EPOCH) }
 }
@@ -96,7 +119,7 @@ pub(crate) fn status() -> Status {
 
 /// The first server of [`snapshot`].
 pub(crate) fn server_status() -> ServerStatus {
-    ServerList::of(&snapshot(), &ServerQuery::default()).servers.remove(0)
+    ServerList::of(&snapshot(), &ServerQuery::default()).servers.remove(0).server
 }
 
 /// The form is a contract with scripts: a change here is a change for every user.
@@ -110,6 +133,9 @@ const CONTRACT: &str = r#"{
   "policy_generation": 1,
   "ready": true,
   "awaits": null,
+  "observing": false,
+  "differences_total": 0,
+  "differences": [],
   "safe_to_fail_over": {
     "yes": true,
     "because": "lb-b was heard 40 ms ago"
@@ -182,7 +208,58 @@ const CONTRACT: &str = r#"{
       "in_rotation": 1,
       "panic": false,
       "sorry": false,
-      "frozen": false
+      "frozen": false,
+      "virtual_services": [
+        {
+          "name": "tcp://192.0.2.1:80",
+          "in_kernel": true,
+          "connections": 40,
+          "incoming_bytes": 4000,
+          "outgoing_bytes": 0
+        }
+      ],
+      "real_servers": [
+        {
+          "name": "web",
+          "address": "192.0.2.10:80",
+          "up": true,
+          "checked": true,
+          "in_rotation": true,
+          "decided_by": "verdict",
+          "ordered": null,
+          "weight_configured": 3,
+          "weight_effective": 3,
+          "weight_in_kernel": 3,
+          "active_connections": 7,
+          "inactive_connections": 2,
+          "connections": 40,
+          "incoming_bytes": 4000,
+          "outgoing_bytes": 0,
+          "reason": null,
+          "last_failure": null,
+          "last_change_ms": null
+        },
+        {
+          "name": "web",
+          "address": "192.0.2.10:80",
+          "up": false,
+          "checked": true,
+          "in_rotation": false,
+          "decided_by": "verdict",
+          "ordered": null,
+          "weight_configured": 3,
+          "weight_effective": 0,
+          "weight_in_kernel": null,
+          "active_connections": 0,
+          "inactive_connections": 0,
+          "connections": 0,
+          "incoming_bytes": 0,
+          "outgoing_bytes": 0,
+          "reason": "failed its check 3 times in a row, the last: connection refused",
+          "last_failure": "connection refused",
+          "last_change_ms": 59000
+        }
+      ]
     }
   ],
   "overrides": []

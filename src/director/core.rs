@@ -230,6 +230,7 @@ impl Core {
             Input::Observed { at, result } => {
                 self.now = at;
                 self.reconciler.observe(result, at);
+                self.look_who_holds();
                 self.undecided |= self.rotations.drains();
             }
             Input::Applied { at, took, results } => {
@@ -383,7 +384,9 @@ impl Core {
     fn stop(&mut self, at: Instant) {
         self.now = at;
         self.stopping = true;
-        if self.policy.on_stop == OnStop::Remove {
+        if self.reconciler.observing.is_some() {
+            self.tell_last_differences();
+        } else if self.policy.on_stop == OnStop::Remove {
             self.reconciler.desire(Tables::default(), Cause::Stop);
         }
     }
@@ -409,6 +412,7 @@ impl Core {
     /// Whether everything is as it shall be left behind. What is kept needs only that no work is cut off.
     fn nothing_left(&self) -> bool {
         match self.policy.on_stop {
+            _ if self.reconciler.observing.is_some() => self.reconciler.is_idle(),
             OnStop::Keep => self.reconciler.is_idle(),
             OnStop::Remove => self.reconciler.is_done(),
         }

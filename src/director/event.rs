@@ -1,5 +1,6 @@
 //! What happened, in a form that the log, and later the event stream, print. One event a decision.
 
+use super::observing::Difference;
 use crate::health::Reason;
 use crate::model::{Override, PoolName, ServiceKey, TargetKey};
 use crate::reconcile::{Change, Object};
@@ -50,6 +51,11 @@ pub enum Event {
     Acted { pool: PoolName, server: Option<Arc<str>>, act: Act },
     /// A server that is up cannot be used for a reason of the host's, or can again.
     Obstructed { pool: PoolName, server: Arc<str>, obstructed: bool },
+    /// Of a director that only observes: what it would do otherwise than the live tables are, and what it would no longer;
+    /// `left`: all that it would do now.
+    Differs { appeared: Vec<Difference>, ended: Vec<Difference>, left: usize },
+    /// A director that only observed has stopped; what differed in the end.
+    ObservedUntilNow { differences: Vec<Difference> },
 }
 
 /// Why changes were made.

@@ -1,6 +1,7 @@
 //! Events as log lines (shell): one line a decision, with fields. Nothing parses these lines.
 
 use super::event::{Cause, Event, OverrideChange};
+use super::observing::Difference;
 use crate::model::Override;
 use crate::reconcile::Change;
 use crate::rotation::{Act, ActKind};
@@ -59,6 +60,30 @@ pub(super) fn tell(event: &Event) {
         Event::Obstructed { pool, server, obstructed: false } => {
             info!(%pool, %server, "on the director's link again: used");
         }
+        Event::Differs { appeared, ended, left } => differs(appeared, ended, *left),
+        Event::ObservedUntilNow { differences } => {
+            info!(differences = differences.len(), "observed until now, and nothing was changed");
+            for difference in differences.iter().take(ONE_BY_ONE) {
+                info!("differs to the end, this director would: {difference}");
+            }
+        }
+    }
+}
+
+/// Line by line; a table that is another one altogether is told by its number.
+fn differs(appeared: &[Difference], ended: &[Difference], left: usize) {
+    for difference in appeared.iter().take(ONE_BY_ONE) {
+        warn!("differs from the live table, this director would: {difference}");
+    }
+    for difference in ended.iter().take(ONE_BY_ONE) {
+        info!("differs no longer: {difference}");
+    }
+    match left {
+        0 => info!("the live table is as this director would have it"),
+        _ => info!(
+            differences = left,
+            "the live table is not as this director would have it; `tandem status` lists them"
+        ),
     }
 }
 

@@ -20,6 +20,7 @@ pub mod host_look;
 mod kernel_thread;
 pub mod loading;
 mod log;
+pub mod observing;
 mod obstacles;
 mod ordering;
 pub mod override_file;

@@ -78,7 +78,7 @@ impl Loop {
     /// this is tried again: the other director has the addresses meanwhile.
     pub(super) fn start_pair(&mut self) {
         self.pair_restart = PairRestart::None;
-        if self.stop_by.is_some() {
+        if self.stop_by.is_some() || self.core.is_observing() {
             return;
         }
         match PairThreads::start(&self.core.policy, self.clock, &self.state) {

@@ -1,6 +1,7 @@
 //! The core's view of everything as a [`Snapshot`]. Pure: one pass over pools, servers and destinations.
 
 use super::core::Core;
+use super::observing::Observing;
 use super::server_id::id;
 use super::snapshot::{
     CertificateSnapshot, CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, PoolSnapshot,
@@ -41,6 +42,7 @@ impl Core {
             drift: counts.drift.clone(),
             reloads: ReloadCounts::default(),
             overrides: self.overrides.all().cloned().collect(),
+            observing: self.reconciler.observing.as_ref().map(Observing::snapshot),
             pair: None,
         }
     }

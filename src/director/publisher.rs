@@ -27,17 +27,26 @@ pub(super) struct Publisher {
     entries: EntryLook,
     /// Whether connections are synchronised, which is what there is to count.
     counts_entries: bool,
-    serving: AbortHandle,
+    /// `None` where the port of an observing director is another's.
+    serving: Option<AbortHandle>,
     /// When the next one may be taken.
     due: Instant,
 }
 
 impl Publisher {
-    /// Takes the port, before anything is changed, and serves.
-    pub(super) async fn serve(policy: &Policy, clock: Clock) -> Result<Self, ListenError> {
-        let listener = Listener::bind(policy.metrics.listen).await?;
+    /// Takes the port, before anything is changed, and serves. One that observes beside a running director finds the port
+    /// taken, and does without.
+    pub(super) async fn serve(policy: &Policy, clock: Clock, observes: bool) -> Result<Self, ListenError> {
+        let listener = match Listener::bind(policy.metrics.listen).await {
+            Ok(listener) => Some(listener),
+            Err(error) if observes => {
+                tracing::warn!("{error}; observing without metrics");
+                None
+            }
+            Err(error) => return Err(error),
+        };
         let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::starting(clock.now(), clock.epoch())));
-        let serving = serve(listener, &snapshot, clock);
+        let serving = listener.map(|listener| serve(listener, &snapshot, clock));
         let counts_entries = policy.pair.connection_sync.is_some();
         let entries = EntryLook::start(counts_entries);
         Ok(Self { snapshot, entries, counts_entries, serving, due: clock.now() })
@@ -51,8 +60,8 @@ impl Publisher {
     /// Goes on under another policy, at `listener` where it says so.
     pub(super) fn renew(&mut self, policy: &Policy, listener: Option<Listener>, clock: Clock) {
         if let Some(listener) = listener {
-            self.serving.abort();
-            self.serving = serve(listener, &self.snapshot, clock);
+            self.serving.iter().for_each(AbortHandle::abort);
+            self.serving = Some(serve(listener, &self.snapshot, clock));
         }
         let counts_entries = policy.pair.connection_sync.is_some();
         if std::mem::replace(&mut self.counts_entries, counts_entries) != counts_entries {

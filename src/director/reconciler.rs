@@ -6,6 +6,7 @@
 //! did not is drift: somebody else's doing.
 
 use super::event::{Cause, Event};
+use super::observing::Observing;
 use crate::kernel::KernelError;
 use crate::model::{IpvsScope, Observed, Scope, ServiceKey, Tables};
 use crate::reconcile::{Backoff, Change, Object, Ownership, Table, assume, plan, scope};
@@ -75,6 +76,8 @@ pub(super) struct Reconciler {
     level: bool,
     observe_at: Instant,
     unreadable: BTreeSet<String>,
+    /// Of a director that changes nothing: what it would change is only told.
+    pub(super) observing: Option<Observing>,
     pub(super) counts: ReconcileCounts,
     pub(super) events: Vec<Event>,
 }
@@ -95,6 +98,7 @@ impl Reconciler {
             level: false,
             observe_at: now + OBSERVE_EVERY,
             unreadable: BTreeSet::new(),
+            observing: None,
             counts: ReconcileCounts::default(),
             events: Vec::new(),
         }
@@ -108,13 +112,29 @@ impl Reconciler {
         self.desired = desired;
     }
 
+    /// From now on nothing is changed and nothing is recorded; `found` is what is another director's by its record.
+    pub(super) fn only_observe(&mut self, found: Ownership, now: Instant) {
+        self.owned = found;
+        self.unwritten = false;
+        self.observing = Some(Observing::default());
+        self.observe_at = now;
+    }
+
+    fn scope(&self) -> Scope {
+        let held = self.observing.as_ref().map(Observing::held).unwrap_or_default();
+        Scope { held, ..scope(&self.desired, &self.owned) }
+    }
+
     pub(super) const fn observed(&self) -> &Observed {
         &self.observed
     }
 
     /// Whether the first pass is through: everything is applied that the kernel accepts.
-    pub(super) const fn is_applied(&self) -> bool {
-        self.counts.passes_ok + self.counts.passes_failed > 0
+    pub(super) fn is_applied(&self) -> bool {
+        match &self.observing {
+            Some(observing) => observing.has_compared(),
+            None => self.counts.passes_ok + self.counts.passes_failed > 0,
+        }
     }
 
     /// Whether no work is under way.
@@ -140,6 +160,9 @@ impl Reconciler {
 
     /// Brings the record up to the picture: a director that has taken everything back owns nothing any more.
     pub(super) fn settle_record(&mut self) {
+        if self.observing.is_some() {
+            return;
+        }
         let owned = self.owned.after(&self.desired, &self.observed);
         self.unwritten |= owned != self.owned;
         self.owned = owned;
@@ -165,7 +188,7 @@ impl Reconciler {
             return None;
         }
         if self.observe_at <= now || !self.picture_is_complete() {
-            self.seen = scope(&self.desired, &self.owned);
+            self.seen = self.scope();
             self.step = Step::Observing { since: now };
             return Some(Work::Observe(self.seen.clone()));
         }
@@ -190,6 +213,14 @@ impl Reconciler {
 
     fn plan(&mut self, cause: Cause, now: Instant) -> Option<Work> {
         let planned = plan(&self.desired, &self.observed, &self.owned);
+        if let Some(observing) = &mut self.observing {
+            let (event, differs) = observing.compare(planned, &self.desired, &self.observed, now);
+            self.events.extend(event);
+            if !differs {
+                self.reached_level(now);
+            }
+            return None;
+        }
         self.backoff.keep_only(&planned);
         self.counts.pending = planned.len();
         self.retry_at = self.backoff.next().map(|next| next.max(now + RETRY_EVERY));
@@ -250,6 +281,9 @@ impl Reconciler {
     }
 
     fn note_drift(&mut self, expected: &[Change]) {
+        if self.observing.is_some() {
+            return;
+        }
         let expected: BTreeSet<Object> = expected.iter().map(Change::object).collect();
         let mut changes = plan(&self.desired, &self.observed, &self.owned);
         changes.retain(|change| !expected.contains(&change.object()));

@@ -25,12 +25,11 @@ use super::watchdog::Watchdog;
 use crate::control::{Control, Socket, Status};
 use crate::health::ProbeId;
 use crate::kernel::sys::give_memory_back;
-use crate::kernel::{Kernel, KernelError, complete};
-use crate::model::{CheckName, HostFacts, Policy, Roles, RouterName};
+use crate::kernel::{Kernel, KernelError, ReadOnly, complete};
+use crate::model::{CheckName, Failure, HostFacts, Outcome, Policy, Roles, RouterName};
 use crate::probe::{FileWatch, Pool, Probe as _, Prober, Report, StartRequest, Workers};
-use crate::reconcile::Epoch;
+use crate::reconcile::{Epoch, Ownership};
 use crate::time::Instant;
-use crate::vrrp::picture::Picture;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,6 +68,15 @@ pub struct Parts<K> {
     pub seed: u64,
     /// Where operators ask; `none`: nowhere.
     pub socket: PathBuf,
+    /// Whether it only probes, decides and tells.
+    pub observe: Option<Observe>,
+}
+
+/// Of a director that changes nothing.
+#[derive(Debug)]
+pub struct Observe {
+    /// What is a running director's by its record, which is only read.
+    pub found: Ownership,
 }
 
 type ProbeKey = (TargetId, ProbeId);
@@ -146,24 +154,28 @@ pub async fn run<K: Kernel + 'static>(
 impl Loop {
     /// Makes ready what can be wrong first, then looks at the kernel and adopts what is there.
     async fn begin<K: Kernel + 'static>(parts: Parts<K>) -> Result<Self, RunError> {
-        let Parts { candidate, loader, mut history, hangups, kernel, state, ask_host, epoch, seed, socket } =
-            parts;
+        let Parts { candidate, loader, history, hangups, kernel, state, ask_host, epoch, seed, .. } = parts;
+        let (mut history, observe) = (history, parts.observe);
         let Candidate { policy, text, .. } = candidate;
-        let socket = Socket::chosen(&socket)?;
+        let socket = Socket::chosen(&parts.socket)?;
         let probers = probers(&policy)?;
         // At the start the rest of the site is worth more than the one check.
         lacking(&policy).iter().for_each(|lacking| tracing::error!("{lacking}"));
         let files = FileWatch::of(&policy);
         let clock = Clock::start();
-        let published = Publisher::serve(&policy, clock).await?;
+        let published = Publisher::serve(&policy, clock, observe.is_some()).await?;
         let (host, facts) = HostLook::begun(ask_host, &policy).await?;
-        let owned = state.load(&epoch, &mut |warning| tracing::warn!("{warning}"));
+        let owned = match &observe {
+            Some(observe) => observe.found.clone(),
+            None => state.load(&epoch, &mut |warning| tracing::warn!("{warning}")),
+        };
         let pair_state = state.path().to_owned();
-        let mut kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
+        let kernel = hands(kernel, observe.is_some());
+        let mut kernel = KernelThread::start(kernel, state).map_err(RunError::Thread)?;
         let observed = complete(kernel.observe(Core::first_scope(&policy, &facts, &owned)).await?)?;
         let generation = generation(&mut history, &text);
         let orders = override_file::read(&pair_state, &mut |warning| tracing::error!("{warning}"));
-        let core = Core::new(Beginning {
+        let mut core = Core::new(Beginning {
             policy,
             generation,
             host: facts,
@@ -175,9 +187,15 @@ impl Loop {
             seed,
             now: clock.now(),
         });
-        let pair = PairThreads::start(&core.policy, clock, &pair_state)?;
-        let first =
-            Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &Picture::default());
+        let pair = match observe {
+            Some(observe) => {
+                core = core.observing(observe.found);
+                None
+            }
+            None => PairThreads::start(&core.policy, clock, &pair_state)?,
+        };
+        let picture = core.seen_routers().unwrap_or_default();
+        let first = Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &picture);
         let control = Control::serve(socket, first, published.snapshot(), clock.started());
         control.publish_history(history.told(generation));
         let reloads = Reloads::new(loader, history, text, hangups, clock.now());
@@ -253,12 +271,23 @@ impl Loop {
         self.kernel.jobs.try_send(job).map_err(|_| RunError::KernelThreadEnded)
     }
 
-    fn start_probe(&self, id: TargetId, probe: ProbeId, due: Instant) {
+    fn start_probe(&mut self, id: TargetId, probe: ProbeId, due: Instant) {
         let Some(target) = self.core.target(id) else { return };
+        if self.core.is_observing() && target.real_path.is_some() {
+            return self.cannot_probe(id, probe);
+        }
         if let Some(prober) = self.probers.get(&(target.check.clone(), target.real_path)) {
             let (prober, due) = (Arc::clone(prober), self.clock.when(due));
             self.probes.start(StartRequest { id: (id, probe), prober, target: target.address, due });
         }
+    }
+
+    /// The way to the server through its own forwarding is made by changes that an observing director does not make.
+    fn cannot_probe(&mut self, target: TargetId, probe: ProbeId) {
+        let reason = "`through: real_path` needs changes of the kernel, and this director only observes";
+        let outcome = Outcome::new(Duration::ZERO, Err(Failure::Local(reason.to_owned())));
+        let at = self.clock.now();
+        self.core.handle(Input::ProbeFinished { at, target, probe, outcome, lateness: Duration::ZERO });
     }
 
     /// One timer wakes for everything that waits for time.
@@ -342,10 +371,18 @@ impl Loop {
     fn tell_ready(&mut self) {
         if !self.ready_told && self.core.is_applied() {
             self.ready_told = true;
-            tracing::info!("running: the tables are applied");
+            match self.core.is_observing() {
+                true => tracing::info!("observing: the live tables are compared, and nothing is changed"),
+                false => tracing::info!("running: the tables are applied"),
+            }
             sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
         }
     }
+}
+
+/// The kernel, tied where it is only looked at.
+fn hands<K: Kernel + 'static>(kernel: K, observes: bool) -> Box<dyn Kernel> {
+    if observes { Box::new(ReadOnly(kernel)) } else { Box::new(kernel) }
 }
 
 /// Whether any of them does more than wait for the network.

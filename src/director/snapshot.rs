@@ -44,6 +44,8 @@ pub struct Snapshot {
     pub reloads: ReloadCounts,
     /// What operators ordered, sorted by what it is for.
     pub overrides: Vec<Override>,
+    /// Of a director that only observes.
+    pub observing: Option<ObservingSnapshot>,
     /// The virtual routers and the other directors; `None` for a director that is alone.
     pub pair: Option<Arc<Published>>,
 }
@@ -66,6 +68,7 @@ impl Snapshot {
             drift: BTreeMap::new(),
             reloads: ReloadCounts::default(),
             overrides: Vec::new(),
+            observing: None,
             pair: None,
         }
     }
@@ -89,6 +92,15 @@ pub struct ReloadCounts {
     pub taken_at: Option<Instant>,
     /// Whether its files read otherwise now.
     pub file_differs: bool,
+}
+
+/// What a director that only observes would do otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObservingSnapshot {
+    /// How many differences there are, by table.
+    pub differences: BTreeMap<Table, usize>,
+    /// The first of them, at most [`super::observing::MOST_TOLD`]: since when, in which table, and in words.
+    pub told: Vec<(Instant, Table, Arc<str>)>,
 }
 
 /// One pool.

@@ -7,7 +7,7 @@
 
 use super::KernelError;
 use super::routing::Routing;
-use crate::model::{AddressFacts, VirtualAddress};
+use crate::model::{AddressFacts, Scope, VirtualAddress};
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, CacheInfo};
@@ -24,16 +24,19 @@ struct Listed {
     message: AddressMessage,
 }
 
-/// Those of the addresses asked for that are there.
+/// Those of the addresses asked for that are there, and where those are that somebody else moves.
 ///
 /// # Errors
 /// When the kernel cannot be asked.
 pub(crate) fn observe(
     routing: &Routing,
-    asked: &BTreeSet<VirtualAddress>,
-) -> Result<BTreeSet<VirtualAddress>, KernelError> {
+    scope: &Scope,
+) -> Result<(BTreeSet<VirtualAddress>, BTreeSet<VirtualAddress>), KernelError> {
     let listed = list(routing, &routing.interfaces()?)?;
-    Ok(listed.into_iter().map(|listed| listed.address).filter(|found| asked.contains(found)).collect())
+    let found = || listed.iter().map(|listed| &listed.address);
+    let asked = found().filter(|found| scope.addresses.contains(found));
+    let held = found().filter(|found| scope.held.contains(&found.address.addr()));
+    Ok((asked.cloned().collect(), held.cloned().collect()))
 }
 
 /// Every address of this host.

@@ -89,9 +89,9 @@ impl LinuxKernel {
     /// After trouble the conversation is begun anew: its connection may have ended for good.
     fn observe_addresses(
         &mut self,
-        asked: &BTreeSet<VirtualAddress>,
-    ) -> Result<BTreeSet<VirtualAddress>, KernelError> {
-        let found = self.routing().and_then(|routing| addresses::observe(routing, asked));
+        scope: &Scope,
+    ) -> Result<(BTreeSet<VirtualAddress>, BTreeSet<VirtualAddress>), KernelError> {
+        let found = self.routing().and_then(|routing| addresses::observe(routing, scope));
         if found.is_err() {
             self.routing = None;
         }
@@ -111,7 +111,7 @@ impl Kernel for LinuxKernel {
     fn observe(&mut self, scope: &Scope) -> Result<Observed, KernelError> {
         let mut observed = Observed::default();
         self.observe_ipvs(scope.ipvs, &mut observed)?;
-        let (mut sysctls, mut ruleset, mut addresses) = Default::default();
+        let (mut sysctls, mut ruleset, mut addresses, mut held) = Default::default();
         let mut note = |table, result: Result<(), KernelError>| {
             if let Err(error) = result {
                 observed.unreadable.push((table, error.message));
@@ -121,13 +121,10 @@ impl Kernel for LinuxKernel {
         if scope.ruleset {
             note(SideTable::Nftables, self.nftables.observe().map(|found| ruleset = found));
         }
-        if !scope.addresses.is_empty() {
-            note(
-                SideTable::Addresses,
-                self.observe_addresses(&scope.addresses).map(|found| addresses = found),
-            );
+        if !scope.addresses.is_empty() || !scope.held.is_empty() {
+            note(SideTable::Addresses, self.observe_addresses(scope).map(|found| (addresses, held) = found));
         }
-        Ok(Observed { sysctls, ruleset, addresses, ..observed })
+        Ok(Observed { sysctls, ruleset, addresses, held, ..observed })
     }
 
     fn apply(&mut self, changes: &[Change]) -> Vec<Result<(), KernelError>> {

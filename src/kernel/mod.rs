@@ -11,6 +11,7 @@ mod linux;
 pub(crate) mod netlink;
 mod network;
 mod nftables;
+mod observing;
 mod program;
 mod routing;
 pub(crate) mod sys;
@@ -23,6 +24,7 @@ pub use ipvs::IpvsInfo;
 pub use linux::LinuxKernel;
 pub(crate) use network::{gue_ports, network_facts, read_sysctls};
 pub(crate) use nftables::every_table;
+pub use observing::ReadOnly;
 pub(crate) use program::has_program;
 
 use crate::model::{Observed, Scope};

@@ -5,6 +5,7 @@ use super::{
     VirtualAddress,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// A virtual service with its destinations, in canonical order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +110,8 @@ pub struct Observed {
     pub sysctls: BTreeMap<Sysctl, String>,
     /// Those of the addresses asked for that are there.
     pub addresses: BTreeSet<VirtualAddress>,
+    /// Where the addresses of [`Scope::held`] are, with whatever prefix.
+    pub held: BTreeSet<VirtualAddress>,
     /// Tables beside IPVS that could not be read, and why: nothing is known of them.
     pub unreadable: Vec<(SideTable, String)>,
 }
@@ -128,7 +131,10 @@ impl Observed {
             match table {
                 SideTable::Nftables => self.ruleset = earlier.ruleset.clone(),
                 SideTable::Sysctls => self.sysctls = earlier.sysctls.clone(),
-                SideTable::Addresses => self.addresses = earlier.addresses.clone(),
+                SideTable::Addresses => {
+                    self.addresses = earlier.addresses.clone();
+                    self.held = earlier.held.clone();
+                }
             }
         }
     }
@@ -152,6 +158,8 @@ pub struct Scope {
     pub ipvs: IpvsScope,
     pub sysctls: BTreeSet<Sysctl>,
     pub addresses: BTreeSet<VirtualAddress>,
+    /// Addresses that somebody else moves: on which interface each is, if on any.
+    pub held: BTreeSet<IpAddr>,
     /// Whether our nftables table matters (it is wanted, or we once made it).
     pub ruleset: bool,
 }

@@ -30,6 +30,7 @@ pub(super) fn write(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Re
     }
     reconcile(families, snapshot)?;
     override_families::write(families, snapshot)?;
+    observing(families, snapshot)?;
     pair_families::write(families, snapshot)
 }
 
@@ -372,6 +373,17 @@ fn reconcile(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
         "tandem_drift",
         "Entries of ours that somebody else changed, removed or added; each was repaired",
         Table::ALL.map(|table| ([("table", table.name())], snapshot.drift.get(&table).copied().unwrap_or(0))),
+    )
+}
+
+fn observing(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let Some(seen) = &snapshot.observing else { return Ok(()) };
+    families.gauges(
+        "tandem_observe_differences",
+        "Of a director that only observes (run --observe): how much it would have otherwise than the live tables are, by \
+         table; the metric is there only while one observes",
+        Table::ALL
+            .map(|table| ([("table", table.name())], seen.differences.get(&table).copied().unwrap_or(0) as u64)),
     )
 }
 

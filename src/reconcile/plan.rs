@@ -11,6 +11,7 @@ use crate::model::{
     Destination, DestinationKey, IpvsScope, Observed, ObservedRuleset, Scope, Service, ServiceKey,
     SyncDaemon, Tables, Timeouts,
 };
+use std::collections::BTreeSet;
 
 /// The changes that turn `observed` into `desired`, in the order in which they must be applied. Empty when nothing
 /// differs. What is neither desired nor `owned` is left alone.
@@ -44,6 +45,7 @@ pub fn scope(desired: &Tables, owned: &Ownership) -> Scope {
         ipvs,
         sysctls: desired.sysctls.keys().chain(owned.sysctls.keys()).cloned().collect(),
         addresses: desired.addresses.union(&owned.addresses).cloned().collect(),
+        held: BTreeSet::new(),
         ruleset: !desired.ruleset.is_empty() || owned.ruleset.is_some(),
     }
 }

@@ -17,5 +17,6 @@ mod real_server;
 mod reload;
 mod stage;
 mod stopped;
+mod top;
 #[path = "../lab/world/mod.rs"]
 mod world;

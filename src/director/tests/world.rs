@@ -89,6 +89,12 @@ impl World {
         }
     }
 
+    /// One that changes nothing, beside what the kernel holds.
+    pub(super) fn observing(policy: Policy, kernel: Observed) -> Self {
+        let world = Self::start(policy, kernel, Ownership::default());
+        Self { core: world.core.observing(Ownership::default()), ..world }
+    }
+
     pub(super) fn fresh(policy: Policy) -> Self {
         Self::start(policy, Observed::default(), Ownership::default())
     }

@@ -54,6 +54,7 @@ pub(crate) fn run(folder: &Path) {
         epoch: epoch().expect("this boot"),
         seed: 7,
         socket: folder.join("tandem.sock"),
+        observe: None,
     };
     let runtime = runtime::start().expect("a runtime");
     runtime::drive(&runtime, run_director(parts, std::future::pending())).expect("it ends never");

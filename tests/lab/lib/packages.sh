@@ -6,7 +6,7 @@
 # What the cases call inside. prometheus (for promtool) is fetched apart, since only one file of it is wanted.
 INSIDE_PACKAGES=(
     bind9-dnsutils conntrack curl dnsmasq-base ethtool frr iproute2 iputils-ping ipvsadm jq keepalived kmod nftables nginx
-    openssl procps socat strace tcpdump tshark
+    openssl procps socat strace tcpdump tmux tshark
 )
 
 # The real servers that tests/servers probes, and what drives them. They are in a root of their own: databases are large, and

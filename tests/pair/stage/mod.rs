@@ -22,6 +22,7 @@ pub(crate) mod program;
 pub(crate) mod realtime;
 pub(crate) mod setting;
 pub(crate) mod tandem;
+pub(crate) mod terminal;
 pub(crate) mod typist;
 
 use crate::world::addresses::{Addresses, Family, near};

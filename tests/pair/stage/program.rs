@@ -134,6 +134,11 @@ impl Member {
         tandem::command(stage, self.director, self.pid(), &["reload"]);
     }
 
+    /// A subcommand as a shell on the director's own machine runs it; Tandem only.
+    pub(crate) fn command_line(&self, arguments: &[&str]) -> String {
+        tandem::command_line(self.pid(), arguments)
+    }
+
     fn pid(&self) -> u32 {
         self.processes.last().expect("it runs").pid()
     }

@@ -44,6 +44,11 @@ pub(super) fn command(stage: &Stage, director: usize, pid: u32, arguments: &[&st
     assert!(output.status.success(), "tandem {arguments:?}: {}: {complaint}", output.status);
 }
 
+/// A subcommand on the director's own machine, as a line of a shell.
+pub(super) fn command_line(pid: u32, arguments: &[&str]) -> String {
+    format!("nsenter --target {pid} --mount --uts -- {} {}", binary(), arguments.join(" "))
+}
+
 /// Changes a place of the policy, which must be there once.
 #[track_caller]
 pub(super) fn edit(folder: &Path, from: &str, to: &str) {
