@@ -15,6 +15,7 @@ mod program;
 mod routing;
 pub(crate) mod sys;
 pub(crate) mod sysctl;
+mod tracking;
 
 pub use conntrack::{Conntrack, Restored};
 pub use epoch::epoch;
@@ -24,6 +25,7 @@ pub use linux::LinuxKernel;
 pub(crate) use network::{gue_ports, network_facts, read_sysctls};
 pub(crate) use nftables::every_table;
 pub(crate) use program::has_program;
+pub use tracking::tracking_counts;
 
 use crate::model::{Observed, Scope};
 use crate::reconcile::Change;

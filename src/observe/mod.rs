@@ -3,13 +3,18 @@
 
 mod exposition;
 mod families;
+mod host_families;
+mod keepalived_names;
 mod listener;
 mod metrics;
+mod names;
 mod negotiation;
+mod node_names;
 mod pair_families;
 
 pub use listener::*;
 pub use metrics::*;
+pub use names::*;
 pub use negotiation::*;
 
 #[cfg(test)]
