@@ -79,10 +79,11 @@ impl Loop {
         }
         self.ask_pair_again();
         self.compare_files();
+        self.published.silences.clone_from(self.watchdog.silences());
         let pair = self.pair.as_ref().map(PairThreads::published);
         let picture = pair.as_ref().map(|pair| pair.picture.clone());
         let picture = picture.or_else(|| self.core.seen_routers()).unwrap_or_default();
-        if let Some(snapshot) = self.published.publish(&self.core, pair, self.reloads.counts, self.clock) {
+        if let Some(snapshot) = self.published.publish(&self.core, pair, self.reloads.counts(), self.clock) {
             self.control.publish(Status::of(self.core.director(), &snapshot, &picture));
         }
     }

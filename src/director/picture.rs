@@ -1,6 +1,7 @@
 //! The core's view of everything as a [`Snapshot`]. Pure: one pass over pools, servers and destinations.
 
 use super::core::Core;
+use super::host_snapshot::RouterSnapshot;
 use super::observing::Observing;
 use super::server_id::id;
 use super::snapshot::{
@@ -9,7 +10,7 @@ use super::snapshot::{
 };
 use super::statistics::{PoolCounts, ServerCounts};
 use crate::desired::{Standing, destination_key};
-use crate::model::{CheckName, DestinationKey, Pool, RealServer, VirtualService};
+use crate::model::{CheckName, DestinationKey, Pool, RealServer, TrackingCounts, VirtualService};
 use crate::rotation::{Machine, Place};
 use crate::time::Instant;
 use std::collections::BTreeMap;
@@ -44,6 +45,9 @@ impl Core {
             overrides: self.overrides.all().cloned().collect(),
             observing: self.reconciler.observing.as_ref().map(Observing::snapshot),
             pair: None,
+            routers: self.policy.pair.routers.values().map(RouterSnapshot::from).collect(),
+            tracking: TrackingCounts::default(),
+            silences: BTreeMap::new(),
         }
     }
 
@@ -144,10 +148,11 @@ impl Core {
             let place = counts.binary_search_by_key(&key, |(key, _)| *key).ok();
             let counts =
                 place.and_then(|place| counts.get(place)).map(|(_, counts)| *counts).unwrap_or_default();
-            Some(DestinationSnapshot { server: index, weight, counts })
+            Some(DestinationSnapshot { server: index, key, weight, counts })
         };
         ServiceSnapshot {
             name: service.key.to_string().into(),
+            key: service.key,
             counters: observed.service_counters.get(&service.key).copied().filter(|_| held.is_some()),
             destinations: pool.servers.iter().enumerate().filter_map(destination).collect(),
         }

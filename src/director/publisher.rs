@@ -3,12 +3,15 @@
 use super::clock::Clock;
 use super::core::Core;
 use super::entry_look::EntryLook;
+use super::host_snapshot::local_addresses;
 use super::snapshot::{ReloadCounts, Snapshot};
+use super::tracking_look::TrackingLook;
 use crate::advert::thread::Published;
 use crate::model::Policy;
 use crate::observe::{ListenError, Listener, View};
 use crate::time::Instant;
 use arc_swap::ArcSwap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
@@ -27,6 +30,9 @@ pub(super) struct Publisher {
     entries: EntryLook,
     /// Whether connections are synchronised, which is what there is to count.
     counts_entries: bool,
+    tracking: TrackingLook,
+    /// Silences of threads, as the watchdog counts them.
+    pub(super) silences: BTreeMap<&'static str, u64>,
     /// `None` where the port of an observing director is another's.
     serving: Option<AbortHandle>,
     /// When the next one may be taken.
@@ -49,7 +55,9 @@ impl Publisher {
         let serving = listener.map(|listener| serve(listener, &snapshot, clock));
         let counts_entries = policy.pair.connection_sync.is_some();
         let entries = EntryLook::start(counts_entries);
-        Ok(Self { snapshot, entries, counts_entries, serving, due: clock.now() })
+        let tracking = TrackingLook::start(local_addresses(policy));
+        let (silences, due) = (BTreeMap::new(), clock.now());
+        Ok(Self { snapshot, entries, counts_entries, tracking, silences, serving, due })
     }
 
     /// Where the last snapshot is found.
@@ -67,6 +75,7 @@ impl Publisher {
         if std::mem::replace(&mut self.counts_entries, counts_entries) != counts_entries {
             self.entries = EntryLook::start(counts_entries);
         }
+        self.tracking.renew(local_addresses(policy));
         self.due = clock.now();
     }
 
@@ -90,6 +99,8 @@ impl Publisher {
         let mut snapshot = core.snapshot(clock.now(), clock.epoch());
         snapshot.pair = pair;
         snapshot.reloads = reloads;
+        snapshot.tracking = self.tracking.seen();
+        snapshot.silences.clone_from(&self.silences);
         if let Some(sync) = &mut snapshot.connection_sync {
             sync.entries = self.entries.synchronised();
         }

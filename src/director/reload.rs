@@ -129,6 +129,11 @@ impl Reloads {
         pending.map(|pending| pending.until.max(pending.not_before))
     }
 
+    /// What became of the policies so far.
+    pub(super) const fn counts(&self) -> ReloadCounts {
+        ReloadCounts { unconfirmed: self.pending.is_some(), ..self.counts }
+    }
+
     /// Whether a policy is being made ready.
     pub(super) const fn is_under_way(&self) -> bool {
         self.under_way.is_some()

@@ -4,10 +4,12 @@
 //! Names are shared, not copied: a snapshot of ten thousand servers costs one pass over them. Nothing here decides.
 
 use super::histogram::{Histogram, LATENESS_BOUNDS, PASS_BOUNDS, PROBE_BOUNDS};
+use super::host_snapshot::RouterSnapshot;
 use crate::advert::thread::Published;
 use crate::health::Reason;
 use crate::model::{
-    CheckName, Counters, DestinationCounts, Failure, Order, Outcome, Override, PoolName, SyncDaemonRole,
+    CheckName, Counters, DestinationCounts, DestinationKey, Failure, Order, Outcome, Override, PoolName,
+    ServiceKey, SyncDaemonRole, TrackingCounts,
 };
 use crate::reconcile::Table;
 use crate::rotation::Why;
@@ -48,6 +50,11 @@ pub struct Snapshot {
     pub observing: Option<ObservingSnapshot>,
     /// The virtual routers and the other directors; `None` for a director that is alone.
     pub pair: Option<Arc<Published>>,
+    /// The virtual routers as the policy says them, sorted by name.
+    pub routers: Vec<RouterSnapshot>,
+    pub tracking: TrackingCounts,
+    /// By thread: how often it gave no sign of life for too long.
+    pub silences: BTreeMap<&'static str, u64>,
 }
 
 impl Snapshot {
@@ -70,6 +77,9 @@ impl Snapshot {
             overrides: Vec::new(),
             observing: None,
             pair: None,
+            routers: Vec::new(),
+            tracking: TrackingCounts::default(),
+            silences: BTreeMap::new(),
         }
     }
 
@@ -92,6 +102,8 @@ pub struct ReloadCounts {
     pub taken_at: Option<Instant>,
     /// Whether its files read otherwise now.
     pub file_differs: bool,
+    /// Whether it is gone back from unless it is confirmed.
+    pub unconfirmed: bool,
 }
 
 /// What a director that only observes would do otherwise.
@@ -208,6 +220,7 @@ pub struct ServerSnapshot {
 pub struct ServiceSnapshot {
     /// `tcp://VIP:port`, as [`crate::model::ServiceKey`] prints it.
     pub name: Arc<str>,
+    pub key: ServiceKey,
     /// `None` while the kernel has no such service.
     pub counters: Option<Counters>,
     /// Those of the pool's servers that the kernel holds in this service.
@@ -219,6 +232,7 @@ pub struct ServiceSnapshot {
 pub struct DestinationSnapshot {
     /// Place in [`PoolSnapshot::servers`].
     pub server: usize,
+    pub key: DestinationKey,
     pub weight: u32,
     pub counts: DestinationCounts,
 }

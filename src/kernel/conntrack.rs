@@ -11,7 +11,8 @@ use super::netlink::{Attribute, Attributes, Message, Netlink, NetlinkError};
 use crate::model::{Connection, ConntrackEntry, Protocol};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_sys::protocols::NETLINK_NETFILTER;
-use std::collections::{BTreeSet, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// `NFNL_SUBSYS_CTNETLINK` and `enum cntl_msg_types`.
@@ -162,6 +163,38 @@ impl Conntrack {
         let results = self.0.change(over.map(|(_, found)| delete_message(found)));
         // One that has ended by itself meanwhile is no matter.
         Ok(results.iter().filter(|result| result.is_ok()).count())
+    }
+
+    /// For each of `local_addresses`: how many connections bear it towards the real server that has most of them. Each takes a
+    /// source port of it.
+    ///
+    /// # Errors
+    /// When the kernel cannot be asked.
+    pub fn ports_used(
+        &mut self,
+        local_addresses: &BTreeSet<IpAddr>,
+    ) -> Result<BTreeMap<IpAddr, u64>, KernelError> {
+        let every = Message::new(CT_GET, 0).header(&[0; NFGENMSG_BYTES]);
+        // The table may have millions of entries: each is kept as the number of its kind.
+        let kinds = RefCell::new(BTreeMap::new());
+        let borne = |payload: &[u8]| {
+            let Found { connection: Connection { protocol, destination, .. }, answers_to, .. } =
+                Found::read(payload)?;
+            let local = answers_to.ip();
+            let mut kinds = kinds.borrow_mut();
+            let next = u32::try_from(kinds.len()).unwrap_or(u32::MAX);
+            let kind = (local, protocol.number(), destination);
+            local_addresses.contains(&local).then(|| *kinds.entry(kind).or_insert(next))
+        };
+        let entries = self.0.dump(&every, borne).map_err(|error| explain(&error))?;
+        let mut counts = BTreeMap::<u32, u64>::new();
+        entries.iter().for_each(|kind| *counts.entry(*kind).or_default() += 1);
+        let mut most: BTreeMap<_, _> = local_addresses.iter().map(|address| (*address, 0)).collect();
+        for ((local, ..), number) in kinds.into_inner() {
+            let most = most.entry(local).or_default();
+            *most = counts.get(&number).copied().unwrap_or_default().max(*most);
+        }
+        Ok(most)
     }
 
     /// Puts `entry` in where something is in its place; `false` where that stays.

@@ -16,6 +16,7 @@ mod program;
 mod routing;
 pub(crate) mod sys;
 pub(crate) mod sysctl;
+mod tracking;
 
 pub use conntrack::{Conntrack, Restored};
 pub use epoch::epoch;
@@ -26,6 +27,7 @@ pub(crate) use network::{gue_ports, network_facts, read_sysctls};
 pub(crate) use nftables::every_table;
 pub use observing::ReadOnly;
 pub(crate) use program::has_program;
+pub use tracking::tracking_counts;
 
 use crate::model::{Observed, Scope};
 use crate::reconcile::Change;

@@ -1,6 +1,7 @@
 //! An entry of connection tracking that stands for a connection of NAT or full-NAT, as a value.
 
 use super::Protocol;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// A connection as IPVS knows it. All addresses are of one family.
@@ -34,4 +35,16 @@ impl ConntrackEntry {
     pub fn local(&self) -> SocketAddr {
         SocketAddr::new(self.source, self.connection.client.port())
     }
+}
+
+/// What the kernel counts of connection tracking. What it does not tell is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrackingCounts {
+    pub entries: Option<u64>,
+    /// Entries that it allows.
+    pub limit: Option<u64>,
+    /// Entries that could not be put in, since boot.
+    pub insert_failed: Option<u64>,
+    /// By full-NAT's local address: its source ports that are taken towards the real server that has most of them.
+    pub ports_used: BTreeMap<IpAddr, u64>,
 }

@@ -2,7 +2,7 @@
 //! what an operator should know of the number.
 
 use super::metrics::Families;
-use super::{override_families, pair_families};
+use super::{host_families, override_families, pair_families};
 use crate::director::snapshot::{
     CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, Direction, PoolSnapshot, ServerSnapshot,
     ServiceSnapshot, Snapshot,
@@ -31,6 +31,7 @@ pub(super) fn write(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Re
     reconcile(families, snapshot)?;
     override_families::write(families, snapshot)?;
     observing(families, snapshot)?;
+    host_families::write(families, snapshot)?;
     pair_families::write(families, snapshot)
 }
 
@@ -67,6 +68,11 @@ fn reloads(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
         "tandem_policy_file_differs",
         "1 when the policy's files say something else than what is in force",
         Some(u64::from(counts.file_differs)),
+    )?;
+    families.gauge(
+        "tandem_policy_unconfirmed",
+        "1 while the policy in force waits for tandem confirm, and is rolled back without it",
+        Some(u64::from(counts.unconfirmed)),
     )
 }
 

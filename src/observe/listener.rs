@@ -3,14 +3,14 @@
 //! Connections are bounded by `serving`; a request's body is never read. A scrape
 //! reads the last snapshot and never asks the event loop for anything. Rendering runs on a blocking thread, one at a time.
 
-use super::{Format, render};
+use super::{Format, Names, render};
 use crate::director::snapshot::Snapshot;
 use crate::serving::{self, Limits};
 use crate::time::Instant;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -66,6 +66,7 @@ struct Shared {
 /// A text, and what it was written of.
 struct Written {
     taken_at: Instant,
+    names: Names,
     format: Format,
     text: Bytes,
 }
@@ -119,26 +120,31 @@ fn router(view: View) -> Router {
         .with_state(Shared { view, written: Arc::default() })
 }
 
-async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+async fn metrics(State(shared): State<Shared>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let names = match Names::of_query(query.as_deref().unwrap_or_default()) {
+        Ok(names) => names,
+        Err(unknown) => return (StatusCode::BAD_REQUEST, format!("{unknown}\n")).into_response(),
+    };
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let format = Format::of_accept(accept);
-    match text(&shared, format).await {
+    match text(&shared, names, format).await {
         Some(text) => ([(header::CONTENT_TYPE, format.content_type())], Body::from(text)).into_response(),
         None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
 /// The text of the last snapshot. It is written once, however many ask for it at a time, and slow readers share it.
-async fn text(shared: &Shared, format: Format) -> Option<Bytes> {
+async fn text(shared: &Shared, names: Names, format: Format) -> Option<Bytes> {
     let mut written = shared.written.lock().await;
     let snapshot = shared.view.snapshot.load_full();
     let taken_at = snapshot.taken_at;
-    let same = |written: &&Written| (written.taken_at, written.format) == (taken_at, format);
+    let same =
+        |written: &&Written| (written.taken_at, written.names, written.format) == (taken_at, names, format);
     if let Some(written) = written.as_ref().filter(same) {
         return Some(written.text.clone());
     }
-    let text = Bytes::from(spawn_blocking(move || render(&snapshot, format)).await.ok()?.ok()?);
-    *written = Some(Written { taken_at, format, text: text.clone() });
+    let text = Bytes::from(spawn_blocking(move || render(&snapshot, names, format)).await.ok()?.ok()?);
+    *written = Some(Written { taken_at, names, format, text: text.clone() });
     Some(text)
 }
 

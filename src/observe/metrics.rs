@@ -3,7 +3,7 @@
 //! The library `prometheus-client` writes names, labels and escapes; the families themselves are in `families`.
 //! Nothing is registered and nothing is kept between scrapes.
 
-use super::{Format, exposition, families};
+use super::{Format, Names, exposition, families, keepalived_names, node_names};
 use crate::director::histogram::Histogram;
 use crate::director::snapshot::Snapshot;
 use prometheus::collector::Collector;
@@ -20,14 +20,14 @@ use std::time::Duration;
 /// Bytes of one server's lines, roughly: spares the growing text most of its copies.
 const BYTES_PER_SERVER: usize = 2_048;
 
-/// The whole exposition.
+/// The whole exposition, by one set of names.
 ///
 /// # Errors
 /// Never in practice: writing to a string does not fail.
-pub fn render(snapshot: &Arc<Snapshot>, format: Format) -> Result<String, fmt::Error> {
+pub fn render(snapshot: &Arc<Snapshot>, names: Names, format: Format) -> Result<String, fmt::Error> {
     let servers: usize = snapshot.pools.iter().map(|pool| pool.servers.len()).sum();
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(View(Arc::clone(snapshot))));
+    registry.register_collector(Box::new(View(Arc::clone(snapshot), names)));
     let mut text =
         String::with_capacity(4_096 + if snapshot.per_server { servers * BYTES_PER_SERVER } else { 0 });
     encode(&mut text, &registry)?;
@@ -38,11 +38,17 @@ pub fn render(snapshot: &Arc<Snapshot>, format: Format) -> Result<String, fmt::E
 }
 
 #[derive(Debug)]
-struct View(Arc<Snapshot>);
+struct View(Arc<Snapshot>, Names);
 
 impl Collector for View {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        families::write(&mut Families(encoder), &self.0)
+        let Self(snapshot, names) = self;
+        let write = match names {
+            Names::Tandem => families::write,
+            Names::Keepalived => keepalived_names::write,
+            Names::NodeExporter => node_names::write,
+        };
+        write(&mut Families(encoder), snapshot)
     }
 }
 
@@ -69,6 +75,14 @@ impl Families<'_> {
         samples: impl IntoIterator<Item = (L, V)>,
     ) -> fmt::Result {
         self.samples(name, help, MetricType::Gauge, samples, |mut sample, value| sample.encode_gauge(&value))
+    }
+
+    /// A value that only goes up, without labels; `name` is without `_total`. `None` leaves it out.
+    pub(super) fn counter(&mut self, name: &str, help: &str, value: Option<u64>) -> fmt::Result {
+        let Some(value) = value else { return Ok(()) };
+        self.0
+            .encode_descriptor(name, help, None, MetricType::Counter)?
+            .encode_counter::<NoLabelSet, _, f64>(&value, None)
     }
 
     /// Values that only go up; `name` is without `_total`.

@@ -3,14 +3,19 @@
 
 mod exposition;
 mod families;
+mod host_families;
+mod keepalived_names;
 mod listener;
 mod metrics;
+mod names;
 mod negotiation;
+mod node_names;
 mod override_families;
 mod pair_families;
 
 pub use listener::*;
 pub use metrics::*;
+pub use names::*;
 pub use negotiation::*;
 
 #[cfg(test)]

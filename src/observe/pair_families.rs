@@ -68,6 +68,11 @@ fn roles(families: &mut Families<'_>, picture: &Picture) -> fmt::Result {
         each(picture, |router| u64::from(router.priority)),
     )?;
     families.gauges(
+        "tandem_vrrp_released",
+        "1 while an operator has released the router here, else 0: this director does not take it over",
+        each(picture, |router| u64::from(router.released)),
+    )?;
+    families.gauges(
         "tandem_vrrp_addresses_wanted",
         "Floating addresses that this director should hold now",
         each(picture, |router| router.addresses_wanted as u64),

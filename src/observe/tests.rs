@@ -1,10 +1,10 @@
 //! Metrics against a snapshot with one of everything, and the listener over real connections.
 
-use super::{Format, Listener, View, render};
+use super::{Format, Listener, Names, View, render};
 use crate::director::snapshot::*;
 use crate::model::{
-    Connections, Counters, DestinationCounts, Failure, Order, Outcome, Override, OverrideKind,
-    OverrideTarget, SyncDaemonRole,
+    Connections, Counters, DestinationCounts, DestinationKey, Failure, Order, Outcome, Override, OverrideKind,
+    OverrideTarget, Protocol, ServiceKey, SyncDaemonRole, TrackingCounts,
 };
 use crate::reconcile::Table;
 use crate::time::Instant;
@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+mod names;
 
 const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 
@@ -43,7 +45,8 @@ fn destination(server: usize) -> DestinationSnapshot {
     let counters =
         Counters { connections: 7, incoming_packets: 70, incoming_bytes: 7_000, ..Counters::default() };
     let connections = Connections { active: 5, inactive: 1, persistent: 0 };
-    DestinationSnapshot { server, weight: 2, counts: DestinationCounts { counters, connections } }
+    let key = DestinationKey { address: [192, 168, 101, 110].into(), port: 8080 };
+    DestinationSnapshot { server, key, weight: 2, counts: DestinationCounts { counters, connections } }
 }
 
 fn pool(name: &str, servers: Vec<ServerSnapshot>) -> PoolSnapshot {
@@ -60,6 +63,11 @@ fn pool(name: &str, servers: Vec<ServerSnapshot>) -> PoolSnapshot {
         transitions: BTreeMap::from([((Direction::Down, "timeout"), 1), ((Direction::Up, "passed"), 2)]),
         services: vec![ServiceSnapshot {
             name: "tcp://192.168.101.100:80".into(),
+            key: ServiceKey::Address {
+                protocol: Protocol::Tcp,
+                address: [192, 168, 101, 100].into(),
+                port: 80,
+            },
             counters: Some(counters),
             destinations: (0..servers.len()).map(destination).collect(),
         }],
@@ -122,12 +130,19 @@ fn snapshot() -> Snapshot {
         }],
         drift: BTreeMap::from([(Table::Destinations, 3)]),
         pair: None,
+        tracking: TrackingCounts {
+            entries: Some(1_200),
+            limit: Some(262_144),
+            insert_failed: Some(3),
+            ports_used: [([10, 20, 0, 20].into(), 41)].into(),
+        },
+        silences: [("pools", 1)].into(),
         ..Snapshot::starting(Instant::from_millis(9_500), EPOCH)
     }
 }
 
 fn text(snapshot: Snapshot) -> String {
-    render(&Arc::new(snapshot), Format::Text).expect("a string takes everything")
+    render(&Arc::new(snapshot), Names::Tandem, Format::Text).expect("a string takes everything")
 }
 
 /// Names of the families.
@@ -179,6 +194,15 @@ fn the_exposition_says_what_the_snapshot_says() {
         "tandem_reconcile_pending_changes 0",
         r#"tandem_drift_total{table="destinations"} 3"#,
         r#"tandem_drift_total{table="nftables"} 0"#,
+        "tandem_policy_unconfirmed 0",
+        "tandem_ready 1",
+        "tandem_start_timestamp_seconds 1700000000.0",
+        "tandem_snapshot_timestamp_seconds 1700000009.5",
+        r#"tandem_watchdog_total{loop="pools"} 1"#,
+        "tandem_conntrack_entries 1200",
+        "tandem_conntrack_limit 262144",
+        "tandem_conntrack_insert_failed_total 3",
+        r#"tandem_full_nat_ports_used{local_address="10.20.0.20"} 41"#,
     ] {
         assert!(lines.contains(line), "{line} is not in\n{text}");
     }
@@ -211,7 +235,9 @@ fn each_family_is_whole_and_has_help_and_type() {
 fn the_families_are_those_of_the_contract() {
     let mut contract: BTreeSet<String> = [
         "build_info policy_generation policy_reload_total policy_last_reload_successful",
-        "policy_last_reload_timestamp_seconds policy_file_differs",
+        "policy_last_reload_timestamp_seconds policy_file_differs policy_unconfirmed",
+        "ready start_timestamp_seconds snapshot_timestamp_seconds watchdog_total",
+        "conntrack_entries conntrack_limit conntrack_insert_failed_total full_nat_ports_used",
         "pool_servers pool_servers_up pool_weight pool_weight_up pool_up pool_quorum pool_panic pool_sorry",
         "pool_acts_total pool_transitions_total pool_labels pool_frozen",
         "override_active override_set_timestamp_seconds",
@@ -254,7 +280,8 @@ fn an_empty_director_has_an_exposition_too() {
 
 #[test]
 fn open_metrics_names_families_without_suffix_and_ends_with_eof() {
-    let text = render(&Arc::new(snapshot()), Format::OpenMetrics).expect("a string takes everything");
+    let text =
+        render(&Arc::new(snapshot()), Names::Tandem, Format::OpenMetrics).expect("a string takes everything");
     assert!(text.contains("# TYPE tandem_server_transitions counter\n"));
     assert!(text.contains("# TYPE tandem_build info\n"));
     assert!(text.ends_with("# EOF\n"));
@@ -350,4 +377,22 @@ async fn what_is_too_large_is_cut_off_and_others_are_served() {
         assert_eq!(&answer, b"HTTP/1.1 431");
     }
     assert_eq!(get(address, "/readyz").await.1, "ready\n");
+}
+
+#[tokio::test]
+async fn each_set_of_names_is_served_and_an_unknown_one_is_refused_in_a_sentence() {
+    let address = listening(snapshot()).await;
+    for (query, family) in
+        [("keepalived", "keepalived_up 1\n"), ("node_exporter", "node_ipvs_connections_total ")]
+    {
+        // Twice: what is kept for one set is no answer for another.
+        for _ in 0..2 {
+            let (status, text) = get(address, &format!("/metrics?names={query}")).await;
+            assert!(status.contains("200") && text.contains(family) && !text.contains("tandem_"), "{text}");
+        }
+        assert!(get(address, "/metrics").await.1.contains("tandem_build_info"));
+    }
+    let (status, sentence) = get(address, "/metrics?names=haproxy").await;
+    assert_eq!(status, "HTTP/1.1 400 Bad Request");
+    assert!(sentence.starts_with("`haproxy` is no set of names: "), "{sentence}");
 }

@@ -49,6 +49,11 @@ pub struct Counts {
     /// By kind.
     pub errors: BTreeMap<&'static str, u64>,
     pub transitions: BTreeMap<(Role, &'static str), u64>,
+    /// How often it ceased to be Master.
+    pub masterships_ended: u64,
+    /// Advertisements of priority 0.
+    pub resignations_sent: u64,
+    pub resignations_received: u64,
     pub master_conflicts: u64,
     pub address_conflicts: u64,
     /// From the decision to become Master until every address was held.

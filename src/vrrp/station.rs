@@ -399,7 +399,7 @@ impl Station {
             }
             self.outputs.push_back(Output::Send { session, destination: endpoints.destination(), bytes });
         }
-        self.account.sent(session.router);
+        self.account.sent(session.router, priority);
     }
 
     fn contested(&mut self, session: SessionId, by: super::machine::Heard) {

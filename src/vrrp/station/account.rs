@@ -5,7 +5,7 @@ use crate::model::{Pair, RouterName, VirtualRouter};
 use crate::time::Instant;
 use crate::vrrp::election::Election;
 use crate::vrrp::event::Event;
-use crate::vrrp::machine::Heard;
+use crate::vrrp::machine::{Heard, RESIGNS};
 use crate::vrrp::picture::{Counts, PeerPicture, Picture, RouterPicture};
 use crate::vrrp::role::{Cause, Role};
 use crate::vrrp::{RouterId, SessionId};
@@ -82,13 +82,17 @@ impl Account {
         self.entries.get_mut(router.0)
     }
 
-    pub(super) fn sent(&mut self, router: RouterId) {
-        self.entry(router).into_iter().for_each(|entry| entry.counts.sent += 1);
+    pub(super) fn sent(&mut self, router: RouterId, priority: u8) {
+        if let Some(entry) = self.entry(router) {
+            entry.counts.sent += 1;
+            entry.counts.resignations_sent += u64::from(priority == RESIGNS);
+        }
     }
 
     pub(super) fn received(&mut self, router: RouterId, at: Instant, heard: Heard) {
         if let Some(entry) = self.entry(router) {
             entry.counts.received += 1;
+            entry.counts.resignations_received += u64::from(heard.is_resignation());
             entry.counts.last_received = Some(at);
             entry.counts.last_master = Some(heard.source).filter(|_| !heard.is_resignation());
         }
@@ -137,6 +141,8 @@ impl Account {
 
     pub(super) fn role(&mut self, router: RouterId, role: Role, cause: &Cause, at: Instant) -> Option<Event> {
         let entry = self.entry(router)?;
+        let ends = entry.role == Role::Master && role != Role::Master;
+        entry.counts.masterships_ended += u64::from(ends);
         (entry.role, entry.since, entry.cause) = (role, at, Some(cause.clone()));
         entry.claimed_since.clear();
         entry.takes_over_since = (role == Role::Master).then_some(at);

@@ -17,6 +17,9 @@ SERVER_PACKAGES=(
 )
 # Packages without what they depend on, which is named above. A time server may not be installed beside another one.
 SERVER_PACKAGES_ALONE=(chrony)
+# What reads the metrics in tests/monitoring. prometheus is a program without libraries; its own dependencies are for its page.
+MONITORING_PACKAGES=(iproute2 openssl procps)
+MONITORING_PACKAGES_ALONE=(prometheus)
 INSIDE_PACKAGES_ALONE=()
 WANTS_PROMTOOL=1
 
@@ -24,6 +27,13 @@ WANTS_PROMTOOL=1
 want_servers() {
     INSIDE_PACKAGES=("${SERVER_PACKAGES[@]}")
     INSIDE_PACKAGES_ALONE=("${SERVER_PACKAGES_ALONE[@]}")
+    WANTS_PROMTOOL=
+}
+
+# Lays Prometheus over this machine's files, and not the lab's other programs.
+want_monitoring() {
+    INSIDE_PACKAGES=("${MONITORING_PACKAGES[@]}")
+    INSIDE_PACKAGES_ALONE=("${MONITORING_PACKAGES_ALONE[@]}")
     WANTS_PROMTOOL=
 }
 

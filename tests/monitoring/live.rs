@@ -1,0 +1,164 @@
+//! A real pair in a real Prometheus: silent and complete while all is well; then faults, their alerts, and what dashboards show of
+//! them.
+
+use crate::dashboards::{Asks, Question, questions};
+use crate::director;
+use crate::exposition;
+use crate::prometheus::pace;
+use crate::site::Site;
+use crate::world::wait::until;
+use std::collections::BTreeSet;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Until Prometheus has seen enough of something.
+const SEEN: Duration = Duration::from_secs(30);
+/// A rate wants two scrapes, which come every second.
+const NO_MORE: Duration = Duration::from_secs(4);
+/// Alerts about how late this machine is: a test on a machine that others use must not depend on it.
+const OF_THE_MACHINE: [&str; 2] = ["TandemProbesLate", "TandemAdvertisementsLate"];
+/// Families that come with the parts that fill them; until then their questions must be good, and find nothing.
+const AWAITED: [&str; 5] = [
+    "tandem_override_active",
+    "tandem_pool_frozen",
+    "tandem_hook_total",
+    "tandem_peer_policy_match",
+    "tandem_peer_table_match",
+];
+
+/// What no director can tell on a kernel without IPVS.
+const OF_IPVS: [&str; 1] = ["tandem_connection_sync_entries"];
+
+/// Questions that find nothing now; a question that Prometheus does not understand fails.
+#[track_caller]
+fn unanswered(site: &Site, questions: &BTreeSet<Question>) -> BTreeSet<Question> {
+    let finds_nothing = |question: &&Question| {
+        let found = match &question.asks {
+            Asks::Query(query) => site.prometheus.query(&site.monitor, query).map(|samples| samples.len()),
+            Asks::Label { selector, label } => {
+                site.prometheus.label_values(&site.monitor, selector, label).map(|values| values.len())
+            }
+        };
+        found.unwrap_or_else(|error| panic!("{question:?}: {error}")) == 0
+    };
+    questions.iter().filter(finds_nothing).cloned().collect()
+}
+
+fn may_find_nothing(question: &Question) -> bool {
+    let ipvs: &[&str] = if director::kernel_has_ipvs() { &[] } else { &OF_IPVS };
+    let mut families = AWAITED.iter().chain(ipvs);
+    matches!(&question.asks, Asks::Query(query) if families.any(|family| query.contains(family)))
+}
+
+/// Asks until all are answered, or for some seconds no more were; what is left.
+#[track_caller]
+fn ask_for_a_while(site: &Site, mut open: BTreeSet<Question>) -> BTreeSet<Question> {
+    let mut progress = Instant::now();
+    while !open.is_empty() && progress.elapsed() < NO_MORE * pace() {
+        let left = unanswered(site, &open);
+        if left.len() < open.len() {
+            progress = Instant::now();
+        }
+        open = left;
+        sleep(Duration::from_secs(1));
+    }
+    open
+}
+
+/// Waits until all of these alerts fire.
+#[track_caller]
+fn fire(site: &Site, alerts: &[&str]) {
+    until("alerts", SEEN * pace(), || {
+        let firing = site.prometheus.firing(&site.monitor);
+        let missing: Vec<_> =
+            alerts.iter().filter(|name| !firing.iter().any(|fires| fires == **name)).collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{missing:?} do not fire; these do: {firing:?}"))
+        }
+    });
+}
+
+/// Waits until none fires but those that are named.
+#[track_caller]
+fn fall_silent(site: &Site, but: &[&str]) {
+    until("silence", SEEN * pace(), || {
+        let mut firing = site.prometheus.firing(&site.monitor);
+        firing.retain(|name| !OF_THE_MACHINE.contains(&name.as_str()) && !but.contains(&name.as_str()));
+        if firing.is_empty() { Ok(()) } else { Err(format!("{firing:?} fire")) }
+    });
+}
+
+#[test]
+fn the_dashboards_and_alerts_of_a_pair_in_health_and_in_trouble() {
+    let mut site = Site::new();
+    until("a Master", SEEN * pace(), || {
+        match site.prometheus.query(&site.monitor, "sum by (router) (tandem_vrrp_master) == 1") {
+            Ok(routers) if routers.len() == 2 => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    fall_silent(&site, &[]);
+    let open = ask_for_a_while(&site, questions());
+    exposition::promtool_is_content(&site);
+    exposition::prometheus_is_content(&site);
+    fall_silent(&site, &[]);
+    println!("{} questions, {} find nothing in health", questions().len(), open.len());
+
+    // Servers die: one, then all.
+    site.set_server(1, false);
+    fire(&site, &["TandemServersDown"]);
+    site.set_server(0, false);
+    fire(&site, &["TandemPoolDown", "TandemPoolBelowQuorum", "TandemPoolSorry", "TandemPoolCapacityLow"]);
+    // Somebody writes a mistake; on the other director an interval of its own, which the pair does not agree on.
+    let mistake = site.reload(0, "policy_version: 1", "policy_version: one");
+    assert_eq!(mistake.status.code(), Some(1), "{mistake:?}");
+    let interval = site.reload(1, "vrid: 52", "vrid: 52\n    advertisement_interval: 110ms");
+    assert!(interval.status.success(), "{interval:?}");
+    // A cable falls out.
+    site.machines[1].ip("link set eth1 down\n");
+    fire(
+        &site,
+        &[
+            "TandemReloadFailed",
+            "TandemPolicyFileDiffers",
+            "TandemAdvertisementsNotBelieved",
+            "TandemTrackerDown",
+            "TandemFailoverNotReady",
+        ],
+    );
+    let open = ask_for_a_while(&site, open);
+
+    // All is mended, but for the director that ends.
+    site.machines[1].ip("link set eth1 up\n");
+    let mended = site.reload(1, "vrid: 52\n    advertisement_interval: 110ms", "vrid: 52");
+    assert!(mended.status.success(), "{mended:?}");
+    let mended = site.reload(0, "policy_version: one", "policy_version: 1");
+    assert!(mended.status.success(), "{mended:?}");
+    [0, 1].into_iter().for_each(|server| site.set_server(server, true));
+    // Increases over minutes are still to be seen.
+    let lasting = [
+        "TandemServerFlapping",
+        "TandemAdvertisementsNotBelieved",
+        "TandemVrrpFlapping",
+        "TandemMasterContested",
+    ];
+    fall_silent(&site, &lasting);
+
+    // The Master dies.
+    site.directors[0] = None;
+    fire(&site, &["TandemDirectorDown", "TandemPeerDown", "TandemFailoverNotReady"]);
+    let masters =
+        site.prometheus.query(&site.monitor, "sum by (router) (tandem_vrrp_master) == 1").expect("a query");
+    assert_eq!(masters.len(), 2, "the other holds both");
+    let mut open = ask_for_a_while(&site, open);
+    site.directors[1] = None;
+    fire(&site, &["TandemAllDirectorsDown"]);
+
+    open.retain(|question| !may_find_nothing(question));
+    assert!(
+        open.is_empty(),
+        "questions of dashboards that found nothing, in health nor in trouble:\n{open:#?}"
+    );
+}

@@ -1,0 +1,146 @@
+//! A site that is watched:
+//!
+//! ```text
+//!   monitor .10      lb-a .200      lb-b .201      servers .110, .210
+//!   ───┴────────────────┴──────────────┴────────────────┴─────────────  192.168.101.0/24      VIP: .100
+//! ```
+//!
+//! The policy is `policy.yaml` beside this file.
+
+use crate::director::{self, POLICY, SOCKET};
+use crate::prometheus::Prometheus;
+use crate::servers::{self, Acceptor};
+use crate::world::addresses::{far, near};
+use crate::world::certificates;
+use crate::world::director::binary;
+use crate::world::namespace::Namespace;
+use crate::world::process::Process;
+use crate::world::wait::until;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+/// Names of the directors, as in the policy; the first is the preferred one.
+pub(crate) const DIRECTORS: [&str; 2] = ["lb-a", "lb-b"];
+const HOSTS: [u16; 2] = [200, 201];
+const MONITOR: u16 = 10;
+pub(crate) const SERVERS: [u16; 2] = [110, 210];
+const PORT: u16 = 8080;
+const TLS_PORT: u16 = 8443;
+const METRICS_PORT: u16 = 9752;
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// Everything ends with it, in this order.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) prometheus: Prometheus,
+    pub(crate) directors: Vec<Option<Process>>,
+    pub(crate) acceptors: Vec<Option<Acceptor>>,
+    tls: Process,
+    pub(crate) machines: Vec<Namespace>,
+    pub(crate) monitor: Namespace,
+    servers: Namespace,
+    switches: [Namespace; 2],
+    folder: tempfile::TempDir,
+}
+
+/// Where a director's metrics are.
+pub(crate) fn metrics_of(director: usize) -> SocketAddr {
+    SocketAddr::new(near(HOSTS[director]).ipv4.into(), METRICS_PORT)
+}
+
+impl Site {
+    /// The pair runs, both are ready, and Prometheus scrapes them.
+    pub(crate) fn new() -> Self {
+        let [switch, far_switch, monitor, servers] =
+            ["switch", "far-switch", "monitor", "servers"].map(Namespace::new);
+        let machines: Vec<_> = DIRECTORS.map(Namespace::new).into();
+        switch.connect(&machines.iter().chain([&monitor, &servers]).collect::<Vec<_>>(), "eth0");
+        // A router tracks it.
+        far_switch.connect(&machines.iter().collect::<Vec<_>>(), "eth1");
+        monitor.configure(&[("eth0", near(MONITOR))], None);
+        servers.configure(&[("eth0", near(SERVERS[0]))], None);
+        servers.add_address(near(SERVERS[1]).ipv4.into(), "eth0");
+        for (machine, host) in machines.iter().zip(HOSTS) {
+            machine.configure(&[("eth0", near(host)), ("eth1", far(host))], None);
+        }
+        let folder = tempfile::tempdir().expect("a folder for the site");
+        let tls = servers::start_tls(&servers, folder.path(), TLS_PORT);
+        let acceptors = SERVERS.map(|host| Some(Acceptor::start(&servers, address(host)))).into();
+        let directors =
+            DIRECTORS.iter().zip(&machines).map(|(name, machine)| Some(begin(machine, folder.path(), name)));
+        let directors = directors.collect();
+        let prometheus = Prometheus::start(&monitor, folder.path());
+        let site = Self {
+            prometheus,
+            directors,
+            acceptors,
+            tls,
+            machines,
+            monitor,
+            servers,
+            switches: [switch, far_switch],
+            folder,
+        };
+        for director in 0..DIRECTORS.len() {
+            until(DIRECTORS[director], START_LIMIT, || {
+                let ready = site.monitor.fetch(metrics_of(director), "/readyz");
+                ready.map_err(|error| format!("{error}\n{}", site.log(director)))
+            });
+        }
+        site
+    }
+
+    /// Stops or starts the acceptor of one of the servers.
+    pub(crate) fn set_server(&mut self, server: usize, runs: bool) {
+        self.acceptors[server] = runs.then(|| Acceptor::start(&self.servers, address(SERVERS[server])));
+    }
+
+    fn folder_of(&self, director: usize) -> PathBuf {
+        self.folder.path().join(DIRECTORS[director])
+    }
+
+    pub(crate) fn log(&self, director: usize) -> String {
+        fs::read_to_string(self.folder_of(director).join("tandem.log")).unwrap_or_default()
+    }
+
+    /// Changes a place of a director's policy file, which must be there once, and asks for a reload.
+    pub(crate) fn reload(&self, director: usize, from: &str, to: &str) -> Output {
+        let path = self.folder_of(director).join(POLICY);
+        let text = fs::read_to_string(&path).expect("the policy");
+        assert_eq!(text.matches(from).count(), 1, "{from} in {text}");
+        fs::write(&path, text.replace(from, to)).expect("the policy");
+        let socket = self.folder_of(director).join(SOCKET);
+        let mut command = Command::new(binary());
+        command.arg("reload").arg("--socket").arg(socket);
+        self.machines[director].output(&mut command)
+    }
+}
+
+fn address(host: u16) -> SocketAddr {
+    SocketAddr::new(near(host).ipv4.into(), PORT)
+}
+
+fn begin(machine: &Namespace, folder: &Path, name: &str) -> Process {
+    let own = folder.join(name);
+    fs::create_dir_all(own.join("state")).expect("a state directory");
+    fs::copy(crate::project("tests/monitoring/policy.yaml"), own.join(POLICY)).expect("the policy");
+    fs::copy(&certificates::shared().authority, own.join("ca.pem")).expect("the authority");
+    director::start(machine, &own, name)
+}
+
+/// After a failure the end of each log is wanted.
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for director in 0..DIRECTORS.len() {
+                let log = self.log(director);
+                let lines: Vec<&str> = log.lines().collect();
+                let end = lines[lines.len().saturating_sub(30)..].join("\n");
+                println!("--- the end of the log of {}:\n{end}\n---", DIRECTORS[director]);
+            }
+        }
+    }
+}
