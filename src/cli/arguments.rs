@@ -138,6 +138,23 @@ pub(super) enum Command {
         #[command(flatten)]
         at: At,
     },
+    /// Print what has happened, the oldest first: verdicts, roles, changes of the kernel's tables, reloads; times are UTC
+    Events {
+        /// Only what happened within this time (10m, 2h30m); without it the newest thousand events
+        #[arg(long, value_name = "TIME", value_parser = since_time)]
+        since: Option<Duration>,
+        /// Go on with what happens, until the director goes: exit status 5
+        #[arg(short, long)]
+        follow: bool,
+        /// As JSON on stdout, an event a line
+        #[arg(long)]
+        json: bool,
+        /// Only what concerns this pool
+        #[arg(long, value_name = "POOL")]
+        pool: Option<String>,
+        #[command(flatten)]
+        at: At,
+    },
     /// Say what a policy needs of this host and of the pair: kernel, network, firewall, clock, and whose connections survive a failover; exit status 1 when something is to be looked at
     Doctor {
         /// The policy
@@ -214,6 +231,13 @@ pub(super) struct At {
     /// The control socket of the running director
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     pub(super) socket: PathBuf,
+}
+
+/// Within what time events are asked for.
+const SINCE_TIMES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(365 * 86_400));
+
+fn since_time(text: &str) -> Result<Duration, String> {
+    time_within(text, SINCE_TIMES)
 }
 
 fn release_time(text: &str) -> Result<Duration, String> {

@@ -4,7 +4,7 @@ use super::exit::Level;
 use super::status::StatusForm;
 use super::{clear, monitoring, release, status, status_text};
 use crate::cli::ExitStatus;
-use crate::control::tests::status as director_status;
+use crate::control::tests::{status as director_status, windows};
 use crate::control::{Action, Control, ElectionAction, OtherMaster, Request, Socket, Status, judge};
 use crate::policy::Colour;
 use crate::vrrp::picture::Picture;
@@ -28,7 +28,7 @@ fn director(
     let at = path.clone();
     let play = async move {
         let socket = Socket::bind(&at).expect("a socket");
-        let mut control = Control::serve(Some(socket), first, tokio::time::Instant::now());
+        let mut control = Control::serve(Some(socket), first, tokio::time::Instant::now(), windows());
         ready.send(()).expect("the test waits");
         let request = tokio::time::timeout(Duration::from_secs(3), control.requests.recv()).await.ok()?;
         let Request { action: Action::Election(action), answer, .. } = request? else { return None };

@@ -8,6 +8,8 @@
 //! | `POST /v1/reload` with [`ReloadBody`] | the same, when the policy is in force or refused |
 //! | `POST /v1/confirm`, `POST /v1/rollback` | the same |
 //! | `GET /v1/history` | [`PolicyHistory`] |
+//! | `GET /v1/events` with the parameters of [`EventQuery`] | [`EventList`] |
+//! | `GET /v1/events/stream` with the same | server-sent events, an [`EventRecord`] each, until the caller goes |
 //!
 //! Every error is JSON too, [`ErrorBody`], under a matching status code. What is to be done goes to the event loop through a
 //! bounded queue as a [`Request`]; the loop asks [`judge`], gives the command and answers. Whoever may write to the socket may
@@ -15,24 +17,34 @@
 
 mod action;
 mod client;
+mod event;
+mod event_server;
+mod follower;
 mod judgement;
 mod policy_action;
 mod safety;
 mod server;
 mod socket;
+mod sse;
 mod status;
 
 pub use action::*;
 pub use client::{Client, ClientError};
+#[cfg(test)]
+pub(crate) use event::tests::record as event_record;
+pub use event::*;
+pub use follower::Followed;
 pub use judgement::judge;
 pub use policy_action::*;
 pub use safety::SafeToFailOver;
-pub use server::{Caller, Control, MOST_WAITING, Request};
+pub use server::{Caller, Control, MOST_WAITING, Request, Windows};
 pub use socket::{Socket, SocketError, SocketFile};
 pub use status::*;
 
 /// Where the socket is unless `--socket` says otherwise; systemd's `RuntimeDirectory=tandem`.
 pub const SOCKET: &str = "/run/tandem/tandem.sock";
 
+#[cfg(test)]
+mod event_tests;
 #[cfg(test)]
 pub(crate) mod tests;

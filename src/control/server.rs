@@ -2,9 +2,12 @@
 //! for the event loop, for a bounded time. Every answer is JSON.
 
 use super::action::{Action, Answer, ClearBody, ErrorBody, RefusalCode, Refused, ReleaseBody};
+use super::event_server::{self, MOST_SUBSCRIBERS};
 use super::policy_action::{ConfirmBody, PolicyAction, PolicyHistory, ReloadBody, RollbackBody};
 use super::socket::{Socket, SocketFile};
 use super::status::Status;
+use crate::director::chronicle::Book;
+use crate::director::snapshot::Snapshot;
 use crate::serving::{self, Limits};
 use crate::time::Instant;
 use arc_swap::ArcSwap;
@@ -21,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
@@ -88,14 +91,20 @@ impl Control {
     /// Serves `socket` in a task of its own until this value is dropped, which removes the socket's file. `started` is the
     /// moment of [`Instant::ZERO`]; without a socket nothing is served, and no request ever comes.
     #[must_use]
-    pub fn serve(socket: Option<Socket>, first: Status, started: tokio::time::Instant) -> Self {
-        Self::serve_within(socket, first, started, Limits::default())
+    pub fn serve(
+        socket: Option<Socket>,
+        first: Status,
+        started: tokio::time::Instant,
+        windows: Windows,
+    ) -> Self {
+        Self::serve_within(socket, first, started, windows, Limits::default())
     }
 
     pub(super) fn serve_within(
         socket: Option<Socket>,
         first: Status,
         started: tokio::time::Instant,
+        windows: Windows,
         limits: Limits,
     ) -> Self {
         let (sender, requests) = mpsc::channel(MOST_WAITING);
@@ -106,6 +115,8 @@ impl Control {
                 status: Arc::clone(&status),
                 history: Arc::clone(&history),
                 started,
+                windows,
+                subscribers: Arc::new(Semaphore::new(MOST_SUBSCRIBERS)),
                 requests: sender.downgrade(),
             };
             let router_of = move |stream: &UnixStream| router(shared.clone(), Caller::of(stream));
@@ -127,24 +138,33 @@ impl Control {
     }
 }
 
+/// What those who only look see past the event loop: events, and everything that it published.
 #[derive(Clone, Debug)]
-struct Shared {
+pub struct Windows {
+    pub book: Book,
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
     status: Arc<ArcSwap<Status>>,
     history: Arc<ArcSwap<PolicyHistory>>,
-    started: tokio::time::Instant,
+    pub(super) started: tokio::time::Instant,
+    pub(super) windows: Windows,
+    /// Places of those who follow the events.
+    pub(super) subscribers: Arc<Semaphore>,
     /// Weak, so that a director that has gone is noticed.
     requests: mpsc::WeakSender<Request>,
 }
 
 #[derive(Clone, Debug)]
-struct Connection {
-    shared: Shared,
+pub(super) struct Connection {
+    pub(super) shared: Shared,
     caller: Caller,
 }
 
 /// What there is to ask.
-const PATHS: &str =
-    "GET /v1/status and /v1/history, POST /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
+const PATHS: &str = "GET /v1/status, /v1/history, /v1/events and /v1/events/stream, POST /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
 
 fn router(shared: Shared, caller: Caller) -> Router {
     Router::new()
@@ -155,6 +175,7 @@ fn router(shared: Shared, caller: Caller) -> Router {
         .route("/v1/confirm", post(act::<ConfirmBody>))
         .route("/v1/rollback", post(act::<RollbackBody>))
         .route("/v1/history", get(history))
+        .merge(event_server::routes())
         .fallback(async || {
             refuse(Refused::new(RefusalCode::NotFound, format!("no such path; there are {PATHS}")))
         })
@@ -247,13 +268,13 @@ async fn hand_over(connection: &Connection, action: Action) -> Result<Answer, Re
     }
 }
 
-fn refuse(refused: Refused) -> Response {
+pub(super) fn refuse(refused: Refused) -> Response {
     let status =
         StatusCode::from_u16(refused.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     json(status, &ErrorBody { error: refused })
 }
 
-fn json(status: StatusCode, body: &impl Serialize) -> Response {
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(mut text) => {
             text.push(b'\n');

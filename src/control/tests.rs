@@ -90,6 +90,12 @@ pub(crate) fn status() -> Status {
     Status::of(Some(&"lb-a".into()), &snapshot, &picture())
 }
 
+/// Nothing to look at.
+pub(crate) fn windows() -> Windows {
+    let snapshot = Snapshot::starting(NOW, EPOCH);
+    Windows { book: Book::default(), snapshot: Arc::new(arc_swap::ArcSwap::from_pointee(snapshot)) }
+}
+
 /// The form is a contract with scripts: a change here is a change for every user.
 const CONTRACT: &str = r#"{
   "status_version": 1,
@@ -202,7 +208,7 @@ fn served() -> Served {
     let socket = Socket::bind(&path).expect("a socket");
     let started = tokio::time::Instant::now() - Duration::from_secs(61);
     let limits = Limits { header: Duration::from_millis(300), connection: Duration::from_secs(5) };
-    let control = Control::serve_within(Some(socket), status(), started, limits);
+    let control = Control::serve_within(Some(socket), status(), started, windows(), limits);
     Served { control, client: Client::new(&path), path, _place: place }
 }
 
@@ -363,7 +369,7 @@ async fn a_director_that_does_not_answer_is_none() {
 
 #[tokio::test]
 async fn without_a_socket_no_request_comes_and_none_is_missed() {
-    let mut control = Control::serve(None, status(), tokio::time::Instant::now());
+    let mut control = Control::serve(None, status(), tokio::time::Instant::now(), windows());
     let nothing = tokio::time::timeout(Duration::from_millis(50), control.requests.recv()).await;
     assert!(nothing.is_err(), "a closed queue would wake the event loop for ever");
 }

@@ -56,6 +56,11 @@ impl Publisher {
         self.due = clock.now();
     }
 
+    /// Where the newest snapshot is.
+    pub(super) fn snapshot(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.snapshot)
+    }
+
     /// Takes a snapshot, if one is due.
     pub(super) fn publish(
         &mut self,

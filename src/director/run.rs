@@ -4,6 +4,7 @@
 //! together is handed to the core together, before the core is asked what to do.
 
 use super::attend;
+use super::chronicle::{Book, Chronicler, PolicyNews, of_policy, of_pools};
 use super::clock::Clock;
 use super::core::{Beginning, Core, Input, Output};
 use super::error::RunError;
@@ -20,7 +21,7 @@ use super::reload::Reloads;
 use super::state_directory::StateDirectory;
 use super::targets::{MOST_AT_ONCE, TargetId};
 use super::watchdog::Watchdog;
-use crate::control::{Control, Socket, Status};
+use crate::control::{Control, Socket, Status, Windows};
 use crate::health::ProbeId;
 use crate::kernel::sys::give_memory_back;
 use crate::kernel::{Kernel, KernelError, complete};
@@ -90,6 +91,7 @@ pub(super) struct Loop {
     /// Of the pair.
     pub(super) state: PathBuf,
     pub(super) control: Control,
+    pub(super) chronicler: Chronicler,
     pub(super) published: Publisher,
     publish_at: tokio::time::Instant,
     tidy_at: tokio::time::Instant,
@@ -154,6 +156,7 @@ impl Loop {
         let (host, facts) = HostLook::begun(ask_host, &policy).await?;
         let owned = state.load(&epoch, &mut |warning| tracing::warn!("{warning}"));
         let pair_state = state.path().to_owned();
+        let book = Book::open(&pair_state, &mut |warning| tracing::warn!("{warning}"));
         let mut kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
         let observed = complete(kernel.observe(Core::first_scope(&policy, &facts, &owned)).await?)?;
         let generation = generation(&mut history, &text);
@@ -170,7 +173,10 @@ impl Loop {
         let pair = PairThreads::start(&core.policy, clock, &pair_state)?;
         let first =
             Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &Picture::default());
-        let control = Control::serve(socket, first, clock.started());
+        let chronicler = Chronicler::new(book, clock, core.director().map(|name| &**name));
+        chronicler.tell([of_policy(&PolicyNews::Started { version: env!("CARGO_PKG_VERSION") })]);
+        let windows = Windows { book: chronicler.book().clone(), snapshot: published.snapshot() };
+        let control = Control::serve(socket, first, clock.started(), windows);
         control.publish_history(history.told(generation));
         let reloads = Reloads::new(loader, history, text, hangups, clock.now());
         let workers = compute(&probers).then(Workers::start).transpose().map_err(RunError::Thread)?;
@@ -190,6 +196,7 @@ impl Loop {
             reloads,
             state: pair_state,
             control,
+            chronicler,
             published,
             publish_at: clock.started(),
             tidy_at: clock.started() + FIRST_TIDY,
@@ -208,7 +215,10 @@ impl Loop {
                 Output::StartProbe { target, probe, due, .. } => self.start_probe(target, probe, due),
                 Output::Kernel(work) => self.send(Job::Work(work))?,
                 Output::Record(record) => self.send(Job::Record(record))?,
-                Output::Tell(event) => log::tell(&event),
+                Output::Tell(event) => {
+                    log::tell(&event);
+                    self.chronicler.tell(of_pools(&event, &self.core.policy));
+                }
                 Output::Stopped => return Ok(None),
                 Output::Wait { deadline } => {
                     self.tell_ready();
@@ -313,6 +323,7 @@ impl Loop {
 
     fn stop(&mut self) {
         tracing::info!("stopping");
+        self.chronicler.tell([of_policy(&PolicyNews::Stopping)]);
         sd_notify::notify(&[sd_notify::NotifyState::Stopping]).ok();
         self.stop_by = Some(tokio::time::Instant::now() + LONGEST_STOP);
         self.hand_over_addresses();
@@ -324,6 +335,7 @@ impl Loop {
         if !self.ready_told && self.core.is_applied() {
             self.ready_told = true;
             tracing::info!("running: the tables are applied");
+            self.chronicler.tell([of_policy(&PolicyNews::Ready)]);
             sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
         }
     }
