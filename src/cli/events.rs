@@ -1,6 +1,7 @@
 //! `tandem events`: what has happened to a running director, and what happens.
 
 use super::ExitStatus;
+use super::arguments::EventsOptions;
 use super::ask::{failed, wait_for};
 use super::colour_on;
 use super::table::{Tint, tinted};
@@ -9,26 +10,14 @@ use crate::control::{Client, ClientError, EventList, EventQuery, EventRecord, Fo
 use crate::model::Severity;
 use crate::policy::Colour;
 use std::io::{IsTerminal as _, Write};
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// What is asked for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Wanted {
-    pub(super) since: Option<Duration>,
-    /// Whether to go on with what happens.
-    pub(super) follow: bool,
-    pub(super) json: bool,
-    pub(super) pool: Option<String>,
-}
 
 /// Prints events, a line each, the oldest first.
 ///
 /// # Errors
 /// When they cannot be written.
 pub(super) fn events(
-    socket: &Path,
-    wanted: Wanted,
+    wanted: EventsOptions,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitStatus> {
@@ -36,7 +25,8 @@ pub(super) fn events(
         true => Form::Json,
         false => Form::Text(colour_on(std::io::stdout().is_terminal())),
     };
-    let ended = wait_for(print(&Client::new(socket), wanted, form, out, err))?;
+    let client = Client::new(&wanted.at.socket);
+    let ended = wait_for(print(&client, wanted, form, out, err))?;
     match ended {
         Ok(()) => Ok(ExitStatus::Done),
         Err(End::Client(error)) => failed(&error, err),
@@ -71,16 +61,12 @@ impl From<std::io::Error> for End {
 
 async fn print(
     client: &Client,
-    wanted: Wanted,
+    wanted: EventsOptions,
     form: Form,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<(), End> {
-    let query = EventQuery {
-        since_ms: wanted.since.map(|since| ago(since)),
-        pool: wanted.pool,
-        ..EventQuery::default()
-    };
+    let query = EventQuery { since_ms: wanted.since.map(ago), pool: wanted.pool, ..EventQuery::default() };
     let EventList { events, last_id, .. } = client.events(&query).await?;
     events.iter().try_for_each(|event| write(event, form, out))?;
     if !wanted.follow {

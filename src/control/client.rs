@@ -1,7 +1,8 @@
 //! Asks a running director over its control socket (shell): one connection a request, all of it within a bounded time.
 
-use super::action::{Answer, ClearBody, ErrorBody, Refused, ReleaseBody};
+use super::action::{Answer, ClearBody, ErrorBody, RefusalCode, Refused, ReleaseBody};
 use super::event::{EventList, EventQuery};
+use super::explain::Explanation;
 use super::policy_action::{ConfirmBody, PolicyHistory, ReloadBody, RollbackBody};
 use super::status::Status;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -117,6 +118,24 @@ impl Client {
     /// When nothing answers, or the director refuses.
     pub async fn events(&self, query: &EventQuery) -> Result<EventList, ClientError> {
         self.ask(Method::GET, &self.path_of("/v1/events", query)?, Bytes::new()).await
+    }
+
+    /// Why a pool, or one of its real servers, is as it is.
+    ///
+    /// # Errors
+    /// When nothing answers, or there is no such pool or server.
+    pub async fn explain(&self, pool: &str, server: Option<&str>) -> Result<Explanation, ClientError> {
+        // A name has no other characters, so one that has is none, and changes no path.
+        let is_plain = |name: &str| {
+            name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-'))
+        };
+        if pool.is_empty() || !is_plain(pool) {
+            let message = format!("{pool:?} cannot be the name of a pool; `tandem status` lists the pools");
+            return Err(Refused::new(RefusalCode::BadRequest, message).into());
+        }
+        let query: Vec<_> = server.map(|server| ("server", server)).into_iter().collect();
+        let path = self.path_of(&format!("/v1/explain/{pool}"), &query)?;
+        self.ask(Method::GET, &path, Bytes::new()).await
     }
 
     /// A path with its parameters.

@@ -155,7 +155,7 @@ pub(crate) mod tests {
     fn a_query_takes_what_fits_all_that_it_says() {
         let pool = |name: &str| EventQuery { pool: Some(name.to_owned()), ..EventQuery::default() };
         assert!(pool("web").takes(&record(1)) && !pool("api").takes(&record(1)));
-        let since = |id| EventQuery { since_ms: Some(1_700_000_000_000 + id), ..pool("web") };
+        let since = |id: u64| EventQuery { since_ms: Some(1_700_000_000_000 + id), ..pool("web") };
         assert!(since(1).takes(&record(1)) && !since(2).takes(&record(1)));
         let least = |severity| EventQuery { severity: Some(severity), ..EventQuery::default() };
         assert!(least(Severity::Warning).takes(&record(1)) && !least(Severity::Error).takes(&record(1)));

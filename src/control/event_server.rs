@@ -1,16 +1,17 @@
-//! Events over the control API (shell): a list, and a stream of server-sent events.
+//! Events over the control API (shell): a list, a stream of server-sent events, and why things are as they are.
 //!
 //! A stream holds nothing but its place in the chronicle: it reads on from there when its reader has taken what came before.
 //! Bounded: the streams at the same time, the events read at once, and how long a reader may take nothing. What a slow reader
 //! has missed is told by an event `lost` with the number.
 
 use super::action::{RefusalCode, Refused};
-use super::event::{EventQuery, EventRecord};
-use super::server::{Connection, json, refuse};
+use super::event::{EventQuery, EventRecord, MOST_EVENTS};
+use super::explain::explain;
+use super::server::{Connection, Windows, json, refuse};
 use crate::director::chronicle::Book;
 use crate::serving::Patience;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +19,7 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use futures_util::Stream;
 use futures_util::stream::unfold;
+use serde::Deserialize;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -38,12 +40,15 @@ const LONGEST_STALL: Duration = Duration::from_secs(60);
 const LAST_EVENT_ID: &str = "last-event-id";
 
 pub(super) fn routes() -> Router<Connection> {
-    Router::new().route("/v1/events", get(events)).route("/v1/events/stream", get(stream))
+    Router::new()
+        .route("/v1/events", get(events))
+        .route("/v1/events/stream", get(stream))
+        .route("/v1/explain/{pool}", get(why))
 }
 
 type Asked = Result<Query<EventQuery>, QueryRejection>;
 
-fn understood(query: Asked) -> Result<EventQuery, Refused> {
+fn understood<Q>(query: Result<Query<Q>, QueryRejection>) -> Result<Q, Refused> {
     query.map(|Query(query)| query).map_err(|rejection| {
         Refused::new(RefusalCode::BadRequest, format!("the parameters are not understood: {rejection}"))
     })
@@ -59,6 +64,35 @@ async fn events(State(connection): State<Connection>, query: Asked) -> Response 
     // Ten thousand events are some megabytes of text: not on the event loop's thread.
     let told = spawn_blocking(move || json(StatusCode::OK, &book.find(&query, limit).told())).await;
     told.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// Parameters of `GET /v1/explain/{pool}`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhyQuery {
+    /// The real server, by its name; missing: the pool as a whole.
+    server: Option<String>,
+}
+
+async fn why(
+    State(connection): State<Connection>,
+    Path(pool): Path<String>,
+    query: Result<Query<WhyQuery>, QueryRejection>,
+) -> Response {
+    let WhyQuery { server } = match understood(query) {
+        Ok(query) => query,
+        Err(refused) => return refuse(refused),
+    };
+    let Windows { book, snapshot } = connection.shared.windows;
+    let explained = spawn_blocking(move || {
+        let query = EventQuery { pool: Some(pool.clone()), ..EventQuery::default() };
+        let events = book.find(&query, MOST_EVENTS).events;
+        match explain(&snapshot.load(), &events, &pool, server.as_deref()) {
+            Ok(explanation) => json(StatusCode::OK, &explanation),
+            Err(refused) => refuse(refused),
+        }
+    });
+    explained.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 async fn stream(
@@ -78,7 +112,8 @@ async fn stream(
     };
     let book = connection.shared.windows.book;
     let came_back = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    let reader = Reader::new(book, query, came_back, patience, place);
+    let alive = connection.shared.alive.clone();
+    let reader = Reader::new(book, query, came_back, Bounds { patience, alive, _place: place });
     Sse::new(reader.events()).into_response()
 }
 
@@ -90,66 +125,73 @@ struct Reader {
     query: EventQuery,
     /// The number of the last event that was read.
     at: u64,
+    /// Whether the first look goes back as far as there is anything.
+    from_the_oldest: bool,
     read: VecDeque<Arc<EventRecord>>,
     lost: u64,
+    bounds: Bounds,
+}
+
+/// What a stream lives by.
+#[derive(Debug)]
+struct Bounds {
     patience: Patience,
+    /// Closed when the director goes.
+    alive: watch::Receiver<()>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Reader {
-    fn new(
-        book: Book,
-        query: EventQuery,
-        came_back: Option<u64>,
-        patience: Patience,
-        place: OwnedSemaphorePermit,
-    ) -> Self {
+    fn new(book: Book, query: EventQuery, came_back: Option<u64>, bounds: Bounds) -> Self {
         let newest = book.follow();
         // Who says nothing of the past gets what comes from now on.
         let at = came_back.or(query.after).unwrap_or(match query.since_ms {
             Some(_) => 0,
             None => book.last_id(),
         });
-        let (read, lost) = (VecDeque::new(), 0);
-        Self { book, newest, query, at, read, lost, patience, _place: place }
+        let (from_the_oldest, read, lost) = (at == 0, VecDeque::new(), 0);
+        Self { book, newest, query, at, from_the_oldest, read, lost, bounds }
     }
 
     fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
         unfold(self, |mut reader| async move {
-            let event = reader.next().await;
+            let event = reader.next().await?;
             Some((Ok(event), reader))
         })
     }
 
-    async fn next(&mut self) -> Event {
+    /// `None`: the director goes.
+    async fn next(&mut self) -> Option<Event> {
         // The reader has taken what came before.
-        self.patience.lengthen(LONGEST_STALL);
+        self.bounds.patience.lengthen(LONGEST_STALL);
         loop {
             if self.lost > 0 {
                 let lost = std::mem::take(&mut self.lost);
-                return Event::default().event("lost").data(lost.to_string());
+                return Some(Event::default().event("lost").data(lost.to_string()));
             }
             while let Some(event) = self.read.pop_front() {
                 if self.query.takes(&event) {
-                    return told(&event);
+                    return Some(told(&event));
                 }
             }
             self.newest.borrow_and_update();
             self.read_on();
-            if self.read.is_empty()
-                && self.lost == 0
-                && timeout(HEARTBEAT, self.newest.changed()).await.is_err()
-            {
-                return Event::default().comment("still here");
+            if !self.read.is_empty() || self.lost > 0 {
+                continue;
+            }
+            tokio::select! {
+                news = timeout(HEARTBEAT, self.newest.changed()) => if news.is_err() {
+                    return Some(Event::default().comment("still here"));
+                },
+                _ = self.bounds.alive.changed() => return None,
             }
         }
     }
 
     fn read_on(&mut self) {
-        // The first look back is no loss: who asks from 0 on gets what there is.
-        let begins = self.at == 0;
         let page = self.book.after(self.at, AT_ONCE);
-        self.lost = if begins { 0 } else { page.lost };
+        // Who asks from 0 on gets what there is: that is no loss.
+        self.lost = if std::mem::take(&mut self.from_the_oldest) { 0 } else { page.lost };
         self.at = page.events.last().map_or_else(|| self.at.min(self.book.last_id()), |event| event.id);
         self.read = page.events.into();
     }

@@ -9,6 +9,7 @@
 //! | `POST /v1/confirm`, `POST /v1/rollback` | the same |
 //! | `GET /v1/history` | [`PolicyHistory`] |
 //! | `GET /v1/events` with the parameters of [`EventQuery`] | [`EventList`] |
+//! | `GET /v1/explain/{pool}` with `server=NAME` or not | [`Explanation`] |
 //! | `GET /v1/events/stream` with the same | server-sent events, an [`EventRecord`] each, until the caller goes |
 //!
 //! Every error is JSON too, [`ErrorBody`], under a matching status code. What is to be done goes to the event loop through a
@@ -19,6 +20,8 @@ mod action;
 mod client;
 mod event;
 mod event_server;
+mod explain;
+mod explain_server;
 mod follower;
 mod judgement;
 mod policy_action;
@@ -33,6 +36,9 @@ pub use client::{Client, ClientError};
 #[cfg(test)]
 pub(crate) use event::tests::record as event_record;
 pub use event::*;
+pub use explain::*;
+#[cfg(test)]
+pub(crate) use explain_tests::explained;
 pub use follower::Followed;
 pub use judgement::judge;
 pub use policy_action::*;
@@ -46,5 +52,7 @@ pub const SOCKET: &str = "/run/tandem/tandem.sock";
 
 #[cfg(test)]
 mod event_tests;
+#[cfg(test)]
+mod explain_tests;
 #[cfg(test)]
 pub(crate) mod tests;

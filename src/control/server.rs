@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
@@ -71,6 +71,8 @@ pub struct Control {
     status: Arc<ArcSwap<Status>>,
     history: Arc<ArcSwap<PolicyHistory>>,
     _sender: mpsc::Sender<Request>,
+    /// Streams end with it.
+    _alive: watch::Sender<()>,
     _task: Option<Task>,
 }
 
@@ -110,12 +112,14 @@ impl Control {
         let (sender, requests) = mpsc::channel(MOST_WAITING);
         let status = Arc::new(ArcSwap::from_pointee(first));
         let history = Arc::new(ArcSwap::from_pointee(PolicyHistory::default()));
+        let (alive, is_alive) = watch::channel(());
         let task = socket.map(|Socket { listener, file }| {
             let shared = Shared {
                 status: Arc::clone(&status),
                 history: Arc::clone(&history),
                 started,
                 windows,
+                alive: is_alive,
                 subscribers: Arc::new(Semaphore::new(MOST_SUBSCRIBERS)),
                 requests: sender.downgrade(),
             };
@@ -124,7 +128,7 @@ impl Control {
                 tokio::spawn(serving::serve(listener, "control socket", limits, router_of)).abort_handle();
             Task { abort, _file: file }
         });
-        Self { requests, status, history, _sender: sender, _task: task }
+        Self { requests, status, history, _sender: sender, _alive: alive, _task: task }
     }
 
     /// What `GET /v1/status` answers from now on.
@@ -151,6 +155,8 @@ pub(super) struct Shared {
     history: Arc<ArcSwap<PolicyHistory>>,
     pub(super) started: tokio::time::Instant,
     pub(super) windows: Windows,
+    /// Closed when the director goes.
+    pub(super) alive: watch::Receiver<()>,
     /// Places of those who follow the events.
     pub(super) subscribers: Arc<Semaphore>,
     /// Weak, so that a director that has gone is noticed.
@@ -164,7 +170,7 @@ pub(super) struct Connection {
 }
 
 /// What there is to ask.
-const PATHS: &str = "GET /v1/status, /v1/history, /v1/events and /v1/events/stream, POST /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
+const PATHS: &str = "GET /v1/status, /v1/history, /v1/events, /v1/events/stream and /v1/explain/POOL, POST /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
 
 fn router(shared: Shared, caller: Caller) -> Router {
     Router::new()

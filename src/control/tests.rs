@@ -1,6 +1,7 @@
 //! Server and client together over a socket, with a test that plays the event loop; and the form of the status.
 
 use super::*;
+use crate::director::chronicle::Book;
 use crate::director::snapshot::{PoolSnapshot, ServerSnapshot, Snapshot};
 use crate::serving::Limits;
 use crate::time::Instant;
@@ -65,6 +66,7 @@ fn server(up: bool) -> ServerSnapshot {
         went_down: 0,
         reason: None,
         last_failure: None,
+        basis: Default::default(),
     }
 }
 
@@ -76,6 +78,7 @@ pub(crate) fn status() -> Status {
         quorum: 1,
         panic: false,
         sorry: false,
+        rule: Default::default(),
         acts: BTreeMap::new(),
         transitions: BTreeMap::new(),
         servers: vec![server(true), server(false)],

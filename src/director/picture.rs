@@ -3,10 +3,12 @@
 use super::core::Core;
 use super::server_id::id;
 use super::snapshot::{
-    CertificateSnapshot, CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, PoolSnapshot,
-    ReconcileSnapshot, ReloadCounts, ServerSnapshot, ServiceSnapshot, Snapshot,
+    CertificateSnapshot, CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, HookCounts,
+    PoolSnapshot, Progress, ReconcileSnapshot, ReloadCounts, ServerBasis, ServerSnapshot, ServiceSnapshot,
+    Snapshot,
 };
 use super::statistics::{PoolCounts, ServerCounts};
+use super::targets::Target;
 use crate::desired::{Standing, destination_key};
 use crate::model::{CheckName, DestinationKey, Pool, RealServer, VirtualService};
 use crate::rotation::{Machine, Place};
@@ -40,6 +42,7 @@ impl Core {
             connection_sync: self.policy.pair.connection_sync.as_ref().map(|_| self.sync_snapshot()),
             drift: counts.drift.clone(),
             reloads: ReloadCounts::default(),
+            hooks: HookCounts::default(),
             pair: None,
         }
     }
@@ -89,6 +92,7 @@ impl Core {
             quorum: pool.rules.quorum.least,
             panic: self.rotations.machine(&pool.name).is_some_and(Machine::panics),
             sorry: placement.sorry,
+            rule: pool.rules.quorum,
             acts,
             transitions,
             servers: servers
@@ -120,6 +124,7 @@ impl Core {
             went_down,
             reason: target.map(|target| target.machine.reason().clone()),
             last_failure: failure.cloned(),
+            basis: ServerBasis { place, backup: server.backup, progress: target.map(progress) },
         }
     }
 
@@ -143,5 +148,17 @@ impl Core {
             counters: observed.service_counters.get(&service.key).copied().filter(|_| held.is_some()),
             destinations: pool.servers.iter().enumerate().filter_map(destination).collect(),
         }
+    }
+}
+
+fn progress(target: &Target) -> Progress {
+    let (machine, key) = (&target.machine, &target.key);
+    Progress {
+        check: key.check.clone(),
+        address: key.address,
+        counter: machine.counter(),
+        rise: machine.params().rise,
+        fall: machine.params().fall,
+        asked_at: machine.last_outcome().map(|(at, _)| at),
     }
 }

@@ -5,6 +5,7 @@ use super::core::Core;
 use super::entry_look::EntryLook;
 use super::snapshot::{ReloadCounts, Snapshot};
 use crate::advert::thread::Published;
+use crate::hook::Tally;
 use crate::model::Policy;
 use crate::observe::{ListenError, Listener, View};
 use crate::time::Instant;
@@ -28,6 +29,8 @@ pub(super) struct Publisher {
     /// Whether connections are synchronised, which is what there is to count.
     counts_entries: bool,
     serving: AbortHandle,
+    /// What comes of the hooks.
+    tally: Arc<Tally>,
     /// When the next one may be taken.
     due: Instant,
 }
@@ -40,7 +43,8 @@ impl Publisher {
         let serving = serve(listener, &snapshot, clock);
         let counts_entries = policy.pair.connection_sync.is_some();
         let entries = EntryLook::start(counts_entries);
-        Ok(Self { snapshot, entries, counts_entries, serving, due: clock.now() })
+        let tally = Arc::default();
+        Ok(Self { snapshot, entries, counts_entries, serving, tally, due: clock.now() })
     }
 
     /// Goes on under another policy, at `listener` where it says so.
@@ -54,6 +58,11 @@ impl Publisher {
             self.entries = EntryLook::start(counts_entries);
         }
         self.due = clock.now();
+    }
+
+    /// Where hooks count what comes of them.
+    pub(super) fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
     }
 
     /// Where the newest snapshot is.
@@ -76,6 +85,7 @@ impl Publisher {
         let mut snapshot = core.snapshot(clock.now(), clock.epoch());
         snapshot.pair = pair;
         snapshot.reloads = reloads;
+        snapshot.hooks = self.tally.counts();
         if let Some(sync) = &mut snapshot.connection_sync {
             sync.entries = self.entries.synchronised();
         }

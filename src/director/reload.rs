@@ -274,7 +274,7 @@ impl Loop {
         }
         let difference = self.core.difference(&prepared.policy);
         self.guard(why, &prepared.policy, &difference)?;
-        let Prepared { policy, text, warnings, probers, facts, keyring, listener } = prepared;
+        let Prepared { policy, text, warnings, probers, facts, keyring, hooks, listener } = prepared;
         let at_risk = self.core.connections_at_risk(&policy);
         let watched = self.watched(&policy);
         self.take_pair(difference.pair, &policy, keyring)?;
@@ -282,6 +282,7 @@ impl Loop {
         self.core.handle(Input::Policy { at, policy: Arc::clone(&policy), facts });
         self.take_probers(&policy, probers);
         self.host.renew(&policy);
+        self.hooks.renew(hooks);
         self.published.renew(&policy, listener, self.clock);
         self.note_taken(why, text, watched);
         let mut notes = difference.lines();

@@ -23,6 +23,7 @@ use super::targets::{MOST_AT_ONCE, TargetId};
 use super::watchdog::Watchdog;
 use crate::control::{Control, Socket, Status, Windows};
 use crate::health::ProbeId;
+use crate::hook::{self, Hooks};
 use crate::kernel::sys::give_memory_back;
 use crate::kernel::{Kernel, KernelError, complete};
 use crate::model::{CheckName, HostFacts, Policy, Roles, RouterName};
@@ -43,6 +44,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 const LONGEST_STOP: Duration = Duration::from_secs(10);
 /// The last record is written within this, or not at all.
 const LONGEST_FINISH: Duration = Duration::from_secs(2);
+/// Hooks are given so long to tell that the director stops.
+const LONGEST_HOOKS: Duration = Duration::from_secs(3);
 /// The start takes memory that is not needed again: it is given back this long after it, when all has been probed once.
 const FIRST_TIDY: Duration = Duration::from_secs(10);
 /// Later there are bursts: a rack that falls silent, a host that stood still.
@@ -92,6 +95,7 @@ pub(super) struct Loop {
     pub(super) state: PathBuf,
     pub(super) control: Control,
     pub(super) chronicler: Chronicler,
+    pub(super) hooks: Hooks,
     pub(super) published: Publisher,
     publish_at: tokio::time::Instant,
     tidy_at: tokio::time::Instant,
@@ -139,6 +143,7 @@ pub async fn run<K: Kernel + 'static>(
         pair.finish().await;
     }
     running.kernel.finish(LONGEST_FINISH).await;
+    running.hooks.finish(LONGEST_HOOKS).await;
     Ok(())
 }
 
@@ -150,6 +155,7 @@ impl Loop {
         let Candidate { policy, text, .. } = candidate;
         let socket = Socket::chosen(&socket)?;
         let probers = probers(&policy)?;
+        let hooks = hook::prepare(&policy.on_event)?;
         let files = FileWatch::of(&policy);
         let clock = Clock::start();
         let published = Publisher::serve(&policy, clock).await?;
@@ -174,6 +180,7 @@ impl Loop {
         let first =
             Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &Picture::default());
         let chronicler = Chronicler::new(book, clock, core.director().map(|name| &**name));
+        let hooks = Hooks::start(chronicler.book().clone(), published.tally(), hooks);
         chronicler.tell([of_policy(&PolicyNews::Started { version: env!("CARGO_PKG_VERSION") })]);
         let windows = Windows { book: chronicler.book().clone(), snapshot: published.snapshot() };
         let control = Control::serve(socket, first, clock.started(), windows);
@@ -197,6 +204,7 @@ impl Loop {
             state: pair_state,
             control,
             chronicler,
+            hooks,
             published,
             publish_at: clock.started(),
             tidy_at: clock.started() + FIRST_TIDY,

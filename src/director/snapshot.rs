@@ -6,10 +6,14 @@
 use super::histogram::{Histogram, LATENESS_BOUNDS, PASS_BOUNDS, PROBE_BOUNDS};
 use crate::advert::thread::Published;
 use crate::health::Reason;
-use crate::model::{CheckName, Counters, DestinationCounts, Failure, Outcome, PoolName, SyncDaemonRole};
+use crate::model::{
+    CheckName, Counters, DestinationCounts, Failure, Outcome, PoolName, Quorum, SyncDaemonRole,
+};
 use crate::reconcile::Table;
+use crate::rotation::Place;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +42,8 @@ pub struct Snapshot {
     /// Entries of ours that somebody else changed or removed, by table.
     pub drift: BTreeMap<Table, u64>,
     pub reloads: ReloadCounts,
+    /// Of `on_event`.
+    pub hooks: HookCounts,
     /// The virtual routers and the other directors; `None` for a director that is alone.
     pub pair: Option<Arc<Published>>,
 }
@@ -59,6 +65,7 @@ impl Snapshot {
             connection_sync: None,
             drift: BTreeMap::new(),
             reloads: ReloadCounts::default(),
+            hooks: HookCounts::default(),
             pair: None,
         }
     }
@@ -84,6 +91,17 @@ pub struct ReloadCounts {
     pub file_differs: bool,
 }
 
+/// What came of events, over all hooks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HookCounts {
+    /// Events that a hook took.
+    pub delivered: u64,
+    /// Events that a hook got and did not deal with: in no attempt, or not in time.
+    pub failed: u64,
+    /// Events that came too fast for a hook: it never got them.
+    pub lost: u64,
+}
+
 /// One pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolSnapshot {
@@ -98,6 +116,8 @@ pub struct PoolSnapshot {
     pub panic: bool,
     /// Whether the sorry server answers.
     pub sorry: bool,
+    /// The rule of its quorum.
+    pub rule: Quorum,
     /// Acts of its rules that began, by [`crate::rotation::ActKind::NAMES`] and whether they were in shadow.
     pub acts: BTreeMap<(&'static str, bool), u64>,
     /// How often the pool went up or down, by the closed list of reasons.
@@ -172,6 +192,39 @@ pub struct ServerSnapshot {
     pub reason: Option<Reason>,
     /// What the last failed probe said, while the last probe failed.
     pub last_failure: Option<Failure>,
+    /// What its standing rests on.
+    pub basis: ServerBasis,
+}
+
+/// What the standing of a server rests on: for those who ask why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerBasis {
+    /// Where the pool's rules put it, and which of them did.
+    pub place: Place,
+    /// Whether it is a backup server.
+    pub backup: bool,
+    /// The check that makes it what it is; `None` without a check, or where none runs.
+    pub progress: Option<Progress>,
+}
+
+impl Default for ServerBasis {
+    fn default() -> Self {
+        Self { place: Place::OUT, backup: false, progress: None }
+    }
+}
+
+/// How far a check is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub check: CheckName,
+    /// Whom it asks.
+    pub address: SocketAddr,
+    /// 0..=rise + fall - 1; up from `rise` on.
+    pub counter: u32,
+    pub rise: u32,
+    pub fall: u32,
+    /// When the last probe ended.
+    pub asked_at: Option<Instant>,
 }
 
 /// One virtual service of a pool, as the kernel holds it.

@@ -29,6 +29,7 @@ fn server(name: &str) -> ServerSnapshot {
         went_down: 2,
         reason: Some(crate::health::Reason::Passed { successes: 2 }),
         last_failure: None,
+        basis: Default::default(),
     }
 }
 
@@ -48,6 +49,7 @@ fn pool(name: &str, servers: Vec<ServerSnapshot>) -> PoolSnapshot {
         quorum: 1,
         panic: false,
         sorry: false,
+        rule: Default::default(),
         acts: BTreeMap::from([(("panic", true), 4)]),
         transitions: BTreeMap::from([((Direction::Down, "timeout"), 1), ((Direction::Up, "passed"), 2)]),
         services: vec![ServiceSnapshot {

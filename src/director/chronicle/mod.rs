@@ -45,7 +45,7 @@ impl Draft {
         Self { subject, ..self }
     }
 
-    pub(crate) fn as_grave_as(self, severity: Severity) -> Self {
+    pub(crate) fn with_severity(self, severity: Severity) -> Self {
         Self { severity, ..self }
     }
 }

@@ -131,7 +131,7 @@ fn acted(pool: &PoolName, server: Option<&Arc<str>>, act: &Act) -> Draft {
     let whose = server.map_or_else(|| pool.to_string(), |server| format!("{server} of {pool}"));
     let shadow = if act.shadow { " (in shadow: nothing is done)" } else { "" };
     Draft::new(kind, act.kind.name(), format!("{whose}: {act}{shadow}"))
-        .as_grave_as(severity)
+        .with_severity(severity)
         .about(of_server(pool, server))
 }
 

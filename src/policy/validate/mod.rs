@@ -13,6 +13,7 @@ mod config;
 mod directors;
 mod dns;
 mod endpoints;
+mod event_hooks;
 mod exchanges;
 mod finish;
 mod forwarding;
@@ -133,6 +134,7 @@ pub(super) fn policy(
         pair: pairing.pair,
         kernel,
         metrics: metrics(&text.metrics, problems),
+        on_event: event_hooks::hooks(text, sources, problems),
         on_stop: match text.on_stop.value() {
             None | Some(OnStopWord::Keep) => OnStop::Keep,
             Some(OnStopWord::Remove) => OnStop::Remove,
