@@ -193,7 +193,7 @@ fn each_family_is_whole_and_has_help_and_type() {
 fn the_families_are_those_of_the_contract() {
     let mut contract: BTreeSet<String> = [
         "build_info policy_generation policy_reload_total policy_last_reload_successful",
-        "policy_last_reload_timestamp_seconds policy_file_differs",
+        "policy_last_reload_timestamp_seconds policy_file_differs hook_total",
         "pool_servers pool_servers_up pool_weight pool_weight_up pool_up pool_quorum pool_panic pool_sorry",
         "pool_acts_total pool_transitions_total pool_labels",
         "server_up server_checked server_in_rotation server_weight_configured server_weight_effective",

@@ -212,7 +212,7 @@ codes! {
     Warning ServerIsLocal "server-is-local" "A real server has an address of this host.",
     Warning LocalAddressNotHeld "local-address-not-held" "A full-NAT local address that this host does not hold.",
     Warning CaUnreadable "ca-unreadable" "A file of certificates, or of a key, cannot be read here.",
-    Warning ProgramUnreadable "program-unreadable" "The program of an exec check is not here, or cannot be read.",
+    Warning ProgramUnreadable "program-unreadable" "The program of an exec check or of a hook is not here, or cannot be read.",
 }
 
 impl fmt::Display for Code {

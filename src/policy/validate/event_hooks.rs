@@ -10,13 +10,22 @@ use crate::policy::read::{Entry, Field, List, Spanned};
 use crate::policy::scalar::Text;
 use crate::policy::schema::{EventHookText, PolicyText, WebhookText};
 use crate::policy::source::{Sources, Span};
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The hooks of the policy; one that cannot be used is left out, after a problem.
-pub(super) fn hooks(text: &PolicyText, sources: &Sources, problems: &mut Problems) -> Vec<EventHook> {
+pub(super) fn hooks(
+    text: &PolicyText,
+    sources: &Sources,
+    programs: &mut BTreeMap<PathBuf, Span>,
+    problems: &mut Problems,
+) -> Vec<EventHook> {
     let Some(said) = text.on_event.given() else { return Vec::new() };
+    for hook in &said.value.0 {
+        let program = hook.value.exec.value().and_then(|words| words.0.first());
+        programs.extend(program.map(|program| (PathBuf::from(&program.value.0), program.span)));
+    }
     if said.value.0.len() > EventHook::MOST {
         let message = format!("{} hooks are more than {}", said.value.0.len(), EventHook::MOST);
         problems.push(
