@@ -1,20 +1,20 @@
 //! Connections of HTTP/1.1, bounded (shell): what the metrics listener and the control socket share. One request a
 //! connection; what is asked and answered is the caller's.
 //!
-//! Bounded: connections at the same time, header bytes, the time of a header and of a whole connection. The bounds on
-//! bodies are the router's.
+//! Bounded: connections at the same time, header bytes, the time of a header and of a whole connection, which a stream may
+//! lengthen as long as its reader reads ([`Patience`]). The bounds on bodies are the router's.
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// Connections at the same time; further ones wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 64;
@@ -30,8 +30,36 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 pub(crate) struct Limits {
     /// A request header must have come within this time.
     pub(crate) header: Duration,
-    /// A connection (one request) ends after this time, done or not.
+    /// A connection (one request) ends after this time, done or not, unless its [`Patience`] is lengthened.
     pub(crate) connection: Duration,
+}
+
+/// Until when a connection may last: an extension of its request. A stream lengthens it each time that its reader takes
+/// something, so that one who reads no more is let go.
+#[derive(Clone, Debug)]
+pub(crate) struct Patience(Arc<Mutex<Instant>>);
+
+impl Patience {
+    pub(crate) fn of(time: Duration) -> Self {
+        Self(Arc::new(Mutex::new(Instant::now() + time)))
+    }
+
+    /// At least so much longer from now on.
+    pub(crate) fn lengthen(&self, time: Duration) {
+        let mut until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *until = (*until).max(Instant::now() + time);
+    }
+
+    fn until(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves when it is over.
+    async fn over(&self) {
+        while self.until() > Instant::now() {
+            sleep_until(self.until()).await;
+        }
+    }
 }
 
 impl Default for Limits {
@@ -74,10 +102,14 @@ pub(crate) async fn serve<A: Accept>(
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.next().await {
             Ok(stream) => {
-                let router = router_of(&stream);
+                let patience = Patience::of(limits.connection);
+                let router = router_of(&stream).layer(Extension(patience.clone()));
                 tokio::spawn(async move {
                     // Out of time or broken: either way this one request is over, and nobody waits for it.
-                    let _ = timeout(limits.connection, connection(stream, router, limits)).await;
+                    tokio::select! {
+                        _ = connection(stream, router, limits) => {}
+                        () = patience.over() => {}
+                    }
                     drop(place);
                 });
             }

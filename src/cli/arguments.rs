@@ -205,6 +205,10 @@ pub(super) enum Command {
         #[command(flatten)]
         at: At,
     },
+    /// Print what has happened, the oldest first: verdicts, roles, changes of the kernel's tables, reloads; times are UTC
+    Events(EventsOptions),
+    /// Print why a pool, or one of its real servers, is as it is: policy, check, rule, kernel, with times
+    Explain(ExplainOptions),
     /// Say what a policy needs of this host and of the pair: kernel, network, firewall, clock, and whose connections survive a failover; exit status 1 when something is to be looked at
     Doctor {
         /// The policy
@@ -331,6 +335,48 @@ pub(super) struct At {
     /// The control socket of the running director
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     pub(super) socket: PathBuf,
+}
+
+/// What `tandem events` is asked.
+#[derive(Debug, Args)]
+pub(super) struct EventsOptions {
+    /// Only what happened within this time (10m, 2h30m); without it the newest thousand events
+    #[arg(long, value_name = "TIME", value_parser = since_time)]
+    pub(super) since: Option<Duration>,
+    /// Go on with what happens, until the director goes: exit status 5
+    #[arg(short, long)]
+    pub(super) follow: bool,
+    /// As JSON on stdout, an event a line
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Only what concerns this pool
+    #[arg(long, value_name = "POOL")]
+    pub(super) pool: Option<String>,
+    #[command(flatten)]
+    pub(super) at: At,
+}
+
+/// What `tandem explain` is asked.
+#[derive(Debug, Args)]
+pub(super) struct ExplainOptions {
+    /// The pool
+    #[arg(value_name = "POOL")]
+    pub(super) pool: String,
+    /// A real server of the pool, by its name in the policy, or RIP:port where it has none
+    #[arg(value_name = "SERVER")]
+    pub(super) server: Option<String>,
+    /// As JSON on stdout
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) at: At,
+}
+
+/// Within what time events are asked for.
+const SINCE_TIMES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(365 * 86_400));
+
+fn since_time(text: &str) -> Result<Duration, String> {
+    time_within(text, SINCE_TIMES)
 }
 
 fn release_time(text: &str) -> Result<Duration, String> {

@@ -8,7 +8,9 @@ pub mod clear;
 mod completions;
 mod doctor;
 mod doctor_kernel;
+mod events;
 mod exit;
+mod explain;
 pub mod files;
 mod finding;
 mod history;
@@ -136,6 +138,8 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
         Command::Confirm { at } => reload::confirm(&at.socket, err),
         Command::Rollback { at } => reload::rollback(&at.socket, err),
         Command::History { json, at } => history::history(&at.socket, json, out, err),
+        Command::Events(options) => events::events(options, out, err),
+        Command::Explain(options) => explain::explain(&options, out, err),
         Command::Import { file, format, peer, config_id, peer_config_id, report } => {
             let host = host_name();
             let short = host.split('.').next().unwrap_or_default().to_owned();

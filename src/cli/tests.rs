@@ -4,15 +4,13 @@ use super::exit::Level;
 use super::status::StatusForm;
 use super::{clear, monitoring, release, status, status_text};
 use crate::cli::ExitStatus;
-use crate::control::tests::status as director_status;
+use crate::control::tests::{status as director_status, windows};
 use crate::control::{
     Action, ClearBody, Control, ElectionAction, OtherMaster, Request, Socket, Status, judge,
 };
 use crate::policy::Colour;
 use crate::vrrp::picture::Picture;
-use arc_swap::ArcSwap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -32,8 +30,7 @@ fn director(
     let at = path.clone();
     let play = async move {
         let socket = Socket::bind(&at).expect("a socket");
-        let snapshot = Arc::new(ArcSwap::from_pointee(crate::control::tests::snapshot()));
-        let mut control = Control::serve(Some(socket), first, snapshot, tokio::time::Instant::now());
+        let mut control = Control::serve(Some(socket), first, tokio::time::Instant::now(), windows());
         ready.send(()).expect("the test waits");
         let request = tokio::time::timeout(Duration::from_secs(3), control.requests.recv()).await.ok()?;
         let Request { action: Action::Election(action), answer, .. } = request? else { return None };

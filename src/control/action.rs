@@ -216,6 +216,22 @@ pub enum RefusalCode {
 }
 
 impl RefusalCode {
+    /// Its word in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::NotFound => "not_found",
+            Self::UnknownRouter => "unknown_router",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Guard => "guard",
+            Self::Invalid => "invalid",
+            Self::TooLarge => "too_large",
+            Self::Unavailable => "unavailable",
+            Self::TimedOut => "timed_out",
+        }
+    }
+
     /// Its status code of HTTP.
     #[must_use]
     pub const fn http_status(self) -> u16 {

@@ -1,12 +1,14 @@
 //! Asks a running director over its control socket (shell): one connection a request, all of it within a bounded time.
 
-use super::action::{Answer, ClearBody, ErrorBody, Refused, ReleaseBody};
+use super::action::{Answer, ClearBody, ErrorBody, RefusalCode, Refused, ReleaseBody};
+use super::event::{EventList, EventQuery};
+use super::explain::Explanation;
 use super::override_action::{OverrideBody, OverrideList};
 use super::policy_action::{ConfirmBody, PolicyHistory, ReloadBody, RollbackBody};
 use super::servers::{ServerList, ServerQuery};
 use super::status::Status;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, StatusCode, header};
 use hyper_util::rt::TokioIo;
@@ -144,6 +146,38 @@ impl Client {
         self.ask(Method::GET, "/v1/history", Bytes::new()).await
     }
 
+    /// What has happened.
+    ///
+    /// # Errors
+    /// When nothing answers, or the director refuses.
+    pub async fn events(&self, query: &EventQuery) -> Result<EventList, ClientError> {
+        self.ask(Method::GET, &self.path_of("/v1/events", query)?, Bytes::new()).await
+    }
+
+    /// Why a pool, or one of its real servers, is as it is.
+    ///
+    /// # Errors
+    /// When nothing answers, or there is no such pool or server.
+    pub async fn explain(&self, pool: &str, server: Option<&str>) -> Result<Explanation, ClientError> {
+        // A name has no other characters, so one that has is none, and changes no path.
+        let is_plain = |name: &str| {
+            name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-'))
+        };
+        if pool.is_empty() || !is_plain(pool) {
+            let message = format!("{pool:?} cannot be the name of a pool; `tandem status` lists the pools");
+            return Err(Refused::new(RefusalCode::BadRequest, message).into());
+        }
+        let query: Vec<_> = server.map(|server| ("server", server)).into_iter().collect();
+        let path = self.path_of(&format!("/v1/explain/{pool}"), &query)?;
+        self.ask(Method::GET, &path, Bytes::new()).await
+    }
+
+    /// A path with its parameters.
+    pub(super) fn path_of(&self, path: &str, query: &impl Serialize) -> Result<String, ClientError> {
+        let query = serde_urlencoded::to_string(query).map_err(|error| self.strange(error))?;
+        Ok(if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") })
+    }
+
     /// The same way, for what takes longer.
     fn patient(&self) -> Self {
         Self { within: self.within.max(POLICY_TIME), ..self.clone() }
@@ -166,6 +200,45 @@ impl Client {
         }
     }
 
+    /// Asks for what has no end; its connection is driven by a task.
+    pub(super) async fn open(&self, path: &str) -> Result<Incoming, ClientError> {
+        let opened = async {
+            let stream =
+                UnixStream::connect(&self.path).await.map_err(|error| self.cannot_connect(&error))?;
+            let (mut sender, connection) = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream))
+                .await
+                .map_err(|error| self.no_director(error))?;
+            tokio::spawn(connection);
+            let request = self.request(Method::GET, path, Bytes::new())?;
+            let response = sender.send_request(request).await.map_err(|error| self.no_director(error))?;
+            let (head, body) = response.into_parts();
+            if head.status.is_success() {
+                return Ok(body);
+            }
+            let body = Limited::new(body, ANSWER_BYTES).collect().await;
+            let body = body.map_err(|error| self.strange(error))?.to_bytes();
+            self.understood::<()>(head.status, &body)?;
+            Err(self.strange(format!("HTTP status {}", head.status)))
+        };
+        let late = || self.no_director(format!("no answer within {} ms", self.within.as_millis()));
+        timeout(self.within, opened).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<hyper::Request<Full<Bytes>>, ClientError> {
+        hyper::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| self.strange(error))
+    }
+
     async fn exchange(
         &self,
         method: Method,
@@ -175,13 +248,7 @@ impl Client {
         let stream = UnixStream::connect(&self.path).await.map_err(|error| self.cannot_connect(&error))?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.no_director(error))?;
-        let request = hyper::Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "localhost")
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|error| self.strange(error))?;
+        let request = self.request(method, path, body)?;
         let exchange = async {
             let response = sender.send_request(request).await.map_err(|error| self.no_director(error))?;
             let (head, body) = response.into_parts();
@@ -218,11 +285,11 @@ impl Client {
         }
     }
 
-    fn no_director(&self, reason: impl ToString) -> ClientError {
+    pub(super) fn no_director(&self, reason: impl ToString) -> ClientError {
         ClientError::NoDirector { path: self.path.clone(), reason: reason.to_string() }
     }
 
-    fn strange(&self, reason: impl ToString) -> ClientError {
+    pub(super) fn strange(&self, reason: impl ToString) -> ClientError {
         ClientError::Strange { path: self.path.clone(), reason: reason.to_string() }
     }
 }

@@ -11,6 +11,9 @@
 //! | `GET /v1/overrides` | [`OverrideList`] |
 //! | `GET /v1/servers?pool=&server=` | [`ServerList`] |
 //! | `GET /v1/history` | [`PolicyHistory`] |
+//! | `GET /v1/events` with the parameters of [`EventQuery`] | [`EventList`] |
+//! | `GET /v1/explain/{pool}` with `server=NAME` or not | [`Explanation`] |
+//! | `GET /v1/events/stream` with the same | server-sent events, an [`EventRecord`] each, until the caller goes |
 //!
 //! Every error is JSON too, [`ErrorBody`], under a matching status code. What is to be done goes to the event loop through a
 //! bounded queue as a [`Request`]; the loop asks [`judge`], gives the command and answers. Whoever may write to the socket may
@@ -18,6 +21,11 @@
 
 mod action;
 mod client;
+mod event;
+mod event_server;
+mod explain;
+mod explain_server;
+mod follower;
 mod judgement;
 mod override_action;
 mod policy_action;
@@ -26,16 +34,24 @@ mod safety;
 mod server;
 mod servers;
 mod socket;
+mod sse;
 mod status;
 
 pub use action::*;
 pub use client::{Client, ClientError};
+#[cfg(test)]
+pub(crate) use event::tests::record as event_record;
+pub use event::*;
+pub use explain::*;
+#[cfg(test)]
+pub(crate) use explain_tests::explained;
+pub use follower::Followed;
 pub use judgement::{judge, unknown};
 pub use override_action::*;
 pub use policy_action::*;
 pub use pool_status::*;
 pub use safety::SafeToFailOver;
-pub use server::{Caller, Control, MOST_WAITING, Request};
+pub use server::{Caller, Control, MOST_WAITING, Request, Windows};
 pub use servers::*;
 pub use socket::{Socket, SocketError, SocketFile};
 pub use status::*;
@@ -43,5 +59,9 @@ pub use status::*;
 /// Where the socket is unless `--socket` says otherwise; systemd's `RuntimeDirectory=tandem`.
 pub const SOCKET: &str = "/run/tandem/tandem.sock";
 
+#[cfg(test)]
+mod event_tests;
+#[cfg(test)]
+mod explain_tests;
 #[cfg(test)]
 pub(crate) mod tests;

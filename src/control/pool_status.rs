@@ -179,7 +179,7 @@ impl ServerStatus {
             up: server.up,
             checked: server.checked,
             in_rotation: server.in_rotation,
-            decided_by: server.why.name().to_owned(),
+            decided_by: server.basis.place.why.name().to_owned(),
             ordered: server.ordered.map(|order| OverrideKind::Server(order).name().to_owned()),
             weight_configured: server.configured_weight,
             weight_effective: server.effective_weight,

@@ -2,11 +2,13 @@
 //! for the event loop, for a bounded time. Every answer is JSON.
 
 use super::action::{Action, Answer, ClearBody, ErrorBody, RefusalCode, Refused, ReleaseBody};
+use super::event_server::{self, MOST_SUBSCRIBERS};
 use super::override_action::{OverrideBody, OverrideList};
 use super::policy_action::{ConfirmBody, PolicyAction, PolicyHistory, ReloadBody, RollbackBody};
 use super::servers::{ServerList, ServerQuery};
 use super::socket::{Socket, SocketFile};
 use super::status::Status;
+use crate::director::chronicle::Book;
 use crate::director::snapshot::Snapshot;
 use crate::serving::{self, Limits};
 use crate::time::Instant;
@@ -26,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::timeout;
 
@@ -77,6 +79,8 @@ pub struct Control {
     status: Arc<ArcSwap<Status>>,
     history: Arc<ArcSwap<PolicyHistory>>,
     _sender: mpsc::Sender<Request>,
+    /// Streams end with it.
+    _alive: watch::Sender<()>,
     _task: Option<Task>,
 }
 
@@ -100,28 +104,31 @@ impl Control {
     pub fn serve(
         socket: Option<Socket>,
         first: Status,
-        snapshot: Arc<ArcSwap<Snapshot>>,
         started: tokio::time::Instant,
+        windows: Windows,
     ) -> Self {
-        Self::serve_within(socket, first, snapshot, started, Limits::default())
+        Self::serve_within(socket, first, started, windows, Limits::default())
     }
 
     pub(super) fn serve_within(
         socket: Option<Socket>,
         first: Status,
-        snapshot: Arc<ArcSwap<Snapshot>>,
         started: tokio::time::Instant,
+        windows: Windows,
         limits: Limits,
     ) -> Self {
         let (sender, requests) = mpsc::channel(MOST_WAITING);
         let status = Arc::new(ArcSwap::from_pointee(first));
         let history = Arc::new(ArcSwap::from_pointee(PolicyHistory::default()));
+        let (alive, is_alive) = watch::channel(());
         let task = socket.map(|Socket { listener, file }| {
             let shared = Shared {
                 status: Arc::clone(&status),
-                snapshot,
                 history: Arc::clone(&history),
                 started,
+                windows,
+                alive: is_alive,
+                subscribers: Arc::new(Semaphore::new(MOST_SUBSCRIBERS)),
                 requests: sender.downgrade(),
             };
             let router_of = move |stream: &UnixStream| router(shared.clone(), Caller::of(stream));
@@ -129,7 +136,7 @@ impl Control {
                 tokio::spawn(serving::serve(listener, "control socket", limits, router_of)).abort_handle();
             Task { abort, _file: file }
         });
-        Self { requests, status, history, _sender: sender, _task: task }
+        Self { requests, status, history, _sender: sender, _alive: alive, _task: task }
     }
 
     /// What `GET /v1/status` answers from now on.
@@ -143,24 +150,35 @@ impl Control {
     }
 }
 
+/// What those who only look see past the event loop: events, and everything that it published.
 #[derive(Clone, Debug)]
-struct Shared {
+pub struct Windows {
+    pub book: Book,
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
     status: Arc<ArcSwap<Status>>,
-    snapshot: Arc<ArcSwap<Snapshot>>,
     history: Arc<ArcSwap<PolicyHistory>>,
-    started: tokio::time::Instant,
+    pub(super) started: tokio::time::Instant,
+    pub(super) windows: Windows,
+    /// Closed when the director goes.
+    pub(super) alive: watch::Receiver<()>,
+    /// Places of those who follow the events.
+    pub(super) subscribers: Arc<Semaphore>,
     /// Weak, so that a director that has gone is noticed.
     requests: mpsc::WeakSender<Request>,
 }
 
 #[derive(Clone, Debug)]
-struct Connection {
-    shared: Shared,
+pub(super) struct Connection {
+    pub(super) shared: Shared,
     caller: Caller,
 }
 
 /// What there is to ask.
-const PATHS: &str = "GET /v1/status, /v1/servers, /v1/overrides and /v1/history, POST /v1/override, /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
+const PATHS: &str = "GET /v1/status, /v1/servers, /v1/overrides, /v1/history, /v1/events, /v1/events/stream and /v1/explain/POOL, POST /v1/override, /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
 
 fn router(shared: Shared, caller: Caller) -> Router {
     Router::new()
@@ -174,6 +192,7 @@ fn router(shared: Shared, caller: Caller) -> Router {
         .route("/v1/confirm", post(act::<ConfirmBody>))
         .route("/v1/rollback", post(act::<RollbackBody>))
         .route("/v1/history", get(history))
+        .merge(event_server::routes())
         .fallback(async || {
             refuse(Refused::new(RefusalCode::NotFound, format!("no such path; there are {PATHS}")))
         })
@@ -203,7 +222,7 @@ async fn servers(
             return refuse(Refused::new(RefusalCode::BadRequest, rejection.body_text()));
         }
     };
-    let snapshot = connection.shared.snapshot.load_full();
+    let snapshot = connection.shared.windows.snapshot.load_full();
     // Of a large site it is megabytes: not on the threads that everything else waits for.
     match spawn_blocking(move || json(StatusCode::OK, &ServerList::of(&snapshot, &query))).await {
         Ok(response) => response,
@@ -298,13 +317,13 @@ async fn name_of(caller: Caller) -> String {
     }
 }
 
-fn refuse(refused: Refused) -> Response {
+pub(super) fn refuse(refused: Refused) -> Response {
     let status =
         StatusCode::from_u16(refused.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     json(status, &ErrorBody { error: refused })
 }
 
-fn json(status: StatusCode, body: &impl Serialize) -> Response {
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(mut text) => {
             text.push(b'\n');

@@ -1,6 +1,7 @@
 //! Server and client together over a socket, with a test that plays the event loop; and the form of the status.
 
 use super::*;
+use crate::director::chronicle::Book;
 use crate::director::snapshot::{
     DestinationSnapshot, PoolSnapshot, ServerSnapshot, ServiceSnapshot, Snapshot,
 };
@@ -61,7 +62,6 @@ fn server(up: bool) -> ServerSnapshot {
         name: "web".into(),
         address: [192, 0, 2, 10].into(),
         port: Some(80),
-        why: crate::rotation::Why::Verdict,
         ordered: None,
         up,
         checked: true,
@@ -74,6 +74,7 @@ fn server(up: bool) -> ServerSnapshot {
         went_down: 0,
         reason: None,
         last_failure: None,
+        basis: Default::default(),
     }
 }
 
@@ -105,6 +106,7 @@ pub(crate) fn snapshot() -> Snapshot {
         panic: false,
         sorry: false,
         frozen: false,
+        rule: Default::default(),
         acts: BTreeMap::new(),
         transitions: BTreeMap::new(),
         servers: vec![server(true), failed()],
@@ -120,6 +122,11 @@ pub(crate) fn status() -> Status {
 /// The first server of [`snapshot`].
 pub(crate) fn server_status() -> ServerStatus {
     ServerList::of(&snapshot(), &ServerQuery::default()).servers.remove(0).server
+}
+
+/// [`snapshot`], and no event.
+pub(crate) fn windows() -> Windows {
+    Windows { book: Book::default(), snapshot: Arc::new(ArcSwap::from_pointee(snapshot())) }
 }
 
 /// The form is a contract with scripts: a change here is a change for every user.
@@ -293,8 +300,7 @@ fn served() -> Served {
     let socket = Socket::bind(&path).expect("a socket");
     let started = tokio::time::Instant::now() - Duration::from_secs(61);
     let limits = Limits { header: Duration::from_millis(300), connection: Duration::from_secs(5) };
-    let snapshot = Arc::new(ArcSwap::from_pointee(snapshot()));
-    let control = Control::serve_within(Some(socket), status(), snapshot, started, limits);
+    let control = Control::serve_within(Some(socket), status(), started, windows(), limits);
     Served { control, client: Client::new(&path), path, _place: place }
 }
 
@@ -514,8 +520,7 @@ async fn a_director_that_does_not_answer_is_none() {
 
 #[tokio::test]
 async fn without_a_socket_no_request_comes_and_none_is_missed() {
-    let snapshot = Arc::new(ArcSwap::from_pointee(snapshot()));
-    let mut control = Control::serve(None, status(), snapshot, tokio::time::Instant::now());
+    let mut control = Control::serve(None, status(), tokio::time::Instant::now(), windows());
     let nothing = tokio::time::timeout(Duration::from_millis(50), control.requests.recv()).await;
     assert!(nothing.is_err(), "a closed queue would wake the event loop for ever");
 }

@@ -26,7 +26,7 @@ impl Loop {
         if matches!(news, News::Ended) && self.stop_by.is_none() && !self.pair_restart.is_asked() {
             return Err(RunError::AdvertThreadEnded);
         }
-        match pair.take(news, || self.core.tables()) {
+        match pair.take(news, &self.chronicler, || self.core.tables()) {
             Duty::None => {}
             Duty::Roles(roles) => {
                 let at = self.clock.now();

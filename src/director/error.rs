@@ -3,6 +3,7 @@
 use super::pair::SecretError;
 use super::state_directory::StateError;
 use crate::control::SocketError;
+use crate::hook::HookError;
 use crate::kernel::KernelError;
 use crate::observe::ListenError;
 use crate::probe::PrepareError;
@@ -26,6 +27,8 @@ pub enum RunError {
     Socket(#[from] SocketError),
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error(transparent)]
+    Hook(#[from] HookError),
     #[error(
         "cannot write vrrp.json into the state directory: {0}; without it this run has no number of its own"
     )]

@@ -7,6 +7,7 @@ mod adoption;
 mod asides;
 mod attend;
 mod certificates;
+pub mod chronicle;
 mod clock;
 mod composites;
 pub mod core;

@@ -5,10 +5,12 @@ use super::host_snapshot::RouterSnapshot;
 use super::observing::Observing;
 use super::server_id::id;
 use super::snapshot::{
-    CertificateSnapshot, CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, PoolSnapshot,
-    ReconcileSnapshot, ReloadCounts, ServerSnapshot, ServiceSnapshot, Snapshot,
+    CertificateSnapshot, CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, HookCounts,
+    PoolSnapshot, Progress, ReconcileSnapshot, ReloadCounts, ServerBasis, ServerSnapshot, ServiceSnapshot,
+    Snapshot,
 };
 use super::statistics::{PoolCounts, ServerCounts};
+use super::targets::Target;
 use crate::desired::{Standing, destination_key};
 use crate::model::{CheckName, DestinationKey, Pool, RealServer, TrackingCounts, VirtualService};
 use crate::rotation::{Machine, Place};
@@ -44,6 +46,7 @@ impl Core {
             reloads: ReloadCounts::default(),
             overrides: self.overrides.all().cloned().collect(),
             observing: self.reconciler.observing.as_ref().map(Observing::snapshot),
+            hooks: HookCounts::default(),
             pair: None,
             routers: self.policy.pair.routers.values().map(RouterSnapshot::from).collect(),
             tracking: TrackingCounts::default(),
@@ -97,6 +100,7 @@ impl Core {
             panic: self.rotations.machine(&pool.name).is_some_and(Machine::panics),
             sorry: placement.sorry,
             frozen: self.overrides.is_frozen(&pool.name),
+            rule: pool.rules.quorum,
             acts,
             transitions,
             servers: servers
@@ -116,7 +120,6 @@ impl Core {
             name: server.name.clone(),
             address: server.address,
             port: server.port,
-            why: place.why,
             ordered: self.overrides.order(&id(pool, server)),
             up: self.standing(pool, server) == Standing::Up,
             checked: server.check.is_some(),
@@ -132,6 +135,7 @@ impl Core {
             went_down,
             reason: target.map(|target| target.machine.reason().clone()),
             last_failure: failure.cloned(),
+            basis: ServerBasis { place, backup: server.backup, progress: target.map(progress) },
         }
     }
 
@@ -156,5 +160,17 @@ impl Core {
             counters: observed.service_counters.get(&service.key).copied().filter(|_| held.is_some()),
             destinations: pool.servers.iter().enumerate().filter_map(destination).collect(),
         }
+    }
+}
+
+fn progress(target: &Target) -> Progress {
+    let (machine, key) = (&target.machine, &target.key);
+    Progress {
+        check: key.check.clone(),
+        address: key.address,
+        counter: machine.counter(),
+        rise: machine.params().rise,
+        fall: machine.params().fall,
+        asked_at: machine.last_outcome().map(|(at, _)| at),
     }
 }

@@ -7,6 +7,7 @@ use super::pair::keyring;
 use super::permissions::lacking;
 use super::renewal::Unchanged;
 use super::run::Probers;
+use crate::hook;
 use crate::model::{self, Check, CheckName, Family, HostFacts, Policy, RealServer};
 use crate::observe::Listener;
 use crate::probe::{PrepareError, Prober, TlsProfiles};
@@ -36,6 +37,8 @@ pub(super) struct Prepared {
     pub(super) probers: Probers,
     pub(super) facts: HostFacts,
     pub(super) keyring: Keyring,
+    /// Those of `on_event`.
+    pub(super) hooks: Vec<hook::Ready>,
     /// Where it has metrics served elsewhere.
     pub(super) listener: Option<Listener>,
 }
@@ -85,7 +88,8 @@ fn read(origin: &Origin, beside: &Beside) -> Result<Prepared, String> {
     let probers = renewed(&policy, beside).map_err(|error| error.to_string())?;
     let facts = (beside.ask_host)(&addresses(&policy)).map_err(|error| error.to_string())?;
     let keyring = keyring(&policy.pair).map_err(|error| error.to_string())?;
-    Ok(Prepared { policy: Arc::new(policy), text, warnings, probers, facts, keyring, listener: None })
+    let hooks = hook::prepare(&policy.on_event).map_err(|error| error.to_string())?;
+    Ok(Prepared { policy: Arc::new(policy), text, warnings, probers, facts, keyring, hooks, listener: None })
 }
 
 /// The probers of another policy. One whose check is the same goes on, with its open connections, but where it has read a file:

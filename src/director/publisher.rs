@@ -7,6 +7,7 @@ use super::host_snapshot::local_addresses;
 use super::snapshot::{ReloadCounts, Snapshot};
 use super::tracking_look::TrackingLook;
 use crate::advert::thread::Published;
+use crate::hook::Tally;
 use crate::model::Policy;
 use crate::observe::{ListenError, Listener, View};
 use crate::time::Instant;
@@ -35,6 +36,8 @@ pub(super) struct Publisher {
     pub(super) silences: BTreeMap<&'static str, u64>,
     /// `None` where the port of an observing director is another's.
     serving: Option<AbortHandle>,
+    /// What comes of the hooks.
+    tally: Arc<Tally>,
     /// When the next one may be taken.
     due: Instant,
 }
@@ -56,13 +59,8 @@ impl Publisher {
         let counts_entries = policy.pair.connection_sync.is_some();
         let entries = EntryLook::start(counts_entries);
         let tracking = TrackingLook::start(local_addresses(policy));
-        let (silences, due) = (BTreeMap::new(), clock.now());
-        Ok(Self { snapshot, entries, counts_entries, tracking, silences, serving, due })
-    }
-
-    /// Where the last snapshot is found.
-    pub(super) fn snapshot(&self) -> Arc<ArcSwap<Snapshot>> {
-        Arc::clone(&self.snapshot)
+        let (silences, tally, due) = (BTreeMap::new(), Arc::default(), clock.now());
+        Ok(Self { snapshot, entries, counts_entries, tracking, silences, serving, tally, due })
     }
 
     /// Goes on under another policy, at `listener` where it says so.
@@ -84,6 +82,16 @@ impl Publisher {
         self.due = now;
     }
 
+    /// Where hooks count what comes of them.
+    pub(super) fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
+    }
+
+    /// Where the newest snapshot is.
+    pub(super) fn snapshot(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.snapshot)
+    }
+
     /// Takes a snapshot, if one is due.
     pub(super) fn publish(
         &mut self,
@@ -101,6 +109,7 @@ impl Publisher {
         snapshot.reloads = reloads;
         snapshot.tracking = self.tracking.seen();
         snapshot.silences.clone_from(&self.silences);
+        snapshot.hooks = self.tally.counts();
         if let Some(sync) = &mut snapshot.connection_sync {
             sync.entries = self.entries.synchronised();
         }

@@ -1,6 +1,7 @@
 //! A policy is taken over by a running director (shell): asked for, made ready off the loop, taken over whole or refused whole,
 //! confirmed or rolled back. What is in force goes on until the very moment in which another is.
 
+use super::chronicle::{PolicyNews, of_policy};
 use super::core::Input;
 use super::difference::{Difference, Guard};
 use super::history::{History, tell};
@@ -62,6 +63,22 @@ impl Why {
             Self::RolledBack(Because::Asked) => "rollback",
             Self::RolledBack(Because::NotConfirmed) => "rollback: it was not confirmed in time",
             Self::RolledBack(Because::QuorumLost) => "rollback: a pool lost its quorum",
+        }
+    }
+
+    /// What is told when it is done.
+    const fn news(self, message: &str) -> PolicyNews<'_> {
+        let by = self.words();
+        match self {
+            Self::Asked { .. } => PolicyNews::Taken { by, reason: "asked", message },
+            Self::Signal => PolicyNews::Taken { by, reason: "signal", message },
+            Self::RolledBack(Because::Asked) => PolicyNews::RolledBack { by, reason: "asked", message },
+            Self::RolledBack(Because::NotConfirmed) => {
+                PolicyNews::RolledBack { by, reason: "not_confirmed", message }
+            }
+            Self::RolledBack(Because::QuorumLost) => {
+                PolicyNews::RolledBack { by, reason: "quorum_lost", message }
+            }
         }
     }
 }
@@ -178,7 +195,7 @@ impl Loop {
                     sender.send(Arrival::Prepared(prepared)).await.ok();
                 });
             }
-            Err(refused) => Self::refuse(why, answer, refused),
+            Err(refused) => self.refuse(why, answer, refused),
         }
     }
 
@@ -211,8 +228,10 @@ impl Loop {
         })
     }
 
-    fn refuse(why: Why, answer: Option<Reply>, refused: Refused) {
+    fn refuse(&self, why: Why, answer: Option<Reply>, refused: Refused) {
         tracing::error!("{} was refused, and the policy in force stays: {refused}", why.words());
+        let (reason, message) = (refused.code.name(), refused.message.as_str());
+        self.tell_policy(&PolicyNews::Refused { by: why.words(), reason, message });
         if let Some(answer) = answer {
             let _ = answer.send(Err(refused));
         }
@@ -239,6 +258,7 @@ impl Loop {
                             told.message
                         );
                         told.notes.iter().for_each(|note| tracing::info!("{note}"));
+                        self.tell_policy(&why.news(&told.message));
                         answer.into_iter().for_each(|answer| drop(answer.send(Ok(told.clone()))));
                     }
                     Err(refused) => {
@@ -246,7 +266,7 @@ impl Loop {
                         self.reloads.counts.last_failed = true;
                         let again = self.clock.now() + ROLL_BACK_AGAIN;
                         self.reloads.pending.iter_mut().for_each(|pending| pending.not_before = again);
-                        Self::refuse(why, answer, refused);
+                        self.refuse(why, answer, refused);
                     }
                 }
             }
@@ -259,7 +279,7 @@ impl Loop {
         }
         let difference = self.core.difference(&prepared.policy);
         self.guard(why, &prepared.policy, &difference)?;
-        let Prepared { policy, text, warnings, probers, facts, keyring, listener } = prepared;
+        let Prepared { policy, text, warnings, probers, facts, keyring, hooks, listener } = prepared;
         let at_risk = self.core.connections_at_risk(&policy);
         let watched = self.watched(&policy);
         self.take_pair(difference.pair, &policy, keyring)?;
@@ -267,6 +287,7 @@ impl Loop {
         self.core.handle(Input::Policy { at, policy: Arc::clone(&policy), facts });
         self.take_probers(&policy, probers);
         self.host.renew(&policy);
+        self.hooks.renew(hooks);
         self.published.renew(&policy, listener, self.clock);
         self.note_taken(why, text, watched);
         let mut notes = difference.lines();
@@ -343,6 +364,7 @@ impl Loop {
         }
         let generation = self.core.generation;
         tell(self.reloads.history.confirm(generation));
+        self.tell_policy(&PolicyNews::Confirmed { generation });
         self.publish_history();
         Ok(Answer::of_policy(generation, format!("policy {generation} is kept"), Vec::new()))
     }
@@ -380,11 +402,16 @@ impl Loop {
 
     fn compared(&mut self, differs: bool) {
         if differs && !self.reloads.counts.file_differs {
+            self.tell_policy(&PolicyNews::FilesDiffer);
             tracing::warn!(
                 "the policy's files are not what is in force: `tandem plan` shows what they would change, `tandem reload` takes them over"
             );
         }
         self.reloads.counts.file_differs = differs;
+    }
+
+    fn tell_policy(&self, news: &PolicyNews<'_>) {
+        self.chronicler.tell([of_policy(news)]);
     }
 
     /// Tells those who ask for the history.

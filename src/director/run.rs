@@ -4,6 +4,7 @@
 //! together is handed to the core together, before the core is asked what to do.
 
 use super::attend;
+use super::chronicle::{Book, Chronicler, PolicyNews, of_policy, of_pools};
 use super::clock::Clock;
 use super::core::{Beginning, Core, Input, Output};
 use super::error::RunError;
@@ -22,8 +23,9 @@ use super::reload::Reloads;
 use super::state_directory::StateDirectory;
 use super::targets::{MOST_AT_ONCE, TargetId};
 use super::watchdog::Watchdog;
-use crate::control::{Control, Socket, Status};
+use crate::control::{Control, Socket, Status, Windows};
 use crate::health::ProbeId;
+use crate::hook::{self, Hooks};
 use crate::kernel::sys::give_memory_back;
 use crate::kernel::{Kernel, KernelError, ReadOnly, complete};
 use crate::model::{CheckName, Failure, HostFacts, Outcome, Policy, Roles, RouterName};
@@ -43,6 +45,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 const LONGEST_STOP: Duration = Duration::from_secs(10);
 /// The last record is written within this, or not at all.
 const LONGEST_FINISH: Duration = Duration::from_secs(2);
+/// Hooks are given so long to tell that the director stops.
+const LONGEST_HOOKS: Duration = Duration::from_secs(3);
 /// The start takes memory that is not needed again: it is given back this long after it, when all has been probed once.
 const FIRST_TIDY: Duration = Duration::from_secs(10);
 /// Later there are bursts: a rack that falls silent, a host that stood still.
@@ -101,6 +105,8 @@ pub(super) struct Loop {
     /// Of the pair.
     pub(super) state: PathBuf,
     pub(super) control: Control,
+    pub(super) chronicler: Chronicler,
+    pub(super) hooks: Hooks,
     pub(super) published: Publisher,
     publish_at: tokio::time::Instant,
     tidy_at: tokio::time::Instant,
@@ -148,6 +154,7 @@ pub async fn run<K: Kernel + 'static>(
         pair.finish().await;
     }
     running.kernel.finish(LONGEST_FINISH).await;
+    running.hooks.finish(LONGEST_HOOKS).await;
     Ok(())
 }
 
@@ -161,6 +168,7 @@ impl Loop {
         let probers = probers(&policy)?;
         // At the start the rest of the site is worth more than the one check.
         lacking(&policy).iter().for_each(|lacking| tracing::error!("{lacking}"));
+        let hooks = hook::prepare(&policy.on_event)?;
         let files = FileWatch::of(&policy);
         let clock = Clock::start();
         let published = Publisher::serve(&policy, clock, observe.is_some()).await?;
@@ -170,6 +178,7 @@ impl Loop {
             None => state.load(&epoch, &mut |warning| tracing::warn!("{warning}")),
         };
         let pair_state = state.path().to_owned();
+        let book = Book::open(&pair_state, &mut |warning| tracing::warn!("{warning}"));
         let kernel = hands(kernel, observe.is_some());
         let mut kernel = KernelThread::start(kernel, state).map_err(RunError::Thread)?;
         let observed = complete(kernel.observe(Core::first_scope(&policy, &facts, &owned)).await?)?;
@@ -196,7 +205,11 @@ impl Loop {
         };
         let picture = core.seen_routers().unwrap_or_default();
         let first = Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &picture);
-        let control = Control::serve(socket, first, published.snapshot(), clock.started());
+        let chronicler = Chronicler::new(book, clock, core.director().map(|name| &**name));
+        let hooks = Hooks::start(chronicler.book().clone(), published.tally(), hooks);
+        chronicler.tell([of_policy(&PolicyNews::Started { version: env!("CARGO_PKG_VERSION") })]);
+        let windows = Windows { book: chronicler.book().clone(), snapshot: published.snapshot() };
+        let control = Control::serve(socket, first, clock.started(), windows);
         control.publish_history(history.told(generation));
         let reloads = Reloads::new(loader, history, text, hangups, clock.now());
         let releases = orders.releases.iter().map(|release| release.since_start(clock.epoch())).collect();
@@ -218,6 +231,8 @@ impl Loop {
             overrides: OverrideFile::new(&pair_state, orders),
             state: pair_state,
             control,
+            chronicler,
+            hooks,
             published,
             publish_at: clock.started(),
             tidy_at: clock.started() + FIRST_TIDY,
@@ -239,7 +254,10 @@ impl Loop {
                 Output::Kernel(work) => self.send(Job::Work(work))?,
                 Output::Record(record) => self.send(Job::Record(record))?,
                 Output::Overrides(all) => self.overrides.keep(all),
-                Output::Tell(event) => log::tell(&event),
+                Output::Tell(event) => {
+                    log::tell(&event);
+                    self.chronicler.tell(of_pools(&event, &self.core.policy));
+                }
                 Output::Stopped => return Ok(None),
                 Output::Wait { deadline } => {
                     self.tell_ready();
@@ -361,6 +379,7 @@ impl Loop {
 
     fn stop(&mut self) {
         tracing::info!("stopping");
+        self.chronicler.tell([of_policy(&PolicyNews::Stopping)]);
         sd_notify::notify(&[sd_notify::NotifyState::Stopping]).ok();
         self.stop_by = Some(tokio::time::Instant::now() + LONGEST_STOP);
         self.hand_over_addresses();
@@ -375,6 +394,7 @@ impl Loop {
                 true => tracing::info!("observing: the live tables are compared, and nothing is changed"),
                 false => tracing::info!("running: the tables are applied"),
             }
+            self.chronicler.tell([of_policy(&PolicyNews::Ready)]);
             sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
         }
     }

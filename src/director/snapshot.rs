@@ -8,14 +8,14 @@ use super::host_snapshot::RouterSnapshot;
 use crate::advert::thread::Published;
 use crate::health::Reason;
 use crate::model::{
-    CheckName, Counters, DestinationCounts, DestinationKey, Failure, Order, Outcome, Override, PoolName,
+    CheckName, Counters, DestinationCounts, DestinationKey, Failure, Order, Outcome, Override, PoolName, Quorum,
     ServiceKey, SyncDaemonRole, TrackingCounts,
 };
 use crate::reconcile::Table;
-use crate::rotation::Why;
+use crate::rotation::Place;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ pub struct Snapshot {
     pub overrides: Vec<Override>,
     /// Of a director that only observes.
     pub observing: Option<ObservingSnapshot>,
+    /// Of `on_event`.
+    pub hooks: HookCounts,
     /// The virtual routers and the other directors; `None` for a director that is alone.
     pub pair: Option<Arc<Published>>,
     /// The virtual routers as the policy says them, sorted by name.
@@ -76,6 +78,7 @@ impl Snapshot {
             reloads: ReloadCounts::default(),
             overrides: Vec::new(),
             observing: None,
+            hooks: HookCounts::default(),
             pair: None,
             routers: Vec::new(),
             tracking: TrackingCounts::default(),
@@ -115,6 +118,17 @@ pub struct ObservingSnapshot {
     pub told: Vec<(Instant, Table, Arc<str>)>,
 }
 
+/// What came of events, over all hooks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HookCounts {
+    /// Events that a hook took.
+    pub delivered: u64,
+    /// Events that a hook got and did not deal with: in no attempt, or not in time.
+    pub failed: u64,
+    /// Events that came too fast for a hook: it never got them.
+    pub lost: u64,
+}
+
 /// One pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolSnapshot {
@@ -131,6 +145,8 @@ pub struct PoolSnapshot {
     pub sorry: bool,
     /// Whether an operator froze it.
     pub frozen: bool,
+    /// The rule of its quorum.
+    pub rule: Quorum,
     /// Acts of its rules that began, by [`crate::rotation::ActKind::NAMES`] and whether they were in shadow.
     pub acts: BTreeMap<(&'static str, bool), u64>,
     /// How often the pool went up or down, by the closed list of reasons.
@@ -195,8 +211,6 @@ pub struct ServerSnapshot {
     pub checked: bool,
     /// Whether it gets new connections: up, of positive effective weight, and not held back by the host.
     pub in_rotation: bool,
-    /// The rule that decided where it stands.
-    pub why: Why,
     /// What an operator ordered of it.
     pub ordered: Option<Order>,
     /// The policy's weight, 0..=65535.
@@ -213,6 +227,39 @@ pub struct ServerSnapshot {
     pub reason: Option<Reason>,
     /// What the last failed probe said, while the last probe failed.
     pub last_failure: Option<Failure>,
+    /// What its standing rests on.
+    pub basis: ServerBasis,
+}
+
+/// What the standing of a server rests on: for those who ask why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerBasis {
+    /// Where the pool's rules put it, and which of them did.
+    pub place: Place,
+    /// Whether it is a backup server.
+    pub backup: bool,
+    /// The check that makes it what it is; `None` without a check, or where none runs.
+    pub progress: Option<Progress>,
+}
+
+impl Default for ServerBasis {
+    fn default() -> Self {
+        Self { place: Place::OUT, backup: false, progress: None }
+    }
+}
+
+/// How far a check is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub check: CheckName,
+    /// Whom it asks.
+    pub address: SocketAddr,
+    /// 0..=rise + fall - 1; up from `rise` on.
+    pub counter: u32,
+    pub rise: u32,
+    pub fall: u32,
+    /// When the last probe ended.
+    pub asked_at: Option<Instant>,
 }
 
 /// One virtual service of a pool, as the kernel holds it.

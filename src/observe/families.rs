@@ -43,7 +43,19 @@ fn director(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
         "Number of the policy in force; it grows by one with each policy that is taken over, over restarts, too",
         Some(snapshot.policy_generation),
     )?;
-    reloads(families, snapshot)
+    reloads(families, snapshot)?;
+    hooks(families, snapshot)
+}
+
+fn hooks(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let counts = snapshot.hooks;
+    families.counters(
+        "tandem_hook",
+        "Events for hooks of on_event by what came of them: taken (ok), not dealt with by program or webhook (failed), or come \
+         too fast for a hook and left out (lost)",
+        [("ok", counts.delivered), ("failed", counts.failed), ("lost", counts.lost)]
+            .map(|(result, count)| ([("result", result)], count)),
+    )
 }
 
 fn reloads(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {

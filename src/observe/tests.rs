@@ -25,7 +25,6 @@ fn server(name: &str) -> ServerSnapshot {
         name: name.into(),
         address: [192, 0, 2, 10].into(),
         port: Some(80),
-        why: crate::rotation::Why::Verdict,
         ordered: None,
         up: true,
         checked: true,
@@ -38,6 +37,7 @@ fn server(name: &str) -> ServerSnapshot {
         went_down: 2,
         reason: Some(crate::health::Reason::Passed { successes: 2 }),
         last_failure: None,
+        basis: Default::default(),
     }
 }
 
@@ -59,6 +59,7 @@ fn pool(name: &str, servers: Vec<ServerSnapshot>) -> PoolSnapshot {
         panic: false,
         sorry: false,
         frozen: false,
+        rule: Default::default(),
         acts: BTreeMap::from([(("panic", true), 4)]),
         transitions: BTreeMap::from([((Direction::Down, "timeout"), 1), ((Direction::Up, "passed"), 2)]),
         services: vec![ServiceSnapshot {
@@ -235,7 +236,7 @@ fn each_family_is_whole_and_has_help_and_type() {
 fn the_families_are_those_of_the_contract() {
     let mut contract: BTreeSet<String> = [
         "build_info policy_generation policy_reload_total policy_last_reload_successful",
-        "policy_last_reload_timestamp_seconds policy_file_differs policy_unconfirmed",
+        "policy_last_reload_timestamp_seconds policy_file_differs policy_unconfirmed hook_total",
         "ready start_timestamp_seconds snapshot_timestamp_seconds watchdog_total",
         "conntrack_entries conntrack_limit conntrack_insert_failed_total full_nat_ports_used",
         "pool_servers pool_servers_up pool_weight pool_weight_up pool_up pool_quorum pool_panic pool_sorry",

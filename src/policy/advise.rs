@@ -95,14 +95,19 @@ pub fn unreadable_authorities(places: &Places, files: &dyn Files) -> Vec<Diagnos
 /// Warnings of programs that are not on this host, or that cannot be read on it.
 #[must_use]
 pub fn unreadable_programs(places: &Places, files: &dyn Files) -> Vec<Diagnostic> {
-    let warn = |(path, span): (&std::path::PathBuf, &super::source::Span)| {
-        let message =
-            format!("{} cannot be run on this host: {}", path.display(), files.read(path, 1).err()?);
-        let help =
-            "until it is there, what the check decides stays as it is: servers that were never up stay out";
-        Some(Diagnostic::new(Code::ProgramUnreadable, *span, message).help(help))
+    let warn = |help: &'static str| {
+        move |(path, span): (&std::path::PathBuf, &super::source::Span)| {
+            let message =
+                format!("{} cannot be run on this host: {}", path.display(), files.read(path, 1).err()?);
+            Some(Diagnostic::new(Code::ProgramUnreadable, *span, message).help(help))
+        }
     };
-    places.programs.iter().filter_map(warn).collect()
+    let of_checks = places.programs.iter().filter_map(warn(
+        "until it is there, what the check decides stays as it is: servers that were never up stay out",
+    ));
+    let of_hooks =
+        places.hooks.iter().filter_map(warn("until it is there, nobody is told of events by this hook"));
+    of_checks.chain(of_hooks).collect()
 }
 
 impl Loaded {

@@ -121,6 +121,7 @@ codes! {
     Warning V2Password "v2-password" "A password that everybody on the network can read.",
     Error AuthenticationKeys "authentication-keys" "Keys of advertisements that cannot be used.",
     Error HookProgram "hook-program" "A hook without the whole path of a program.",
+    Error EventHook "event-hook" "A hook of `on_event` that does nothing, several things, or says what has no meaning for it.",
     Warning HeartbeatOwnInterface "heartbeat-own-interface" "A heartbeat on the router's own interface.",
     Warning HeartbeatUnsealed "heartbeat-unsealed" "A heartbeat without a key that proves from whom it is.",
     Error TrackerKind "tracker-kind" "A tracker that says nothing, or several things.",
@@ -211,7 +212,7 @@ codes! {
     Warning ServerIsLocal "server-is-local" "A real server has an address of this host.",
     Warning LocalAddressNotHeld "local-address-not-held" "A full-NAT local address that this host does not hold.",
     Warning CaUnreadable "ca-unreadable" "A file of certificates, or of a key, cannot be read here.",
-    Warning ProgramUnreadable "program-unreadable" "The program of an exec check is not here, or cannot be read.",
+    Warning ProgramUnreadable "program-unreadable" "The program of an exec check or of a hook is not here, or cannot be read.",
 }
 
 impl fmt::Display for Code {

@@ -55,6 +55,8 @@ pub(super) const INTERVAL_V3: Duration = Duration::from_millis(100);
 pub(super) const INTERVAL_V2: Duration = Duration::from_secs(1);
 /// Of a hook at a takeover: the addresses wait for it.
 pub(super) const HOOK_TIMEOUT: Duration = Duration::from_millis(500);
+/// Of a hook of `on_event`, or of one attempt of a webhook.
+pub(super) const EVENT_HOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -108,6 +110,7 @@ mod tests {
                 format!("{} with version 3", duration(INTERVAL_V3)),
             ),
             ("HookText", "timeout", duration(HOOK_TIMEOUT)),
+            ("EventHookText", "timeout", duration(EVENT_HOOK_TIMEOUT)),
             ("GarpText", "repeat", garp.repeat.to_string()),
             ("GarpText", "delay", duration(garp.delay)),
             ("GarpText", "lower_priority_repeat", garp.lower_priority_repeat.to_string()),

@@ -27,6 +27,7 @@ mod resolved;
 mod resolved_checks;
 mod resolved_condition;
 mod resolved_exchange;
+mod resolved_hooks;
 mod resolved_pair;
 mod resolved_rotation;
 mod scalar;

@@ -2,6 +2,7 @@
 
 use super::resolved_checks::{self, check_of};
 use super::resolved_condition::Said;
+use super::resolved_hooks;
 use super::resolved_pair;
 use super::resolved_rotation;
 use super::validate::{ServicePorts, automatic_name};
@@ -37,6 +38,9 @@ pub fn resolved(policy: &Policy, base: &Path) -> String {
         .iter()
         .map(|held| mapping([("address", text(held.address)), ("interface", text(&held.interface))]));
     sections.push(("virtual_addresses", Yaml::List(held.collect())));
+    if !policy.on_event.is_empty() {
+        sections.push(("on_event", resolved_hooks::on_event(&policy.on_event)));
+    }
     sections.push((
         "on_stop",
         text(match policy.on_stop {
@@ -54,6 +58,7 @@ fn below(policy: &Policy, base: &Path) -> Policy {
     let mut policy = policy.clone();
     resolved_pair::below(&mut policy.pair, base);
     policy.checks.values_mut().for_each(|check| resolved_checks::below(check, base));
+    resolved_hooks::below(&mut policy.on_event, base);
     policy
 }
 

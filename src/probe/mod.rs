@@ -23,6 +23,7 @@ mod http;
 mod name_server;
 mod ping;
 mod pool;
+pub(crate) mod program;
 mod progress;
 mod real_path;
 mod search;

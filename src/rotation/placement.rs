@@ -11,7 +11,8 @@ pub struct Place {
 }
 
 impl Place {
-    pub(super) const OUT: Self = Self { weight: None, why: Why::Verdict };
+    /// In no table.
+    pub const OUT: Self = Self { weight: None, why: Why::Verdict };
 
     /// Whether it gets new connections.
     #[must_use]

@@ -115,7 +115,7 @@ fn the_schema_knows_every_section_and_refuses_others() {
     ] {
         assert!(schema["properties"][section]["description"].is_string(), "{section}");
     }
-    assert!(schema["properties"]["on_event"].is_null());
+    assert!(schema["properties"]["api"].is_null());
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod memory;
 mod restoring;
 mod secrets;
 
+use super::chronicle::{self, Chronicler};
 use super::clock::Clock;
 use super::core::Core;
 use super::error::RunError;
@@ -225,7 +226,12 @@ impl PairThreads {
     }
 
     /// Does what a notice asks for; `tables` are what the kernel should hold.
-    pub(super) fn take(&mut self, news: News, tables: impl FnOnce() -> Tables) -> Duty {
+    pub(super) fn take(
+        &mut self,
+        news: News,
+        chronicler: &Chronicler,
+        tables: impl FnOnce() -> Tables,
+    ) -> Duty {
         let notice = match news {
             News::Notice(notice) => notice,
             News::Tracked(what, good) => {
@@ -234,6 +240,7 @@ impl PairThreads {
             }
             News::Address(event) => {
                 log::address(&event);
+                chronicler.tell([chronicle::of_address(&event)]);
                 return Duty::None;
             }
             News::Ended => return Duty::Stopped,
@@ -261,7 +268,10 @@ impl PairThreads {
                 }
                 return Duty::Stopped;
             }
-            Notice::Tell(event) => log::vrrp(&event),
+            Notice::Tell(event) => {
+                log::vrrp(&event);
+                chronicler.tell([chronicle::of_vrrp(&event)]);
+            }
             Notice::PassState { whole } => {
                 // The rests follow each other quickly, and a table of ten thousand servers is not computed for each.
                 if whole || self.told_tables.is_none() {
@@ -273,7 +283,10 @@ impl PairThreads {
             Notice::RunHook { unit, hooks } => self.run_hooks(unit, hooks),
             Notice::Marks(marks) => self.memory.keep(marks),
             Notice::Run { epoch } => self.memory.renumber(epoch),
-            Notice::Trouble(message) => tracing::warn!("{message}"),
+            Notice::Trouble(message) => {
+                tracing::warn!("{message}");
+                chronicler.tell([chronicle::of_trouble(&message)]);
+            }
         }
         Duty::None
     }

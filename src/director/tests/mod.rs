@@ -3,6 +3,7 @@
 mod changed;
 mod conditions;
 mod crowd;
+mod explained;
 mod observing;
 mod orders;
 mod policy;

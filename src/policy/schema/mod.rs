@@ -6,6 +6,7 @@
 mod check;
 mod condition;
 mod dns;
+mod event_hook;
 mod exchange;
 mod forwarding;
 mod http;
@@ -22,6 +23,7 @@ mod weight_from;
 pub(super) use check::*;
 pub(super) use condition::*;
 pub(super) use dns::*;
+pub(super) use event_hook::*;
 pub(super) use exchange::*;
 pub(super) use forwarding::*;
 pub(super) use http::*;
@@ -78,10 +80,12 @@ mapping! {
         optional metrics: MetricsText,
         /// Addresses that this host holds while the director runs.
         optional virtual_addresses: List<VirtualAddressText>,
+        /// What is run or called when something happens: a role changes, a server or pool goes down or up, a reload is refused.
+        optional on_event: List<EventHookText>,
         /// What a stopped director leaves: `keep` (default), the table goes on serving; `remove`, everything of ours goes.
         optional on_stop: OnStopWord,
     }
-    later { api, on_event }
+    later { api }
 }
 
 mapping! {

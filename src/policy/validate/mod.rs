@@ -13,6 +13,7 @@ mod config;
 mod directors;
 mod dns;
 mod endpoints;
+mod event_hooks;
 mod exchanges;
 mod finish;
 mod forwarding;
@@ -85,6 +86,8 @@ pub struct Places {
     pub authorities: BTreeMap<PathBuf, Span>,
     /// Programs of exec checks.
     pub programs: BTreeMap<PathBuf, Span>,
+    /// Programs of `on_event`.
+    pub hooks: BTreeMap<PathBuf, Span>,
 }
 
 /// Checks the version of the format that a file says.
@@ -133,6 +136,7 @@ pub(super) fn policy(
         pair: pairing.pair,
         kernel,
         metrics: metrics(&text.metrics, problems),
+        on_event: event_hooks::hooks(text, sources, &mut places.hooks, problems),
         on_stop: match text.on_stop.value() {
             None | Some(OnStopWord::Keep) => OnStop::Keep,
             Some(OnStopWord::Remove) => OnStop::Remove,

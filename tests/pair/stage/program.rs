@@ -139,6 +139,13 @@ impl Member {
         tandem::command_line(self.pid(), arguments)
     }
 
+    /// What `tandem events` prints with these arguments; Tandem only.
+    #[track_caller]
+    pub(crate) fn events(&self, stage: &Stage, arguments: &[&str]) -> String {
+        let arguments: Vec<&str> = ["events"].iter().chain(arguments).copied().collect();
+        tandem::command(stage, self.director, self.pid(), &arguments)
+    }
+
     fn pid(&self) -> u32 {
         self.processes.last().expect("it runs").pid()
     }

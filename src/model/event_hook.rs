@@ -1,0 +1,115 @@
+//! Hooks of events: what is run or called, at which events.
+
+use super::{EventKind, PoolName, RouterName, Secret, Severity};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Something that is run or called at events, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventHook {
+    pub act: HookAct,
+    /// Bounds a program, or one attempt of a webhook, 100 ms..=60 s.
+    pub timeout: Duration,
+    pub filter: EventFilter,
+}
+
+impl EventHook {
+    /// Hooks of one policy, at most.
+    pub const MOST: usize = 16;
+
+    /// Whether it is made ready from files, whose content may be another at the next reload.
+    #[must_use]
+    pub const fn reads_files(&self) -> bool {
+        match &self.act {
+            HookAct::Exec { .. } => false,
+            HookAct::Webhook { url, secret, ca } => {
+                matches!(url, HookUrl::Secret(_)) || secret.is_some() || ca.is_some()
+            }
+        }
+    }
+}
+
+/// What a hook does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookAct {
+    /// A program, an absolute path, and its arguments; never empty. `None`: as the director's own user.
+    Exec { command: Vec<String>, user: Option<String> },
+    /// A POST of the event.
+    Webhook {
+        url: HookUrl,
+        /// Signs what is sent.
+        secret: Option<Secret>,
+        /// Certificate authorities to trust; `None`: the system's.
+        ca: Option<Secret>,
+    },
+}
+
+/// Where a webhook is. Whoever knows some addresses may post: those are secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookUrl {
+    Plain(String),
+    Secret(Secret),
+}
+
+/// Which events a hook gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Empty: every kind but [`EventKind::TableChanged`], which follows from the others.
+    pub kinds: BTreeSet<EventKind>,
+    /// At least so grave.
+    pub severity: Severity,
+    /// With pools or routers: what concerns one of them.
+    pub pools: BTreeSet<PoolName>,
+    pub routers: BTreeSet<RouterName>,
+}
+
+impl EventFilter {
+    /// Whether an event of this kind and gravity, of this pool or router, is taken.
+    #[must_use]
+    pub fn takes(
+        &self,
+        kind: EventKind,
+        severity: Severity,
+        pool: Option<&str>,
+        router: Option<&str>,
+    ) -> bool {
+        let of_kind = match self.kinds.is_empty() {
+            true => kind != EventKind::TableChanged,
+            false => self.kinds.contains(&kind),
+        };
+        let everywhere = self.pools.is_empty() && self.routers.is_empty();
+        let concerns =
+            |names: &BTreeSet<PoolName>, name: Option<&str>| name.is_some_and(|name| names.contains(name));
+        let here = everywhere || concerns(&self.pools, pool) || concerns(&self.routers, router);
+        of_kind && severity >= self.severity && here
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_word_everything_is_taken_but_what_follows_from_the_rest() {
+        let all = EventFilter::default();
+        assert!(all.takes(EventKind::ServerUp, Severity::Info, None, None));
+        assert!(!all.takes(EventKind::TableChanged, Severity::Info, None, None));
+        let kinds = EventFilter { kinds: [EventKind::TableChanged].into(), ..EventFilter::default() };
+        assert!(kinds.takes(EventKind::TableChanged, Severity::Info, None, None));
+        assert!(!kinds.takes(EventKind::ServerUp, Severity::Info, None, None));
+    }
+
+    #[test]
+    fn pools_and_routers_are_either_or_and_gravity_is_at_least() {
+        let filter = EventFilter {
+            severity: Severity::Warning,
+            pools: ["web".into()].into(),
+            routers: ["outside".into()].into(),
+            ..EventFilter::default()
+        };
+        let takes = |pool, router| filter.takes(EventKind::PoolDown, Severity::Error, pool, router);
+        assert!(takes(Some("web"), None) && takes(None, Some("outside")));
+        assert!(!takes(Some("api"), None) && !takes(None, None));
+        assert!(!filter.takes(EventKind::PoolDown, Severity::Info, Some("web"), None));
+    }
+}
