@@ -5,9 +5,14 @@
 //! bodies are the router's.
 
 use axum::Router;
+use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +28,7 @@ const MOST_CONNECTIONS: usize = 64;
 const HEADER_BYTES: usize = 16 * 1024;
 
 /// How long to wait after an accept that failed (too many open files, say): trying at once would only burn the processor.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// How long a caller may take.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +82,11 @@ pub(crate) async fn serve<A: Accept>(
                 let router = router_of(&stream);
                 tokio::spawn(async move {
                     // Out of time or broken: either way this one request is over, and nobody waits for it.
-                    let _ = timeout(limits.connection, connection(stream, router, limits)).await;
+                    let _ = timeout(
+                        limits.connection,
+                        connection(stream, TowerToHyperService::new(router), limits),
+                    )
+                    .await;
                     drop(place);
                 });
             }
@@ -89,15 +98,17 @@ pub(crate) async fn serve<A: Accept>(
     }
 }
 
-async fn connection<S>(stream: S, router: Router, limits: Limits) -> Result<(), hyper::Error>
+/// One request and its answer.
+pub(crate) async fn connection<S, V>(stream: S, service: V, limits: Limits) -> Result<(), hyper::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    V: Service<Request<Incoming>, Response = Response, Error = Infallible>,
 {
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header)
         .max_buf_size(HEADER_BYTES)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .await
 }

@@ -36,6 +36,11 @@ fn status_of(error: &ClientError) -> ExitStatus {
             | RefusalCode::MethodNotAllowed
             | RefusalCode::UnknownRouter
             | RefusalCode::TooLarge
+            | RefusalCode::Unauthorized
+            | RefusalCode::Forbidden
+            | RefusalCode::Misdirected
+            | RefusalCode::UnsupportedMedia
+            | RefusalCode::TooManyRequests
             | RefusalCode::Invalid => ExitStatus::Failed,
         },
     }

@@ -130,7 +130,8 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
             };
             import::import(&options, out, err)
         }
-        Command::Schema => schema::schema(out),
+        Command::Schema { api: false } => schema::schema(out),
+        Command::Schema { api: true } => schema::api(out),
         Command::Completions { shell } => completions::completions(shell, out),
         Command::Man { page, directory: None } => manual::print(&page, out),
         Command::Man { directory: Some(directory), .. } => manual::write(&directory, err),

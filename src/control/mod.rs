@@ -8,28 +8,42 @@
 //! | `POST /v1/reload` with [`ReloadBody`] | the same, when the policy is in force or refused |
 //! | `POST /v1/confirm`, `POST /v1/rollback` | the same |
 //! | `GET /v1/history` | [`PolicyHistory`] |
+//! | `GET /v1/openapi.json` | all of this, by OpenAPI 3.1 |
 //!
 //! Every error is JSON too, [`ErrorBody`], under a matching status code. What is to be done goes to the event loop through a
 //! bounded queue as a [`Request`]; the loop asks [`judge`], gives the command and answers. Whoever may write to the socket may
-//! act: its owner and its group. What a status is made of, and what is refused, is pure; socket, server and client are shells.
+//! act: its owner and its group. The same API is served over TCP where the policy says so, with the status page ([`asset`]) and
+//! `/metrics`; who may do what there is `access`'s to say. What a status is made of, and what is refused, is pure; socket,
+//! server, TCP and client are shells.
 
+mod access;
 mod action;
+mod caller;
 mod client;
 mod judgement;
+mod openapi;
+mod page;
 mod policy_action;
 mod safety;
 mod server;
 mod socket;
 mod status;
+mod tcp;
+mod throttle;
+mod tokens;
 
 pub use action::*;
+pub use caller::Caller;
 pub use client::{Client, ClientError};
 pub use judgement::judge;
+pub use openapi::openapi;
+pub use page::{Asset, asset};
 pub use policy_action::*;
 pub use safety::SafeToFailOver;
-pub use server::{Caller, Control, MOST_WAITING, Request};
+pub use server::{Control, MOST_WAITING, Request};
 pub use socket::{Socket, SocketError, SocketFile};
 pub use status::*;
+pub use tcp::{Api, ApiError, PROTECTION};
 
 /// Where the socket is unless `--socket` says otherwise; systemd's `RuntimeDirectory=tandem`.
 pub const SOCKET: &str = "/run/tandem/tandem.sock";

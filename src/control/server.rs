@@ -2,9 +2,13 @@
 //! for the event loop, for a bounded time. Every answer is JSON.
 
 use super::action::{Action, Answer, ClearBody, ErrorBody, RefusalCode, Refused, ReleaseBody};
+use super::caller::Caller;
+use super::openapi::openapi;
 use super::policy_action::{ConfirmBody, PolicyAction, PolicyHistory, ReloadBody, RollbackBody};
 use super::socket::{Socket, SocketFile};
 use super::status::Status;
+use super::tcp::{Api, Tcp};
+use crate::observe::View;
 use crate::serving::{self, Limits};
 use crate::time::Instant;
 use arc_swap::ArcSwap;
@@ -17,7 +21,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -43,23 +47,6 @@ pub struct Request {
     pub answer: oneshot::Sender<Result<Answer, Refused>>,
 }
 
-/// The process at the other end of the socket (`SO_PEERCRED`, unix(7)): it was so when it connected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Caller {
-    pub uid: Option<u32>,
-    pub pid: Option<i32>,
-}
-
-impl Caller {
-    fn of(stream: &UnixStream) -> Self {
-        let found = stream.peer_cred().ok();
-        Self {
-            uid: found.as_ref().map(tokio::net::unix::UCred::uid),
-            pid: found.and_then(|found| found.pid()),
-        }
-    }
-}
-
 /// The control socket as the event loop has it: where it publishes, and where requests come from.
 #[derive(Debug)]
 pub struct Control {
@@ -67,6 +54,8 @@ pub struct Control {
     pub requests: mpsc::Receiver<Request>,
     status: Arc<ArcSwap<Status>>,
     history: Arc<ArcSwap<PolicyHistory>>,
+    shared: Shared,
+    tcp: Option<Tcp>,
     _sender: mpsc::Sender<Request>,
     _task: Option<Task>,
 }
@@ -101,19 +90,26 @@ impl Control {
         let (sender, requests) = mpsc::channel(MOST_WAITING);
         let status = Arc::new(ArcSwap::from_pointee(first));
         let history = Arc::new(ArcSwap::from_pointee(PolicyHistory::default()));
+        let shared = Shared {
+            status: Arc::clone(&status),
+            history: Arc::clone(&history),
+            started,
+            requests: sender.downgrade(),
+        };
         let task = socket.map(|Socket { listener, file }| {
-            let shared = Shared {
-                status: Arc::clone(&status),
-                history: Arc::clone(&history),
-                started,
-                requests: sender.downgrade(),
-            };
+            let shared = shared.clone();
             let router_of = move |stream: &UnixStream| router(shared.clone(), Caller::of(stream));
             let abort =
                 tokio::spawn(serving::serve(listener, "control socket", limits, router_of)).abort_handle();
             Task { abort, _file: file }
         });
-        Self { requests, status, history, _sender: sender, _task: task }
+        Self { requests, status, history, shared, tcp: None, _sender: sender, _task: task }
+    }
+
+    /// Serves over TCP what the policy says now: where it is the same address, its connections go on; `None` ends it.
+    /// `metrics` are served there too.
+    pub fn renew_api(&mut self, api: Option<Api>, metrics: View) {
+        self.tcp = api.and_then(|api| api.serve(self.tcp.take(), &self.shared, metrics));
     }
 
     /// What `GET /v1/status` answers from now on.
@@ -127,8 +123,9 @@ impl Control {
     }
 }
 
+/// What every connection is answered from.
 #[derive(Clone, Debug)]
-struct Shared {
+pub(super) struct Shared {
     status: Arc<ArcSwap<Status>>,
     history: Arc<ArcSwap<PolicyHistory>>,
     started: tokio::time::Instant,
@@ -143,10 +140,9 @@ struct Connection {
 }
 
 /// What there is to ask.
-const PATHS: &str =
-    "GET /v1/status and /v1/history, POST /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
+const PATHS: &str = "GET /v1/status, /v1/history and /v1/openapi.json, POST /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
 
-fn router(shared: Shared, caller: Caller) -> Router {
+pub(super) fn router(shared: Shared, caller: Caller) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/release", post(act::<ReleaseBody>))
@@ -155,6 +151,7 @@ fn router(shared: Shared, caller: Caller) -> Router {
         .route("/v1/confirm", post(act::<ConfirmBody>))
         .route("/v1/rollback", post(act::<RollbackBody>))
         .route("/v1/history", get(history))
+        .route("/v1/openapi.json", get(document))
         .fallback(async || {
             refuse(Refused::new(RefusalCode::NotFound, format!("no such path; there are {PATHS}")))
         })
@@ -178,6 +175,11 @@ async fn history(State(connection): State<Connection>) -> Response {
     json(StatusCode::OK, &*connection.shared.history.load_full())
 }
 
+async fn document() -> Response {
+    static DOCUMENT: LazyLock<serde_json::Value> = LazyLock::new(openapi);
+    json(StatusCode::OK, &*DOCUMENT)
+}
+
 async fn act<B>(State(connection): State<Connection>, body: Result<Bytes, BytesRejection>) -> Response
 where
     B: DeserializeOwned + Default,
@@ -189,14 +191,14 @@ where
     };
     let asked = action.to_string();
     let answer = hand_over(&connection, action).await;
-    let Caller { uid, pid } = connection.caller;
+    let caller = &connection.caller;
     match answer {
         Ok(answer) => {
-            tracing::info!(uid, pid, "{asked}, asked over the control socket: {}", answer.message);
+            tracing::info!("{asked}, asked by {caller}: {}", answer.message);
             json(StatusCode::ACCEPTED, &answer)
         }
         Err(refused) => {
-            tracing::warn!(uid, pid, "{asked}, asked over the control socket, was refused: {refused}");
+            tracing::warn!("{asked}, asked by {caller}, was refused: {refused}");
             refuse(refused)
         }
     }
@@ -227,12 +229,12 @@ async fn hand_over(connection: &Connection, action: Action) -> Result<Answer, Re
         Action::Policy(PolicyAction::Confirm) | Action::Election(_) => ANSWER_TIME,
     };
     let (answer, answered) = oneshot::channel();
-    requests.try_send(Request { action, caller: connection.caller, answer }).map_err(
-        |error| match error {
+    requests.try_send(Request { action, caller: connection.caller.clone(), answer }).map_err(|error| {
+        match error {
             TrySendError::Full(_) => Refused::busy(),
             TrySendError::Closed(_) => stops(),
-        },
-    )?;
+        }
+    })?;
     drop(requests);
     match timeout(within, answered).await {
         Ok(Ok(answer)) => answer,
@@ -247,7 +249,7 @@ async fn hand_over(connection: &Connection, action: Action) -> Result<Answer, Re
     }
 }
 
-fn refuse(refused: Refused) -> Response {
+pub(super) fn refuse(refused: Refused) -> Response {
     let status =
         StatusCode::from_u16(refused.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     json(status, &ErrorBody { error: refused })

@@ -94,6 +94,7 @@ pub(crate) fn policy(pools: impl IntoIterator<Item = Pool>) -> Policy {
         pair: crate::model::Pair::default(),
         kernel: KernelSettings::default(),
         metrics: MetricsSettings { listen: SocketAddr::from(([127, 0, 0, 1], 9752)), per_server: true },
+        api: None,
         on_stop: OnStop::Keep,
     }
 }

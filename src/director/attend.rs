@@ -79,7 +79,8 @@ impl Loop {
         let pair = self.pair.as_ref().map(PairThreads::published);
         let picture = pair.as_ref().map(|pair| pair.picture.clone()).unwrap_or_default();
         if let Some(snapshot) = self.published.publish(&self.core, pair, self.reloads.counts, self.clock) {
-            self.control.publish(Status::of(self.core.director(), &snapshot, &picture));
+            let status = Status::of(self.core.director(), &snapshot, &picture);
+            self.control.publish(status.with_addresses(&self.core.policy.pair));
         }
     }
 

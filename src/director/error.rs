@@ -2,7 +2,7 @@
 
 use super::pair::SecretError;
 use super::state_directory::StateError;
-use crate::control::SocketError;
+use crate::control::{ApiError, SocketError};
 use crate::kernel::KernelError;
 use crate::observe::ListenError;
 use crate::probe::PrepareError;
@@ -24,6 +24,8 @@ pub enum RunError {
     Listener(#[from] ListenError),
     #[error(transparent)]
     Socket(#[from] SocketError),
+    #[error(transparent)]
+    Api(#[from] ApiError),
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error(

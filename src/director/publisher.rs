@@ -56,6 +56,11 @@ impl Publisher {
         self.due = clock.now();
     }
 
+    /// What is served, for another listener.
+    pub(super) fn view(&self, clock: Clock) -> View {
+        View { snapshot: Arc::clone(&self.snapshot), started: clock.started() }
+    }
+
     /// Takes a snapshot, if one is due.
     pub(super) fn publish(
         &mut self,

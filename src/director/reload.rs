@@ -254,7 +254,7 @@ impl Loop {
         }
         let difference = self.core.difference(&prepared.policy);
         self.guard(why, &prepared.policy, &difference)?;
-        let Prepared { policy, text, warnings, probers, facts, keyring, listener } = prepared;
+        let Prepared { policy, text, warnings, probers, facts, keyring, listener, api } = prepared;
         let at_risk = self.core.connections_at_risk(&policy);
         let watched = self.watched(&policy);
         self.take_pair(difference.pair, &policy, keyring)?;
@@ -263,6 +263,7 @@ impl Loop {
         self.take_probers(&policy, probers);
         self.host.renew(&policy);
         self.published.renew(&policy, listener, self.clock);
+        self.control.renew_api(api, self.published.view(self.clock));
         self.note_taken(why, text, watched);
         let mut notes = difference.lines();
         if at_risk > 0 {

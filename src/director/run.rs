@@ -20,7 +20,7 @@ use super::reload::Reloads;
 use super::state_directory::StateDirectory;
 use super::targets::{MOST_AT_ONCE, TargetId};
 use super::watchdog::Watchdog;
-use crate::control::{Control, Socket, Status};
+use crate::control::{Api, Control, Socket, Status};
 use crate::health::ProbeId;
 use crate::kernel::sys::give_memory_back;
 use crate::kernel::{Kernel, KernelError, complete};
@@ -151,6 +151,7 @@ impl Loop {
         let files = FileWatch::of(&policy);
         let clock = Clock::start();
         let published = Publisher::serve(&policy, clock).await?;
+        let api = Api::prepare(policy.api.as_ref(), None).await?;
         let (host, facts) = HostLook::begun(ask_host, &policy).await?;
         let owned = state.load(&epoch, &mut |warning| tracing::warn!("{warning}"));
         let pair_state = state.path().to_owned();
@@ -170,7 +171,8 @@ impl Loop {
         let pair = PairThreads::start(&core.policy, clock, &pair_state)?;
         let first =
             Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &Picture::default());
-        let control = Control::serve(socket, first, clock.started());
+        let mut control = Control::serve(socket, first, clock.started());
+        control.renew_api(api, published.view(clock));
         control.publish_history(history.told(generation));
         let reloads = Reloads::new(loader, history, text, hangups, clock.now());
         let workers = compute(&probers).then(Workers::start).transpose().map_err(RunError::Thread)?;

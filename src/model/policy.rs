@@ -1,6 +1,6 @@
 //! The policy: one value that says everything a director shall do.
 
-use super::{Check, CheckName, Forwarding, Pair, Pool, PoolName, TargetKey, Tracked};
+use super::{ApiSettings, Check, CheckName, Forwarding, Pair, Pool, PoolName, TargetKey, Tracked};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +18,8 @@ pub struct Policy {
     pub pair: Pair,
     pub kernel: KernelSettings,
     pub metrics: MetricsSettings,
+    /// `None`: over its socket alone.
+    pub api: Option<ApiSettings>,
     pub on_stop: OnStop,
 }
 

@@ -90,6 +90,7 @@ fn assemble(
         },
         kernel: KernelSettings::default(),
         metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9650).into(), per_server: false },
+        api: None,
         on_stop: OnStop::Keep,
     }
 }

@@ -17,6 +17,7 @@ fn policy() -> Policy {
         pair: tandem::model::Pair { connection_sync, ..Default::default() },
         kernel: KernelSettings::default(),
         metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9752).into(), per_server: true },
+        api: None,
         on_stop: OnStop::Keep,
     }
 }
