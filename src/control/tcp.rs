@@ -129,6 +129,8 @@ impl Api {
             before.gate.store(Arc::new(gate));
             return Some(before);
         };
+        // Where port 0 was asked for it is another one.
+        let address = listener.local_addr().unwrap_or(address);
         let gate = Arc::new(ArcSwap::from_pointee(gate));
         let door = Door {
             shared: shared.clone(),

@@ -176,7 +176,7 @@ impl Browser {
 }
 
 fn port_of(line: &str) -> Option<u16> {
-    line.split("on port ").nth(1)?.trim_end_matches('.').trim().parse().ok()
+    line.split("on port ").nth(1)?.trim_end_matches('.').trim().parse().ok().filter(|port| *port != 0)
 }
 
 /// One command; its value.

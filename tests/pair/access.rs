@@ -5,8 +5,8 @@ use crate::stage::program::{Member, Program};
 use crate::stage::setting::{Checksum, Setting};
 use crate::stage::{PREFERRED, Stage, dip};
 use crate::world::namespace::Namespace;
-use crate::world::wait::until_true;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use crate::world::wait::until;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -35,6 +35,7 @@ impl Site {
         let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect("a file");
         let own = dip(PREFERRED).ipv4.to_string();
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.distinguished_name.push(DnType::CommonName, "the site's authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority =
             CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
@@ -52,8 +53,16 @@ impl Site {
         let member =
             Member::start(&stage, Program::Tandem, PREFERRED, &SETTING, &api.replace("LISTEN", BEYOND));
         let site = Self { stage, member };
-        until_true("the API", START, || site.far(&[], "/v1/status") == 401);
+        until("the API", START, || match site.far(&[], "/v1/status") {
+            401 => Ok(()),
+            status => Err(format!("{status}\n{}", site.log())),
+        });
         site
+    }
+
+    fn log(&self) -> String {
+        let path = self.stage.folder().join("Tandem-lb-a/tandem.log");
+        fs::read_to_string(path).unwrap_or_default()
     }
 
     fn here(&self) -> &Namespace {
@@ -106,7 +115,7 @@ fn who_may_read_and_who_may_act() {
     assert_eq!(site.far(&json(GRAFANA), "/v1/release"), 403);
     assert_eq!(site.far(&json(OPS), "/v1/release"), 202);
     assert_eq!(site.near(&json(OPS), "/v1/clear"), 400, "a clear has no time");
-    let log = fs::read_to_string(site.stage.folder().join("Tandem-lb-a/tandem.log")).expect("the log");
+    let log = site.log();
     assert!(log.contains("asked by token ops at 192.168.101.10"), "{log}");
     for secret in [OPS, GRAFANA] {
         assert!(!log.contains(secret), "a token is in the log");

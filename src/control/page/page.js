@@ -96,6 +96,7 @@ function ago(ms) {
 
 const count = (number, one, many) => number + " " + (number === 1 ? one : many || one + "s");
 const SIGNS = { good: "✓", warn: "!", bad: "✗", quiet: "·" };
+const CHEVRON = () => h("span", { class: "chevron", "aria-hidden": "true" }, "›");
 const sign = (level) => h("span", { class: "sign", "data-level": level, "aria-hidden": "true" }, SIGNS[level]);
 const word = (level, ...text) => h("span", { class: "word", "data-level": level }, ...text);
 const mayAct = () => state.may === "act";
@@ -145,7 +146,7 @@ function addressesThere(router, masters) {
     return { level: "good", text: "held there, not seen from here" };
   }
   const { addresses_wanted: wanted, addresses_held: held } = holder;
-  const text = held + " of " + wanted + " " + (wanted === 1 ? "address" : "addresses") + " on the interface";
+  const text = held + " of " + wanted + " really there";
   return { level: held >= wanted ? "good" : "bad", text };
 }
 
@@ -173,18 +174,23 @@ function addressRow(router) {
   const release = mayAct() && (router.released
     ? button("Take part again", { "data-action": "clear-router", "data-router": router.name })
     : router.role === "master" && button("Hand over", { "data-action": "release", "data-router": router.name }));
-  return h("li", { class: "row", "data-level": found.level, "data-key": "router-" + router.name, "data-router": router.name },
-    h("div", { class: "line" },
-      sign(found.level),
-      h("span", { class: "name" }, router.name, addresses.length ? " " : "",
-        addresses.length ? h("span", { class: "ip" }, addresses.slice(0, 3).join(" "), addresses.length > 3 ? " +" + (addresses.length - 3) : "") : ""),
-      h("span", { class: "grow" }), word(found.level, headline), release),
-    h("p", { class: "small" },
-      word(found.agrees.level === "quiet" ? "" : found.agrees.level, found.agrees.text), " · ",
-      word(found.there.level, found.there.text), " · ",
-      here + " is " + role + " since " + ago(sinceStart(router.since_ms)) + because + (router.released ? " · released" : "")),
-    (router.trackers || []).filter((tracker) => !tracker.good).map((tracker) => h("p", { class: "small" }, word("bad", "bad: " + tracker.name))),
-    (router.complaints || []).map((complaint) => h("p", { class: "small" }, "heard " + ago(complaint.heard_ms_ago) + " ago from " + complaint.source + ": " + (complaint.advice || complaint.kind))));
+  const key = "router-" + router.name;
+  const more = [
+    ...(router.trackers || []).map((tracker) => h("p", { class: "small" }, word(tracker.good ? "good" : "bad", tracker.good ? "good" : "bad"), " " + tracker.name)),
+    h("p", { class: "small" }, "priority " + router.priority, addresses.length > 3 ? " · " + addresses.join(" ") : ""),
+    release && h("p", {}, release),
+  ];
+  return h("li", { class: "row", "data-level": found.level, "data-key": key, "data-router": router.name },
+    h("details", { "data-key": key, "data-fold": key, open: state.opened.has(key) },
+      h("summary", {},
+        h("span", { class: "line" }, sign(found.level), h("span", { class: "name grow" }, router.name), word(found.level, headline), CHEVRON()),
+        h("span", { class: "small" }, word(found.there.level, found.there.text), addresses.length ? " · " : "",
+          h("span", { class: "ip" }, addresses.slice(0, 3).join(" "), addresses.length > 3 ? " +" + (addresses.length - 3) : "")),
+        h("span", { class: "small" }, word(found.agrees.level === "quiet" ? "" : found.agrees.level, found.agrees.text), " · ",
+          here + " is " + role + " for " + ago(sinceStart(router.since_ms)) + because + (router.released ? " · released" : "")),
+        (router.trackers || []).filter((tracker) => !tracker.good).map((tracker) => h("span", { class: "small" }, word("bad", "bad: " + tracker.name))),
+        (router.complaints || []).map((complaint) => h("span", { class: "small" }, "heard " + ago(complaint.heard_ms_ago) + " ago from " + complaint.source + ": " + (complaint.advice || complaint.kind)))),
+      state.opened.has(key) ? h("div", { class: "details" }, more) : h("div", {})));
 }
 
 const button = (text, attributes) => h("button", { type: "button", ...attributes }, text);
@@ -210,7 +216,7 @@ const small = () => window.matchMedia("(max-width: 640px)").matches;
 
 function fold(key, title, content) {
   return h("details", { class: "fold", "data-key": key, "data-fold": key, open: state.opened.has(key) },
-    h("summary", {}, title), state.opened.has(key) ? h("div", { class: "details" }, content()) : h("div", { class: "details" }));
+    h("summary", {}, h("span", { class: "line" }, h("span", { class: "grow" }, title), CHEVRON())), state.opened.has(key) ? h("div", { class: "details" }, content()) : h("div", { class: "details" }));
 }
 
 // --- failover ---
@@ -305,11 +311,10 @@ function poolRow({ pool, level }, inRack) {
   return h("li", { class: "row", "data-level": level === "good" ? null : level, "data-key": key, "data-pool": pool.name },
     h("details", { "data-key": key, "data-fold": key, "data-servers-of": pool.name, open: state.opened.has(key) },
       h("summary", {},
-        h("span", { class: "line" }, sign(level), h("span", { class: "name grow" }, pool.name),
+        h("span", { class: "line" }, sign(level), h("span", { class: "name" }, pool.name), h("span", { class: "grow small" }, text.join(" · ")),
           spark("pool " + pool.name, pool.name + ": servers up over the last minutes", pool.servers),
-          word(level, pool.servers_up + " of " + pool.servers + " up")),
-        bar(share(pool)),
-        text.length > 0 && h("span", { class: "small" }, text.join(" · "))),
+          word(level, pool.servers_up + " of " + pool.servers + " up"), CHEVRON()),
+        bar(share(pool))),
       state.opened.has(key) ? serverList(pool, known) : h("div", {})));
 }
 
@@ -333,11 +338,11 @@ function serverRow(pool, server) {
   const facts = [];
   if (isDown(server)) facts.push(whyDown(server));
   if (server.ordered) facts.push("ordered: " + server.ordered);
-  if (server.weight_effective !== undefined) facts.push("weight " + server.weight_effective + (server.weight_effective === server.weight_configured ? "" : " of " + server.weight_configured));
-  if (server.active_connections !== undefined) facts.push(count(server.active_connections, "connection"));
+  if (!isDown(server) && server.weight_effective !== undefined) facts.push("weight " + server.weight_effective + (server.weight_effective === server.weight_configured ? "" : " of " + server.weight_configured));
+  if (server.active_connections > 0 || (!isDown(server) && server.active_connections === 0)) facts.push(count(server.active_connections, "connection"));
   if (server.last_change_ms !== null && server.last_change_ms !== undefined) facts.push("for " + ago(sinceStart(server.last_change_ms)));
   return h("li", { "data-key": "server-" + server.name }, sign(level),
-    h("span", { class: "grow" }, h("span", { class: "name" }, server.name), " ", word(level, title), h("span", { class: "small" }, " " + facts.join(" · "))),
+    h("span", { class: "grow" }, h("span", { class: "name" }, server.name), " ", word(level, title), h("span", { class: "small" }, facts.join(" · "))),
     spark("server " + pool.name + "/" + server.name, server.name + ": active connections over the last minutes", null),
     mayAct() && button("Drain", { "data-action": "drain", "data-pool": pool.name, "data-server": server.name, "aria-label": "Drain " + server.name + " in " + pool.name }));
 }
@@ -377,7 +382,7 @@ function sample(key, value) {
 
 function spark(key, label, most) {
   const values = state.series.get(key) || [];
-  if (values.length < 2) return null;
+  if (values.length < 3) return null;
   const top = Math.max(most || 0, ...values, 1);
   const step = 100 / (SAMPLES - 1);
   const from = 100 - (values.length - 1) * step;
@@ -391,14 +396,14 @@ function spark(key, label, most) {
 const KINDS = { drain: "drained", disable: "disabled", weight: "weight", force_up: "forced up", freeze: "frozen" };
 
 function overrideRow(order) {
-  const what = order.server ? order.server + (order.pool ? " in " + order.pool : " in every pool") : order.pool ? order.pool : "every pool";
+  const what = order.server ? order.server + (order.pool ? " in " + order.pool : ", all pools") : order.pool ? order.pool : "every pool";
   const left = order.until_unix_ms ? "ends in " + ago(order.until_unix_ms - clockNow()) : "until it is cleared";
   const kind = order.kind === "weight" && order.weight !== null ? "weight " + order.weight : KINDS[order.kind] || order.kind;
   const age = clockNow() - order.set_unix_ms;
   return h("li", { class: "row", "data-key": "override-" + order.id, "data-override": order.id },
     h("div", { class: "line" }, word("warn", kind), h("span", { class: "name grow" }, what), h("span", { class: "quiet" }, ago(age) + " old"),
       mayAct() && button("Clear", { "data-action": "clear", "data-override": order.id, "aria-label": "Clear the override of " + what })),
-    h("p", { class: "small" }, [order.by && "by " + order.by, order.reason, left].filter(Boolean).join(" · ")));
+    h("p", { class: "small by" }, [order.by && "by " + order.by, order.reason, left].filter(Boolean).join(" · ")));
 }
 
 function showOverrides() {

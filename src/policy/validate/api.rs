@@ -108,14 +108,16 @@ fn host(said: &Spanned<Text>, problems: &mut Problems) -> Option<String> {
 }
 
 fn beyond_loopback(settings: &ApiSettings, text: &ApiText, span: Span, problems: &mut Problems) {
-    if settings.listen.ip().is_loopback() || !text.listen.is_absent() && problems.any_within(span) {
+    if settings.listen.ip().is_loopback() {
         return;
     }
-    let missing = match (settings.tls.is_some(), settings.tokens.is_empty()) {
-        (true, false) => return,
-        (true, true) => "a token",
-        (false, false) => "TLS",
-        (false, true) => "TLS and a token",
+    // What is there and is wrong was reported.
+    let no_token = text.tokens.is_absent() || text.tokens.value().is_some_and(|tokens| tokens.0.is_empty());
+    let missing = match (text.tls.is_absent(), no_token) {
+        (false, false) => return,
+        (false, true) => "a token",
+        (true, false) => "TLS",
+        (true, true) => "TLS and a token",
     };
     let message = format!(
         "{} can be reached from other hosts, and the API there has not got {missing}",
