@@ -44,7 +44,7 @@ fn peer(up: bool, roles: &[(&str, &str)]) -> Value {
             json!({"name": name, "role": role, "addresses_wanted": held, "addresses_held": held})
         })
         .collect();
-    json!({"name": "lb-b", "up": up, "last_heard_ms_ago": if up { 40 } else { 252_000 }, "policy_match": true, "table_match": true, "routers": routers})
+    json!({"name": "lb-b", "up": up, "last_heard_ms_ago": if up { 40 } else { 252_000 }, "channel": {"up": up, "policy_match": true, "table_match": true, "report": {"routers": routers}}})
 }
 
 fn event(id: u64, ago: u64, severity: &str, director: &str, message: &str) -> Value {

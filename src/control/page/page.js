@@ -115,17 +115,21 @@ const sinceStart = (ms) => state.status.uptime_ms - ms + viewAge();
 
 // --- who holds the addresses ---
 
+// What another director said of itself on the channel; a silent one's word is old, and counts for nothing.
+const channel = (peer) => peer.channel || {};
+const routersOf = (peer) => (channel(peer).up === false ? [] : (channel(peer).report || {}).routers || []);
+
 function holding(router) {
   const here = state.status.director || "this director";
   const peers = state.status.peers || [];
   const others = peers.filter((peer) => peer.up).flatMap((peer) =>
-    (peer.routers || []).filter((other) => other.name === router.name).map((other) => ({ peer, other })));
+    routersOf(peer).filter((other) => other.name === router.name).map((other) => ({ peer, other })));
   const masters = others.filter(({ other }) => other.role === "master");
   const heard = router.other_master && router.other_master.heard_ms_ago < MASTER_HEARD_MS ? router.other_master : null;
   const holders = router.role === "master" ? [here] : [];
   masters.forEach(({ peer }) => holders.push(peer.name));
   if (!masters.length && heard) holders.push(nameOf(heard.address));
-  const found = { holders, others, peers, heard };
+  const found = { holders, others, masters, peers, heard };
   found.level = holders.length === 1 ? "good" : "bad";
   found.there = addressesThere(router, masters);
   if (found.level === "good" && found.there.level !== "good") found.level = found.there.level;
@@ -187,6 +191,7 @@ function addressRow(router) {
         h("span", { class: "small" }, word(found.there.level, found.there.text), addresses.length ? " · " : "",
           h("span", { class: "ip" }, addresses.slice(0, 3).join(" "), addresses.length > 3 ? " +" + (addresses.length - 3) : "")),
         h("span", { class: "small" }, word(found.agrees.level === "quiet" ? "" : found.agrees.level, found.agrees.text), " · ",
+          found.masters.map(({ peer, other }) => peer.name + " is Master" + (other.for_ms === undefined ? "" : " for " + ago(other.for_ms)) + " · "),
           here + " is " + role + " for " + ago(sinceStart(router.since_ms)) + because + (router.released ? " · released" : "")),
         (router.trackers || []).filter((tracker) => !tracker.good).map((tracker) => h("span", { class: "small" }, word("bad", "bad: " + tracker.name))),
         (router.complaints || []).map((complaint) => h("span", { class: "small" }, "heard " + ago(complaint.heard_ms_ago) + " ago from " + complaint.source + ": " + (complaint.advice || complaint.kind)))),
@@ -224,8 +229,8 @@ function fold(key, title, content) {
 function alarms() {
   const found = [];
   for (const peer of state.status.peers || []) {
-    if (peer.policy_match === false) found.push(["bad", peer.name + " runs another policy: a failover would change what is served"]);
-    if (peer.table_match === false) found.push(["bad", peer.name + " has other tables: a failover would move clients to other servers"]);
+    if (channel(peer).policy_match === false) found.push(["bad", peer.name + " runs another policy: a failover would change what is served"]);
+    if (channel(peer).table_match === false) found.push(["bad", peer.name + " has other tables: a failover would move clients to other servers"]);
   }
   if (state.status.ready === false) found.push(["warn", "not ready: " + (state.status.awaits || "starting")]);
   if (state.status.observing) found.push(["warn", "observing: this director changes nothing"]);
@@ -542,9 +547,10 @@ async function askServers() {
   const fitting = pools.filter(({ pool }) => wanted.has(pool.name) && pool.servers <= SERVERS_IN_DETAIL).slice(0, 2 * POOLS_IN_DETAIL);
   await Promise.all(fitting.map(async ({ pool }) => {
     const { code, answer } = await ask("/v1/servers?pool=" + encodeURIComponent(pool.name));
-    if (code !== 200 || !answer || !Array.isArray(answer.servers)) return;
-    state.servers.set(pool.name, { list: answer.servers.map((server) => ({ ...server, pool: pool.name })) });
-    if (state.opened.has("pool-" + pool.name)) answer.servers.slice(0, SERVERS_SHOWN).forEach((server) => sample("server " + pool.name + "/" + server.name, server.active_connections));
+    const list = code === 200 && answer && Array.isArray(answer.servers) ? answer.servers : pool.real_servers;
+    if (!list) return;
+    state.servers.set(pool.name, { list: list.map((server) => ({ ...server, pool: pool.name })) });
+    if (state.opened.has("pool-" + pool.name)) list.slice(0, SERVERS_SHOWN).forEach((server) => sample("server " + pool.name + "/" + server.name, server.active_connections));
   }));
 }
 
