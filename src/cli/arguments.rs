@@ -101,11 +101,67 @@ pub(super) enum Command {
         #[command(flatten)]
         at: At,
     },
-    /// End a release: take part in the election again
+    /// Give servers no new connection, and take them out of the table when their last one has ended; exit status 6 when a pool would be left without a server
+    Drain {
+        #[command(flatten)]
+        order: Order,
+        /// Stay until they have left the table: exit status 0 when no connection was left, 4 when the pool's drain deadline came first
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Take servers out of the table at once; exit status 6 when a pool would be left without a server
+    Disable {
+        #[command(flatten)]
+        order: Order,
+    },
+    /// Give servers another weight than the policy's; their checks go on to decide
+    Weight {
+        /// 0 to 65535; with 0 they get no new connection
+        #[arg(value_name = "WEIGHT", value_parser = clap::value_parser!(u32).range(0..=65_535))]
+        weight: u32,
+        #[command(flatten)]
+        order: Order,
+    },
+    /// Keep servers in the table, whatever their checks say
+    ForceUp {
+        #[command(flatten)]
+        order: Order,
+    },
+    /// Keep a pool as it is, whatever its checks say: when what they ask is itself broken
+    Freeze {
+        /// The pool
+        #[arg(value_name = "POOL")]
+        pool: String,
+        #[command(flatten)]
+        why: Why,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Print what operators ordered, by whom, why and until when
+    Overrides {
+        /// As JSON on stdout
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        at: At,
+    },
+    /// End what was ordered: without an option releases (take part in the election again), else overrides
     Clear {
-        /// A virtual router of the policy; without it every one
-        #[arg(value_name = "ROUTER")]
+        /// A virtual router of the policy, of which a release ends; without it every one
+        #[arg(value_name = "ROUTER", conflicts_with_all = ["server", "pool", "id", "overrides"])]
         router: Option<String>,
+        /// Overrides for this server: its name, its RIP, or RIP:port
+        #[arg(long, value_name = "SERVER", conflicts_with_all = ["id", "overrides"])]
+        server: Option<String>,
+        /// Overrides of this pool; with --server those for it in this pool
+        #[arg(long, value_name = "POOL", conflicts_with_all = ["id", "overrides"])]
+        pool: Option<String>,
+        /// The override that `tandem overrides` lists by this name
+        #[arg(long, value_name = "OVERRIDE", conflicts_with = "overrides")]
+        id: Option<String>,
+        /// Every override
+        #[arg(long)]
+        overrides: bool,
         #[command(flatten)]
         at: At,
     },
@@ -174,6 +230,12 @@ pub(super) enum Command {
         #[arg(long)]
         report: bool,
     },
+    /// Take back what a director made in this kernel, when none runs: its services, rules, addresses and settings; the way out before Tandem is removed
+    Retire {
+        /// Where the director kept its state
+        #[arg(long, value_name = "DIRECTORY", default_value = STATE)]
+        state_directory: PathBuf,
+    },
     /// Print the JSON Schema of a policy, for editors
     Schema {
         /// The description of the JSON API instead, by OpenAPI 3.1
@@ -210,6 +272,36 @@ pub(super) enum Command {
         #[arg(long)]
         check: bool,
     },
+}
+
+/// What is ordered of which servers.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("whom").required(true).multiple(true).args(["server", "pool"]))]
+pub(super) struct Order {
+    /// The server, by its name, its RIP, or RIP:port: in every pool that has it, or in the one of --pool
+    #[arg(long, value_name = "SERVER")]
+    pub(super) server: Option<String>,
+    /// The pool; without --server every server of it
+    #[arg(long, value_name = "POOL")]
+    pub(super) pool: Option<String>,
+    #[command(flatten)]
+    pub(super) why: Why,
+    /// Do it though a pool would be left without a server
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) at: At,
+}
+
+/// Until when, and why.
+#[derive(Debug, Args)]
+pub(super) struct Why {
+    /// End by itself after this time (30m, 2h); without it after `tandem clear`
+    #[arg(long = "for", value_name = "TIME", value_parser = release_time)]
+    pub(super) for_time: Option<Duration>,
+    /// Why: shown wherever the override is
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
 }
 
 /// Where the running director is.

@@ -35,6 +35,8 @@ fn status_of(error: &ClientError) -> ExitStatus {
             | RefusalCode::NotFound
             | RefusalCode::MethodNotAllowed
             | RefusalCode::UnknownRouter
+            | RefusalCode::UnknownPool
+            | RefusalCode::UnknownServer
             | RefusalCode::TooLarge
             | RefusalCode::Unauthorized
             | RefusalCode::Forbidden

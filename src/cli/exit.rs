@@ -9,6 +9,8 @@ pub enum ExitStatus {
     Failed,
     /// `plan` found changes.
     Changes,
+    /// A deadline has passed with connections left.
+    DeadlinePassed,
     /// No director answers.
     NoDirector,
     /// A guard refused it.
@@ -48,6 +50,7 @@ impl ExitStatus {
             Self::Failed | Self::Monitoring(Level::Warning) => 1,
             Self::Monitoring(Level::Critical) => 2,
             Self::Changes | Self::Monitoring(Level::Unknown) => 3,
+            Self::DeadlinePassed => 4,
             Self::NoDirector => 5,
             Self::Refused => 6,
         }

@@ -18,10 +18,13 @@ mod logging;
 mod manual;
 mod manual_policy;
 mod monitoring;
+mod order;
+mod overrides;
 mod plan;
 mod real_server;
 pub mod release;
 mod reload;
+mod retire;
 mod run;
 pub mod schema;
 pub mod status;
@@ -33,11 +36,12 @@ mod words;
 
 pub use exit::{ExitStatus, Level};
 
+use crate::control::{ClearBody, OverrideBody, OverrideWord};
 use crate::director::loading::{Candidate, PolicyLoader as _};
 use crate::kernel;
 use crate::model::Policy;
 use crate::policy::Colour;
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Order, Why};
 use check::CheckOptions;
 use clap::Parser as _;
 use import::ImportOptions;
@@ -110,7 +114,19 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
             status::status(&at.socket, form, out, err)
         }
         Command::Release { router, for_time, at } => release::release(&at.socket, router, for_time, err),
-        Command::Clear { router, at } => clear::clear(&at.socket, router, err),
+        Command::Drain { order, wait } => ordered(OverrideWord::Drain, None, order, wait, err),
+        Command::Disable { order } => ordered(OverrideWord::Disable, None, order, false, err),
+        Command::Weight { weight, order } => ordered(OverrideWord::Weight, Some(weight), order, false, err),
+        Command::ForceUp { order } => ordered(OverrideWord::ForceUp, None, order, false, err),
+        Command::Freeze { pool, why, at } => {
+            let whole = Order { server: None, pool: Some(pool), why, force: false, at };
+            ordered(OverrideWord::Freeze, None, whole, false, err)
+        }
+        Command::Overrides { json, at } => overrides::overrides(&at.socket, json, out, err),
+        Command::Clear { router, server, pool, id, overrides, at } => {
+            clear::clear(&at.socket, &ClearBody { router, id, server, pool, overrides }, err)
+        }
+        Command::Retire { state_directory } => retire::retire(&state_directory, err),
         Command::Reload { confirm, force, at } => reload::reload(&at.socket, confirm, force, err),
         Command::Confirm { at } => reload::confirm(&at.socket, err),
         Command::Rollback { at } => reload::rollback(&at.socket, err),
@@ -140,6 +156,19 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
             real_server::real_server(&wanted, out, err)
         }
     }
+}
+
+fn ordered(
+    kind: OverrideWord,
+    weight: Option<u32>,
+    order: Order,
+    wait: bool,
+    err: &mut dyn Write,
+) -> anyhow::Result<ExitStatus> {
+    let Order { server, pool, why: Why { for_time, reason }, force, at } = order;
+    let for_ms = for_time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    let body = OverrideBody { server, pool, weight, for_ms, reason, force, ..order::body(kind) };
+    order::order(&at.socket, body, wait, err)
 }
 
 /// The policy of `file` as this director has it: the one that is named, else the one with this host's name. Every problem is

@@ -8,6 +8,7 @@ use crate::director::difference::{Difference, connections_at_risk};
 use crate::director::history::History;
 use crate::director::host_look::addresses;
 use crate::director::loading::PolicyLoader as _;
+use crate::director::override_file;
 use crate::director::state_directory::StateDirectory;
 use crate::kernel::{Kernel, LinuxKernel, complete, epoch, host_facts};
 use crate::model::{
@@ -20,6 +21,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What there is to print.
 struct Plan {
@@ -124,6 +126,8 @@ fn of_host(
         host,
         observed: observed.clone(),
         owned: owned.clone(),
+        overrides: override_file::read(state, &mut complain).overrides,
+        epoch: wall_clock(),
         seed: 0,
         now: Instant::ZERO,
     };
@@ -134,6 +138,13 @@ fn of_host(
         difference,
         at_risk,
     })
+}
+
+/// Unix time: of the [`Instant::ZERO`] of a plan.
+fn wall_clock() -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "overrides end by the wall clock")]
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+    wall.unwrap_or_default()
 }
 
 /// The roles that this director has now, as the kernel's daemons tell them: a plan asks no running director, and must not

@@ -1,5 +1,6 @@
 //! A status as people read it: whether it is safe to fail over, routers, peers, pools worst first. Pure.
 
+use super::overrides;
 use super::table::{Cell, Tint, cell, table, tinted};
 use super::words::time;
 use crate::control::{PeerStatus, PoolStatus, RouterStatus, Status};
@@ -21,7 +22,12 @@ pub(super) fn text(status: &Status, colour: Colour) -> String {
     section(&["ROUTER", "ROLE", "FOR", "PRIORITY", "ADDRESSES", "BECAUSE"], routers);
     section(&["DIRECTOR", "STATE", "LAST HEARD"], status.peers.iter().map(peer).collect());
     let pools = worst_first(&status.pools).into_iter().map(pool).collect();
-    section(&["POOL", "STATE", "SERVERS UP", "WEIGHT UP"], pools);
+    section(&["POOL", "STATE", "SERVERS UP", "WEIGHT UP", ""], pools);
+    if !status.overrides.is_empty() {
+        let now_ms = status.started_unix_ms.saturating_add(status.uptime_ms);
+        text.push('\n');
+        text.push_str(&overrides::text(&status.overrides, now_ms, colour));
+    }
     text
 }
 
@@ -100,7 +106,14 @@ fn pool(pool: &PoolStatus) -> Vec<Cell> {
         cell(word, tint),
         cell(format!("{} of {}", pool.servers_up, pool.servers), Tint::Plain),
         cell(format!("{} of {}", pool.weight_up, pool.weight), Tint::Plain),
+        cell(stands_in(pool).join(", "), Tint::Doubtful),
     ]
+}
+
+/// What acts in place of verdicts.
+fn stands_in(pool: &PoolStatus) -> Vec<&'static str> {
+    let words = [(pool.frozen, "frozen"), (pool.panic, "panic"), (pool.sorry, "sorry server")];
+    words.into_iter().filter(|(is_so, _)| *is_so).map(|(_, word)| word).collect()
 }
 
 /// Pools that are down, then those with the least share of servers up, then by name.

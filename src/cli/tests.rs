@@ -5,10 +5,14 @@ use super::status::StatusForm;
 use super::{clear, monitoring, release, status, status_text};
 use crate::cli::ExitStatus;
 use crate::control::tests::status as director_status;
-use crate::control::{Action, Control, ElectionAction, OtherMaster, Request, Socket, Status, judge};
+use crate::control::{
+    Action, ClearBody, Control, ElectionAction, OtherMaster, Request, Socket, Status, judge,
+};
 use crate::policy::Colour;
 use crate::vrrp::picture::Picture;
+use arc_swap::ArcSwap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -28,7 +32,8 @@ fn director(
     let at = path.clone();
     let play = async move {
         let socket = Socket::bind(&at).expect("a socket");
-        let mut control = Control::serve(Some(socket), first, tokio::time::Instant::now());
+        let snapshot = Arc::new(ArcSwap::from_pointee(crate::control::tests::snapshot()));
+        let mut control = Control::serve(Some(socket), first, snapshot, tokio::time::Instant::now());
         ready.send(()).expect("the test waits");
         let request = tokio::time::timeout(Duration::from_secs(3), control.requests.recv()).await.ok()?;
         let Request { action: Action::Election(action), answer, .. } = request? else { return None };
@@ -137,7 +142,10 @@ fn refusals_and_silence_have_their_exit_statuses() {
     let nowhere = Path::new("/nonexistent/tandem.sock");
     assert_eq!(run_release(nowhere, None).0, 5);
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    assert_eq!(clear::clear(nowhere, None, &mut err).expect("written"), ExitStatus::NoDirector);
+    assert_eq!(
+        clear::clear(nowhere, &ClearBody::default(), &mut err).expect("written"),
+        ExitStatus::NoDirector
+    );
     let form = StatusForm::Text(Colour::Plain);
     assert_eq!(status::status(nowhere, form, &mut out, &mut err).expect("written").code(), 5);
     assert!(out.is_empty() && String::from_utf8_lossy(&err).contains("no director answers at /nonexistent"));
@@ -147,7 +155,7 @@ fn refusals_and_silence_have_their_exit_statuses() {
 fn clear_says_what_the_director_says() {
     let (path, _place, _played) = director(director_status(), Vec::new(), picture());
     let mut err = Vec::new();
-    assert_eq!(clear::clear(&path, None, &mut err).expect("written"), ExitStatus::Done);
+    assert_eq!(clear::clear(&path, &ClearBody::default(), &mut err).expect("written"), ExitStatus::Done);
     assert_eq!(String::from_utf8_lossy(&err), "nothing was released\n");
 }
 

@@ -1,5 +1,6 @@
 //! What a director can be asked to do, and how it answers; with the JSON of both. Pure.
 
+use super::override_action::{OverrideAction, Selection};
 use super::policy_action::PolicyAction;
 use crate::model::RouterName;
 use crate::policy::duration_words;
@@ -16,6 +17,7 @@ pub const RELEASE_TIMES: (Duration, Duration) = (Duration::from_secs(1), Duratio
 pub enum Action {
     Election(ElectionAction),
     Policy(PolicyAction),
+    Override(OverrideAction),
 }
 
 impl fmt::Display for Action {
@@ -23,6 +25,7 @@ impl fmt::Display for Action {
         match self {
             Self::Election(action) => action.fmt(formatter),
             Self::Policy(action) => action.fmt(formatter),
+            Self::Override(action) => action.fmt(formatter),
         }
     }
 }
@@ -72,13 +75,25 @@ pub struct ReleaseBody {
     pub for_ms: Option<u64>,
 }
 
-/// Body of `POST /v1/clear`.
+/// Body of `POST /v1/clear`: releases, or overrides. What is not named is every router's release.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClearBody {
-    /// Name of a virtual router in the policy; null or missing: every one.
+    /// Name of a virtual router in the policy; null or missing: every one. Never with one of the others.
     #[serde(default)]
     pub router: Option<String>,
+    /// The override with this identity.
+    #[serde(default, rename = "override")]
+    pub id: Option<String>,
+    /// Overrides for this server: its name, its RIP, or `RIP:port`.
+    #[serde(default)]
+    pub server: Option<String>,
+    /// Overrides that are confined to this pool; with `server`: those for it in this pool.
+    #[serde(default)]
+    pub pool: Option<String>,
+    /// Every override.
+    #[serde(default)]
+    pub overrides: bool,
 }
 
 impl TryFrom<ReleaseBody> for Action {
@@ -104,7 +119,22 @@ impl TryFrom<ClearBody> for Action {
     type Error = Refused;
 
     fn try_from(body: ClearBody) -> Result<Self, Refused> {
-        Ok(Self::Election(ElectionAction::Clear { router: body.router.map(Into::into) }))
+        let selection = match (body.id, body.server, body.pool, body.overrides) {
+            (None, None, None, false) => {
+                return Ok(Self::Election(ElectionAction::Clear { router: body.router.map(Into::into) }));
+            }
+            _ if body.router.is_some() => None,
+            (Some(id), None, None, false) => Some(Selection::One(id)),
+            (None, Some(server), pool, false) => {
+                Some(Selection::Server { server: server.into(), pool: pool.map(Into::into) })
+            }
+            (None, None, Some(pool), false) => Some(Selection::Pool(pool.into())),
+            (None, None, None, true) => Some(Selection::All),
+            _ => None,
+        };
+        let message = "name one of: a router, an override, a server (and a pool), a pool, or every override";
+        let selection = selection.ok_or_else(|| Refused::new(RefusalCode::BadRequest, message))?;
+        Ok(Self::Override(OverrideAction::Clear(selection)))
     }
 }
 
@@ -169,6 +199,10 @@ pub enum RefusalCode {
     MethodNotAllowed,
     /// The policy has no virtual router of this name: 404.
     UnknownRouter,
+    /// The policy has no pool of this name: 404.
+    UnknownPool,
+    /// No pool that is meant has a server of this name: 404.
+    UnknownServer,
     /// The policy is not good, or what it needs is missing; the one in force stays: 422.
     Invalid,
     /// A guard speaks against it: 409.
@@ -199,7 +233,7 @@ impl RefusalCode {
             Self::BadRequest => 400,
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
-            Self::NotFound | Self::UnknownRouter => 404,
+            Self::NotFound | Self::UnknownRouter | Self::UnknownPool | Self::UnknownServer => 404,
             Self::MethodNotAllowed => 405,
             Self::Guard => 409,
             Self::Invalid => 422,

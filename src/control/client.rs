@@ -1,7 +1,9 @@
 //! Asks a running director over its control socket (shell): one connection a request, all of it within a bounded time.
 
 use super::action::{Answer, ClearBody, ErrorBody, Refused, ReleaseBody};
+use super::override_action::{OverrideBody, OverrideList};
 use super::policy_action::{ConfirmBody, PolicyHistory, ReloadBody, RollbackBody};
+use super::servers::{ServerList, ServerQuery};
 use super::status::Status;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
@@ -70,7 +72,31 @@ impl Client {
         self.ask(Method::POST, "/v1/release", self.text(body)?).await
     }
 
-    /// Has releases ended.
+    /// Orders something of servers or of a pool; the answer comes when it is kept.
+    ///
+    /// # Errors
+    /// When nothing answers, or the director refuses.
+    pub async fn order(&self, body: &OverrideBody) -> Result<Answer, ClientError> {
+        self.ask(Method::POST, "/v1/override", self.text(body)?).await
+    }
+
+    /// What operators ordered.
+    ///
+    /// # Errors
+    /// When nothing answers, or something else does.
+    pub async fn overrides(&self) -> Result<OverrideList, ClientError> {
+        self.ask(Method::GET, "/v1/overrides", Bytes::new()).await
+    }
+
+    /// The servers of pools.
+    ///
+    /// # Errors
+    /// When nothing answers, or something else does.
+    pub async fn servers(&self, query: &ServerQuery) -> Result<ServerList, ClientError> {
+        self.ask(Method::GET, &query.path(), Bytes::new()).await
+    }
+
+    /// Has releases or overrides ended.
     ///
     /// # Errors
     /// When nothing answers, or the director refuses.

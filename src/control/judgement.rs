@@ -8,6 +8,8 @@ use crate::vrrp::role::Role;
 
 /// A name that is less alike than this is no typing mistake.
 const ALIKE: f64 = 0.7;
+/// Names that are listed; of more their number is said.
+const NAMED: usize = 20;
 
 /// What `action` will do to the routers of `picture`.
 ///
@@ -49,20 +51,26 @@ fn chosen<'a>(wanted: Option<&RouterName>, picture: &'a Picture) -> Result<Vec<&
     let chosen: Vec<_> =
         picture.routers.iter().filter(|router| wanted.is_none_or(|wanted| router.name == *wanted)).collect();
     match wanted {
-        Some(wanted) if chosen.is_empty() => Err(unknown(wanted, picture)),
+        Some(wanted) if chosen.is_empty() => {
+            let known: Vec<String> = picture.routers.iter().map(|router| router.name.to_string()).collect();
+            Err(unknown(RefusalCode::UnknownRouter, "virtual router of the policy is", wanted, &known))
+        }
         _ => Ok(chosen),
     }
 }
 
-fn unknown(wanted: &str, picture: &Picture) -> Refused {
-    let alike = |router: &&RouterPicture| strsim::jaro_winkler(wanted, &router.name);
-    let nearest = picture.routers.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
-    let all: Vec<_> = picture.routers.iter().map(|router| &*router.name).collect();
+/// No `what` called `wanted`: the nearest name of those that are, or all of them.
+#[must_use]
+pub fn unknown(code: RefusalCode, what: &str, wanted: &str, known: &[String]) -> Refused {
+    let alike = |name: &&String| strsim::jaro_winkler(wanted, name);
+    let nearest = known.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
     let hint = match nearest.filter(|nearest| alike(nearest) >= ALIKE) {
-        Some(nearest) => format!("did you mean {}?", nearest.name),
-        None => format!("there are: {}", all.join(", ")),
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None if known.is_empty() => "there is none".to_owned(),
+        None if known.len() <= NAMED => format!("there are: {}", known.join(", ")),
+        None => format!("there are {}", known.len()),
     };
-    Refused::new(RefusalCode::UnknownRouter, format!("the policy has no virtual router {wanted:?}; {hint}"))
+    Refused::new(code, format!("no {what} called {wanted:?}; {hint}"))
 }
 
 fn names(routers: &[&RouterPicture], wanted: impl Fn(&RouterPicture) -> bool) -> Vec<String> {

@@ -7,6 +7,9 @@
 //! | `POST /v1/clear` with [`ClearBody`] | the same |
 //! | `POST /v1/reload` with [`ReloadBody`] | the same, when the policy is in force or refused |
 //! | `POST /v1/confirm`, `POST /v1/rollback` | the same |
+//! | `POST /v1/override` with [`OverrideBody`] | the same |
+//! | `GET /v1/overrides` | [`OverrideList`] |
+//! | `GET /v1/servers?pool=&server=` | [`ServerList`] |
 //! | `GET /v1/history` | [`PolicyHistory`] |
 //! | `GET /v1/openapi.json` | all of this, by OpenAPI 3.1 |
 //!
@@ -22,10 +25,12 @@ mod caller;
 mod client;
 mod judgement;
 mod openapi;
+mod override_action;
 mod page;
 mod policy_action;
 mod safety;
 mod server;
+mod servers;
 mod socket;
 mod status;
 mod tcp;
@@ -35,12 +40,14 @@ mod tokens;
 pub use action::*;
 pub use caller::Caller;
 pub use client::{Client, ClientError};
-pub use judgement::judge;
+pub use judgement::{judge, unknown};
 pub use openapi::openapi;
+pub use override_action::*;
 pub use page::{Asset, asset};
 pub use policy_action::*;
 pub use safety::SafeToFailOver;
 pub use server::{Control, MOST_WAITING, Request};
+pub use servers::*;
 pub use socket::{Socket, SocketError, SocketFile};
 pub use status::*;
 pub use tcp::{Api, ApiError, PROTECTION};

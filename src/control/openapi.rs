@@ -4,7 +4,9 @@
 //! The table of routes here is the document's; a test holds it against the router's.
 
 use super::action::{Answer, ClearBody, ErrorBody, ReleaseBody};
+use super::override_action::{OverrideBody, OverrideList};
 use super::policy_action::{ConfirmBody, PolicyHistory, ReloadBody, RollbackBody};
+use super::servers::{ServerList, ServerQuery};
 use super::status::Status;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -50,7 +52,13 @@ const fn act(path: &'static str, about: &'static str, body: Says) -> Route {
 /// Every request, in the order of the document.
 const ROUTES: &[Route] = &[
     look("/v1/status", "Everything that this director tells of itself", of::<Status>),
+    Route {
+        query: Some(of::<ServerQuery>),
+        ..look("/v1/servers", "Real servers: all of them, those of a pool, or one", of::<ServerList>)
+    },
+    look("/v1/overrides", "What operators ordered", of::<OverrideList>),
     look("/v1/history", "The policies that were taken over, the newest first", of::<PolicyHistory>),
+    act("/v1/override", "Drain, disable, weigh or force a server up, or freeze a pool", of::<OverrideBody>),
     act("/v1/release", "Hand mastership over, and stay out of the election", of::<ReleaseBody>),
     act("/v1/clear", "End what an operator ordered", of::<ClearBody>),
     act("/v1/reload", "Take the policy's files over, or refuse them whole", of::<ReloadBody>),

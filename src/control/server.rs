@@ -4,10 +4,13 @@
 use super::action::{Action, Answer, ClearBody, ErrorBody, RefusalCode, Refused, ReleaseBody};
 use super::caller::Caller;
 use super::openapi::openapi;
+use super::override_action::{OverrideBody, OverrideList};
 use super::policy_action::{ConfirmBody, PolicyAction, PolicyHistory, ReloadBody, RollbackBody};
+use super::servers::{ServerList, ServerQuery};
 use super::socket::{Socket, SocketFile};
 use super::status::Status;
 use super::tcp::{Api, Tcp};
+use crate::director::snapshot::Snapshot;
 use crate::observe::View;
 use crate::serving::{self, Limits};
 use crate::time::Instant;
@@ -15,10 +18,12 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use nix::unistd::{Uid, User};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::{Arc, LazyLock};
@@ -26,13 +31,15 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::timeout;
 
 /// Actions that wait for the event loop at the same time.
 pub const MOST_WAITING: usize = 16;
 /// Bytes of a request's body.
 const BODY_BYTES: usize = 4 * 1024;
+/// How long the name of a user is looked up.
+const NAME_TIME: Duration = Duration::from_millis(500);
 /// The event loop answers within this time, or the caller is told that it did not.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 /// The same for a policy, which is read, validated and made ready beside the loop first.
@@ -44,6 +51,8 @@ pub struct Request {
     pub action: Action,
     /// Who asks.
     pub caller: Caller,
+    /// Their name on this host.
+    pub by: String,
     pub answer: oneshot::Sender<Result<Answer, Refused>>,
 }
 
@@ -77,13 +86,19 @@ impl Control {
     /// Serves `socket` in a task of its own until this value is dropped, which removes the socket's file. `started` is the
     /// moment of [`Instant::ZERO`]; without a socket nothing is served, and no request ever comes.
     #[must_use]
-    pub fn serve(socket: Option<Socket>, first: Status, started: tokio::time::Instant) -> Self {
-        Self::serve_within(socket, first, started, Limits::default())
+    pub fn serve(
+        socket: Option<Socket>,
+        first: Status,
+        snapshot: Arc<ArcSwap<Snapshot>>,
+        started: tokio::time::Instant,
+    ) -> Self {
+        Self::serve_within(socket, first, snapshot, started, Limits::default())
     }
 
     pub(super) fn serve_within(
         socket: Option<Socket>,
         first: Status,
+        snapshot: Arc<ArcSwap<Snapshot>>,
         started: tokio::time::Instant,
         limits: Limits,
     ) -> Self {
@@ -92,6 +107,7 @@ impl Control {
         let history = Arc::new(ArcSwap::from_pointee(PolicyHistory::default()));
         let shared = Shared {
             status: Arc::clone(&status),
+            snapshot,
             history: Arc::clone(&history),
             started,
             requests: sender.downgrade(),
@@ -127,6 +143,7 @@ impl Control {
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
     status: Arc<ArcSwap<Status>>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
     history: Arc<ArcSwap<PolicyHistory>>,
     started: tokio::time::Instant,
     /// Weak, so that a director that has gone is noticed.
@@ -140,11 +157,14 @@ struct Connection {
 }
 
 /// What there is to ask.
-const PATHS: &str = "GET /v1/status, /v1/history and /v1/openapi.json, POST /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
+const PATHS: &str = "GET /v1/status, /v1/servers, /v1/overrides, /v1/history and /v1/openapi.json, POST /v1/override, /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
 
 pub(super) fn router(shared: Shared, caller: Caller) -> Router {
     Router::new()
         .route("/v1/status", get(status))
+        .route("/v1/servers", get(servers))
+        .route("/v1/overrides", get(overrides))
+        .route("/v1/override", post(act::<OverrideBody>))
         .route("/v1/release", post(act::<ReleaseBody>))
         .route("/v1/clear", post(act::<ClearBody>))
         .route("/v1/reload", post(act::<ReloadBody>))
@@ -171,6 +191,29 @@ async fn status(State(connection): State<Connection>) -> Response {
     json(StatusCode::OK, &Status { age_ms, ..Status::clone(&published) })
 }
 
+async fn servers(
+    State(connection): State<Connection>,
+    query: Result<Query<ServerQuery>, QueryRejection>,
+) -> Response {
+    let Query(query) = match query {
+        Ok(query) => query,
+        Err(rejection) => {
+            return refuse(Refused::new(RefusalCode::BadRequest, rejection.body_text()));
+        }
+    };
+    let snapshot = connection.shared.snapshot.load_full();
+    // Of a large site it is megabytes: not on the threads that everything else waits for.
+    match spawn_blocking(move || json(StatusCode::OK, &ServerList::of(&snapshot, &query))).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn overrides(State(connection): State<Connection>) -> Response {
+    let overrides = connection.shared.status.load().overrides.clone();
+    json(StatusCode::OK, &OverrideList { overrides })
+}
+
 async fn history(State(connection): State<Connection>) -> Response {
     json(StatusCode::OK, &*connection.shared.history.load_full())
 }
@@ -182,7 +225,7 @@ async fn document() -> Response {
 
 async fn act<B>(State(connection): State<Connection>, body: Result<Bytes, BytesRejection>) -> Response
 where
-    B: DeserializeOwned + Default,
+    B: DeserializeOwned,
     Action: TryFrom<B, Error = Refused>,
 {
     let action = match read::<B>(body).and_then(Action::try_from) {
@@ -205,7 +248,7 @@ where
 }
 
 /// The body; none at all is one that says nothing.
-fn read<B: DeserializeOwned + Default>(body: Result<Bytes, BytesRejection>) -> Result<B, Refused> {
+fn read<B: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<B, Refused> {
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Refused::new(
             RefusalCode::TooLarge,
@@ -213,9 +256,7 @@ fn read<B: DeserializeOwned + Default>(body: Result<Bytes, BytesRejection>) -> R
         ),
         _ => Refused::new(RefusalCode::BadRequest, format!("the body cannot be read: {rejection}")),
     })?;
-    if body.is_empty() {
-        return Ok(B::default());
-    }
+    let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
     serde_json::from_slice(&body).map_err(|error| {
         Refused::new(RefusalCode::BadRequest, format!("the body is not what is asked for: {error}"))
     })
@@ -226,14 +267,14 @@ async fn hand_over(connection: &Connection, action: Action) -> Result<Answer, Re
     let requests = connection.shared.requests.upgrade().ok_or_else(stops)?;
     let within = match action {
         Action::Policy(PolicyAction::Reload { .. } | PolicyAction::Rollback) => POLICY_TIME,
-        Action::Policy(PolicyAction::Confirm) | Action::Election(_) => ANSWER_TIME,
+        Action::Policy(PolicyAction::Confirm) | Action::Election(_) | Action::Override(_) => ANSWER_TIME,
     };
     let (answer, answered) = oneshot::channel();
-    requests.try_send(Request { action, caller: connection.caller.clone(), answer }).map_err(|error| {
-        match error {
-            TrySendError::Full(_) => Refused::busy(),
-            TrySendError::Closed(_) => stops(),
-        }
+    let caller = connection.caller.clone();
+    let by = name_of(&caller).await;
+    requests.try_send(Request { action, caller, by, answer }).map_err(|error| match error {
+        TrySendError::Full(_) => Refused::busy(),
+        TrySendError::Closed(_) => stops(),
     })?;
     drop(requests);
     match timeout(within, answered).await {
@@ -246,6 +287,20 @@ async fn hand_over(connection: &Connection, action: Action) -> Result<Answer, Re
                 within.as_secs()
             ),
         )),
+    }
+}
+
+/// The name of a token, or of a user; looking that up may ask a directory service, which may be out of order just now.
+async fn name_of(caller: &Caller) -> String {
+    let uid = match (&caller.token, caller.uid) {
+        (Some(token), _) => return token.to_string(),
+        (None, None) => return "unknown".to_owned(),
+        (None, Some(uid)) => uid,
+    };
+    let look = spawn_blocking(move || User::from_uid(Uid::from_raw(uid)).ok().flatten());
+    match timeout(NAME_TIME, look).await {
+        Ok(Ok(Some(user))) => user.name,
+        _ => format!("uid {uid}"),
     }
 }
 

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{
-    DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
+    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
 };
 use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
@@ -123,9 +123,10 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 }
 
 fn give_to_group(path: &Path) -> io::Result<()> {
-    match Group::from_name(GROUP)? {
-        Some(group) => chown(path, None, Some(group.gid.as_raw())),
-        None => Ok(()),
+    match Group::from_name(GROUP)?.map(|group| group.gid.as_raw()) {
+        // Under the unit it is the process's own, and the system call that gives files away is closed.
+        Some(group) if fs::metadata(path)?.gid() != group => chown(path, None, Some(group)),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Fields are added, never renamed or removed, while [`STATUS_VERSION`] stays. Times end in their unit; `…_ms` alone counts
 //! from the start of the director, so that a stepped wall clock moves nothing.
 
+use super::override_action::OverrideRecord;
 use super::safety::SafeToFailOver;
 use crate::director::snapshot::{PoolSnapshot, Snapshot};
 use crate::model::{DirectorName, Pair};
@@ -48,6 +49,8 @@ pub struct Status {
     pub peers: Vec<PeerStatus>,
     /// Sorted by name.
     pub pools: Vec<PoolStatus>,
+    /// What operators ordered of servers and pools, sorted by what it is for.
+    pub overrides: Vec<OverrideRecord>,
 }
 
 /// One virtual router on this director.
@@ -135,6 +138,14 @@ pub struct PoolStatus {
     pub weight: u64,
     /// Sum of the configured weights of the servers that are up.
     pub weight_up: u64,
+    /// Servers that get new connections.
+    pub in_rotation: usize,
+    /// Whether it is in a panic, acted upon or in shadow.
+    pub panic: bool,
+    /// Whether the sorry server answers.
+    pub sorry: bool,
+    /// Whether an operator froze it: its checks change nothing.
+    pub frozen: bool,
 }
 
 impl Status {
@@ -156,6 +167,7 @@ impl Status {
             routers: picture.routers.iter().map(|router| RouterStatus::of(router, now)).collect(),
             peers: picture.peers.iter().map(|peer| PeerStatus::of(peer, now)).collect(),
             pools: snapshot.pools.iter().map(PoolStatus::of).collect(),
+            overrides: snapshot.overrides.iter().map(OverrideRecord::from).collect(),
         }
     }
 
@@ -227,6 +239,10 @@ impl PoolStatus {
             servers_up: pool.servers_up(),
             weight: pool.weight(),
             weight_up: pool.weight_up(),
+            in_rotation: pool.servers.iter().filter(|server| server.in_rotation).count(),
+            panic: pool.panic,
+            sorry: pool.sorry,
+            frozen: pool.frozen,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::serving::Limits;
 use crate::time::Instant;
 use crate::vrrp::picture::{Counts, PeerPicture, Picture, RouterPicture};
 use crate::vrrp::role::{Cause, Role};
+use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,6 +57,10 @@ pub(crate) fn picture() -> Picture {
 fn server(up: bool) -> ServerSnapshot {
     ServerSnapshot {
         name: "web".into(),
+        address: [192, 0, 2, 10].into(),
+        port: Some(80),
+        why: crate::rotation::Why::Verdict,
+        ordered: None,
         up,
         checked: true,
         in_rotation: up,
@@ -70,7 +75,7 @@ fn server(up: bool) -> ServerSnapshot {
     }
 }
 
-pub(crate) fn status() -> Status {
+pub(crate) fn snapshot() -> Snapshot {
     let web = PoolSnapshot {
         name: "web".into(),
         labels: Arc::default(),
@@ -78,18 +83,22 @@ pub(crate) fn status() -> Status {
         quorum: 1,
         panic: false,
         sorry: false,
+        frozen: false,
         acts: BTreeMap::new(),
         transitions: BTreeMap::new(),
         servers: vec![server(true), server(false)],
         services: Vec::new(),
     };
-    let snapshot = Snapshot {
-        policy_generation: 1,
-        readiness: Ok(()),
-        pools: vec![web],
-        ..Snapshot::starting(NOW, EPOCH)
-    };
-    Status::of(Some(&"lb-a".into()), &snapshot, &picture())
+    Snapshot { policy_generation: 1, readiness: Ok(()), pools: vec![web], ..Snapshot::starting(NOW, EPOCH) }
+}
+
+pub(crate) fn status() -> Status {
+    Status::of(Some(&"lb-a".into()), &snapshot(), &picture())
+}
+
+/// The first server of [`snapshot`].
+pub(crate) fn server_status() -> ServerStatus {
+    ServerList::of(&snapshot(), &ServerQuery::default()).servers.remove(0)
 }
 
 /// The form is a contract with scripts: a change here is a change for every user.
@@ -171,9 +180,14 @@ const CONTRACT: &str = r#"{
       "servers": 2,
       "servers_up": 1,
       "weight": 6,
-      "weight_up": 3
+      "weight_up": 3,
+      "in_rotation": 1,
+      "panic": false,
+      "sorry": false,
+      "frozen": false
     }
-  ]
+  ],
+  "overrides": []
 }"#;
 
 #[test]
@@ -187,7 +201,7 @@ fn the_status_is_the_json_of_the_contract() {
 #[test]
 fn a_status_with_further_fields_is_understood() {
     let mut value = serde_json::to_value(status()).expect("JSON");
-    value["overrides"] = serde_json::json!([]);
+    value["weather"] = serde_json::json!([]);
     assert_eq!(serde_json::from_value::<Status>(value).expect("understood"), status());
 }
 
@@ -204,14 +218,15 @@ fn served() -> Served {
     let socket = Socket::bind(&path).expect("a socket");
     let started = tokio::time::Instant::now() - Duration::from_secs(61);
     let limits = Limits { header: Duration::from_millis(300), connection: Duration::from_secs(5) };
-    let control = Control::serve_within(Some(socket), status(), started, limits);
+    let snapshot = Arc::new(ArcSwap::from_pointee(snapshot()));
+    let control = Control::serve_within(Some(socket), status(), snapshot, started, limits);
     Served { control, client: Client::new(&path), path, _place: place }
 }
 
 impl Served {
     /// Plays the event loop for one request.
     async fn answer_one(&mut self) -> ElectionAction {
-        let Request { action, caller, answer } = self.control.requests.recv().await.expect("a request");
+        let Request { action, caller, answer, .. } = self.control.requests.recv().await.expect("a request");
         assert_eq!(caller.uid, Some(nix::unistd::Uid::current().as_raw()));
         assert!(caller.pid.is_some_and(|pid| u32::try_from(pid) == Ok(std::process::id())));
         let Action::Election(action) = action else { panic!("{action}") };
@@ -258,6 +273,65 @@ async fn an_action_reaches_the_event_loop_and_its_answer_the_caller() {
     let (answer, action) = tokio::join!(client.clear(&body), served.answer_one());
     assert_eq!(answer.expect("cleared").routers, ["inside", "outside"]);
     assert_eq!(action, ElectionAction::Clear { router: None });
+}
+
+#[tokio::test]
+async fn servers_are_found_by_pool_and_by_each_of_their_names() {
+    let served = served();
+    let asked = async |pool: Option<&str>, server: Option<&str>| {
+        let query = ServerQuery { pool: pool.map(Into::into), server: server.map(Into::into) };
+        served.client.servers(&query).await.expect("an answer").servers.len()
+    };
+    assert_eq!(asked(None, None).await, 2);
+    assert_eq!(asked(Some("web"), Some("192.0.2.10:80")).await, 2);
+    assert_eq!(asked(Some("web"), Some("we\u{e9} &b")).await, 0);
+    assert_eq!(asked(Some("nowhere"), None).await, 0);
+    let wrong = served.raw("GET /v1/servers?color=red HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(wrong.starts_with("HTTP/1.1 400 ") && wrong.contains("bad_request"), "{wrong}");
+}
+
+#[tokio::test]
+async fn an_order_comes_with_the_name_of_who_gives_it() {
+    let mut served = served();
+    let client = served.client.clone();
+    let body = r#"{"kind": "drain", "server": "web1", "for_ms": 60000, "reason": "new disk"}"#;
+    let body: OverrideBody = serde_json::from_str(body).expect("a body");
+    let play = async {
+        let Request { action, by, answer, .. } = served.control.requests.recv().await.expect("a request");
+        answer.send(Ok(Answer::of_policy(1, "done".to_owned(), Vec::new()))).expect("the server waits");
+        (action.to_string(), by)
+    };
+    let (answer, (action, by)) = tokio::join!(client.order(&body), play);
+    assert_eq!(answer.expect("done").message, "done");
+    assert_eq!(action, "drain of */web1 for 1m");
+    let own = nix::unistd::User::from_uid(nix::unistd::Uid::current()).ok().flatten();
+    assert_eq!(by, own.expect("a name").name);
+}
+
+#[test]
+fn what_is_to_be_cleared_is_one_thing() {
+    let asked = |text: &str| {
+        let body: ClearBody = serde_json::from_str(text).expect("a body");
+        Action::try_from(body).map(|action| action.to_string()).map_err(|refused| refused.code)
+    };
+    for (body, action) in [
+        ("{}", "clear every router"),
+        (r#"{"router": "outside"}"#, "clear outside"),
+        (r#"{"override": "*/web1"}"#, "clear */web1"),
+        (r#"{"server": "web1"}"#, "clear web1"),
+        (r#"{"server": "web1", "pool": "web"}"#, "clear web/web1"),
+        (r#"{"pool": "web"}"#, "clear pool web"),
+        (r#"{"overrides": true}"#, "clear every override"),
+    ] {
+        assert_eq!(asked(body), Ok(action.to_owned()));
+    }
+    for body in [
+        r#"{"router": "a", "pool": "web"}"#,
+        r#"{"override": "a", "server": "b"}"#,
+        r#"{"pool": "a", "overrides": true}"#,
+    ] {
+        assert_eq!(asked(body), Err(RefusalCode::BadRequest), "{body}");
+    }
 }
 
 #[tokio::test]
@@ -365,7 +439,8 @@ async fn a_director_that_does_not_answer_is_none() {
 
 #[tokio::test]
 async fn without_a_socket_no_request_comes_and_none_is_missed() {
-    let mut control = Control::serve(None, status(), tokio::time::Instant::now());
+    let snapshot = Arc::new(ArcSwap::from_pointee(snapshot()));
+    let mut control = Control::serve(None, status(), snapshot, tokio::time::Instant::now());
     let nothing = tokio::time::timeout(Duration::from_millis(50), control.requests.recv()).await;
     assert!(nothing.is_err(), "a closed queue would wake the event loop for ever");
 }

@@ -1,11 +1,11 @@
-//! What comes to the core beside the outcomes of probes: certificates that a probe saw, and changes that make one come early.
-//! Pure.
+//! What comes to the core beside the outcomes of probes: certificates that a probe saw, changes that make one come early, and
+//! the overrides of operators. Pure.
 
 use super::core::Core;
-use super::event::Event;
+use super::event::{Event, OverrideChange};
 use super::targets::TargetId;
 use crate::health::Input;
-use crate::model::{CheckName, Outcome};
+use crate::model::{CheckName, Outcome, Override};
 use std::time::Duration;
 
 impl Core {
@@ -20,6 +20,30 @@ impl Core {
         let left = self.certificates.note(id, expires, warning, self.now);
         let target = target.key.clone();
         self.tell(left.map(|left| Event::CertificateExpires { target, left }));
+    }
+
+    /// From now on these overrides are in force.
+    pub(super) fn override_with(&mut self, all: Vec<Override>) {
+        let (set, cleared) = self.overrides.replace(all);
+        self.overridden([(set, OverrideChange::Set), (cleared, OverrideChange::Cleared)]);
+    }
+
+    /// Ends the overrides whose time is over.
+    pub(super) fn expire_overrides(&mut self) {
+        let expired = self.overrides.expire(self.now);
+        self.overridden([(expired, OverrideChange::Expired)]);
+    }
+
+    fn overridden<const N: usize>(&mut self, changes: [(Vec<Override>, OverrideChange); N]) {
+        if changes.iter().all(|(all, _)| all.is_empty()) {
+            return;
+        }
+        self.overrides.apply_to(&self.policy);
+        self.undecided = true;
+        self.keep_overrides();
+        for (all, change) in changes {
+            self.tell(all.into_iter().map(|given| Event::Override { given, change }));
+        }
     }
 
     /// Makes the probes of these checks at once. A stopping director makes none.

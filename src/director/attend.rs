@@ -1,12 +1,15 @@
 //! What the loop does about the pair and about those who ask (shell): the other half of [`super::run`].
 
 use super::error::RunError;
+use super::ordering::Given;
 use super::pair::{Duty, News, PairThreads};
+use super::reload::Reply;
 use super::run::Loop;
 use crate::advert::thread::{Command, Published};
-use crate::control::{self, Action, ElectionAction, Refused, Request, Status};
+use crate::control::{self, Action, ElectionAction, OverrideAction, Refused, Request, Status};
 use crate::director::core::Input;
-use crate::model::CheckName;
+use crate::model::{CheckName, Override};
+use crate::time::Instant;
 
 /// The next news of the pair; never without one.
 pub(super) async fn pair_news(pair: &mut Option<PairThreads>) -> News {
@@ -92,9 +95,10 @@ impl Loop {
 
     /// Somebody asks for an action.
     pub(super) fn requested(&mut self, request: Request) {
-        let Request { action, answer, .. } = request;
+        let Request { action, by, answer, .. } = request;
         let action = match action {
             Action::Policy(action) => return self.policy_asked(action, answer),
+            Action::Override(action) => return self.override_asked(&action, &by, answer),
             Action::Election(action) => action,
         };
         let published = self.pair.as_ref().map(PairThreads::published);
@@ -104,6 +108,28 @@ impl Loop {
         }
         // Who asked may have gone away; what was asked is done all the same.
         let _ = answer.send(decided);
+    }
+
+    /// Somebody orders something, or takes it back. It is answered when it is on the disk.
+    fn override_asked(&mut self, action: &OverrideAction, by: &str, answer: Reply) {
+        let now = self.clock.epoch() + self.clock.now().saturating_since(Instant::ZERO);
+        let given = Given { by, unix_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX) };
+        let decided = match action {
+            OverrideAction::Set(wanted) => self.core.with_override(wanted, given),
+            OverrideAction::Clear(selection) => self.core.without_overrides(selection),
+        };
+        let is_new = |all: &[Override]| !self.core.overrides.all().eq(all);
+        let (all, said) = match decided {
+            Ok((all, said)) if is_new(&all) => (all, said),
+            decided => {
+                let _ = answer.send(decided.map(|(_, said)| said));
+                return;
+            }
+        };
+        self.overrides.waiting.push((answer, said));
+        let at = self.clock.now();
+        self.core.handle(Input::Overrides { at, all });
+        self.publish_soon();
     }
 
     fn decide(

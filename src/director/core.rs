@@ -10,6 +10,7 @@ use super::certificates::Certificates;
 use super::composites::Composites;
 use super::event::{Cause, Event};
 use super::obstacles::Obstacles;
+use super::overrides::Overrides;
 use super::reconciler::{Reconciler, Work};
 use super::rotations::Rotations;
 use super::server_id::{ServerId, users};
@@ -19,8 +20,8 @@ use crate::desired::{self, Situation, Standing};
 use crate::health::{Input as HealthInput, ProbeId, Start};
 use crate::kernel::KernelError;
 use crate::model::{
-    CheckName, DirectorName, Failure, HostFacts, Observed, OnStop, Outcome, Policy, Pool, RealServer, Roles,
-    Scope, Tables, TargetKey,
+    CheckName, DirectorName, Failure, HostFacts, Observed, OnStop, Outcome, Override, Policy, Pool,
+    RealServer, Roles, Scope, Tables, TargetKey,
 };
 use crate::reconcile::{self, Ownership};
 use crate::rotation::Placement;
@@ -61,6 +62,8 @@ pub enum Input {
     Calendar { at: Instant, epoch: Duration },
     /// The operator has another policy; how this host reaches its addresses. It was validated, and is taken over whole.
     Policy { at: Instant, policy: Arc<Policy>, facts: HostFacts },
+    /// What operators ordered: all overrides that are in force from now on.
+    Overrides { at: Instant, all: Vec<Override> },
     /// This director became Master of a virtual router, or is it no longer.
     Roles { at: Instant, roles: Roles },
     /// Time has passed.
@@ -83,6 +86,8 @@ pub enum Output {
     Kernel(Work),
     /// The record of what is ours changed: write it.
     Record(Ownership),
+    /// The overrides changed: keep all of these.
+    Overrides(Vec<Override>),
     Tell(Event),
     /// Everything is as it shall be left behind.
     Stopped,
@@ -112,6 +117,7 @@ pub struct Core {
     pub(super) obstacles: Obstacles,
     pub(super) certificates: Certificates,
     pub(super) rotations: Rotations,
+    pub(super) overrides: Overrides,
     /// Targets whose last probe could not be made on this host, and why.
     pub(super) unprobed: BTreeMap<TargetId, String>,
     pub(super) reconciler: Reconciler,
@@ -142,6 +148,9 @@ pub struct Beginning {
     pub observed: Observed,
     /// What an earlier run left in the state directory, valid in this boot and namespace.
     pub owned: Ownership,
+    /// What operators ordered, and the Unix time of [`Instant::ZERO`], by which it ends.
+    pub overrides: Vec<Override>,
+    pub epoch: Duration,
     /// Spreads the probes; two directors should have different ones.
     pub seed: u64,
     pub now: Instant,
@@ -158,7 +167,8 @@ impl Core {
     /// A director that adopts what it finds.
     #[must_use]
     pub fn new(beginning: Beginning) -> Self {
-        let Beginning { policy, generation, host, roles, observed, owned, seed, now } = beginning;
+        let Beginning { policy, generation, host, roles, observed, owned, overrides, epoch, seed, now } =
+            beginning;
         let Adoption { servers: adopted, starts } = Adoption::new(&policy, &observed, Past::Unknown);
         let start = |key: &TargetKey| starts.get(key).copied().unwrap_or(Start::Down);
         let targets = Targets::new(&policy, policy.tracked_targets(), seed, now, start);
@@ -169,6 +179,7 @@ impl Core {
             obstacles: Obstacles::default(),
             certificates: Certificates::default(),
             rotations: Rotations::new(&policy, &observed),
+            overrides: Overrides::new(overrides, &policy, epoch),
             reconciler: Reconciler::new(observed, now),
             unprobed: BTreeMap::new(),
             statistics: Statistics::new(&policy),
@@ -189,6 +200,7 @@ impl Core {
             now,
         };
         core.tell(found);
+        core.expire_overrides();
         core.note_obstacles();
         core.with_composites(|composites, core| {
             composites.begin(|server, condition| core.stands(server, condition));
@@ -238,6 +250,11 @@ impl Core {
             Input::Calendar { at, epoch } => {
                 self.now = at;
                 self.certificates.set_epoch(epoch);
+                self.overrides.set_epoch(epoch);
+            }
+            Input::Overrides { at, all } => {
+                self.now = at;
+                self.override_with(all);
             }
             Input::Policy { at, policy, facts } => {
                 self.now = at;
@@ -277,6 +294,7 @@ impl Core {
             self.settles_at.filter(|_| !self.stopping),
             // Once it has passed, the decision is due, and waits for the kernel alone.
             self.rotations.deadline().filter(|_| !self.stopping && !self.undecided),
+            self.overrides.deadline().filter(|_| !self.stopping),
             // A kernel that is busy is waited for first, and its answer is an input.
             self.gathers_until().filter(|_| self.gathering && !self.stopping && self.reconciler.is_idle()),
         ];
@@ -356,6 +374,7 @@ impl Core {
         }
         self.undecided |= self.rotations.deadline().is_some_and(|deadline| deadline <= at);
         if !self.stopping {
+            self.expire_overrides();
             let wishes = self.targets.time_passed(at);
             self.take(wishes);
         }
@@ -469,6 +488,12 @@ impl Core {
     pub(super) fn note_obstacles(&mut self) {
         let events = self.obstacles.look(&self.policy, &self.host);
         self.tell(events);
+    }
+
+    /// Has all overrides kept.
+    pub(super) fn keep_overrides(&mut self) {
+        let all = self.overrides.all().cloned().collect();
+        self.outputs.push_back(Output::Overrides(all));
     }
 
     pub(super) fn tell(&mut self, events: impl IntoIterator<Item = Event>) {

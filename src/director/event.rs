@@ -1,17 +1,28 @@
 //! What happened, in a form that the log, and later the event stream, print. One event a decision.
 
 use crate::health::Reason;
-use crate::model::{PoolName, ServiceKey, TargetKey};
+use crate::model::{Override, PoolName, ServiceKey, TargetKey};
 use crate::reconcile::{Change, Object};
 use crate::rotation::Act;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// What became of an override.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverrideChange {
+    Set,
+    Cleared,
+    /// Its time is over.
+    Expired,
+}
 
 /// One decision or one observation worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The table that was found at start: services of ours that were there, and those of others.
     Adopted { ours: Vec<ServiceKey>, foreign: Vec<ServiceKey> },
+    /// An operator gave an override, or it has ended.
+    Override { given: Override, change: OverrideChange },
     /// Another policy is in force.
     PolicyTaken { generation: u64 },
     /// A check's verdict on a target changed, and with it these servers of these pools; or the first probe of a new one

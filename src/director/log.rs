@@ -1,6 +1,7 @@
 //! Events as log lines (shell): one line a decision, with fields. Nothing parses these lines.
 
-use super::event::{Cause, Event};
+use super::event::{Cause, Event, OverrideChange};
+use crate::model::Override;
 use crate::reconcile::Change;
 use crate::rotation::{Act, ActKind};
 use tracing::{debug, error, info, warn};
@@ -16,6 +17,7 @@ pub(super) fn tell(event: &Event) {
             foreign = foreign.len(),
             "found a table: what is right in it is left alone, foreign services are never touched"
         ),
+        Event::Override { given, change } => overridden(given, *change),
         Event::PolicyTaken { generation } => info!(generation, "another policy is in force"),
         Event::Verdict { target, up, reason, servers } => {
             let servers: Vec<_> = servers.iter().map(|(pool, server)| format!("{pool}/{server}")).collect();
@@ -57,6 +59,15 @@ pub(super) fn tell(event: &Event) {
         Event::Obstructed { pool, server, obstructed: false } => {
             info!(%pool, %server, "on the director's link again: used");
         }
+    }
+}
+
+fn overridden(given: &Override, change: OverrideChange) {
+    let Override { kind, target, by, reason, director, .. } = given;
+    match change {
+        OverrideChange::Set => warn!(%target, by, reason, director, "an operator ordered: {kind}"),
+        OverrideChange::Cleared => info!(%target, by, "no longer in force, cleared: {kind}"),
+        OverrideChange::Expired => warn!(%target, by, "no longer in force, its time is over: {kind}"),
     }
 }
 

@@ -2,6 +2,7 @@
 //! held is handed over first; then the threads end, and others start, which adopt what nobody took.
 
 use super::core::Input;
+use super::override_file::Release;
 use super::pair::PairThreads;
 use super::run::Loop;
 use crate::advert::thread::Command;
@@ -110,9 +111,17 @@ impl Loop {
                 self.releases.retain(|name, _| !together(&router, name));
             }
         }
+        self.keep_releases();
     }
 
-    fn release_again(&mut self) {
+    /// It outlives the director, too.
+    fn keep_releases(&mut self) {
+        let epoch = self.clock.epoch();
+        let kept = self.releases.iter().map(|(router, until)| Release::to_keep(router, *until, epoch));
+        self.overrides.keep_releases(kept.collect());
+    }
+
+    pub(super) fn release_again(&mut self) {
         let now = self.clock.now();
         let pair = &self.core.policy.pair;
         let lasts = |until: &Option<Instant>| until.is_none_or(|until| until > now);

@@ -40,6 +40,7 @@ impl Core {
             connection_sync: self.policy.pair.connection_sync.as_ref().map(|_| self.sync_snapshot()),
             drift: counts.drift.clone(),
             reloads: ReloadCounts::default(),
+            overrides: self.overrides.all().cloned().collect(),
             pair: None,
         }
     }
@@ -89,6 +90,7 @@ impl Core {
             quorum: pool.rules.quorum.least,
             panic: self.rotations.machine(&pool.name).is_some_and(Machine::panics),
             sorry: placement.sorry,
+            frozen: self.overrides.is_frozen(&pool.name),
             acts,
             transitions,
             servers: servers
@@ -106,6 +108,10 @@ impl Core {
         let ServerCounts { went_up, went_down } = counts.unwrap_or_default();
         ServerSnapshot {
             name: server.name.clone(),
+            address: server.address,
+            port: server.port,
+            why: place.why,
+            ordered: self.overrides.order(&id(pool, server)),
             up: self.standing(pool, server) == Standing::Up,
             checked: server.check.is_some(),
             in_rotation: place.serves(),

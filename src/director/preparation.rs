@@ -4,6 +4,7 @@
 use super::host_look::{AskHost, addresses};
 use super::loading::{Candidate, PolicyLoader, PolicyText};
 use super::pair::keyring;
+use super::permissions::lacking;
 use super::renewal::Unchanged;
 use super::run::Probers;
 use crate::control::Api;
@@ -88,6 +89,7 @@ fn read(origin: &Origin, beside: &Beside) -> Result<Prepared, String> {
             name(&policy)
         ));
     }
+    lacking(&policy).map_or(Ok(()), Err)?;
     let probers = renewed(&policy, beside).map_err(|error| error.to_string())?;
     let facts = (beside.ask_host)(&addresses(&policy)).map_err(|error| error.to_string())?;
     let keyring = keyring(&policy.pair).map_err(|error| error.to_string())?;

@@ -43,6 +43,11 @@ impl Publisher {
         Ok(Self { snapshot, entries, counts_entries, serving, due: clock.now() })
     }
 
+    /// Where the last snapshot is found.
+    pub(super) fn snapshot(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.snapshot)
+    }
+
     /// Goes on under another policy, at `listener` where it says so.
     pub(super) fn renew(&mut self, policy: &Policy, listener: Option<Listener>, clock: Clock) {
         if let Some(listener) = listener {
@@ -59,6 +64,11 @@ impl Publisher {
     /// What is served, for another listener.
     pub(super) fn view(&self, clock: Clock) -> View {
         View { snapshot: Arc::clone(&self.snapshot), started: clock.started() }
+    }
+
+    /// The next one may be taken now.
+    pub(super) const fn make_due(&mut self, now: Instant) {
+        self.due = now;
     }
 
     /// Takes a snapshot, if one is due.

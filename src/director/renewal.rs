@@ -75,6 +75,7 @@ impl Core {
         self.note_obstacles();
         self.with_composites(|composites, core| core.renew_composites(composites));
         self.rotations.renew(&before, &self.policy, self.reconciler.observed());
+        self.overrides.apply_to(&self.policy);
         self.tell([Event::PolicyTaken { generation: self.generation }]);
         self.turn();
         let tables = self.tables();

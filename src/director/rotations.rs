@@ -23,6 +23,8 @@ pub(super) trait Sight {
     fn seen(&self, pool: &Pool, server: &RealServer) -> Seen;
     /// Whether the sorry server of a pool can answer.
     fn sorry_up(&self, pool: &Pool) -> bool;
+    /// Whether an operator froze a pool.
+    fn is_frozen(&self, pool: &Pool) -> bool;
 }
 
 impl Rotations {
@@ -55,7 +57,8 @@ impl Rotations {
         for (name, machine) in &mut self.machines {
             let Some(pool) = policy.pools.get(name) else { continue };
             let servers = pool.servers.iter().map(|server| sight.seen(pool, server)).collect();
-            machine.handle(Input::Looked { at, servers, sorry_up: sight.sorry_up(pool) });
+            let (sorry_up, frozen) = (sight.sorry_up(pool), sight.is_frozen(pool));
+            machine.handle(Input::Looked { at, servers, sorry_up, frozen });
             while let Output::Acted(act) = machine.poll() {
                 acts.push((name.clone(), act));
             }

@@ -12,8 +12,10 @@ use super::host_look::{AskHost, HostLook};
 use super::kernel_thread::{Answer, Job, KernelThread};
 use super::loading::{Candidate, PolicyLoader, PolicyText};
 use super::log;
+use super::override_file::{self, OverrideFile};
 use super::pair::PairThreads;
 use super::pair_restart::PairRestart;
+use super::permissions::lacking;
 use super::preparation::probers;
 use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::reload::Reloads;
@@ -87,6 +89,7 @@ pub(super) struct Loop {
     /// Releases in force, and when they end.
     pub(super) releases: BTreeMap<RouterName, Option<Instant>>,
     pub(super) reloads: Reloads,
+    pub(super) overrides: OverrideFile,
     /// Of the pair.
     pub(super) state: PathBuf,
     pub(super) control: Control,
@@ -148,6 +151,8 @@ impl Loop {
         let Candidate { policy, text, .. } = candidate;
         let socket = Socket::chosen(&socket)?;
         let probers = probers(&policy)?;
+        // At the start the rest of the site is worth more than the one check.
+        lacking(&policy).iter().for_each(|lacking| tracing::error!("{lacking}"));
         let files = FileWatch::of(&policy);
         let clock = Clock::start();
         let published = Publisher::serve(&policy, clock).await?;
@@ -158,6 +163,7 @@ impl Loop {
         let mut kernel = KernelThread::start(Box::new(kernel), state).map_err(RunError::Thread)?;
         let observed = complete(kernel.observe(Core::first_scope(&policy, &facts, &owned)).await?)?;
         let generation = generation(&mut history, &text);
+        let orders = override_file::read(&pair_state, &mut |warning| tracing::error!("{warning}"));
         let core = Core::new(Beginning {
             policy,
             generation,
@@ -165,19 +171,22 @@ impl Loop {
             roles: Roles::default(),
             observed,
             owned,
+            overrides: orders.overrides.clone(),
+            epoch: clock.epoch(),
             seed,
             now: clock.now(),
         });
         let pair = PairThreads::start(&core.policy, clock, &pair_state)?;
         let first =
             Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &Picture::default());
-        let mut control = Control::serve(socket, first, clock.started());
+        let mut control = Control::serve(socket, first, published.snapshot(), clock.started());
         control.renew_api(api, published.view(clock));
         control.publish_history(history.told(generation));
         let reloads = Reloads::new(loader, history, text, hangups, clock.now());
+        let releases = orders.releases.iter().map(|release| release.since_start(clock.epoch())).collect();
         let workers = compute(&probers).then(Workers::start).transpose().map_err(RunError::Thread)?;
         let (probes, reports) = Pool::new(MOST_AT_ONCE, workers);
-        Ok(Self {
+        let mut running = Self {
             core,
             clock,
             kernel,
@@ -188,8 +197,9 @@ impl Loop {
             host,
             pair,
             pair_restart: PairRestart::None,
-            releases: BTreeMap::new(),
+            releases,
             reloads,
+            overrides: OverrideFile::new(&pair_state, orders),
             state: pair_state,
             control,
             published,
@@ -200,7 +210,9 @@ impl Loop {
             hand_over_asked: false,
             ready_told: false,
             stopped_pair: None,
-        })
+        };
+        running.release_again();
+        Ok(running)
     }
 
     /// Does what the core asks for until it waits; until when. `None`: the director has stopped.
@@ -210,6 +222,7 @@ impl Loop {
                 Output::StartProbe { target, probe, due, .. } => self.start_probe(target, probe, due),
                 Output::Kernel(work) => self.send(Job::Work(work))?,
                 Output::Record(record) => self.send(Job::Record(record))?,
+                Output::Overrides(all) => self.overrides.keep(all),
                 Output::Tell(event) => log::tell(&event),
                 Output::Stopped => return Ok(None),
                 Output::Wait { deadline } => {
@@ -266,6 +279,12 @@ impl Loop {
         }
         let at = self.clock.at(now);
         self.core.handle(Input::Timeout { at });
+    }
+
+    /// Who asks next sees what has just been decided.
+    pub(super) fn publish_soon(&mut self) {
+        self.published.make_due(self.clock.now());
+        self.publish_at = tokio::time::Instant::now();
     }
 
     /// The probers of another policy; targets that stay keep their open connections where the prober stays.

@@ -6,10 +6,14 @@
 use super::histogram::{Histogram, LATENESS_BOUNDS, PASS_BOUNDS, PROBE_BOUNDS};
 use crate::advert::thread::Published;
 use crate::health::Reason;
-use crate::model::{CheckName, Counters, DestinationCounts, Failure, Outcome, PoolName, SyncDaemonRole};
+use crate::model::{
+    CheckName, Counters, DestinationCounts, Failure, Order, Outcome, Override, PoolName, SyncDaemonRole,
+};
 use crate::reconcile::Table;
+use crate::rotation::Why;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +42,8 @@ pub struct Snapshot {
     /// Entries of ours that somebody else changed or removed, by table.
     pub drift: BTreeMap<Table, u64>,
     pub reloads: ReloadCounts,
+    /// What operators ordered, sorted by what it is for.
+    pub overrides: Vec<Override>,
     /// The virtual routers and the other directors; `None` for a director that is alone.
     pub pair: Option<Arc<Published>>,
 }
@@ -59,6 +65,7 @@ impl Snapshot {
             connection_sync: None,
             drift: BTreeMap::new(),
             reloads: ReloadCounts::default(),
+            overrides: Vec::new(),
             pair: None,
         }
     }
@@ -98,6 +105,8 @@ pub struct PoolSnapshot {
     pub panic: bool,
     /// Whether the sorry server answers.
     pub sorry: bool,
+    /// Whether an operator froze it.
+    pub frozen: bool,
     /// Acts of its rules that began, by [`crate::rotation::ActKind::NAMES`] and whether they were in shadow.
     pub acts: BTreeMap<(&'static str, bool), u64>,
     /// How often the pool went up or down, by the closed list of reasons.
@@ -152,12 +161,20 @@ impl Direction {
 pub struct ServerSnapshot {
     /// Its name, or `RIP:port` where the policy gives none.
     pub name: Arc<str>,
+    /// The RIP.
+    pub address: IpAddr,
+    /// `None`: the port of the virtual service.
+    pub port: Option<u16>,
     /// The verdict; a server without a check is up.
     pub up: bool,
     /// Whether a check decides on it.
     pub checked: bool,
     /// Whether it gets new connections: up, of positive effective weight, and not held back by the host.
     pub in_rotation: bool,
+    /// The rule that decided where it stands.
+    pub why: Why,
+    /// What an operator ordered of it.
+    pub ordered: Option<Order>,
     /// The policy's weight, 0..=65535.
     pub configured_weight: u32,
     /// The weight that the kernel shall have, 0..=65535; 0 when it shall not be in the table.

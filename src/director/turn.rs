@@ -3,8 +3,9 @@
 use super::core::Core;
 use super::event::Event;
 use super::rotations::{Sight, held};
+use super::server_id::id;
 use crate::desired::{self, Standing};
-use crate::model::{Pool, PoolName, RealServer};
+use crate::model::{Order, Pool, PoolName, RealServer};
 use crate::rotation::Seen;
 
 impl Core {
@@ -48,18 +49,27 @@ impl Sight for Core {
         let own = target.and_then(|target| target.machine.advice()).map(|(_, advice)| (self.now, advice));
         let said = source.map_or(own, |source| source.machine.advice());
         // What the kernel holds is asked for only where a server may drain: it costs a look for each service.
-        let may_drain = server.backup || said.is_some();
+        let ordered = match self.overrides.order_nothing() {
+            true => None,
+            false => self.overrides.order(&id(pool, server)),
+        };
+        let may_drain = server.backup || said.is_some() || ordered == Some(Order::Drain);
         Seen {
             up: self.standing(pool, server) == Standing::Up,
             settled: self.is_settled(server),
             usable: desired::obstacle(server, &self.host).is_none(),
             said,
             held: may_drain.then(|| held(pool, server, self.reconciler.observed())).flatten(),
+            ordered,
         }
     }
 
     fn sorry_up(&self, pool: &Pool) -> bool {
         let mut servers = pool.sorry_servers.iter().map(|server| self.seen(pool, server));
         !pool.sorry_servers.is_empty() && servers.all(|seen| seen.up && seen.usable)
+    }
+
+    fn is_frozen(&self, pool: &Pool) -> bool {
+        self.overrides.is_frozen(&pool.name)
     }
 }

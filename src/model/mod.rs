@@ -16,6 +16,7 @@
 //! | virtual router | a VRID on an interface and the addresses that its Master holds; VRRP elects the Master |
 //! | Master, Backup, Fault | the states of a virtual router on one director; RFC 9568 says Active, Backup and Initialize |
 //! | synchronisation daemon | a thread of the kernel that sends its connections to the other directors (master) or takes theirs in (backup) |
+//! | override | what an operator ordered of a server or a pool, above verdicts and rules, until it ends or is cleared |
 //! | check | what a probe asks and how often; one answer is an outcome, the decision is a verdict |
 //!
 //! Nothing here decides: [`crate::health`], [`crate::desired`] and [`crate::reconcile`] do.
@@ -28,6 +29,7 @@ mod destination;
 mod fail_at_once;
 mod host;
 mod outcome;
+mod overrides;
 mod pair_change;
 mod policy;
 mod pool;
@@ -46,6 +48,7 @@ pub use destination::*;
 pub use fail_at_once::*;
 pub use host::*;
 pub use outcome::*;
+pub use overrides::*;
 pub use pair_change::*;
 pub use policy::*;
 pub use pool::*;

@@ -49,6 +49,20 @@ pub struct Counters {
     pub outgoing_bytes: u64,
 }
 
+impl Counters {
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            connections: self.connections.saturating_add(other.connections),
+            incoming_packets: self.incoming_packets.saturating_add(other.incoming_packets),
+            outgoing_packets: self.outgoing_packets.saturating_add(other.outgoing_packets),
+            incoming_bytes: self.incoming_bytes.saturating_add(other.incoming_bytes),
+            outgoing_bytes: self.outgoing_bytes.saturating_add(other.outgoing_bytes),
+        }
+    }
+}
+
 /// Connections that a destination holds now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Connections {

@@ -2,7 +2,7 @@
 //! what an operator should know of the number.
 
 use super::metrics::Families;
-use super::pair_families;
+use super::{override_families, pair_families};
 use crate::director::snapshot::{
     CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, Direction, PoolSnapshot, ServerSnapshot,
     ServiceSnapshot, Snapshot,
@@ -29,6 +29,7 @@ pub(super) fn write(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Re
         connection_sync(families, sync)?;
     }
     reconcile(families, snapshot)?;
+    override_families::write(families, snapshot)?;
     pair_families::write(families, snapshot)
 }
 

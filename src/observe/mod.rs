@@ -6,6 +6,7 @@ mod families;
 mod listener;
 mod metrics;
 mod negotiation;
+mod override_families;
 mod pair_families;
 
 pub use listener::*;

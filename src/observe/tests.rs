@@ -2,7 +2,10 @@
 
 use super::{Format, Listener, View, render};
 use crate::director::snapshot::*;
-use crate::model::{Connections, Counters, DestinationCounts, Failure, Outcome, SyncDaemonRole};
+use crate::model::{
+    Connections, Counters, DestinationCounts, Failure, Order, Outcome, Override, OverrideKind,
+    OverrideTarget, SyncDaemonRole,
+};
 use crate::reconcile::Table;
 use crate::time::Instant;
 use arc_swap::ArcSwap;
@@ -18,6 +21,10 @@ const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 fn server(name: &str) -> ServerSnapshot {
     ServerSnapshot {
         name: name.into(),
+        address: [192, 0, 2, 10].into(),
+        port: Some(80),
+        why: crate::rotation::Why::Verdict,
+        ordered: None,
         up: true,
         checked: true,
         in_rotation: true,
@@ -48,6 +55,7 @@ fn pool(name: &str, servers: Vec<ServerSnapshot>) -> PoolSnapshot {
         quorum: 1,
         panic: false,
         sorry: false,
+        frozen: false,
         acts: BTreeMap::from([(("panic", true), 4)]),
         transitions: BTreeMap::from([((Direction::Down, "timeout"), 1), ((Direction::Up, "passed"), 2)]),
         services: vec![ServiceSnapshot {
@@ -103,6 +111,15 @@ fn snapshot() -> Snapshot {
             roles: [SyncDaemonRole::Master, SyncDaemonRole::Backup].into(),
             entries: Some(12),
         }),
+        overrides: vec![Override {
+            kind: OverrideKind::Server(Order::Drain),
+            target: OverrideTarget::Server { server: "web1".into(), pool: None },
+            by: "alice".to_owned(),
+            reason: None,
+            director: None,
+            set_unix_ms: 1_700_000_001_500,
+            until_unix_ms: None,
+        }],
         drift: BTreeMap::from([(Table::Destinations, 3)]),
         pair: None,
         ..Snapshot::starting(Instant::from_millis(9_500), EPOCH)
@@ -129,6 +146,9 @@ fn the_exposition_says_what_the_snapshot_says() {
         "# TYPE tandem_build_info gauge",
         "# TYPE tandem_server_transitions_total counter",
         r#"tandem_pool_up{pool="web"} 1"#,
+        r#"tandem_pool_frozen{pool="web"} 0"#,
+        r#"tandem_override_active{pool="*",server="web1",kind="drain"} 1"#,
+        r#"tandem_override_set_timestamp_seconds{pool="*",server="web1",kind="drain"} 1700000001.5"#,
         r#"tandem_tls_not_after_timestamp_seconds{check="pay",server="web1"} 1800000000"#,
         r#"tandem_pool_servers{pool="web"} 2"#,
         r#"tandem_pool_servers_up{pool="web"} 1"#,
@@ -193,7 +213,8 @@ fn the_families_are_those_of_the_contract() {
         "build_info policy_generation policy_reload_total policy_last_reload_successful",
         "policy_last_reload_timestamp_seconds policy_file_differs",
         "pool_servers pool_servers_up pool_weight pool_weight_up pool_up pool_quorum pool_panic pool_sorry",
-        "pool_acts_total pool_transitions_total pool_labels",
+        "pool_acts_total pool_transitions_total pool_labels pool_frozen",
+        "override_active override_set_timestamp_seconds",
         "server_up server_checked server_in_rotation server_weight_configured server_weight_effective",
         "server_transitions_total server_last_change_timestamp_seconds server_check_duration_seconds",
         "check_runs_total check_duration_seconds probe_lateness_seconds tls_not_after_timestamp_seconds",

@@ -6,7 +6,9 @@ use super::quorum::Quorum;
 use super::ramp::Ramp;
 use super::server::Server;
 use super::{Act, ActKind, Place, Placement, Why};
-use crate::model::{Advice, Drain, OnFailure, OnLoss, PanicAction, Pool, QuorumUnit, SlowStart, WeightFrom};
+use crate::model::{
+    Advice, Drain, OnFailure, OnLoss, Order, PanicAction, Pool, QuorumUnit, SlowStart, WeightFrom,
+};
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -24,6 +26,8 @@ pub struct Seen {
     pub said: Option<(Instant, Advice)>,
     /// What the kernel holds of it; `None`: nothing.
     pub held: Option<Held>,
+    /// What an operator ordered of it.
+    pub ordered: Option<Order>,
 }
 
 /// A server in the kernel's table, over all the pool's services.
@@ -53,6 +57,8 @@ pub enum Input {
         servers: Vec<Seen>,
         /// Whether the sorry server can answer.
         sorry_up: bool,
+        /// Whether an operator froze the pool: what its checks say counts no more, what they had said stays.
+        frozen: bool,
     },
     /// Time has passed, usually to the deadline of [`Output::Wait`]. Harmless at any other time.
     Timeout { at: Instant },
@@ -146,10 +152,10 @@ impl Machine {
     /// Takes in what happened; call [`Machine::poll`] afterwards.
     pub fn handle(&mut self, input: Input) {
         match input {
-            Input::Looked { at, servers, sorry_up } => {
+            Input::Looked { at, servers, sorry_up, frozen } => {
                 self.sorry_up = sorry_up;
                 for (server, seen) in self.servers.iter_mut().zip(servers) {
-                    server.seen = seen;
+                    server.see(at, seen, frozen);
                 }
                 self.decide(at);
             }
@@ -204,9 +210,9 @@ impl Machine {
         for (index, server) in self.servers.iter_mut().enumerate() {
             self.acts.extend(server.look(index, at, &self.rules));
         }
-        self.begin_ramps(at, &before);
         self.count();
         self.drain(at);
+        self.begin_ramps(at, &before);
         self.look_for_panic(at);
         self.place(at);
         self.deadline = self.servers.iter().filter_map(|server| server.deadline(at, &self.rules)).min();
@@ -269,7 +275,8 @@ impl Machine {
         let joined = self.joined();
         for (index, server) in self.servers.iter_mut().enumerate() {
             let before = server.draining;
-            let leaves = server.asks_to_drain(&self.rules.weights) || server.backup && !joined;
+            let waits = server.backup && !joined && !server.is_ordered(Order::ForceUp);
+            let leaves = server.asks_to_drain(&self.rules.weights) || waits;
             server.draining = leaves.then(|| {
                 let mut draining = before.unwrap_or_else(|| Draining::new(self.rules.drain, at));
                 draining.look(at, server.seen.held);
@@ -335,7 +342,7 @@ impl Machine {
 
     fn in_place_of(&self, action: StandIn, server: &Server, by_rules: Place) -> Place {
         let full = || Place { weight: Some(server.weight(&self.rules.weights)), why: Why::Panic };
-        if server.draining.is_some() && !server.backup {
+        if server.has_its_place() || server.draining.is_some() && !server.backup {
             return by_rules;
         }
         match action {

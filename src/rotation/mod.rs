@@ -5,7 +5,7 @@
 //! [`crate::desired`]. It has the three verbs of every machine here: [`Machine::new`], [`Machine::handle`],
 //! [`Machine::poll`].
 //!
-//! Precedence, everywhere the same: panic, then sorry, then backup, then verdicts. One file a rule:
+//! Precedence, everywhere the same: an operator's override, then panic, then sorry, then backup, then verdicts. One file a rule:
 //!
 //! | file | rule |
 //! |---|---|
@@ -13,6 +13,7 @@
 //! | `panic` | so few that the checks are doubted: keep the last, all, sorry, none |
 //! | `ramp` | slow start: a server that comes back gets its weight in steps |
 //! | `advised` | weights and states that servers say of themselves, and their expiry |
+//! | `frozen` | what the checks of a frozen pool had said |
 //! | `drain` | weight 0, then out when no connection is left or at the deadline |
 //!
 //! What a rule does by itself can be in shadow: it is told and counted as if it were done, and nothing else changes.
@@ -20,6 +21,7 @@
 mod act;
 mod advised;
 mod drain;
+mod frozen;
 mod machine;
 mod panic;
 mod placement;

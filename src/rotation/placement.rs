@@ -37,6 +37,8 @@ pub enum Why {
     Sorry,
     /// The pool is in a panic.
     Panic,
+    /// An operator ordered it.
+    Override,
 }
 
 impl Why {
@@ -51,6 +53,7 @@ impl Why {
             Self::Backup => "backup",
             Self::Sorry => "sorry",
             Self::Panic => "panic",
+            Self::Override => "override",
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use super::advised;
 use super::drain::Draining;
+use super::frozen::Frozen;
 use super::machine::{Rules, Seen};
 use super::panic::Episode;
 use super::ramp::Ramp;
 use super::{Act, ActKind, Place, Why};
-use crate::model::{Advice, WeightFrom};
+use crate::model::{Advice, Order, WeightFrom};
 use crate::time::Instant;
 
 /// One server.
@@ -15,6 +16,7 @@ pub(super) struct Server {
     configured: u32,
     pub(super) backup: bool,
     pub(super) seen: Seen,
+    frozen: Frozen,
     advice: Advice,
     silent: bool,
     /// Whether it is up, when it was last looked at; `None`: nothing is known.
@@ -32,6 +34,7 @@ impl Server {
             configured,
             backup,
             seen: Seen::default(),
+            frozen: Frozen::default(),
             advice: Advice::default(),
             silent: false,
             up: None,
@@ -47,6 +50,33 @@ impl Server {
         Self { configured, backup, ..self.clone() }
     }
 
+    /// What is seen of it; in a frozen pool its checks have no say. One that comes back from where an operator had sent it
+    /// comes back as any other.
+    pub(super) fn see(&mut self, at: Instant, seen: Seen, frozen: bool) {
+        let was_sent_away = self.is_sent_away();
+        self.seen = self.frozen.hold(at, seen, frozen);
+        // Nothing more need be known of a server whose place is ordered.
+        self.seen.settled |= self.has_its_place();
+        self.came_back |= was_sent_away && !self.is_sent_away();
+    }
+
+    /// Whether an operator ordered where it stands: above every rule, not only in place of its weight.
+    pub(super) const fn has_its_place(&self) -> bool {
+        match self.seen.ordered {
+            Some(Order::Drain | Order::Disable | Order::ForceUp) => true,
+            Some(Order::Weight(_)) | None => false,
+        }
+    }
+
+    /// Whether an operator ordered this.
+    pub(super) fn is_ordered(&self, order: Order) -> bool {
+        self.seen.ordered == Some(order)
+    }
+
+    fn is_sent_away(&self) -> bool {
+        self.is_ordered(Order::Drain) || self.is_ordered(Order::Disable)
+    }
+
     /// Takes in what is seen: what its advice means now, and whether it went up or down.
     pub(super) fn look(&mut self, index: usize, at: Instant, rules: &Rules) -> Option<Act> {
         let (advice, silent) = advised::current(rules.weights, self.seen.said, at);
@@ -57,7 +87,8 @@ impl Server {
         });
         (self.advice, self.silent) = (advice, silent);
         let advised_down = advised::is_down(advice) && !rules.weights.shadow;
-        let up = self.seen.up && self.seen.usable && !advised_down;
+        let passes = self.is_ordered(Order::ForceUp) || self.seen.up && !advised_down;
+        let up = passes && self.seen.usable;
         match (self.up, up) {
             (Some(true), false) => (self.up, self.down_since) = (Some(false), Some(at)),
             (None, false) if self.seen.settled => self.up = Some(false),
@@ -76,7 +107,7 @@ impl Server {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.up == Some(true) && self.draining.is_none_or(|_| self.backup)
+        self.up == Some(true) && self.draining.is_none_or(|_| self.backup) && !self.is_sent_away()
     }
 
     /// Whether it serves with its full weight.
@@ -84,21 +115,31 @@ impl Server {
         self.is_up() && self.ramp.is_none() && self.draining.is_none()
     }
 
-    /// Its weight by policy and advice.
+    /// Its weight by override, policy and advice.
     pub(super) fn weight(&self, rules: &WeightFrom) -> u32 {
-        match rules.shadow {
-            true => self.configured,
-            false => advised::weight(self.configured, self.advice),
+        match (self.seen.ordered, rules.shadow) {
+            (Some(Order::Weight(weight)), _) => weight,
+            (_, true) => self.configured,
+            (_, false) => advised::weight(self.configured, self.advice),
         }
     }
 
-    pub(super) const fn asks_to_drain(&self, rules: &WeightFrom) -> bool {
-        advised::drains(self.advice) && !rules.shadow
+    pub(super) fn asks_to_drain(&self, rules: &WeightFrom) -> bool {
+        match self.seen.ordered {
+            Some(Order::Drain) => true,
+            Some(Order::Disable | Order::ForceUp) => false,
+            Some(Order::Weight(_)) | None => advised::drains(self.advice) && !rules.shadow,
+        }
     }
 
     /// What a panic looks at; `None`: it is not meant to serve now.
     pub(super) fn episode(&self) -> Option<Episode> {
-        let meant = !self.backup && self.configured > 0 && self.draining.is_none();
+        let weight = match self.seen.ordered {
+            Some(Order::Weight(weight)) => weight,
+            Some(Order::Disable) => 0,
+            Some(Order::Drain | Order::ForceUp) | None => self.configured,
+        };
+        let meant = !self.backup && weight > 0 && self.draining.is_none();
         meant.then_some(Episode {
             up: self.up == Some(true),
             known: self.seen.settled || self.seen.up,
@@ -108,8 +149,16 @@ impl Server {
 
     /// Where it stands by verdict, backup and its own advice.
     pub(super) fn place(&self, at: Instant, joined: bool, rules: &Rules) -> Place {
+        if self.is_ordered(Order::Disable) {
+            return Place { weight: None, why: Why::Override };
+        }
         if let Some(draining) = self.draining {
-            let why = if self.backup && !joined { Why::Backup } else { Why::Drain };
+            let ordered = self.is_ordered(Order::Drain);
+            let why = match (ordered, self.backup && !joined) {
+                (true, _) => Why::Override,
+                (false, true) => Why::Backup,
+                (false, false) => Why::Drain,
+            };
             return Place { weight: (!draining.is_over()).then_some(0), why };
         }
         if self.up != Some(true) {
@@ -118,11 +167,12 @@ impl Server {
         }
         let weight = self.weight(&rules.weights);
         let ramped = self.ramp.filter(|_| rules.slow_start.is_some_and(|rules| !rules.shadow));
-        let why = match ramped {
-            Some(_) => Why::SlowStart,
-            None if self.backup => Why::Backup,
-            None if weight != self.configured => Why::Advised,
-            None => Why::Verdict,
+        let why = match (self.seen.ordered, ramped) {
+            (Some(_), _) => Why::Override,
+            (None, Some(_)) => Why::SlowStart,
+            (None, None) if self.backup => Why::Backup,
+            (None, None) if weight != self.configured => Why::Advised,
+            (None, None) => Why::Verdict,
         };
         Place { weight: Some(ramped.map_or(weight, |ramp| ramp.weight(weight, at))), why }
     }

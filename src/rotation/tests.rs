@@ -10,6 +10,8 @@ use crate::time::Instant;
 use proptest::prelude::*;
 use std::time::Duration;
 
+mod orders;
+
 const WINDOW: Duration = Duration::from_secs(5);
 
 fn at(second: u64) -> Instant {
@@ -41,6 +43,7 @@ fn with_sorry(mut pool: Pool) -> Pool {
 struct Story {
     machine: Machine,
     seen: Vec<Seen>,
+    frozen: bool,
     acts: Vec<Act>,
 }
 
@@ -51,7 +54,7 @@ impl Story {
 
     fn found(pool: &Pool, found: Found) -> Self {
         let seen = vec![Seen { usable: true, ..Seen::default() }; pool.servers.len()];
-        Self { machine: Machine::new(pool, WINDOW, found), seen, acts: Vec::new() }
+        Self { machine: Machine::new(pool, WINDOW, found), seen, frozen: false, acts: Vec::new() }
     }
 
     /// Verdicts by their signs: up, down, or `?` for none yet; the weights that come of them, `.` for out of the table.
@@ -64,7 +67,8 @@ impl Story {
 
     fn look(&mut self, second: u64) -> String {
         let servers = self.seen.clone();
-        self.machine.handle(Input::Looked { at: at(second), servers, sorry_up: true });
+        let frozen = self.frozen;
+        self.machine.handle(Input::Looked { at: at(second), servers, sorry_up: true, frozen });
         self.weights()
     }
 

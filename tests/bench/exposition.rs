@@ -55,6 +55,8 @@ fn director(policy: Policy) -> Core {
         host: HostFacts::default(),
         observed,
         owned: Ownership::default(),
+        overrides: Vec::new(),
+        epoch: Duration::ZERO,
         seed: 0,
         now: Instant::ZERO,
     };

@@ -68,7 +68,11 @@ fn plan(core: &mut Core) -> Vec<Change> {
             Output::Kernel(Work::Apply { changes, .. }) => return changes,
             Output::Kernel(Work::Observe(_)) => panic!("nothing has to be looked at"),
             Output::Wait { .. } => panic!("there is something to change"),
-            Output::StartProbe { .. } | Output::Record(_) | Output::Tell(_) | Output::Stopped => {}
+            Output::StartProbe { .. }
+            | Output::Record(_)
+            | Output::Overrides(_)
+            | Output::Tell(_)
+            | Output::Stopped => {}
         }
     }
 }
@@ -89,6 +93,8 @@ fn director(policy: Policy) -> Core {
         host: HostFacts::default(),
         observed,
         owned,
+        overrides: Vec::new(),
+        epoch: Duration::ZERO,
         seed: 0,
         now: Instant::ZERO,
     };
@@ -106,7 +112,11 @@ fn director(policy: Policy) -> Core {
                 let results = changes.iter().map(|_| Ok(())).collect();
                 core.handle(Input::Applied { at: Instant::ZERO, took: Duration::ZERO, results });
             }
-            Output::StartProbe { .. } | Output::Record(_) | Output::Tell(_) | Output::Stopped => {}
+            Output::StartProbe { .. }
+            | Output::Record(_)
+            | Output::Overrides(_)
+            | Output::Tell(_)
+            | Output::Stopped => {}
         }
     }
 }

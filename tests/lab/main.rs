@@ -30,6 +30,7 @@ mod failure;
 mod kernel;
 mod lone;
 mod modes;
+mod orders;
 mod policies;
 mod ports;
 mod rack;

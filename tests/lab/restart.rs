@@ -19,9 +19,9 @@ use crate::world::real_server::{Encapsulation, SLOW_SECONDS, slow_content};
 use crate::world::wait::{stays, until, until_true};
 
 /// One VIP a mode, from .100 on.
-const MODES: [Mode; 4] = [Mode::Nat, Mode::Dr, Mode::Tun(Encapsulation::IpIp), Mode::FullNat];
+pub(crate) const MODES: [Mode; 4] = [Mode::Nat, Mode::Dr, Mode::Tun(Encapsulation::IpIp), Mode::FullNat];
 
-const POLICY: &str = r#"
+pub(crate) const POLICY: &str = r#"
 policy_version: 1
 virtual_addresses:
   - {address: 192.168.101.100/24, interface: eth0}
@@ -38,12 +38,12 @@ pools:
   full-nat: {virtual_services: [tcp://192.168.101.103:80], forwarding: full-nat, real_servers: [192.168.101.110:80, 192.168.101.210:80]}
 "#;
 
-fn vip(index: u16) -> IpAddr {
+pub(crate) fn vip(index: u16) -> IpAddr {
     near(100 + index).of(Family::Ipv4)
 }
 
 /// Four pools, one a mode, up and with both servers in each.
-fn start<'world>(world: &'world World, policy: &str) -> Director<'world> {
+pub(crate) fn start<'world>(world: &'world World, policy: &str) -> Director<'world> {
     for (index, mode) in (0..).zip(MODES) {
         for server in &world.real_servers {
             mode.set_up(server, vip(index));

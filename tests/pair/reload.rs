@@ -116,3 +116,21 @@ fn a_release_outlives_an_election_that_begins_anew() {
     pair[PREFERRED].clear_release(&stage);
     until_true("Master again", START, || holders.only_holder() == Some(PREFERRED));
 }
+
+#[test]
+fn a_release_outlives_the_director_that_heard_it() {
+    let stage = Stage::new();
+    let holders = Holders::watch(&stage, vip().of(SETTING.family), LOOK_EVERY);
+    let mut pair = started(&stage, &holders);
+    pair[PREFERRED].release(&stage);
+    until_true("the other as Master", START, || holders.only_holder() == Some(OTHER));
+    pair[PREFERRED].terminate();
+    pair[PREFERRED].wait_until_ended();
+    pair[PREFERRED].start_again(&stage);
+    stays("the release", Duration::from_secs(10), || match holders.only_holder() {
+        Some(OTHER) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    pair[PREFERRED].clear_release(&stage);
+    until_true("Master again", START, || holders.only_holder() == Some(PREFERRED));
+}

@@ -53,7 +53,8 @@ impl Site {
         let api = Api::prepare(Some(&settings), None).await.expect("good files").expect("an API");
         let address = api.local_address().expect("it listens");
         let socket = Socket::bind(&place.path().join("tandem.sock")).expect("a socket");
-        let mut control = Control::serve(Some(socket), status(), tokio::time::Instant::now());
+        let View { snapshot, started } = view();
+        let mut control = Control::serve(Some(socket), status(), snapshot, started);
         control.renew_api(Some(api), view());
         Self { control, address, settings: ApiSettings { listen: address, ..settings }, place }
     }
@@ -114,7 +115,8 @@ fn bearer(token: &str) -> String {
 
 /// Plays the event loop for one request, which comes from this token.
 async fn answered(control: &mut Control, token: &str) {
-    let Request { action, caller, answer } = control.requests.recv().await.expect("a request");
+    let Request { action, caller, by, answer } = control.requests.recv().await.expect("a request");
+    assert_eq!(by, token);
     assert_eq!((caller.token.as_deref(), caller.address), (Some(token), Some([127, 0, 0, 1].into())));
     let Action::Election(action) = action else { panic!("{action}") };
     assert!(matches!(action, ElectionAction::Release { .. }));

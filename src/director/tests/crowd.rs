@@ -24,6 +24,8 @@ fn director(servers: usize) -> Core {
         roles: Roles::default(),
         observed: Observed::default(),
         owned: Ownership::default(),
+        overrides: Vec::new(),
+        epoch: Duration::ZERO,
         seed: 7,
         now: Instant::ZERO,
     };
@@ -42,6 +44,7 @@ fn turn(core: &mut Core) -> (Vec<Started>, Option<Instant>) {
     let mut started = Vec::new();
     loop {
         match core.poll() {
+            Output::Overrides(_) => {}
             Output::StartProbe { target, probe, due, .. } => {
                 started.push(Started { target, probe, late: probe.0.saturating_since(due) });
             }

@@ -3,6 +3,7 @@
 mod changed;
 mod conditions;
 mod crowd;
+mod orders;
 mod policy;
 mod tracked;
 mod world;

@@ -9,20 +9,20 @@ use std::time::Duration;
 
 const THREE: &str = "192.168.101.77";
 
-fn take(world: &mut World, policy: Policy) {
+pub(super) fn take(world: &mut World, policy: Policy) {
     let facts = host(&policy);
     let at = world.now;
     world.core.handle(Input::Policy { at, policy: policy.into(), facts });
 }
 
-fn settled() -> World {
+pub(super) fn settled() -> World {
     let mut world = World::fresh(dr());
     world.run_for(seconds(5));
     world.applied.clear();
     world
 }
 
-fn with(edit: impl FnOnce(&mut Policy)) -> Policy {
+pub(super) fn with(edit: impl FnOnce(&mut Policy)) -> Policy {
     let mut policy = dr();
     edit(&mut policy);
     policy

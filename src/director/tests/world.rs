@@ -9,8 +9,8 @@ use crate::director::targets::TargetId;
 use crate::health::ProbeId;
 use crate::kernel::KernelError;
 use crate::model::{
-    Destination, DestinationKey, Failure, Findings, Forwarding, Observed, ObservedRuleset, Outcome, Policy,
-    Roles,
+    Connections, Destination, DestinationCounts, DestinationKey, Failure, Findings, Forwarding, Observed,
+    ObservedRuleset, Outcome, Override, Policy, Roles,
 };
 use crate::reconcile::{Change, Ownership, assume};
 use crate::time::Instant;
@@ -42,12 +42,22 @@ pub(super) struct World {
     coming: BTreeMap<(Instant, u64), Coming>,
     sequence: u64,
     pub(super) events: Vec<Event>,
+    pub(super) overrides: Vec<Override>,
     pub(super) applied: Vec<(Instant, Vec<Change>)>,
     pub(super) stopped: bool,
 }
 
 impl World {
     pub(super) fn start(policy: Policy, kernel: Observed, owned: Ownership) -> Self {
+        Self::start_with(policy, kernel, owned, Vec::new())
+    }
+
+    pub(super) fn start_with(
+        policy: Policy,
+        kernel: Observed,
+        owned: Ownership,
+        overrides: Vec<Override>,
+    ) -> Self {
         let host = host(&policy);
         let beginning = Beginning {
             policy,
@@ -56,6 +66,8 @@ impl World {
             roles: Roles::default(),
             observed: kernel.clone(),
             owned: owned.clone(),
+            overrides: overrides.clone(),
+            epoch: Duration::ZERO,
             seed: 7,
             now: Instant::ZERO,
         };
@@ -71,6 +83,7 @@ impl World {
             coming: BTreeMap::new(),
             sequence: 0,
             events: Vec::new(),
+            overrides,
             applied: Vec::new(),
             stopped: false,
         }
@@ -89,6 +102,7 @@ impl World {
     fn drain(&mut self) -> Option<Instant> {
         loop {
             match self.core.poll() {
+                Output::Overrides(all) => self.overrides = all,
                 Output::StartProbe { target, probe, .. } => {
                     let address = self.core.targets.get(target).expect("a target").key.address.ip();
                     self.schedule(PROBE_TAKES, Coming::Probe(target, probe, None, address));
@@ -183,6 +197,16 @@ impl World {
     pub(super) fn is_level(&self) -> bool {
         let desired = self.core.tables();
         crate::reconcile::plan(&desired, &self.kernel, &self.record).is_empty()
+    }
+
+    /// Clients hold connections to a server, for ever.
+    pub(super) fn hold_connections(&mut self, server: &str, active: u32) {
+        let connections = Connections { active, ..Connections::default() };
+        let counts = DestinationCounts { connections, ..DestinationCounts::default() };
+        for (key, service) in &self.kernel.services {
+            let held = service.destinations.keys().find(|key| key.address == ip(server));
+            self.kernel.destination_counts.extend(held.map(|held| ((*key, *held), counts)));
+        }
     }
 
     pub(super) fn kernel_edit(&mut self, edit: impl FnOnce(&mut Destination)) {
