@@ -5,9 +5,14 @@
 //! lengthen as long as its reader reads ([`Patience`]). The bounds on bodies are the router's.
 
 use axum::{Extension, Router};
+use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,7 +28,7 @@ const MOST_CONNECTIONS: usize = 64;
 const HEADER_BYTES: usize = 16 * 1024;
 
 /// How long to wait after an accept that failed (too many open files, say): trying at once would only burn the processor.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// How long a caller may take.
 #[derive(Clone, Copy, Debug)]
@@ -54,10 +59,16 @@ impl Patience {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Resolves when it is over.
-    async fn over(&self) {
-        while self.until() > Instant::now() {
-            sleep_until(self.until()).await;
+    /// Does `work` as long as it lasts; `None`: it was over first.
+    pub(crate) async fn bound<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let over = async {
+            while self.until() > Instant::now() {
+                sleep_until(self.until()).await;
+            }
+        };
+        tokio::select! {
+            done = work => Some(done),
+            () = over => None,
         }
     }
 }
@@ -106,10 +117,8 @@ pub(crate) async fn serve<A: Accept>(
                 let router = router_of(&stream).layer(Extension(patience.clone()));
                 tokio::spawn(async move {
                     // Out of time or broken: either way this one request is over, and nobody waits for it.
-                    tokio::select! {
-                        _ = connection(stream, router, limits) => {}
-                        () = patience.over() => {}
-                    }
+                    let _ =
+                        patience.bound(connection(stream, TowerToHyperService::new(router), limits)).await;
                     drop(place);
                 });
             }
@@ -121,15 +130,17 @@ pub(crate) async fn serve<A: Accept>(
     }
 }
 
-async fn connection<S>(stream: S, router: Router, limits: Limits) -> Result<(), hyper::Error>
+/// One request and its answer.
+pub(crate) async fn connection<S, V>(stream: S, service: V, limits: Limits) -> Result<(), hyper::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    V: Service<Request<Incoming>, Response = Response, Error = Infallible>,
 {
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header)
         .max_buf_size(HEADER_BYTES)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .await
 }

@@ -266,7 +266,11 @@ pub(super) enum Command {
         at: At,
     },
     /// Print the JSON Schema of a policy, for editors
-    Schema,
+    Schema {
+        /// The description of the JSON API instead, by OpenAPI 3.1
+        #[arg(long)]
+        api: bool,
+    },
     /// Print the completions of a shell; bash reads them from /usr/share/bash-completion/completions/tandem
     Completions {
         /// The shell

@@ -38,6 +38,11 @@ fn status_of(error: &ClientError) -> ExitStatus {
             | RefusalCode::UnknownPool
             | RefusalCode::UnknownServer
             | RefusalCode::TooLarge
+            | RefusalCode::Unauthorized
+            | RefusalCode::Forbidden
+            | RefusalCode::Misdirected
+            | RefusalCode::UnsupportedMedia
+            | RefusalCode::TooManyRequests
             | RefusalCode::Invalid => ExitStatus::Failed,
         },
     }

@@ -158,7 +158,8 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
         Command::Report { config, director, output, at } => {
             report::report(&report::Wanted { config, director, output, socket: at.socket }, out, err)
         }
-        Command::Schema => schema::schema(out),
+        Command::Schema { api: false } => schema::schema(out),
+        Command::Schema { api: true } => schema::api(out),
         Command::Completions { shell } => completions::completions(shell, out),
         Command::Man { page, directory: None } => manual::print(&page, out),
         Command::Man { directory: Some(directory), .. } => manual::write(&directory, err),

@@ -207,6 +207,16 @@ pub enum RefusalCode {
     Invalid,
     /// A guard speaks against it: 409.
     Guard,
+    /// A token is needed, or the one that was sent is unknown: 401.
+    Unauthorized,
+    /// The token does not allow it, or a page of another site asks: 403.
+    Forbidden,
+    /// The host that the request names is not this one: 421.
+    Misdirected,
+    /// An action that is not sent as JSON: 415.
+    UnsupportedMedia,
+    /// This address asks too much: 429.
+    TooManyRequests,
     /// The body is larger than any request is: 413.
     TooLarge,
     /// The director is busy or stops; nothing was done: 503.
@@ -237,11 +247,16 @@ impl RefusalCode {
     pub const fn http_status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
             Self::NotFound | Self::UnknownRouter | Self::UnknownPool | Self::UnknownServer => 404,
             Self::MethodNotAllowed => 405,
             Self::Guard => 409,
             Self::Invalid => 422,
             Self::TooLarge => 413,
+            Self::UnsupportedMedia => 415,
+            Self::Misdirected => 421,
+            Self::TooManyRequests => 429,
             Self::Unavailable => 503,
             Self::TimedOut => 504,
         }

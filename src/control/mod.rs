@@ -14,12 +14,17 @@
 //! | `GET /v1/events` with the parameters of [`EventQuery`] | [`EventList`] |
 //! | `GET /v1/explain/{pool}` with `server=NAME` or not | [`Explanation`] |
 //! | `GET /v1/events/stream` with the same | server-sent events, an [`EventRecord`] each, until the caller goes |
+//! | `GET /v1/openapi.json` | all of this, by OpenAPI 3.1 |
 //!
 //! Every error is JSON too, [`ErrorBody`], under a matching status code. What is to be done goes to the event loop through a
 //! bounded queue as a [`Request`]; the loop asks [`judge`], gives the command and answers. Whoever may write to the socket may
-//! act: its owner and its group. What a status is made of, and what is refused, is pure; socket, server and client are shells.
+//! act: its owner and its group. The same API is served over TCP where the policy says so, with the status page ([`asset`]) and
+//! `/metrics`; who may do what there is `access`'s to say. What a status is made of, and what is refused, is pure; socket,
+//! server, TCP and client are shells.
 
+mod access;
 mod action;
+mod caller;
 mod client;
 mod event;
 mod event_server;
@@ -27,7 +32,9 @@ mod explain;
 mod explain_server;
 mod follower;
 mod judgement;
+mod openapi;
 mod override_action;
+mod page;
 mod policy_action;
 mod pool_status;
 mod safety;
@@ -36,8 +43,12 @@ mod servers;
 mod socket;
 mod sse;
 mod status;
+mod tcp;
+mod throttle;
+mod tokens;
 
 pub use action::*;
+pub use caller::Caller;
 pub use client::{Client, ClientError};
 #[cfg(test)]
 pub(crate) use event::tests::record as event_record;
@@ -47,14 +58,17 @@ pub use explain::*;
 pub(crate) use explain_tests::explained;
 pub use follower::Followed;
 pub use judgement::{judge, unknown};
+pub use openapi::openapi;
 pub use override_action::*;
+pub use page::{Asset, asset};
 pub use policy_action::*;
 pub use pool_status::*;
 pub use safety::SafeToFailOver;
-pub use server::{Caller, Control, MOST_WAITING, Request, Windows};
+pub use server::{Control, MOST_WAITING, Request, Windows};
 pub use servers::*;
 pub use socket::{Socket, SocketError, SocketFile};
 pub use status::*;
+pub use tcp::{Api, ApiError, PROTECTION};
 
 /// Where the socket is unless `--socket` says otherwise; systemd's `RuntimeDirectory=tandem`.
 pub const SOCKET: &str = "/run/tandem/tandem.sock";

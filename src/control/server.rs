@@ -2,14 +2,18 @@
 //! for the event loop, for a bounded time. Every answer is JSON.
 
 use super::action::{Action, Answer, ClearBody, ErrorBody, RefusalCode, Refused, ReleaseBody};
+use super::caller::Caller;
 use super::event_server::{self, MOST_SUBSCRIBERS};
+use super::openapi::openapi;
 use super::override_action::{OverrideBody, OverrideList};
 use super::policy_action::{ConfirmBody, PolicyAction, PolicyHistory, ReloadBody, RollbackBody};
 use super::servers::{ServerList, ServerQuery};
 use super::socket::{Socket, SocketFile};
 use super::status::Status;
+use super::tcp::{Api, Tcp};
 use crate::director::chronicle::Book;
 use crate::director::snapshot::Snapshot;
+use crate::observe::View;
 use crate::serving::{self, Limits};
 use crate::time::Instant;
 use arc_swap::ArcSwap;
@@ -24,7 +28,7 @@ use axum::routing::{get, post};
 use nix::unistd::{Uid, User};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -54,23 +58,6 @@ pub struct Request {
     pub answer: oneshot::Sender<Result<Answer, Refused>>,
 }
 
-/// The process at the other end of the socket (`SO_PEERCRED`, unix(7)): it was so when it connected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Caller {
-    pub uid: Option<u32>,
-    pub pid: Option<i32>,
-}
-
-impl Caller {
-    fn of(stream: &UnixStream) -> Self {
-        let found = stream.peer_cred().ok();
-        Self {
-            uid: found.as_ref().map(tokio::net::unix::UCred::uid),
-            pid: found.and_then(|found| found.pid()),
-        }
-    }
-}
-
 /// The control socket as the event loop has it: where it publishes, and where requests come from.
 #[derive(Debug)]
 pub struct Control {
@@ -78,6 +65,8 @@ pub struct Control {
     pub requests: mpsc::Receiver<Request>,
     status: Arc<ArcSwap<Status>>,
     history: Arc<ArcSwap<PolicyHistory>>,
+    shared: Shared,
+    tcp: Option<Tcp>,
     _sender: mpsc::Sender<Request>,
     /// Streams end with it.
     _alive: watch::Sender<()>,
@@ -121,22 +110,29 @@ impl Control {
         let status = Arc::new(ArcSwap::from_pointee(first));
         let history = Arc::new(ArcSwap::from_pointee(PolicyHistory::default()));
         let (alive, is_alive) = watch::channel(());
+        let shared = Shared {
+            status: Arc::clone(&status),
+            history: Arc::clone(&history),
+            started,
+            windows,
+            alive: is_alive,
+            subscribers: Arc::new(Semaphore::new(MOST_SUBSCRIBERS)),
+            requests: sender.downgrade(),
+        };
         let task = socket.map(|Socket { listener, file }| {
-            let shared = Shared {
-                status: Arc::clone(&status),
-                history: Arc::clone(&history),
-                started,
-                windows,
-                alive: is_alive,
-                subscribers: Arc::new(Semaphore::new(MOST_SUBSCRIBERS)),
-                requests: sender.downgrade(),
-            };
+            let shared = shared.clone();
             let router_of = move |stream: &UnixStream| router(shared.clone(), Caller::of(stream));
             let abort =
                 tokio::spawn(serving::serve(listener, "control socket", limits, router_of)).abort_handle();
             Task { abort, _file: file }
         });
-        Self { requests, status, history, _sender: sender, _alive: alive, _task: task }
+        Self { requests, status, history, shared, tcp: None, _sender: sender, _alive: alive, _task: task }
+    }
+
+    /// Serves over TCP what the policy says now: where it is the same address, its connections go on; `None` ends it.
+    /// `metrics` are served there too.
+    pub fn renew_api(&mut self, api: Option<Api>, metrics: View) {
+        self.tcp = api.and_then(|api| api.serve(self.tcp.take(), &self.shared, metrics));
     }
 
     /// What `GET /v1/status` answers from now on.
@@ -157,6 +153,7 @@ pub struct Windows {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
 }
 
+/// What every connection is answered from.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
     status: Arc<ArcSwap<Status>>,
@@ -178,9 +175,9 @@ pub(super) struct Connection {
 }
 
 /// What there is to ask.
-const PATHS: &str = "GET /v1/status, /v1/servers, /v1/overrides, /v1/history, /v1/events, /v1/events/stream and /v1/explain/POOL, POST /v1/override, /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
+const PATHS: &str = "GET /v1/status, /v1/servers, /v1/overrides, /v1/history, /v1/events, /v1/events/stream, /v1/explain/POOL and /v1/openapi.json, POST /v1/override, /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
 
-fn router(shared: Shared, caller: Caller) -> Router {
+pub(super) fn router(shared: Shared, caller: Caller) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/servers", get(servers))
@@ -193,6 +190,7 @@ fn router(shared: Shared, caller: Caller) -> Router {
         .route("/v1/rollback", post(act::<RollbackBody>))
         .route("/v1/history", get(history))
         .merge(event_server::routes())
+        .route("/v1/openapi.json", get(document))
         .fallback(async || {
             refuse(Refused::new(RefusalCode::NotFound, format!("no such path; there are {PATHS}")))
         })
@@ -239,6 +237,11 @@ async fn history(State(connection): State<Connection>) -> Response {
     json(StatusCode::OK, &*connection.shared.history.load_full())
 }
 
+async fn document() -> Response {
+    static DOCUMENT: LazyLock<serde_json::Value> = LazyLock::new(openapi);
+    json(StatusCode::OK, &*DOCUMENT)
+}
+
 async fn act<B>(State(connection): State<Connection>, body: Result<Bytes, BytesRejection>) -> Response
 where
     B: DeserializeOwned,
@@ -250,14 +253,14 @@ where
     };
     let asked = action.to_string();
     let answer = hand_over(&connection, action).await;
-    let Caller { uid, pid } = connection.caller;
+    let caller = &connection.caller;
     match answer {
         Ok(answer) => {
-            tracing::info!(uid, pid, "{asked}, asked over the control socket: {}", answer.message);
+            tracing::info!("{asked}, asked by {caller}: {}", answer.message);
             json(StatusCode::ACCEPTED, &answer)
         }
         Err(refused) => {
-            tracing::warn!(uid, pid, "{asked}, asked over the control socket, was refused: {refused}");
+            tracing::warn!("{asked}, asked by {caller}, was refused: {refused}");
             refuse(refused)
         }
     }
@@ -286,13 +289,12 @@ async fn hand_over(connection: &Connection, action: Action) -> Result<Answer, Re
         Action::Policy(PolicyAction::Confirm) | Action::Election(_) | Action::Override(_) => ANSWER_TIME,
     };
     let (answer, answered) = oneshot::channel();
-    let by = name_of(connection.caller).await;
-    requests.try_send(Request { action, caller: connection.caller, by, answer }).map_err(
-        |error| match error {
-            TrySendError::Full(_) => Refused::busy(),
-            TrySendError::Closed(_) => stops(),
-        },
-    )?;
+    let caller = connection.caller.clone();
+    let by = name_of(&caller).await;
+    requests.try_send(Request { action, caller, by, answer }).map_err(|error| match error {
+        TrySendError::Full(_) => Refused::busy(),
+        TrySendError::Closed(_) => stops(),
+    })?;
     drop(requests);
     match timeout(within, answered).await {
         Ok(Ok(answer)) => answer,
@@ -307,9 +309,13 @@ async fn hand_over(connection: &Connection, action: Action) -> Result<Answer, Re
     }
 }
 
-/// The name of a user; looking it up may ask a directory service, which may be out of order just now.
-async fn name_of(caller: Caller) -> String {
-    let Some(uid) = caller.uid else { return "unknown".to_owned() };
+/// The name of a token, or of a user; looking that up may ask a directory service, which may be out of order just now.
+async fn name_of(caller: &Caller) -> String {
+    let uid = match (&caller.token, caller.uid) {
+        (Some(token), _) => return token.to_string(),
+        (None, None) => return "unknown".to_owned(),
+        (None, Some(uid)) => uid,
+    };
     let look = spawn_blocking(move || User::from_uid(Uid::from_raw(uid)).ok().flatten());
     match timeout(NAME_TIME, look).await {
         Ok(Ok(Some(user))) => user.name,

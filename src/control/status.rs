@@ -7,7 +7,7 @@ use super::override_action::OverrideRecord;
 use super::pool_status::PoolStatus;
 use super::safety::SafeToFailOver;
 use crate::director::snapshot::Snapshot;
-use crate::model::DirectorName;
+use crate::model::{DirectorName, Pair};
 use crate::reconcile::Table;
 use crate::time::Instant;
 use crate::vrrp::complaint;
@@ -79,6 +79,9 @@ pub struct DifferenceStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RouterStatus {
     pub name: String,
+    /// Its addresses with the length of their prefix, in the order of the policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
     /// initialize, backup, master or fault.
     pub role: String,
     /// When it got this role, in milliseconds after the start of the director.
@@ -177,6 +180,17 @@ impl Status {
         }
     }
 
+    /// The same with the addresses of its routers.
+    #[must_use]
+    pub fn with_addresses(mut self, pair: &Pair) -> Self {
+        for router in &mut self.routers {
+            let known = pair.routers.get(router.name.as_str());
+            router.addresses =
+                known.into_iter().flat_map(|known| &known.addresses).map(ToString::to_string).collect();
+        }
+        self
+    }
+
     /// A router by name.
     #[must_use]
     pub fn router(&self, name: &str) -> Option<&RouterStatus> {
@@ -197,6 +211,7 @@ impl RouterStatus {
         let tracker = |(name, good): &(Arc<str>, bool)| TrackerStatus { name: name.to_string(), good: *good };
         Self {
             name: router.name.to_string(),
+            addresses: Vec::new(),
             role: router.role.name().to_owned(),
             since_ms: after_start(router.since),
             reason: router.cause.as_ref().map(|cause| cause.name().to_owned()),

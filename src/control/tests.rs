@@ -1,5 +1,7 @@
 //! Server and client together over a socket, with a test that plays the event loop; and the form of the status.
 
+mod tcp;
+
 use super::*;
 use crate::director::chronicle::Book;
 use crate::director::snapshot::{

@@ -95,6 +95,7 @@ pub(crate) fn policy(pools: impl IntoIterator<Item = Pool>) -> Policy {
         kernel: KernelSettings::default(),
         metrics: MetricsSettings { listen: SocketAddr::from(([127, 0, 0, 1], 9752)), per_server: true },
         on_event: Vec::new(),
+        api: None,
         on_stop: OnStop::Keep,
     }
 }

@@ -84,7 +84,8 @@ impl Loop {
         let picture = pair.as_ref().map(|pair| pair.picture.clone());
         let picture = picture.or_else(|| self.core.seen_routers()).unwrap_or_default();
         if let Some(snapshot) = self.published.publish(&self.core, pair, self.reloads.counts(), self.clock) {
-            self.control.publish(Status::of(self.core.director(), &snapshot, &picture));
+            let status = Status::of(self.core.director(), &snapshot, &picture);
+            self.control.publish(status.with_addresses(&self.core.policy.pair));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::pair::SecretError;
 use super::state_directory::StateError;
-use crate::control::SocketError;
+use crate::control::{ApiError, SocketError};
 use crate::hook::HookError;
 use crate::kernel::KernelError;
 use crate::observe::ListenError;
@@ -25,6 +25,8 @@ pub enum RunError {
     Listener(#[from] ListenError),
     #[error(transparent)]
     Socket(#[from] SocketError),
+    #[error(transparent)]
+    Api(#[from] ApiError),
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error(transparent)]

@@ -7,6 +7,7 @@ use super::pair::keyring;
 use super::permissions::lacking;
 use super::renewal::Unchanged;
 use super::run::Probers;
+use crate::control::Api;
 use crate::hook;
 use crate::model::{self, Check, CheckName, Family, HostFacts, Policy, RealServer};
 use crate::observe::Listener;
@@ -41,6 +42,8 @@ pub(super) struct Prepared {
     pub(super) hooks: Vec<hook::Ready>,
     /// Where it has metrics served elsewhere.
     pub(super) listener: Option<Listener>,
+    /// Where it has the API served over TCP.
+    pub(super) api: Option<Api>,
 }
 
 /// What it is made ready beside.
@@ -55,6 +58,7 @@ pub(super) struct Beside {
 /// Reads, validates and makes ready; the error is for the operator.
 pub(super) async fn prepare(origin: Origin, beside: Beside) -> Result<Prepared, String> {
     let metrics = beside.policy.metrics.listen;
+    let api = beside.policy.api.as_ref().map(|api| api.listen);
     let prepared = timeout(LONGEST, spawn_blocking(move || read(&origin, &beside))).await;
     let prepared =
         prepared.map_err(|_| format!("the policy could not be read within {} s", LONGEST.as_secs()))?;
@@ -68,6 +72,10 @@ pub(super) async fn prepare(origin: Origin, beside: Beside) -> Result<Prepared, 
     if listen != metrics {
         prepared.listener = Some(Listener::bind(listen).await.map_err(|error| error.to_string())?);
     }
+    let prepare = timeout(LONGEST, Api::prepare(prepared.policy.api.as_ref(), api)).await;
+    let prepare =
+        prepare.map_err(|_| format!("the API's files could not be read within {} s", LONGEST.as_secs()))?;
+    prepared.api = prepare.map_err(|error| error.to_string())?;
     Ok(prepared)
 }
 
@@ -89,7 +97,17 @@ fn read(origin: &Origin, beside: &Beside) -> Result<Prepared, String> {
     let facts = (beside.ask_host)(&addresses(&policy)).map_err(|error| error.to_string())?;
     let keyring = keyring(&policy.pair).map_err(|error| error.to_string())?;
     let hooks = hook::prepare(&policy.on_event).map_err(|error| error.to_string())?;
-    Ok(Prepared { policy: Arc::new(policy), text, warnings, probers, facts, keyring, hooks, listener: None })
+    Ok(Prepared {
+        policy: Arc::new(policy),
+        text,
+        warnings,
+        probers,
+        facts,
+        keyring,
+        hooks,
+        listener: None,
+        api: None,
+    })
 }
 
 /// The probers of another policy. One whose check is the same goes on, with its open connections, but where it has read a file:

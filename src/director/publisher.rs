@@ -77,6 +77,11 @@ impl Publisher {
         self.due = clock.now();
     }
 
+    /// What is served, for another listener.
+    pub(super) fn view(&self, clock: Clock) -> View {
+        View { snapshot: Arc::clone(&self.snapshot), started: clock.started() }
+    }
+
     /// The next one may be taken now.
     pub(super) const fn make_due(&mut self, now: Instant) {
         self.due = now;

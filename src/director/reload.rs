@@ -279,7 +279,7 @@ impl Loop {
         }
         let difference = self.core.difference(&prepared.policy);
         self.guard(why, &prepared.policy, &difference)?;
-        let Prepared { policy, text, warnings, probers, facts, keyring, hooks, listener } = prepared;
+        let Prepared { policy, text, warnings, probers, facts, keyring, hooks, listener, api } = prepared;
         let at_risk = self.core.connections_at_risk(&policy);
         let watched = self.watched(&policy);
         self.take_pair(difference.pair, &policy, keyring)?;
@@ -289,6 +289,7 @@ impl Loop {
         self.host.renew(&policy);
         self.hooks.renew(hooks);
         self.published.renew(&policy, listener, self.clock);
+        self.control.renew_api(api, self.published.view(self.clock));
         self.note_taken(why, text, watched);
         let mut notes = difference.lines();
         if at_risk > 0 {

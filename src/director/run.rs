@@ -23,7 +23,7 @@ use super::reload::Reloads;
 use super::state_directory::StateDirectory;
 use super::targets::{MOST_AT_ONCE, TargetId};
 use super::watchdog::Watchdog;
-use crate::control::{Control, Socket, Status, Windows};
+use crate::control::{Api, Control, Socket, Status, Windows};
 use crate::health::ProbeId;
 use crate::hook::{self, Hooks};
 use crate::kernel::sys::give_memory_back;
@@ -172,6 +172,7 @@ impl Loop {
         let files = FileWatch::of(&policy);
         let clock = Clock::start();
         let published = Publisher::serve(&policy, clock, observe.is_some()).await?;
+        let api = Api::prepare(policy.api.as_ref(), None).await?;
         let (host, facts) = HostLook::begun(ask_host, &policy).await?;
         let owned = match &observe {
             Some(observe) => observe.found.clone(),
@@ -209,7 +210,8 @@ impl Loop {
         let hooks = Hooks::start(chronicler.book().clone(), published.tally(), hooks);
         chronicler.tell([of_policy(&PolicyNews::Started { version: env!("CARGO_PKG_VERSION") })]);
         let windows = Windows { book: chronicler.book().clone(), snapshot: published.snapshot() };
-        let control = Control::serve(socket, first, clock.started(), windows);
+        let mut control = Control::serve(socket, first, clock.started(), windows);
+        control.renew_api(api, published.view(clock));
         control.publish_history(history.told(generation));
         let reloads = Reloads::new(loader, history, text, hangups, clock.now());
         let releases = orders.releases.iter().map(|release| release.since_start(clock.epoch())).collect();

@@ -21,6 +21,7 @@
 //!
 //! Nothing here decides: [`crate::health`], [`crate::desired`] and [`crate::reconcile`] do.
 
+mod api;
 mod check;
 mod condition;
 mod conntrack;
@@ -41,6 +42,7 @@ mod service;
 mod sysctl;
 mod tables;
 
+pub use api::*;
 pub use check::*;
 pub use condition::*;
 pub use conntrack::*;

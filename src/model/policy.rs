@@ -1,6 +1,8 @@
 //! The policy: one value that says everything a director shall do.
 
-use super::{Check, CheckName, EventHook, Forwarding, Pair, Pool, PoolName, TargetKey, Tracked};
+use super::{
+    ApiSettings, Check, CheckName, EventHook, Forwarding, Pair, Pool, PoolName, TargetKey, Tracked,
+};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +22,8 @@ pub struct Policy {
     pub metrics: MetricsSettings,
     /// What is run or called at events, in the order of the policy.
     pub on_event: Vec<EventHook>,
+    /// `None`: over its socket alone.
+    pub api: Option<ApiSettings>,
     pub on_stop: OnStop,
 }
 

@@ -112,6 +112,11 @@ fn advice(error: &io::Error) -> String {
     }
 }
 
+/// What there is to ask, for another listener: it has a text of its own.
+pub(crate) fn routes(view: View) -> Router {
+    router(view)
+}
+
 fn router(view: View) -> Router {
     Router::new()
         .route("/metrics", get(metrics))

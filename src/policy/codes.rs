@@ -86,6 +86,11 @@ codes! {
     Error UnusableAddress "unusable-address" "An address that no client or server can have here.",
     Warning Ipv6PortLookalike "ipv6-port-lookalike" "The last group of an IPv6 address looks like a port.",
 
+    // The API.
+    Error ApiBeyondLoopback "api-beyond-loopback" "The API is to be reached from other hosts without TLS, or without a token.",
+    Error ApiToken "api-token" "Two tokens of the API have one name, or there are too many.",
+    Error ApiHost "api-host" "A name in `allowed_hosts` that no request can have.",
+
     // References.
     Error UnknownCheck "unknown-check" "A check that is not under `checks`.",
     Error UnknownServerSet "unknown-server-set" "A set that is not under `server_sets`.",

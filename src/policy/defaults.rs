@@ -49,6 +49,9 @@ pub(super) const PANIC_HYSTERESIS: u8 = 10;
 /// Where metrics are served: to this host only, until the policy says more.
 pub(super) const METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9752);
 
+/// Where the API is served, once the policy asks for it.
+pub(super) const API_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9750);
+
 /// Of advertisements of version 3.
 pub(super) const INTERVAL_V3: Duration = Duration::from_millis(100);
 /// Of advertisements of version 2, which counts whole seconds.
@@ -104,6 +107,7 @@ mod tests {
             ("KernelText", "expire_nodest_conn", KernelSettings::default().expire_nodest_conn.to_string()),
             ("KernelText", "conn_reuse_mode", KernelSettings::default().conn_reuse_mode.to_string()),
             ("MetricsText", "listen", METRICS_LISTEN.to_string()),
+            ("ApiText", "listen", API_LISTEN.to_string()),
             (
                 "VirtualRouterText",
                 "advertisement_interval",

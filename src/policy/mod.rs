@@ -24,6 +24,7 @@ mod node;
 mod read;
 mod render;
 mod resolved;
+mod resolved_api;
 mod resolved_checks;
 mod resolved_condition;
 mod resolved_exchange;

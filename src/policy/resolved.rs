@@ -1,5 +1,6 @@
 //! A [`Policy`] written out as YAML, every default and merge in it. Loading that text gives the same policy again.
 
+use super::resolved_api;
 use super::resolved_checks::{self, check_of};
 use super::resolved_condition::Said;
 use super::resolved_hooks;
@@ -33,6 +34,7 @@ pub fn resolved(policy: &Policy, base: &Path) -> String {
         "metrics",
         mapping([("listen", text(policy.metrics.listen)), ("per_server", text(policy.metrics.per_server))]),
     ));
+    sections.extend(policy.api.as_ref().map(|api| ("api", resolved_api::section(api))));
     let held = policy
         .virtual_addresses
         .iter()
@@ -57,6 +59,7 @@ pub fn resolved(policy: &Policy, base: &Path) -> String {
 fn below(policy: &Policy, base: &Path) -> Policy {
     let mut policy = policy.clone();
     resolved_pair::below(&mut policy.pair, base);
+    policy.api.iter_mut().for_each(|api| resolved_api::below(api, base));
     policy.checks.values_mut().for_each(|check| resolved_checks::below(check, base));
     resolved_hooks::below(&mut policy.on_event, base);
     policy

@@ -159,7 +159,8 @@ fn tracker(tracker: &Tracker) -> Yaml {
     mapping(keys)
 }
 
-fn secret(secret: &Secret) -> (&'static str, Yaml) {
+/// Where a secret is.
+pub(super) fn secret(secret: &Secret) -> (&'static str, Yaml) {
     match secret {
         Secret::File(path) => ("file", text(path.display())),
         Secret::Credential(name) => ("credential", text(name)),

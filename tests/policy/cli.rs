@@ -1,8 +1,9 @@
 //! `tandem check` and `tandem schema` as a person sees them.
 
+use crate::golden::compare;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tandem::cli::check::{CheckOptions, check};
 use tandem::cli::{ExitStatus, schema};
 use tandem::model::{HostFacts, Reach};
@@ -110,12 +111,22 @@ fn the_schema_knows_every_section_and_refuses_others() {
         "pools",
         "kernel",
         "metrics",
+        "api",
         "virtual_addresses",
         "on_stop",
     ] {
         assert!(schema["properties"][section]["description"].is_string(), "{section}");
     }
     assert!(schema["properties"]["api"].is_null());
+}
+
+/// The form is a contract with programs that others generate: a change here is a change for each of them.
+#[test]
+fn the_api_is_described_as_it_was() {
+    let mut out = Vec::new();
+    assert_eq!(schema::api(&mut out).expect("written"), ExitStatus::Done);
+    let text = String::from_utf8(out).expect("text");
+    assert_eq!(compare(&text, Path::new("tests/policy/generated/openapi.json")), None);
 }
 
 #[test]

@@ -84,6 +84,7 @@ impl Bench {
             ..Pair::default()
         };
         let policy = Policy {
+            api: None,
             checks: BTreeMap::new(),
             pools: BTreeMap::new(),
             virtual_addresses: Vec::new(),

@@ -91,6 +91,7 @@ fn assemble(
         kernel: KernelSettings::default(),
         metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9650).into(), per_server: false },
         on_event: Vec::new(),
+        api: None,
         on_stop: OnStop::Keep,
     }
 }

@@ -3,6 +3,7 @@
 //! Deliberately no meaning: references, defaults and the rules of the modes are [`super::validate`]'s. The doc comment of a
 //! key is also what an editor shows for it.
 
+mod api;
 mod check;
 mod condition;
 mod dns;
@@ -20,6 +21,7 @@ mod service;
 mod tls;
 mod weight_from;
 
+pub(super) use api::*;
 pub(super) use check::*;
 pub(super) use condition::*;
 pub(super) use dns::*;
@@ -78,6 +80,8 @@ mapping! {
         optional kernel: KernelText,
         /// The exporter of metrics.
         optional metrics: MetricsText,
+        /// The API and the status page over TCP; without it they are at the control socket alone.
+        optional api: ApiText,
         /// Addresses that this host holds while the director runs.
         optional virtual_addresses: List<VirtualAddressText>,
         /// What is run or called when something happens: a role changes, a server or pool goes down or up, a reload is refused.
@@ -85,7 +89,7 @@ mapping! {
         /// What a stopped director leaves: `keep` (default), the table goes on serving; `remove`, everything of ours goes.
         optional on_stop: OnStopWord,
     }
-    later { api }
+    later {}
 }
 
 mapping! {

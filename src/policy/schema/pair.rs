@@ -11,8 +11,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
 /// The sections that `directors.NAME` may say anew for one director. [`super::super::view`] merges them.
-pub(in crate::policy) const DIFFERENCES: [&str; 6] =
-    ["virtual_routers", "checks", "pools", "connection_sync", "metrics", "peer"];
+pub(in crate::policy) const DIFFERENCES: [&str; 7] =
+    ["virtual_routers", "checks", "pools", "connection_sync", "metrics", "api", "peer"];
 
 mapping! {
     /// One of the machines that run this policy. Beside its address: what differs on it from the common sections of the same
@@ -30,10 +30,12 @@ mapping! {
         optional connection_sync: Difference,
         /// What differs in `metrics` on this director.
         optional metrics: Difference,
+        /// What differs in `api` on this director.
+        optional api: Difference,
         /// What differs in `peer` on this director.
         optional peer: Difference,
     }
-    later { api }
+    later {}
 }
 
 /// A part of a section. It is read as a whole after the merge, so only its shape is looked at here.

@@ -4,6 +4,7 @@
 //! interface.md ("What validation knows of the modes"), which come from how IPVS works.
 
 mod addresses;
+mod api;
 mod authentication;
 mod body;
 mod check_target;
@@ -137,6 +138,7 @@ pub(super) fn policy(
         kernel,
         metrics: metrics(&text.metrics, problems),
         on_event: event_hooks::hooks(text, sources, &mut places.hooks, problems),
+        api: api::settings(&text.api, sources, problems),
         on_stop: match text.on_stop.value() {
             None | Some(OnStopWord::Keep) => OnStop::Keep,
             Some(OnStopWord::Remove) => OnStop::Remove,
@@ -148,18 +150,25 @@ pub(super) fn policy(
 fn metrics(field: &Field<MetricsText>, problems: &mut Problems) -> MetricsSettings {
     let default = MetricsSettings { listen: defaults::METRICS_LISTEN, per_server: true };
     let Some(text) = field.value() else { return default };
-    let listen = text.listen.given().and_then(|listen| {
-        let schema::EndpointText(endpoint) = listen.value;
-        if endpoint.port.is_none() {
-            let message = format!("`{}` does not say the port to listen on", endpoint.address);
-            let help =
-                format!("write {}", SocketAddr::new(endpoint.address, defaults::METRICS_LISTEN.port()));
-            problems.push(Diagnostic::new(Code::BadAddress, listen.span, message).help(help));
-        }
-        Some(SocketAddr::new(endpoint.address, endpoint.port?))
-    });
+    let listen = listen(&text.listen, defaults::METRICS_LISTEN, problems);
     MetricsSettings {
         listen: listen.unwrap_or(default.listen),
         per_server: text.per_server.value().is_none_or(|flag| flag.0),
     }
+}
+
+/// Where something listens; the port of `default` is what the repair says.
+fn listen(
+    field: &Field<schema::EndpointText>,
+    default: SocketAddr,
+    problems: &mut Problems,
+) -> Option<SocketAddr> {
+    let said = field.given()?;
+    let schema::EndpointText(endpoint) = said.value;
+    if endpoint.port.is_none() {
+        let message = format!("`{}` does not say the port to listen on", endpoint.address);
+        let help = format!("write {}", SocketAddr::new(endpoint.address, default.port()));
+        problems.push(Diagnostic::new(Code::BadAddress, said.span, message).help(help));
+    }
+    Some(SocketAddr::new(endpoint.address, endpoint.port?))
 }

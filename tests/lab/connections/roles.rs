@@ -18,6 +18,7 @@ fn policy() -> Policy {
         kernel: KernelSettings::default(),
         metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9752).into(), per_server: true },
         on_event: Vec::new(),
+        api: None,
         on_stop: OnStop::Keep,
     }
 }

@@ -127,6 +127,12 @@ impl Member {
         tandem::command(stage, self.director, self.pid(), &["clear"]);
     }
 
+    /// `tandem status`, which must succeed; Tandem only.
+    #[track_caller]
+    pub(crate) fn status(&self, stage: &Stage) {
+        tandem::command(stage, self.director, self.pid(), &["status"]);
+    }
+
     /// Writes `to` instead of `from` into the policy, and has it taken over; Tandem only.
     #[track_caller]
     pub(crate) fn reload(&self, stage: &Stage, from: &str, to: &str) {
