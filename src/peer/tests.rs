@@ -1,0 +1,1 @@
+//! Two ends over loopback.
