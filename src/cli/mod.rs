@@ -25,6 +25,7 @@ mod reload;
 mod run;
 pub mod schema;
 pub mod status;
+mod status_peers;
 mod status_text;
 mod table;
 #[cfg(test)]

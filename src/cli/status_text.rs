@@ -1,8 +1,9 @@
 //! A status as people read it: whether it is safe to fail over, routers, peers, pools worst first. Pure.
 
+use super::status_peers;
 use super::table::{Cell, Tint, cell, table, tinted};
 use super::words::time;
-use crate::control::{PeerStatus, PoolStatus, RouterStatus, Status};
+use crate::control::{PoolStatus, RouterStatus, Status};
 use crate::policy::Colour;
 
 /// A view older than this says that the event loop stands still.
@@ -19,7 +20,8 @@ pub(super) fn text(status: &Status, colour: Colour) -> String {
     };
     let routers = status.routers.iter().flat_map(|found| router(found, status.uptime_ms)).collect();
     section(&["ROUTER", "ROLE", "FOR", "PRIORITY", "ADDRESSES", "BECAUSE"], routers);
-    section(&["DIRECTOR", "STATE", "LAST HEARD"], status.peers.iter().map(peer).collect());
+    let (head, directors) = status_peers::directors(status);
+    section(head, directors);
     let pools = worst_first(&status.pools).into_iter().map(pool).collect();
     section(&["POOL", "STATE", "SERVERS UP", "WEIGHT UP"], pools);
     text
@@ -81,12 +83,6 @@ fn router(router: &RouterStatus, uptime_ms: u64) -> Vec<Vec<Cell>> {
         row
     }));
     rows
-}
-
-fn peer(peer: &PeerStatus) -> Vec<Cell> {
-    let (word, tint) = if peer.up { ("heard", Tint::Good) } else { ("silent", Tint::Bad) };
-    let heard = peer.last_heard_ms_ago.map_or_else(|| "never".to_owned(), |ago| format!("{} ago", time(ago)));
-    vec![cell(&peer.name, Tint::Bold), cell(word, tint), cell(heard, Tint::Plain)]
 }
 
 fn pool(pool: &PoolStatus) -> Vec<Cell> {

@@ -21,6 +21,7 @@ mod safety;
 mod server;
 mod socket;
 mod status;
+mod status_peer;
 
 pub use action::*;
 pub use client::{Client, ClientError};
@@ -30,6 +31,7 @@ pub use safety::SafeToFailOver;
 pub use server::{Caller, Control, MOST_WAITING, Request};
 pub use socket::{Socket, SocketError, SocketFile};
 pub use status::*;
+pub use status_peer::*;
 
 /// Where the socket is unless `--socket` says otherwise; systemd's `RuntimeDirectory=tandem`.
 pub const SOCKET: &str = "/run/tandem/tandem.sock";

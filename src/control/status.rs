@@ -4,11 +4,12 @@
 //! from the start of the director, so that a stepped wall clock moves nothing.
 
 use super::safety::SafeToFailOver;
+use super::status_peer::PeerStatus;
 use crate::director::snapshot::{PoolSnapshot, Snapshot};
 use crate::model::DirectorName;
 use crate::time::Instant;
 use crate::vrrp::complaint;
-use crate::vrrp::picture::{PeerPicture, Picture, RouterPicture};
+use crate::vrrp::picture::{Picture, RouterPicture};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -108,16 +109,6 @@ pub struct TrackerStatus {
     pub good: bool,
 }
 
-/// Another director.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PeerStatus {
-    pub name: String,
-    /// Whether its beats are fresh.
-    pub up: bool,
-    /// How long ago the last beat came, in milliseconds; null: none came.
-    pub last_heard_ms_ago: Option<u64>,
-}
-
 /// One pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PoolStatus {
@@ -149,9 +140,9 @@ impl Status {
             policy_generation: snapshot.policy_generation,
             ready: snapshot.readiness.is_ok(),
             awaits: snapshot.readiness.clone().err(),
-            safe_to_fail_over: SafeToFailOver::of(picture, now),
+            safe_to_fail_over: SafeToFailOver::of(picture, snapshot),
             routers: picture.routers.iter().map(|router| RouterStatus::of(router, now)).collect(),
-            peers: picture.peers.iter().map(|peer| PeerStatus::of(peer, now)).collect(),
+            peers: PeerStatus::all(picture, &snapshot.peers, now),
             pools: snapshot.pools.iter().map(PoolStatus::of).collect(),
         }
     }
@@ -196,13 +187,6 @@ fn complaints(router: &RouterPicture, now: Instant) -> Vec<ComplaintStatus> {
     lately.map(status).collect()
 }
 
-impl PeerStatus {
-    fn of(peer: &PeerPicture, now: Instant) -> Self {
-        let last_heard_ms_ago = peer.last_heard.map(|heard| ago(heard, now));
-        Self { name: peer.name.to_string(), up: peer.up, last_heard_ms_ago }
-    }
-}
-
 impl PoolStatus {
     fn of(pool: &PoolSnapshot) -> Self {
         Self {
@@ -220,10 +204,10 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn after_start(instant: Instant) -> u64 {
+pub(super) fn after_start(instant: Instant) -> u64 {
     milliseconds(instant.saturating_since(Instant::ZERO))
 }
 
-fn ago(earlier: Instant, now: Instant) -> u64 {
+pub(super) fn ago(earlier: Instant, now: Instant) -> u64 {
     milliseconds(now.saturating_since(earlier))
 }

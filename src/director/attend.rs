@@ -78,7 +78,9 @@ impl Loop {
         self.compare_files();
         let pair = self.pair.as_ref().map(PairThreads::published);
         let picture = pair.as_ref().map(|pair| pair.picture.clone()).unwrap_or_default();
-        if let Some(snapshot) = self.published.publish(&self.core, pair, self.reloads.counts, self.clock) {
+        let (peers, counts) = (self.peers.view(), self.reloads.counts);
+        if let Some(snapshot) = self.published.publish(&self.core, pair, peers, counts, self.clock) {
+            self.peers.tell(&self.core, &snapshot, self.clock);
             self.control.publish(Status::of(self.core.director(), &snapshot, &picture));
         }
     }

@@ -23,6 +23,7 @@ mod log;
 mod obstacles;
 mod pair;
 mod pair_restart;
+mod peers;
 mod picture;
 mod preparation;
 mod publisher;

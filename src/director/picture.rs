@@ -41,6 +41,7 @@ impl Core {
             drift: counts.drift.clone(),
             reloads: ReloadCounts::default(),
             pair: None,
+            peers: Arc::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use super::snapshot::{ReloadCounts, Snapshot};
 use crate::advert::thread::Published;
 use crate::model::Policy;
 use crate::observe::{ListenError, Listener, View};
+use crate::peer::PeersView;
 use crate::time::Instant;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -61,6 +62,7 @@ impl Publisher {
         &mut self,
         core: &Core,
         pair: Option<Arc<Published>>,
+        peers: Arc<PeersView>,
         reloads: ReloadCounts,
         clock: Clock,
     ) -> Option<Arc<Snapshot>> {
@@ -69,7 +71,7 @@ impl Publisher {
             return None;
         }
         let mut snapshot = core.snapshot(clock.now(), clock.epoch());
-        snapshot.pair = pair;
+        (snapshot.pair, snapshot.peers) = (pair, peers);
         snapshot.reloads = reloads;
         if let Some(sync) = &mut snapshot.connection_sync {
             sync.entries = self.entries.synchronised();

@@ -12,8 +12,9 @@ use super::host_look::{AskHost, HostLook};
 use super::kernel_thread::{Answer, Job, KernelThread};
 use super::loading::{Candidate, PolicyLoader, PolicyText};
 use super::log;
-use super::pair::PairThreads;
+use super::pair::{PairThreads, keyring};
 use super::pair_restart::PairRestart;
+use super::peers::Peers;
 use super::preparation::probers;
 use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::reload::Reloads;
@@ -84,6 +85,7 @@ pub(super) struct Loop {
     pub(super) host: HostLook,
     pub(super) pair: Option<PairThreads>,
     pub(super) pair_restart: PairRestart,
+    pub(super) peers: Peers,
     /// Releases in force, and when they end.
     pub(super) releases: BTreeMap<RouterName, Option<Instant>>,
     pub(super) reloads: Reloads,
@@ -168,11 +170,13 @@ impl Loop {
             now: clock.now(),
         });
         let pair = PairThreads::start(&core.policy, clock, &pair_state)?;
+        let mut peers = Peers::start(&core.policy, keyring(&core.policy.pair)?.peer.as_ref(), clock)?;
         let first =
             Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &Picture::default());
         let control = Control::serve(socket, first, clock.started());
         control.publish_history(history.told(generation));
         let reloads = Reloads::new(loader, history, text, hangups, clock.now());
+        peers.identify(reloads.in_force());
         let workers = compute(&probers).then(Workers::start).transpose().map_err(RunError::Thread)?;
         let (probes, reports) = Pool::new(MOST_AT_ONCE, workers);
         Ok(Self {
@@ -186,6 +190,7 @@ impl Loop {
             host,
             pair,
             pair_restart: PairRestart::None,
+            peers,
             releases: BTreeMap::new(),
             reloads,
             state: pair_state,

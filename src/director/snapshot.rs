@@ -7,6 +7,7 @@ use super::histogram::{Histogram, LATENESS_BOUNDS, PASS_BOUNDS, PROBE_BOUNDS};
 use crate::advert::thread::Published;
 use crate::health::Reason;
 use crate::model::{CheckName, Counters, DestinationCounts, Failure, Outcome, PoolName, SyncDaemonRole};
+use crate::peer::PeersView;
 use crate::reconcile::Table;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,8 @@ pub struct Snapshot {
     pub reloads: ReloadCounts,
     /// The virtual routers and the other directors; `None` for a director that is alone.
     pub pair: Option<Arc<Published>>,
+    /// The channels to the other directors; none where the policy has no key for them.
+    pub peers: Arc<PeersView>,
 }
 
 impl Snapshot {
@@ -60,6 +63,7 @@ impl Snapshot {
             drift: BTreeMap::new(),
             reloads: ReloadCounts::default(),
             pair: None,
+            peers: Arc::default(),
         }
     }
 

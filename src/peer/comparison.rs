@@ -4,7 +4,7 @@
 //! when it has lasted for [`GRACE`]. It is told once when it begins to count, and once when it ends.
 
 use super::heard::Heard;
-use super::report::Summaries;
+use super::report::{Report, Summaries};
 use super::view::Names;
 use crate::time::Instant;
 use std::collections::BTreeMap;
@@ -16,10 +16,8 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// This director.
 #[derive(Clone, Copy, Debug)]
 pub struct Ours<'a> {
-    /// Fingerprint of its policy; `None` until it is known.
-    pub policy: Option<&'a str>,
-    /// Whether its tables are applied.
-    pub ready: bool,
+    /// What it tells of itself; `None` until it does.
+    pub report: Option<&'a Report>,
     pub pools: &'a Summaries,
 }
 
@@ -70,12 +68,12 @@ impl Comparison {
             return Compared::default();
         };
         let mut compared = Compared::default();
-        if let Some((ours, theirs)) = ours.policy.zip(report.policy.as_deref()) {
-            compared.policy_match = Some(self.policies(now, ours == theirs, alarms));
+        if let Some(same) = ours.report.and_then(|ours| same_policy(ours, report)) {
+            compared.policy_match = Some(self.policies(now, same, alarms));
         }
         if heard.is_complete() {
             pools_down(ours.pools, &heard.pools, &mut compared);
-            if ours.ready && report.ready {
+            if report.ready && ours.report.is_some_and(|ours| ours.ready) {
                 self.tables(now, ours.pools, &heard.pools, &mut compared, alarms);
             }
         }
@@ -124,6 +122,14 @@ impl Comparison {
     }
 }
 
+/// Whether both run one policy; `None` while that is unknown. Another version of the program may mean something else by the
+/// same files.
+fn same_policy(ours: &Report, theirs: &Report) -> Option<bool> {
+    let same = |ours: &Option<String>, theirs: &Option<String>| Some(ours.as_ref()? == theirs.as_ref()?);
+    let meaning = same(&ours.policy, &theirs.policy)?;
+    Some(meaning || same(&ours.policy_files, &theirs.policy_files) == Some(true))
+}
+
 fn pools_down(ours: &Summaries, theirs: &Summaries, compared: &mut Compared) {
     for (name, our) in ours {
         match theirs.get(name) {
@@ -137,32 +143,32 @@ fn pools_down(ours: &Summaries, theirs: &Summaries, compared: &mut Compared) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peer::report::{PoolSummary, Report};
+    use crate::peer::report::PoolSummary;
     use std::sync::Arc;
 
     fn pools(table: &str, up: bool, mh: bool) -> Summaries {
-        let web = PoolSummary { name: "web".to_owned(), up, table: table.to_owned(), mh, ..PoolSummary::default() };
+        let web =
+            PoolSummary { name: "web".to_owned(), up, table: table.to_owned(), mh, ..PoolSummary::default() };
         [("web".to_owned(), Arc::new(web))].into()
     }
 
+    fn report(policy: &str, pools: usize) -> Report {
+        let policy = Some(policy.to_owned());
+        Report { policy_files: policy.clone(), policy, ready: true, pools, ..Report::default() }
+    }
+
     fn heard(policy: &str, pools: Summaries) -> Heard {
-        let report = Report {
-            policy: Some(policy.to_owned()),
-            ready: true,
-            pools: pools.len(),
-            ..Report::default()
-        };
-        Heard { report: Some(Arc::new(report)), at: None, pools }
+        Heard { report: Some(Arc::new(report(policy, pools.len()))), at: None, pools }
     }
 
     /// What comes of comparing a policy `a` and a table `1` with what is heard at each second.
     fn course(theirs: &[Option<Heard>]) -> Vec<(u64, Alarm)> {
-        let ours = pools("1", true, false);
+        let (ours, own) = (pools("1", true, false), report("a", 1));
         let mut comparison = Comparison::default();
         let mut found = Vec::new();
         for (second, theirs) in (0..).zip(theirs) {
             let mut alarms = Vec::new();
-            let ours = Ours { policy: Some("a"), ready: true, pools: &ours };
+            let ours = Ours { report: Some(&own), pools: &ours };
             comparison.look(Instant::from_millis(second * 1_000), ours, theirs.as_ref(), &mut alarms);
             found.extend(alarms.into_iter().map(|alarm| (second, alarm)));
         }
@@ -202,17 +208,26 @@ mod tests {
         let seconds = [times(15, other.clone()), times(30, None), times(15, other)].concat();
         assert_eq!(course(&seconds), [(10, Alarm::Policies(true))]);
         let mut comparison = Comparison::default();
-        let ours = Ours { policy: Some("a"), ready: true, pools: &Summaries::new() };
+        let ours = Ours { report: Some(&report("a", 0)), pools: &Summaries::new() };
         let compared = comparison.look(Instant::ZERO, ours, None, &mut Vec::new());
         assert_eq!((compared.policy_match, compared.table_match), (None, None));
     }
 
     #[test]
+    fn another_version_may_mean_something_else_by_the_same_files() {
+        let own = report("a", 0);
+        let theirs = Report { policy: Some("b".to_owned()), ..own.clone() };
+        assert_eq!(same_policy(&own, &theirs), Some(true));
+        assert_eq!(same_policy(&own, &report("b", 0)), Some(false));
+        assert_eq!(same_policy(&own, &Report { policy: None, ..own.clone() }), None);
+    }
+
+    #[test]
     fn pools_that_only_one_has_up_are_named_at_once() {
         let mut comparison = Comparison::default();
-        let (up, down) = (pools("1", true, false), pools("1", false, false));
+        let (up, down, own) = (pools("1", true, false), pools("1", false, false), report("a", 1));
         let mut compare = |ours: &Summaries, theirs: &Summaries| {
-            let ours = Ours { policy: Some("a"), ready: true, pools: ours };
+            let ours = Ours { report: Some(&own), pools: ours };
             let theirs = heard("a", theirs.clone());
             let compared = comparison.look(Instant::ZERO, ours, Some(&theirs), &mut Vec::new());
             (compared.down_here.count, compared.down_there.count)

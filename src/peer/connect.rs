@@ -92,9 +92,8 @@ async fn greeted(
 ) -> Result<(tokio_rustls::server::TlsStream<TcpStream>, DirectorName), Fault> {
     stream.set_nodelay(true).ok();
     let stream = timeout(shared.pace.handshake, tls.accept(stream)).await;
-    let stream = stream
-        .map_err(|_| Fault::TimedOut(shared.pace.handshake.as_secs()))?
-        .map_err(Fault::of_handshake)?;
+    let stream =
+        stream.map_err(|_| Fault::TimedOut(shared.pace.handshake.as_secs()))?.map_err(Fault::of_handshake)?;
     let name = names.of(stream.get_ref().1.peer_certificates()).cloned();
     name.map(|name| (stream, name)).ok_or(Fault::WrongKey)
 }

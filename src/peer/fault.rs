@@ -52,8 +52,17 @@ pub(super) enum Fault {
 impl Fault {
     /// Every kind: the metric's closed list.
     pub(super) const KINDS: [&'static str; 11] = [
-        "closed", "handshake", "listen", "malformed", "slow", "stranger", "timeout", "too_much", "unreachable",
-        "version", "wrong_key",
+        "closed",
+        "handshake",
+        "listen",
+        "malformed",
+        "slow",
+        "stranger",
+        "timeout",
+        "too_much",
+        "unreachable",
+        "version",
+        "wrong_key",
     ];
 
     /// The word in the metric, from [`Self::KINDS`]; `None` where nothing went wrong.

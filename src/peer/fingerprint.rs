@@ -119,7 +119,9 @@ mod tests {
     fn scheduler_servers_and_forwarding_count_and_weights_only_under_mh() {
         assert!(!changes("wrr", |_| ()));
         assert!(changes("wrr", |service| service.config.flags.scheduler_1 = true));
-        assert!(changes("wrr", |service| { service.destinations.remove(&place(10)); }));
+        assert!(changes("wrr", |service| {
+            service.destinations.remove(&place(10));
+        }));
         assert!(changes("wrr", |service| {
             service.destinations.values_mut().for_each(|held| held.method = ForwardingMethod::DirectRoute);
         }));

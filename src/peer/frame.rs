@@ -93,7 +93,11 @@ mod tests {
         let mut decoder = Decoder::default();
         decoder.feed(&u32::MAX.to_be_bytes());
         assert!(matches!(decoder.next_message(), Err(FrameError::TooLong(_))));
-        let long = Hello { director: "x".repeat(MOST_BYTES).into(), versions: Versions::OURS, version: String::new() };
+        let long = Hello {
+            director: "x".repeat(MOST_BYTES).into(),
+            versions: Versions::OURS,
+            version: String::new(),
+        };
         assert!(matches!(encode(&Message::Hello(long)), Err(FrameError::TooLong(_))));
     }
 
@@ -106,7 +110,10 @@ mod tests {
             let mut decoder = Decoder::default();
             decoder.feed(&u32::try_from(body.len()).expect("short").to_be_bytes());
             decoder.feed(body.as_bytes());
-            assert!(matches!(decoder.next_message(), Ok(Some(Message::Unknown | Message::Hello(_)))), "{body}");
+            assert!(
+                matches!(decoder.next_message(), Ok(Some(Message::Unknown | Message::Hello(_)))),
+                "{body}"
+            );
         }
     }
 

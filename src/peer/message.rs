@@ -58,7 +58,9 @@ pub enum Message {
     /// Also the sign of life.
     Report(Box<Report>),
     Pools(Pools),
-    Records { records: Vec<Record> },
+    Records {
+        records: Vec<Record>,
+    },
     /// One of a later version.
     #[serde(other)]
     Unknown,

@@ -6,8 +6,10 @@
 use super::fingerprint::{PoolTable, of_all};
 use crate::director::snapshot::{PoolSnapshot, Snapshot};
 use crate::model::PoolName;
+use crate::policy::Fingerprint;
 use crate::time::Instant;
 use crate::vrrp::picture::{Picture, RouterPicture};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +24,7 @@ pub struct Facts {
     pub snapshot: Arc<Snapshot>,
     pub tables: Arc<BTreeMap<PoolName, PoolTable>>,
     /// Fingerprint of the policy; `None` until it is known.
-    pub policy: Option<Arc<String>>,
+    pub policy: Option<Arc<Fingerprint>>,
 }
 
 /// One director, now.
@@ -36,8 +38,10 @@ pub struct Report {
     pub ready: bool,
     /// What is awaited until then.
     pub awaits: Option<String>,
-    /// Fingerprint of its policy; `None` until it is known.
+    /// Fingerprint of what its policy means; `None` until it is known.
     pub policy: Option<String>,
+    /// The same of the policy's files.
+    pub policy_files: Option<String>,
     /// Fingerprint of all its pools' tables.
     pub tables: Option<String>,
     pub routers: Vec<RouterReport>,
@@ -46,7 +50,7 @@ pub struct Report {
 }
 
 /// One virtual router there.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RouterReport {
     pub name: String,
@@ -92,7 +96,8 @@ impl Report {
             policy_generation: snapshot.policy_generation,
             ready: snapshot.readiness.is_ok(),
             awaits: snapshot.readiness.clone().err(),
-            policy: facts.policy.as_deref().cloned(),
+            policy: facts.policy.as_ref().map(|policy| policy.meaning.clone()),
+            policy_files: facts.policy.as_ref().map(|policy| policy.files.clone()),
             tables: Some(hexadecimal(of_all(&facts.tables))),
             routers: routers.map(|router| RouterReport::of(router, snapshot.taken_at)).collect(),
             pools: snapshot.pools.len(),

@@ -147,7 +147,9 @@ impl Shared {
     pub(super) fn said(&self, name: &DirectorName, link: u64, message: Message) -> bool {
         let now = self.now();
         let mut state = self.lock();
-        let Some(peer) = state.peers.get_mut(name).filter(|peer| peer.link == Some(link)) else { return false };
+        let Some(peer) = state.peers.get_mut(name).filter(|peer| peer.link == Some(link)) else {
+            return false;
+        };
         match message {
             Message::Report(report) => peer.heard.report(*report, now),
             Message::Pools(pools) => peer.heard.pools(pools),
@@ -197,11 +199,7 @@ impl Shared {
             self.own.store(Arc::new(Own { report: Some(Report::of(facts)), pools }));
         }
         let (own, now) = (self.own.load(), self.now());
-        let ours = Ours {
-            policy: own.report.as_ref().and_then(|report| report.policy.as_deref()),
-            ready: own.report.as_ref().is_some_and(|report| report.ready),
-            pools: &own.pools,
-        };
+        let ours = Ours { report: own.report.as_ref(), pools: &own.pools };
         let mut state = self.lock();
         let mut alarms = Vec::new();
         for (name, peer) in &mut state.peers {

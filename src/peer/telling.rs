@@ -24,9 +24,14 @@ impl Told {
     pub fn pools(&mut self, now: &Summaries) -> Vec<Message> {
         let anew = self.pools.is_none();
         let before = self.pools.replace(now.clone()).unwrap_or_default();
-        let is_known = |name: &String, pool: &Arc<PoolSummary>| before.get(name).is_some_and(|known| Arc::ptr_eq(known, pool));
-        let changed: Vec<_> =
-            now.iter().filter(|(name, pool)| !is_known(name, pool)).map(|(_, pool)| PoolSummary::clone(pool)).collect();
+        let is_known = |name: &String, pool: &Arc<PoolSummary>| {
+            before.get(name).is_some_and(|known| Arc::ptr_eq(known, pool))
+        };
+        let changed: Vec<_> = now
+            .iter()
+            .filter(|(name, pool)| !is_known(name, pool))
+            .map(|(_, pool)| PoolSummary::clone(pool))
+            .collect();
         let gone: Vec<String> = before.keys().filter(|name| !now.contains_key(*name)).cloned().collect();
         let mut messages = Vec::new();
         if anew {

@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout, reason = "libtest shows what a failed case prints")]
 #![allow(dead_code, reason = "world and stage are libraries for cases, and more cases come")]
 
+mod channel;
 mod doctor;
 mod handover;
 mod interoperation;

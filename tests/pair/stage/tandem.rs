@@ -34,14 +34,15 @@ pub(super) fn spawn(stage: &Stage, folder: &Path, director: usize) -> Process {
     Process::start(&stage.directors[director], "unshare", &arguments, &folder.join("tandem.log"))
 }
 
-/// Runs a subcommand on the director's own machine; it must succeed.
+/// Runs a subcommand on the director's own machine; it must succeed. What it says.
 #[track_caller]
-pub(super) fn command(stage: &Stage, director: usize, pid: u32, arguments: &[&str]) {
+pub(super) fn command(stage: &Stage, director: usize, pid: u32, arguments: &[&str]) -> String {
     let mut command = Command::new("nsenter");
     command.args(["--target", &pid.to_string(), "--mount", "--uts", "--", &binary()]).args(arguments);
     let output = stage.directors[director].output(&mut command);
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "tandem {arguments:?}: {}: {complaint}", output.status);
+    String::from_utf8(output.stdout).expect("text")
 }
 
 /// Changes a place of the policy, which must be there once.
