@@ -24,6 +24,7 @@
 //! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |
 //! | [`kernel`] | no | observes and changes the kernel's tables |
 //! | [`observe`] | metrics yes, listener no | the director's view as metrics, and the listener that serves it |
+//! | [`peer`] | most yes | the channel between the directors: what each tells the other, and what follows from it |
 //! | `secret` | no | the bytes of a policy's secrets: files, systemd's credentials |
 //! | `serving` | no | connections of HTTP, bounded |
 //! | [`control`] | status and judgement yes, socket, server and client no | the Unix socket of a running director |
@@ -44,6 +45,7 @@ mod internet_checksum;
 pub mod kernel;
 pub mod model;
 pub mod observe;
+pub mod peer;
 pub mod policy;
 pub mod probe;
 pub mod reconcile;

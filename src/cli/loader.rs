@@ -4,7 +4,7 @@ use super::files::Disk;
 use super::host_name;
 use crate::director::loading::{Candidate, PolicyLoader, PolicyText, TextFile};
 use crate::kernel;
-use crate::policy::{self, Colour, Files, Loaded, MAX_FILE_BYTES, Severity, View};
+use crate::policy::{self, Colour, Files, Fingerprint, Loaded, MAX_FILE_BYTES, Severity, View};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +56,12 @@ impl PolicyLoader for Loader {
         };
         !text.files.iter().all(same)
     }
+
+    fn fingerprint(&self, text: &PolicyText) -> Option<Fingerprint> {
+        let of = |text: &PolicyText| policy::fingerprint(&text.files.first()?.path, &Kept::of(text));
+        // The two directors may keep their files in different places. An include by its whole path holds on to it.
+        of(&rooted(text)).or_else(|| of(text))
+    }
 }
 
 fn candidate(file: &Path, loaded: Loaded, colour: Colour) -> Result<Candidate, String> {
@@ -74,6 +80,16 @@ fn candidate(file: &Path, loaded: Loaded, colour: Colour) -> Result<Candidate, S
             Err(format!("{problems}{}: refused; nothing was changed\n", file.display()))
         }
     }
+}
+
+/// The files as they lie below the folder of the first.
+fn rooted(text: &PolicyText) -> PolicyText {
+    let folder = text.files.first().and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
+    let rooted = |file: &TextFile| {
+        let path = file.path.strip_prefix(folder).unwrap_or(&file.path).to_owned();
+        TextFile { path, text: file.text.clone() }
+    };
+    PolicyText { files: text.files.iter().map(rooted).collect() }
 }
 
 /// Files that were kept.
@@ -127,6 +143,18 @@ mod tests {
         assert!(loader.differs(&read.text));
         let again = loader.read_text(&read.text).expect("it is kept whole");
         assert_eq!((again.policy, again.text), (read.policy, read.text));
+    }
+
+    #[test]
+    fn the_fingerprint_of_a_policy_does_not_depend_on_where_its_files_lie() {
+        let ((_one, here), (_other, there)) = (loader(), loader());
+        let of = |loader: &Loader| {
+            loader.fingerprint(&loader.read_files().expect("a good policy").text).expect("a fingerprint")
+        };
+        assert_eq!(of(&here), of(&there));
+        let folder = there.file.parent().expect("a folder");
+        fs::write(folder.join("pools.d/web.yaml"), POOL.replace("10:80", "11:80")).expect("written");
+        assert_ne!(of(&here).meaning, of(&there).meaning);
     }
 
     #[test]

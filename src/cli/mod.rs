@@ -31,6 +31,7 @@ mod retire;
 mod run;
 pub mod schema;
 pub mod status;
+mod status_peers;
 mod status_text;
 mod table;
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! A status as people read it: whether it is safe to fail over, routers, peers, pools worst first. Pure.
 
 use super::overrides;
+use super::status_peers;
 use super::table::{Cell, Tint, cell, table, tinted};
 use super::words::time;
-use crate::control::{DifferenceStatus, PeerStatus, PoolStatus, RouterStatus, Status};
+use crate::control::{DifferenceStatus, PoolStatus, RouterStatus, Status};
 use crate::policy::Colour;
 
 /// A view older than this says that the event loop stands still.
@@ -20,7 +21,8 @@ pub(super) fn text(status: &Status, colour: Colour) -> String {
     };
     let routers = status.routers.iter().flat_map(|found| router(found, status.uptime_ms)).collect();
     section(&["ROUTER", "ROLE", "FOR", "PRIORITY", "ADDRESSES", "BECAUSE"], routers);
-    section(&["DIRECTOR", "STATE", "LAST HEARD"], status.peers.iter().map(peer).collect());
+    let (head, directors) = status_peers::directors(status);
+    section(head, directors);
     let differences = status.differences.iter().map(|found| difference(found, status.uptime_ms)).collect();
     section(&["TABLE", "FOR", "THIS DIRECTOR WOULD"], differences);
     let pools = worst_first(&status.pools).into_iter().map(pool).collect();
@@ -105,12 +107,6 @@ fn difference(difference: &DifferenceStatus, uptime_ms: u64) -> Vec<Cell> {
         cell(time(uptime_ms.saturating_sub(difference.since_ms)), Tint::Plain),
         cell(&difference.what, Tint::Doubtful),
     ]
-}
-
-fn peer(peer: &PeerStatus) -> Vec<Cell> {
-    let (word, tint) = if peer.up { ("heard", Tint::Good) } else { ("silent", Tint::Bad) };
-    let heard = peer.last_heard_ms_ago.map_or_else(|| "never".to_owned(), |ago| format!("{} ago", time(ago)));
-    vec![cell(&peer.name, Tint::Bold), cell(word, tint), cell(heard, Tint::Plain)]
 }
 
 fn pool(pool: &PoolStatus) -> Vec<Cell> {

@@ -43,6 +43,7 @@ mod servers;
 mod socket;
 mod sse;
 mod status;
+mod status_peer;
 mod tcp;
 mod throttle;
 mod tokens;
@@ -68,6 +69,7 @@ pub use server::{Control, MOST_WAITING, Request, Windows};
 pub use servers::*;
 pub use socket::{Socket, SocketError, SocketFile};
 pub use status::*;
+pub use status_peer::*;
 pub use tcp::{Api, ApiError, PROTECTION};
 
 /// Where the socket is unless `--socket` says otherwise; systemd's `RuntimeDirectory=tandem`.

@@ -6,12 +6,13 @@
 use super::override_action::OverrideRecord;
 use super::pool_status::PoolStatus;
 use super::safety::SafeToFailOver;
+use super::status_peer::PeerStatus;
 use crate::director::snapshot::Snapshot;
 use crate::model::{DirectorName, Pair};
 use crate::reconcile::Table;
 use crate::time::Instant;
 use crate::vrrp::complaint;
-use crate::vrrp::picture::{PeerPicture, Picture, RouterPicture};
+use crate::vrrp::picture::{Picture, RouterPicture};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -136,16 +137,6 @@ pub struct TrackerStatus {
     pub good: bool,
 }
 
-/// Another director.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PeerStatus {
-    pub name: String,
-    /// Whether its beats are fresh.
-    pub up: bool,
-    /// How long ago the last beat came, in milliseconds; null: none came.
-    pub last_heard_ms_ago: Option<u64>,
-}
-
 impl Status {
     /// The status of `director`. The instants of `picture` count from the same start as those of `snapshot`.
     #[must_use]
@@ -170,11 +161,11 @@ impl Status {
                 .map(DifferenceStatus::of)
                 .collect(),
             safe_to_fail_over: match snapshot.observing {
-                None => SafeToFailOver::of(picture, now),
+                None => SafeToFailOver::of(picture, snapshot),
                 Some(_) => SafeToFailOver::observing(),
             },
             routers: picture.routers.iter().map(|router| RouterStatus::of(router, now)).collect(),
-            peers: picture.peers.iter().map(|peer| PeerStatus::of(peer, now)).collect(),
+            peers: PeerStatus::all(picture, &snapshot.peers, now),
             pools: snapshot.pools.iter().map(PoolStatus::of).collect(),
             overrides: snapshot.overrides.iter().map(OverrideRecord::from).collect(),
         }
@@ -238,21 +229,14 @@ fn complaints(router: &RouterPicture, now: Instant) -> Vec<ComplaintStatus> {
     lately.map(status).collect()
 }
 
-impl PeerStatus {
-    fn of(peer: &PeerPicture, now: Instant) -> Self {
-        let last_heard_ms_ago = peer.last_heard.map(|heard| ago(heard, now));
-        Self { name: peer.name.to_string(), up: peer.up, last_heard_ms_ago }
-    }
-}
-
 pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn after_start(instant: Instant) -> u64 {
+pub(super) fn after_start(instant: Instant) -> u64 {
     milliseconds(instant.saturating_since(Instant::ZERO))
 }
 
-fn ago(earlier: Instant, now: Instant) -> u64 {
+pub(super) fn ago(earlier: Instant, now: Instant) -> u64 {
     milliseconds(now.saturating_since(earlier))
 }

@@ -203,7 +203,8 @@ const CONTRACT: &str = r#"{
     {
       "name": "lb-b",
       "up": true,
-      "last_heard_ms_ago": 40
+      "last_heard_ms_ago": 40,
+      "channel": null
     }
   ],
   "pools": [

@@ -83,7 +83,9 @@ impl Loop {
         let pair = self.pair.as_ref().map(PairThreads::published);
         let picture = pair.as_ref().map(|pair| pair.picture.clone());
         let picture = picture.or_else(|| self.core.seen_routers()).unwrap_or_default();
-        if let Some(snapshot) = self.published.publish(&self.core, pair, self.reloads.counts(), self.clock) {
+        let (peers, counts) = (self.peers.view(), self.reloads.counts());
+        if let Some(snapshot) = self.published.publish(&self.core, pair, peers, counts, self.clock) {
+            self.peers.tell(&self.core, &snapshot, self.clock);
             let status = Status::of(self.core.director(), &snapshot, &picture);
             self.control.publish(status.with_addresses(&self.core.policy.pair));
         }

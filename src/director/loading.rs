@@ -2,6 +2,7 @@
 //! can come back when its files have changed.
 
 use crate::model::Policy;
+use crate::policy::Fingerprint;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -44,4 +45,10 @@ pub trait PolicyLoader: std::fmt::Debug + Send + Sync {
     /// Whether a file of this policy reads otherwise now, or cannot be read. What a pattern of `include` matches beside them is
     /// not looked at.
     fn differs(&self, text: &PolicyText) -> bool;
+
+    /// What tells this policy from others, the same on every director that runs it; `None` where that is unknown. It takes as
+    /// long as reading the policy once for each director.
+    fn fingerprint(&self, _text: &PolicyText) -> Option<Fingerprint> {
+        None
+    }
 }

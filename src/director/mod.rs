@@ -30,6 +30,7 @@ mod overrides;
 mod pair;
 mod pair_restart;
 mod permissions;
+mod peers;
 mod picture;
 mod preparation;
 mod publisher;

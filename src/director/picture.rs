@@ -51,6 +51,7 @@ impl Core {
             routers: self.policy.pair.routers.values().map(RouterSnapshot::from).collect(),
             tracking: TrackingCounts::default(),
             silences: BTreeMap::new(),
+            peers: Arc::default(),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::advert::thread::Published;
 use crate::hook::Tally;
 use crate::model::Policy;
 use crate::observe::{ListenError, Listener, View};
+use crate::peer::PeersView;
 use crate::time::Instant;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
@@ -102,6 +103,7 @@ impl Publisher {
         &mut self,
         core: &Core,
         pair: Option<Arc<Published>>,
+        peers: Arc<PeersView>,
         reloads: ReloadCounts,
         clock: Clock,
     ) -> Option<Arc<Snapshot>> {
@@ -110,7 +112,7 @@ impl Publisher {
             return None;
         }
         let mut snapshot = core.snapshot(clock.now(), clock.epoch());
-        snapshot.pair = pair;
+        (snapshot.pair, snapshot.peers) = (pair, peers);
         snapshot.reloads = reloads;
         snapshot.tracking = self.tracking.seen();
         snapshot.silences.clone_from(&self.silences);

@@ -140,6 +140,11 @@ impl Reloads {
         }
     }
 
+    /// The text of the policy in force, and who reads it.
+    pub(super) fn in_force(&self) -> (Arc<dyn PolicyLoader>, Arc<PolicyText>) {
+        (Arc::clone(&self.loader), Arc::clone(&self.text))
+    }
+
     /// When the policy in force is gone back from, unless it is confirmed.
     pub(super) fn pending_until(&self) -> Option<Instant> {
         let pending = self.pending.as_ref().filter(|_| self.under_way.is_none());
@@ -282,6 +287,7 @@ impl Loop {
         let Prepared { policy, text, warnings, probers, facts, keyring, hooks, listener, api } = prepared;
         let at_risk = self.core.connections_at_risk(&policy);
         let watched = self.watched(&policy);
+        let peer_keys = keyring.peer.clone();
         self.take_pair(difference.pair, &policy, keyring)?;
         let at = self.clock.now();
         self.core.handle(Input::Policy { at, policy: Arc::clone(&policy), facts });
@@ -291,6 +297,8 @@ impl Loop {
         self.published.renew(&policy, listener, self.clock);
         self.control.renew_api(api, self.published.view(self.clock));
         self.note_taken(why, text, watched);
+        self.peers.renew(&policy, peer_keys.as_ref(), self.clock);
+        self.peers.identify(self.reloads.in_force());
         let mut notes = difference.lines();
         if at_risk > 0 {
             notes.push(format!("{at_risk} connections went to real servers that left the table"));

@@ -14,9 +14,10 @@ use super::kernel_thread::{Answer, Job, KernelThread};
 use super::loading::{Candidate, PolicyLoader, PolicyText};
 use super::log;
 use super::override_file::{self, OverrideFile};
-use super::pair::PairThreads;
+use super::pair::{PairThreads, keyring};
 use super::pair_restart::PairRestart;
 use super::permissions::lacking;
+use super::peers::Peers;
 use super::preparation::probers;
 use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::reload::Reloads;
@@ -98,6 +99,7 @@ pub(super) struct Loop {
     pub(super) host: HostLook,
     pub(super) pair: Option<PairThreads>,
     pub(super) pair_restart: PairRestart,
+    pub(super) peers: Peers,
     /// Releases in force, and when they end.
     pub(super) releases: BTreeMap<RouterName, Option<Instant>>,
     pub(super) reloads: Reloads,
@@ -197,12 +199,16 @@ impl Loop {
             seed,
             now: clock.now(),
         });
-        let pair = match observe {
+        let (pair, mut peers) = match observe {
             Some(observe) => {
                 core = core.observing(observe.found);
-                None
+                // Who only looks on tells nobody anything.
+                (None, Peers::default())
             }
-            None => PairThreads::start(&core.policy, clock, &pair_state)?,
+            None => (
+                PairThreads::start(&core.policy, clock, &pair_state)?,
+                Peers::start(&core.policy, keyring(&core.policy.pair)?.peer.as_ref(), clock)?,
+            ),
         };
         let picture = core.seen_routers().unwrap_or_default();
         let first = Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &picture);
@@ -215,6 +221,7 @@ impl Loop {
         control.publish_history(history.told(generation));
         let reloads = Reloads::new(loader, history, text, hangups, clock.now());
         let releases = orders.releases.iter().map(|release| release.since_start(clock.epoch())).collect();
+        peers.identify(reloads.in_force());
         let workers = compute(&probers).then(Workers::start).transpose().map_err(RunError::Thread)?;
         let (probes, reports) = Pool::new(MOST_AT_ONCE, workers);
         let mut running = Self {
@@ -228,6 +235,7 @@ impl Loop {
             host,
             pair,
             pair_restart: PairRestart::None,
+            peers,
             releases,
             reloads,
             overrides: OverrideFile::new(&pair_state, orders),

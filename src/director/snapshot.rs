@@ -11,6 +11,7 @@ use crate::model::{
     CheckName, Counters, DestinationCounts, DestinationKey, Failure, Order, Outcome, Override, PoolName, Quorum,
     ServiceKey, SyncDaemonRole, TrackingCounts,
 };
+use crate::peer::PeersView;
 use crate::reconcile::Table;
 use crate::rotation::Place;
 use crate::time::Instant;
@@ -57,6 +58,8 @@ pub struct Snapshot {
     pub tracking: TrackingCounts,
     /// By thread: how often it gave no sign of life for too long.
     pub silences: BTreeMap<&'static str, u64>,
+    /// The channels to the other directors; none where the policy has no key for them.
+    pub peers: Arc<PeersView>,
 }
 
 impl Snapshot {
@@ -83,6 +86,7 @@ impl Snapshot {
             routers: Vec::new(),
             tracking: TrackingCounts::default(),
             silences: BTreeMap::new(),
+            peers: Arc::default(),
         }
     }
 

@@ -352,9 +352,9 @@ impl Roles {
 /// The channel between the directors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerSettings {
-    /// UDP port of the beats, on each director's own addresses.
+    /// UDP port of the beats, and TCP port of the channel, on each director's own addresses.
     pub port: u16,
-    /// Without a key, beats can postpone a takeover for a bounded time but prove nothing.
+    /// Without a key there is no channel, and beats can postpone a takeover for a bounded time but prove nothing.
     pub key: Option<Secret>,
 }
 

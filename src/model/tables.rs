@@ -101,6 +101,8 @@ pub enum ObservedRuleset {
 pub struct Observed {
     /// Every service of the network namespace, foreign ones included.
     pub services: BTreeMap<ServiceKey, Service>,
+    /// Of each service under `mh`, its destinations as the kernel lists them: by this order it gives out the slots.
+    pub mh_orders: BTreeMap<ServiceKey, Vec<DestinationKey>>,
     pub service_counters: BTreeMap<ServiceKey, Counters>,
     pub destination_counts: BTreeMap<(ServiceKey, DestinationKey), DestinationCounts>,
     pub sync_daemons: BTreeSet<SyncDaemon>,

@@ -3,6 +3,7 @@
 use super::metrics::Families;
 use crate::control::SafeToFailOver;
 use crate::director::snapshot::Snapshot;
+use crate::peer::ChannelView;
 use crate::time::Instant;
 use crate::vrrp::picture::{Counts, Picture, RouterPicture};
 use crate::vrrp::role::Role;
@@ -10,6 +11,7 @@ use std::fmt;
 
 /// All of them; none for a director that is alone.
 pub(super) fn write(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    channels(families, snapshot)?;
     let Some(pair) = &snapshot.pair else { return Ok(()) };
     roles(families, &pair.picture)?;
     advertisements(families, snapshot, &pair.picture)?;
@@ -168,10 +170,65 @@ fn peers(families: &mut Families<'_>, snapshot: &Snapshot, picture: &Picture) ->
         "Beats of other directors that were not believed, by kind",
         picture.bad_beats.iter().map(|(kind, count)| ([("kind", *kind)], *count)),
     )?;
-    let safe = SafeToFailOver::of(picture, snapshot.taken_at);
+    let safe = SafeToFailOver::of(picture, snapshot);
     families.gauge(
         "tandem_failover_ready",
         "1 when another director would take the addresses over and serve, else 0; tandem status says why",
         Some(u64::from(safe.yes)),
     )
+}
+
+/// The channels to the other directors. What is not known is left out: an absent value is no alarm.
+fn channels(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let channels = &snapshot.peers.channels;
+    let each = |value: fn(&ChannelView) -> Option<u64>| {
+        let label = |channel: &ChannelView| [("peer", channel.name.to_string())];
+        channels.iter().filter_map(move |channel| Some((label(channel), value(channel)?)))
+    };
+    families.gauges(
+        "tandem_peer_channel_up",
+        "1 while the encrypted channel to the other director stands, else 0; tandem status says why",
+        each(|channel| Some(channel.up.into())),
+    )?;
+    families.gauges(
+        "tandem_peer_policy_match",
+        "1 while the other director runs the same policy, 0 when it has run another one for ten seconds; absent while unknown",
+        each(|channel| channel.policy_match.map(u64::from)),
+    )?;
+    families.gauges(
+        "tandem_peer_table_match",
+        "1 while the IPVS tables of both directors' pools are the same, 0 when some have differed for ten seconds: with mh, \
+         connections would break in a failover; absent while unknown",
+        each(|channel| channel.table_match.map(u64::from)),
+    )?;
+    families.counters(
+        "tandem_peer_channel_errors",
+        "Connections between the directors that failed or were refused, by kind",
+        snapshot.peers.errors.iter().map(|(kind, count)| ([("kind", *kind)], *count)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::{Format, metrics::render};
+    use crate::peer::PeersView;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    #[test]
+    fn a_channel_is_told_with_what_is_known_of_the_other_end() {
+        let channel = ChannelView { up: true, policy_match: Some(false), ..ChannelView::new("lb-b".into()) };
+        let peers = Arc::new(PeersView { channels: vec![channel], errors: [("wrong_key", 3)].into() });
+        let snapshot = Snapshot { peers, ..Snapshot::starting(Instant::ZERO, Duration::ZERO) };
+        let text = render(&Arc::new(snapshot), Format::Text).expect("a string takes everything");
+        for line in [
+            r#"tandem_peer_channel_up{peer="lb-b"} 1"#,
+            r#"tandem_peer_policy_match{peer="lb-b"} 0"#,
+            r#"tandem_peer_channel_errors_total{kind="wrong_key"} 3"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in:\n{text}");
+        }
+        assert!(!text.contains("tandem_peer_table_match"), "what is not known is left out");
+    }
 }

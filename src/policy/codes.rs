@@ -119,6 +119,8 @@ codes! {
     Error AcceptVersions "accept-versions" "A router that would not accept what it sends itself.",
     Error Version2Ipv6 "version-2-ipv6" "Version 2 of VRRP with IPv6 addresses.",
     Error UnicastWithoutPeers "unicast-without-peers" "Unicast where no other director is.",
+    Error PeerWithoutDirectors "peer-without-directors" "A channel between the directors, and no other director.",
+    Warning PeerUnreachable "peer-unreachable" "A channel between directors that have no addresses of one family.",
     Error DuplicateVrid "duplicate-vrid" "Two routers with one VRID on one interface.",
     Error FloatingAddressTwice "floating-address-twice" "An address that floats with a router is there a second time.",
     Warning HeldByEveryDirector "held-by-every-director" "An address of `virtual_addresses` that all directors would hold at once.",

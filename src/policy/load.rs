@@ -77,6 +77,19 @@ pub fn load_for_all(path: &Path, files: &dyn Files, view: View<'_>) -> Loaded {
     Loaded { policy, diagnostics, sources: text.sources, ..loaded }
 }
 
+/// The policy as each of its directors has it, in the order of their names; once where it lists none. And its files.
+pub(super) fn load_each(path: &Path, files: &dyn Files) -> (Vec<Loaded>, Sources) {
+    let text = Text::read(path, files);
+    let names: BTreeSet<&str> =
+        view::directors(&text.root).into_iter().map(|key| key.name.as_str()).collect();
+    let views: Vec<View<'_>> = match names.is_empty() {
+        true => vec![View::First],
+        false => names.into_iter().map(View::Director).collect(),
+    };
+    let views = views.into_iter().map(|view| text.interpret(view)).collect();
+    (views, text.sources)
+}
+
 /// The files of a policy, joined, before they are read for one director.
 struct Text {
     root: Node,

@@ -10,6 +10,7 @@
 #![allow(dead_code, reason = "world and stage are libraries for cases, and more cases come")]
 
 mod access;
+mod channel;
 mod doctor;
 mod events;
 mod handover;

@@ -31,7 +31,7 @@ pub(crate) use explain::is_missing;
 use explain::{explain, explain_reading, ipvs_is_missing};
 use netlink_sys::protocols::NETLINK_GENERIC;
 use service::ServiceEntry;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The IPVS table of one network namespace: that of the thread that opened it.
 #[derive(Debug)]
@@ -65,16 +65,21 @@ impl Ipvs {
     /// When a table cannot be read.
     pub(crate) fn observe(&mut self, observed: &mut Observed) -> Result<(), KernelError> {
         let (mut services, mut counters, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut mh_orders = BTreeMap::new();
         for service in self.services()? {
             let key = service.key;
             let destinations = self.destinations(&key)?;
             counts.extend(destinations.iter().map(|entry| ((key, entry.key), entry.counts)));
+            if service.config.scheduler.0 == "mh" {
+                mh_orders.insert(key, destinations.iter().map(|entry| entry.key).collect());
+            }
             let destinations = destinations.into_iter().map(|entry| (entry.key, entry.destination)).collect();
             services.push((key, Service { config: service.config, destinations }));
             counters.push((key, service.counters));
         }
         // Collected at once: sorting what is almost sorted is cheaper than ten thousand insertions.
         observed.services = services.into_iter().collect();
+        observed.mh_orders = mh_orders;
         observed.service_counters = counters.into_iter().collect();
         observed.destination_counts = counts.into_iter().collect();
         observed.sync_daemons = self.sync_daemons()?;

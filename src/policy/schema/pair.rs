@@ -174,9 +174,10 @@ impl JsonSchema for SyncRoleText {
 mapping! {
     /// The channel between the directors, at each one's own address.
     PeerText = "`peer`" {
-        /// UDP port, by default 9751.
+        /// Port, by default 9751: UDP for beats, TCP for the channel.
         optional port: Port,
-        /// What proves that a beat comes from the other director; without it, beats can postpone a takeover but prove nothing.
+        /// The same secret on every director, 16 to 64 bytes. It proves that a beat comes from another director, and
+        /// encrypts the channel; without it there is no channel, and beats can postpone a takeover but prove nothing.
         optional key: SecretText,
     }
     later {}

@@ -4,8 +4,8 @@ use super::authentication::secret;
 use super::directors::{Directors, Reference};
 use super::{checks, directors, router_addresses, routers};
 use crate::model::{
-    BothUnfit, CheckName, ConnectionSync, GroupName, Pair, PeerSettings, RouterName, SyncGroup, SyncRole,
-    VirtualAddress, VirtualRouter,
+    BothUnfit, CheckName, ConnectionSync, Director, GroupName, Pair, PeerSettings, RouterName, SyncGroup,
+    SyncRole, VirtualAddress, VirtualRouter,
 };
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
@@ -79,6 +79,7 @@ pub(super) fn pairing(
         connection_sync: None,
         peer: peer(text, sources),
     };
+    peer_reaches(text, &pairing.pair, &directors, problems);
     pairing.directors = directors;
     group_preferences(text, &pairing.pair, problems);
     pairing.pair.connection_sync = connection_sync(text, &pairing, problems);
@@ -91,6 +92,35 @@ fn peer(text: &PolicyText, sources: &Sources) -> PeerSettings {
     PeerSettings {
         port: text.port.value().map_or(default.port, |port| port.port()),
         key: text.key.value().and_then(|key| secret(key, sources)),
+    }
+}
+
+/// A channel has two ends.
+fn peer_reaches(text: &PolicyText, pair: &Pair, directors: &Directors, problems: &mut Problems) {
+    let Some(span) = text.peer.span().filter(|_| !directors.unreadable) else { return };
+    if !directors.are_several() {
+        problems.push(
+            Diagnostic::new(Code::PeerWithoutDirectors, span, "there is no other director to talk with")
+                .help("list all directors under `directors`, or leave `peer` out"),
+        );
+        return;
+    }
+    let families = |director: &Director| [director.ipv4.is_some(), director.ipv6.is_some()];
+    let Some(own) = pair.own.as_ref().and_then(|own| pair.directors.get(own)) else { return };
+    // One without any address was reported.
+    let apart = |other: &Director| {
+        let (ours, theirs) = (families(own), families(other));
+        ours.contains(&true)
+            && theirs.contains(&true)
+            && ours.into_iter().zip(theirs).all(|(ours, theirs)| !(ours && theirs))
+    };
+    for (name, _) in pair.others().filter(|(_, other)| apart(other)) {
+        let own = pair.own.as_deref().unwrap_or_default();
+        let message = format!("{} and {} have no addresses of one family", quoted(own), quoted(name));
+        problems.push(
+            Diagnostic::new(Code::PeerUnreachable, span, message)
+                .help("give both an address of the same family: beats and the channel between them need it"),
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! Keys and the ring of them. A key is kept as the state of its HMAC, never as its bytes, and is never printed.
 
-use hmac::{Hmac, KeyInit};
+use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::Sha256;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -35,6 +35,14 @@ impl Key {
     #[must_use]
     pub const fn id(&self) -> u8 {
         self.id
+    }
+
+    /// Another key, for another use: HMAC-SHA256 of the use's name. It says nothing of this one.
+    #[must_use]
+    pub fn derive(&self, name_of_use: &[u8]) -> [u8; 32] {
+        let mut hasher = self.hasher();
+        hasher.update(name_of_use);
+        hasher.finalize().into_bytes().into()
     }
 
     /// An HMAC that has read its key and nothing else.

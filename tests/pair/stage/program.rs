@@ -133,6 +133,12 @@ impl Member {
         tandem::command(stage, self.director, self.pid(), &["status"]);
     }
 
+    /// What a subcommand of Tandem says; Tandem only.
+    #[track_caller]
+    pub(crate) fn said(&self, stage: &Stage, arguments: &[&str]) -> String {
+        tandem::command(stage, self.director, self.pid(), arguments)
+    }
+
     /// Writes `to` instead of `from` into the policy, and has it taken over; Tandem only.
     #[track_caller]
     pub(crate) fn reload(&self, stage: &Stage, from: &str, to: &str) {
