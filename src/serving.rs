@@ -4,8 +4,8 @@
 //! Bounded: connections at the same time, header bytes, the time of a header and of a whole connection, which a stream may
 //! lengthen as long as its reader reads ([`Patience`]). The bounds on bodies are the router's.
 
-use axum::{Extension, Router};
 use axum::response::Response;
+use axum::{Extension, Router};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;

@@ -3,9 +3,10 @@
 
 use super::action::{RefusalCode, Refused};
 use super::event::EventRecord;
-use super::explain_server::{self, sentence_of};
+use super::explain_server::{self, of_override, sentence_of};
+use super::judgement::unknown;
 use crate::director::snapshot::{PoolSnapshot, ServerSnapshot, Snapshot};
-use crate::model::{EventKind, QuorumUnit};
+use crate::model::{EventKind, OverrideTarget, QuorumUnit, is_named};
 use crate::time::Instant;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,6 @@ use std::sync::Arc;
 pub const EXPLAIN_VERSION: u32 = 1;
 /// Events that are shown of a pool or server: the newest.
 pub const EVENTS_SHOWN: usize = 20;
-/// Names that are alike enough to be meant (Jaro-Winkler, 0..=1).
-const ALIKE: f64 = 0.8;
 
 /// Answer of `GET /v1/explain/{pool}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +57,8 @@ pub enum Step {
     Check,
     /// How many of the pool's servers are up, and how many it needs.
     Quorum,
+    /// What an operator ordered.
+    Override,
     /// The rule that decided.
     Rule,
     /// What the kernel's table has.
@@ -74,6 +75,7 @@ impl Step {
             Self::Policy => "policy",
             Self::Check => "check",
             Self::Quorum => "quorum",
+            Self::Override => "override",
             Self::Rule => "rule",
             Self::Kernel => "kernel",
             Self::Disturbance => "disturbance",
@@ -129,11 +131,8 @@ pub fn explain(
     let view = View { snapshot, events };
     let found = snapshot.pools.iter().find(|found| &*found.name == pool);
     let found = found.ok_or_else(|| {
-        unknown(
-            &format!("the policy has no pool {pool}"),
-            pool,
-            snapshot.pools.iter().map(|pool| &*pool.name),
-        )
+        let names: Vec<String> = snapshot.pools.iter().map(|pool| pool.name.to_string()).collect();
+        unknown(RefusalCode::UnknownPool, "pool of the policy is", pool, &names)
     })?;
     let chosen = server.map(|server| chosen(found, server)).transpose()?;
     let because = match chosen {
@@ -161,18 +160,11 @@ pub fn explain(
 
 fn chosen<'a>(pool: &'a PoolSnapshot, name: &str) -> Result<(usize, &'a ServerSnapshot), Refused> {
     let mut servers = pool.servers.iter().enumerate();
-    servers.find(|(_, server)| &*server.name == name).ok_or_else(|| {
-        let names = pool.servers.iter().map(|server| &*server.name);
-        unknown(&format!("the pool {} has no real server {name}", pool.name), name, names)
+    let is_meant = |server: &ServerSnapshot| is_named(name, &server.name, server.address, server.port);
+    servers.find(|(_, server)| is_meant(server)).ok_or_else(|| {
+        let names: Vec<String> = pool.servers.iter().map(|server| server.name.to_string()).collect();
+        unknown(RefusalCode::UnknownServer, &format!("server of pool {} is", pool.name), name, &names)
     })
-}
-
-fn unknown<'a>(what: &str, wanted: &str, names: impl Iterator<Item = &'a str>) -> Refused {
-    let alike = |name: &&str| strsim::jaro_winkler(wanted, name);
-    let nearest = names.max_by(|a, b| alike(a).total_cmp(&alike(b))).filter(|name| alike(name) >= ALIKE);
-    let hint =
-        nearest.map_or("`tandem status` lists the pools".to_owned(), |name| format!("did you mean {name}?"));
-    Refused::new(RefusalCode::NotFound, format!("{what}; {hint}"))
 }
 
 fn summary(server: &ServerSnapshot) -> ServerSummary {
@@ -214,6 +206,11 @@ fn of_pool(view: View<'_>, pool: &PoolSnapshot) -> Vec<Link> {
             pool.rule.least, pool.rule.recover
         ),
     });
+    let of_it = |target: &OverrideTarget| match target {
+        OverrideTarget::Pool(name) | OverrideTarget::EveryServer(name) => *name == pool.name,
+        OverrideTarget::Server { .. } => false,
+    };
+    links.extend(view.snapshot.overrides.iter().filter(|given| of_it(&given.target)).map(of_override));
     let rule_since = |rule: &'static str| {
         let began = |event: &EventRecord| event.kind == EventKind::RuleBegan && event.reason == rule;
         view.newest(began).map(|event| event.unix_ms)

@@ -4,13 +4,15 @@
 use super::event::EventRecord;
 use super::explain::{Link, Step, View};
 use crate::director::snapshot::{PoolSnapshot, Progress, ServerSnapshot};
-use crate::model::EventKind;
+use crate::model::{EventKind, Override};
 use crate::rotation::{Place, Why};
 
 /// From the policy to the kernel; `index` is the server's place in the pool.
 pub(super) fn chain(view: View<'_>, pool: &PoolSnapshot, index: usize, server: &ServerSnapshot) -> Vec<Link> {
     let mut links = vec![of_policy(view, server)];
     links.extend(of_check(view, server));
+    let meant = |given: &&Override| given.target.names(&pool.name, &server.name, server.address, server.port);
+    links.extend(view.snapshot.overrides.iter().filter(meant).map(of_override));
     links.push(of_rule(view, server));
     links.extend(of_kernel(pool, index, server));
     links.extend(disturbances(view, |event| event.subject.server.as_deref() == Some(&*server.name)));
@@ -61,6 +63,18 @@ fn far(progress: &Progress) -> String {
     }
 }
 
+/// What an operator ordered, who, and why.
+pub(super) fn of_override(given: &Override) -> Link {
+    let Override { kind, target, by, reason, until_unix_ms, .. } = given;
+    let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let end = if until_unix_ms.is_some() { "for a time" } else { "until it is cleared" };
+    Link {
+        step: Step::Override,
+        since_unix_ms: Some(given.set_unix_ms),
+        says: format!("{by} ordered {kind} of {target}, {end}{why}"),
+    }
+}
+
 fn of_rule(view: View<'_>, server: &ServerSnapshot) -> Link {
     let rule = server.basis.place.why.name();
     let began = |event: &EventRecord| {
@@ -94,6 +108,7 @@ pub(super) fn sentence_of(server: &ServerSnapshot) -> String {
         Why::Backup => "it is a backup server, and enough others are up".to_owned(),
         Why::Sorry => "the sorry server answers in its place".to_owned(),
         Why::Panic => "the pool is in a panic: failures are not believed".to_owned(),
+        Why::Override => "an operator ordered it".to_owned(),
     };
     format!("{stands}: {because}")
 }

@@ -47,6 +47,7 @@ mod status_peer;
 mod tcp;
 mod throttle;
 mod tokens;
+mod told;
 
 pub use action::*;
 pub use caller::Caller;

@@ -5,12 +5,13 @@ use super::action::{Action, Answer, ClearBody, ErrorBody, RefusalCode, Refused, 
 use super::caller::Caller;
 use super::event_server::{self, MOST_SUBSCRIBERS};
 use super::openapi::openapi;
-use super::override_action::{OverrideBody, OverrideList};
+use super::override_action::{OverrideBody, OverrideList, OverrideRecord};
 use super::policy_action::{ConfirmBody, PolicyAction, PolicyHistory, ReloadBody, RollbackBody};
 use super::servers::{ServerList, ServerQuery};
 use super::socket::{Socket, SocketFile};
 use super::status::Status;
 use super::tcp::{Api, Tcp};
+use super::told::Told;
 use crate::director::chronicle::Book;
 use crate::director::snapshot::Snapshot;
 use crate::observe::View;
@@ -63,7 +64,7 @@ pub struct Request {
 pub struct Control {
     /// What is asked of the event loop. Never closed.
     pub requests: mpsc::Receiver<Request>,
-    status: Arc<ArcSwap<Status>>,
+    status: Arc<ArcSwap<Told>>,
     history: Arc<ArcSwap<PolicyHistory>>,
     shared: Shared,
     tcp: Option<Tcp>,
@@ -107,7 +108,7 @@ impl Control {
         limits: Limits,
     ) -> Self {
         let (sender, requests) = mpsc::channel(MOST_WAITING);
-        let status = Arc::new(ArcSwap::from_pointee(first));
+        let status = Arc::new(ArcSwap::from_pointee(Told::from(first)));
         let history = Arc::new(ArcSwap::from_pointee(PolicyHistory::default()));
         let (alive, is_alive) = watch::channel(());
         let shared = Shared {
@@ -137,7 +138,12 @@ impl Control {
 
     /// What `GET /v1/status` answers from now on.
     pub fn publish(&self, status: Status) {
-        self.status.store(Arc::new(status));
+        self.status.store(Arc::new(status.into()));
+    }
+
+    /// The same, made by the first who asks, and not here.
+    pub fn publish_when_asked(&self, make: impl Fn() -> Status + Send + Sync + 'static) {
+        self.status.store(Arc::new(Told::when_asked(make)));
     }
 
     /// What `GET /v1/history` answers from now on.
@@ -156,7 +162,7 @@ pub struct Windows {
 /// What every connection is answered from.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
-    status: Arc<ArcSwap<Status>>,
+    status: Arc<ArcSwap<Told>>,
     history: Arc<ArcSwap<PolicyHistory>>,
     pub(super) started: tokio::time::Instant,
     pub(super) windows: Windows,
@@ -203,11 +209,21 @@ pub(super) fn router(shared: Shared, caller: Caller) -> Router {
 }
 
 async fn status(State(connection): State<Connection>) -> Response {
-    let published = connection.shared.status.load_full();
-    let now = Instant::ZERO + connection.shared.started.elapsed();
-    let age = now.saturating_since(Instant::from_millis(published.uptime_ms));
-    let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-    json(StatusCode::OK, &Status { age_ms, ..Status::clone(&published) })
+    let told = connection.shared.status.load_full();
+    let started = connection.shared.started;
+    let answer = move || {
+        let published = told.status();
+        let now = Instant::ZERO + started.elapsed();
+        let age = now.saturating_since(Instant::from_millis(published.uptime_ms));
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        json(StatusCode::OK, &Status { age_ms, ..Status::clone(&published) })
+    };
+    beside(answer).await
+}
+
+/// Makes an answer that may be megabytes: not on the threads that everything else waits for.
+async fn beside(answer: impl FnOnce() -> Response + Send + 'static) -> Response {
+    spawn_blocking(answer).await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 async fn servers(
@@ -221,15 +237,12 @@ async fn servers(
         }
     };
     let snapshot = connection.shared.windows.snapshot.load_full();
-    // Of a large site it is megabytes: not on the threads that everything else waits for.
-    match spawn_blocking(move || json(StatusCode::OK, &ServerList::of(&snapshot, &query))).await {
-        Ok(response) => response,
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+    beside(move || json(StatusCode::OK, &ServerList::of(&snapshot, &query))).await
 }
 
 async fn overrides(State(connection): State<Connection>) -> Response {
-    let overrides = connection.shared.status.load().overrides.clone();
+    let snapshot = connection.shared.windows.snapshot.load_full();
+    let overrides = snapshot.overrides.iter().map(OverrideRecord::from).collect();
     json(StatusCode::OK, &OverrideList { overrides })
 }
 

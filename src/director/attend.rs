@@ -10,6 +10,7 @@ use crate::control::{self, Action, ElectionAction, OverrideAction, Refused, Requ
 use crate::director::core::Input;
 use crate::model::{CheckName, Override};
 use crate::time::Instant;
+use std::sync::Arc;
 
 /// The next news of the pair; never without one.
 pub(super) async fn pair_news(pair: &mut Option<PairThreads>) -> News {
@@ -86,8 +87,11 @@ impl Loop {
         let (peers, counts) = (self.peers.view(), self.reloads.counts());
         if let Some(snapshot) = self.published.publish(&self.core, pair, peers, counts, self.clock) {
             self.peers.tell(&self.core, &snapshot, self.clock);
-            let status = Status::of(self.core.director(), &snapshot, &picture);
-            self.control.publish(status.with_addresses(&self.core.policy.pair));
+            let policy = Arc::clone(&self.core.policy);
+            self.control.publish_when_asked(move || {
+                let own = policy.pair.own.as_ref();
+                Status::of(own, &snapshot, &picture).with_addresses(&policy.pair)
+            });
         }
     }
 
@@ -116,8 +120,7 @@ impl Loop {
 
     /// Somebody orders something, or takes it back. It is answered when it is on the disk.
     fn override_asked(&mut self, action: &OverrideAction, by: &str, answer: Reply) {
-        let now = self.clock.epoch() + self.clock.now().saturating_since(Instant::ZERO);
-        let given = Given { by, unix_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX) };
+        let given = Given { by, unix_ms: self.unix_ms() };
         let decided = match action {
             OverrideAction::Set(wanted) => self.core.with_override(wanted, given),
             OverrideAction::Clear(selection) => self.core.without_overrides(selection),

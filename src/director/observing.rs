@@ -42,7 +42,7 @@ impl fmt::Display for Difference {
 }
 
 impl Difference {
-    fn table(&self) -> Table {
+    pub(super) fn table(&self) -> Table {
         match self {
             Self::Change(change) => change.table(),
             Self::Unnamed(_) => Table::Services,

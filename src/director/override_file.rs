@@ -3,9 +3,11 @@
 //!
 //! Written on a thread of its own, in the order of the changes; who asked is answered when it is on the disk.
 
+use super::mirroring::to_record;
 use super::state_directory::{known, read_whole, write_whole};
 use crate::control::{Answer, OverrideRecord, Refused};
 use crate::model::{Override, RouterName};
+use crate::peer::Record as Word;
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -27,6 +29,9 @@ struct Record {
     overrides: Vec<OverrideRecord>,
     #[serde(default)]
     releases: Vec<Release>,
+    /// Overrides that were taken back: another director may not know it yet.
+    #[serde(default)]
+    taken_back: Vec<Word>,
 }
 
 /// A router that an operator released.
@@ -57,6 +62,8 @@ impl Release {
 pub struct Orders {
     pub overrides: Vec<Override>,
     pub releases: Vec<Release>,
+    /// Words without a body.
+    pub taken_back: Vec<Word>,
 }
 
 /// Who waits for the disk, and what is to be answered.
@@ -81,7 +88,9 @@ pub(super) struct OverrideFile {
 pub fn read(state: &Path, warn: &mut dyn FnMut(String)) -> Orders {
     let path = state.join(FILE);
     let record = read_whole::<Record>(&path, LARGEST).and_then(|record| match record {
-        Some(record) => known(record.version, VERSION).map(|()| (record.overrides, record.releases)),
+        Some(record) => {
+            known(record.version, VERSION).map(|()| (record.overrides, record.releases, record.taken_back))
+        }
         None => Ok(Default::default()),
     });
     let mut complain = |reason: String| {
@@ -90,7 +99,7 @@ pub fn read(state: &Path, warn: &mut dyn FnMut(String)) -> Orders {
             path.display()
         ));
     };
-    let (records, releases) = record.unwrap_or_else(|reason| {
+    let (records, releases, taken_back) = record.unwrap_or_else(|reason| {
         complain(reason);
         Default::default()
     });
@@ -98,7 +107,7 @@ pub fn read(state: &Path, warn: &mut dyn FnMut(String)) -> Orders {
         let id = record.id.clone();
         Override::try_from(record).map_err(|refused| complain(format!("{id}: {refused}"))).ok()
     });
-    Orders { overrides: understood.collect(), releases }
+    Orders { overrides: understood.collect(), releases, taken_back }
 }
 
 impl OverrideFile {
@@ -117,9 +126,14 @@ impl OverrideFile {
     }
 
     /// Has these written, and answers all that wait for it.
-    pub(super) fn keep(&mut self, all: Vec<Override>) {
-        self.orders.overrides = all;
+    pub(super) fn keep(&mut self, all: Vec<Override>, taken_back: Vec<Word>) {
+        (self.orders.overrides, self.orders.taken_back) = (all, taken_back);
         self.write();
+    }
+
+    /// Every word that is kept.
+    pub(super) fn words(&self) -> impl Iterator<Item = Word> {
+        self.orders.overrides.iter().map(to_record).chain(self.orders.taken_back.iter().cloned())
     }
 
     /// Has these written.
@@ -144,7 +158,12 @@ impl OverrideFile {
 
 fn write(folder: &Path, orders: &Orders) -> io::Result<()> {
     let overrides = orders.overrides.iter().map(OverrideRecord::from).collect();
-    let record = Record { version: VERSION, overrides, releases: orders.releases.clone() };
+    let record = Record {
+        version: VERSION,
+        overrides,
+        releases: orders.releases.clone(),
+        taken_back: orders.taken_back.clone(),
+    };
     write_whole(folder, FILE, &serde_json::to_vec_pretty(&record)?)
 }
 
@@ -188,7 +207,7 @@ mod tests {
     fn answered(file: &mut OverrideFile, all: Vec<Override>) -> Answer {
         let (reply, answer) = oneshot::channel();
         file.waiting.push((reply, Answer::of_policy(1, "done".to_owned(), Vec::new())));
-        file.keep(all);
+        file.keep(all, Vec::new());
         answer.blocking_recv().expect("an answer").expect("not refused")
     }
 
@@ -201,9 +220,15 @@ mod tests {
         file.keep_releases(releases.clone());
         assert_eq!(answered(&mut file, vec![given("a"), given("b")]).notes, [""; 0]);
         let overrides = vec![given("a"), given("b")];
-        assert_eq!(read(folder.path(), &mut silent), Orders { overrides, releases: releases.clone() });
+        assert_eq!(
+            read(folder.path(), &mut silent),
+            Orders { overrides, releases: releases.clone(), taken_back: vec![] }
+        );
         answered(&mut file, vec![]);
-        assert_eq!(read(folder.path(), &mut silent), Orders { overrides: vec![], releases });
+        assert_eq!(
+            read(folder.path(), &mut silent),
+            Orders { overrides: vec![], releases, taken_back: vec![] }
+        );
     }
 
     #[test]

@@ -16,8 +16,8 @@ use super::log;
 use super::override_file::{self, OverrideFile};
 use super::pair::{PairThreads, keyring};
 use super::pair_restart::PairRestart;
-use super::permissions::lacking;
 use super::peers::Peers;
+use super::permissions::lacking;
 use super::preparation::probers;
 use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::reload::Reloads;
@@ -148,6 +148,7 @@ pub async fn run<K: Kernel + 'static>(
             Some(()) = running.reloads.hangups.recv(), if !running.reloads.is_under_way() => running.hung_up(),
             Some(arrival) = running.reloads.arrivals.recv() => running.arrived(arrival),
             () = running.pair_restart.ended() => running.start_pair(),
+            () = running.peers.records().arrived() => running.records_arrived(),
             Some(request) = running.control.requests.recv() => running.requested(request),
             () = &mut timer => running.time_passed(),
         }
@@ -222,6 +223,8 @@ impl Loop {
         let reloads = Reloads::new(loader, history, text, hangups, clock.now());
         let releases = orders.releases.iter().map(|release| release.since_start(clock.epoch())).collect();
         peers.identify(reloads.in_force());
+        let overrides = OverrideFile::new(&pair_state, orders);
+        peers.records().merge(overrides.words());
         let workers = compute(&probers).then(Workers::start).transpose().map_err(RunError::Thread)?;
         let (probes, reports) = Pool::new(MOST_AT_ONCE, workers);
         let mut running = Self {
@@ -238,7 +241,7 @@ impl Loop {
             peers,
             releases,
             reloads,
-            overrides: OverrideFile::new(&pair_state, orders),
+            overrides,
             state: pair_state,
             control,
             chronicler,
@@ -263,7 +266,7 @@ impl Loop {
                 Output::StartProbe { target, probe, due, .. } => self.start_probe(target, probe, due),
                 Output::Kernel(work) => self.send(Job::Work(work))?,
                 Output::Record(record) => self.send(Job::Record(record))?,
-                Output::Overrides(all) => self.overrides.keep(all),
+                Output::Overrides(all) => self.keep_overrides(all),
                 Output::Tell(event) => {
                     log::tell(&event);
                     self.chronicler.tell(of_pools(&event, &self.core.policy));

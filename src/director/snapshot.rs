@@ -8,8 +8,8 @@ use super::host_snapshot::RouterSnapshot;
 use crate::advert::thread::Published;
 use crate::health::Reason;
 use crate::model::{
-    CheckName, Counters, DestinationCounts, DestinationKey, Failure, Order, Outcome, Override, PoolName, Quorum,
-    ServiceKey, SyncDaemonRole, TrackingCounts,
+    CheckName, Counters, DestinationCounts, DestinationKey, Failure, Order, Outcome, Override, PoolName,
+    Quorum, ServiceKey, SyncDaemonRole, TrackingCounts,
 };
 use crate::peer::PeersView;
 use crate::reconcile::Table;

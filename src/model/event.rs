@@ -115,6 +115,15 @@ kinds! {
     Warning RuleBegan "rule_began" "A rule of a pool acts by itself: sorry server, panic, backup, slow start, drain.",
     Info RuleEnded "rule_ended" "It acts no more.",
 
+    // What operators order.
+    Warning OverrideSet "override_set" "An operator gave an override: drain, disable, weight, force-up, freeze.",
+    Info OverrideCleared "override_cleared" "An override was cleared.",
+    Warning OverrideExpired "override_expired" "The time of an override is over.",
+
+    // What a director that only observes would do.
+    Warning DifferenceAppeared "difference_appeared" "An observing director would do otherwise than the live table is.",
+    Info DifferenceEnded "difference_ended" "It would no longer.",
+
     // The kernel's tables.
     Info TableAdopted "table_adopted" "A table was found at the start, and what is right in it is left alone.",
     Info TableChanged "table_changed" "The kernel accepted changes.",

@@ -97,12 +97,18 @@ impl OverrideTarget {
     /// Whether it orders something of this server.
     #[must_use]
     pub fn is_for(&self, pool: &Pool, server: &RealServer) -> bool {
+        self.names(&pool.name, &server.name, server.address, server.port)
+    }
+
+    /// The same of a server with this name, RIP and port, in `pool`.
+    #[must_use]
+    pub fn names(&self, pool: &str, name: &str, address: IpAddr, port: Option<u16>) -> bool {
         match self {
-            Self::Server { server: word, pool: name } => {
-                let RealServer { name: own, address, port, .. } = server;
-                name.as_ref().is_none_or(|name| pool.name == *name) && is_named(word, own, *address, *port)
+            Self::Server { server: word, pool: confined } => {
+                confined.as_ref().is_none_or(|confined| **confined == *pool)
+                    && is_named(word, name, address, port)
             }
-            Self::EveryServer(name) => pool.name == *name,
+            Self::EveryServer(confined) => **confined == *pool,
             Self::Pool(_) => false,
         }
     }

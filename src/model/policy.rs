@@ -1,8 +1,6 @@
 //! The policy: one value that says everything a director shall do.
 
-use super::{
-    ApiSettings, Check, CheckName, EventHook, Forwarding, Pair, Pool, PoolName, TargetKey, Tracked,
-};
+use super::{ApiSettings, Check, CheckName, EventHook, Forwarding, Pair, Pool, PoolName, TargetKey, Tracked};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,8 +3,8 @@
 use super::{Format, Listener, Names, View, render};
 use crate::director::snapshot::*;
 use crate::model::{
-    Connections, Counters, DestinationCounts, DestinationKey, Failure, Order, Outcome, Override, OverrideKind,
-    OverrideTarget, Protocol, ServiceKey, SyncDaemonRole, TrackingCounts,
+    Connections, Counters, DestinationCounts, DestinationKey, Failure, Order, Outcome, Override,
+    OverrideKind, OverrideTarget, Protocol, ServiceKey, SyncDaemonRole, TrackingCounts,
 };
 use crate::reconcile::Table;
 use crate::time::Instant;

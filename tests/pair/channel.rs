@@ -145,3 +145,40 @@ fn another_key_is_said_once_and_a_reload_takes_the_right_one() {
     pair[OTHER].said(&stage, &["reload"]);
     both_up(&stage, &pair);
 }
+
+const POOL: &str = "\
+pools:
+  web: {virtual_services: [tcp://192.168.101.100:80], forwarding: nat, check: none, real_servers: [192.168.101.11:80, 192.168.101.12:80]}
+";
+
+fn overrides(stage: &Stage, member: &Member) -> Vec<String> {
+    let list: Value = serde_json::from_str(&member.said(stage, &["overrides", "--json"])).expect("JSON");
+    let list = list["overrides"].as_array().expect("a list").clone();
+    list.iter().map(|given| format!("{} {} {}", given["kind"], given["id"], given["director"])).collect()
+}
+
+#[test]
+fn what_is_ordered_of_one_director_is_in_force_on_both_and_the_newer_word_counts_after_a_partition() {
+    let stage = Stage::new();
+    let pair = [PREFERRED, OTHER].map(|director| {
+        write_key(&stage, director, "k");
+        Member::start(&stage, Program::Tandem, director, &SETTING, &format!("{KEY}{POOL}"))
+    });
+    both_up(&stage, &pair);
+    let both = |wanted: &[&str]| {
+        for member in &pair {
+            until_true(&format!("{wanted:?}"), START, || overrides(&stage, member) == wanted);
+        }
+    };
+    pair[PREFERRED].said(&stage, &["drain", "--server", "192.168.101.11", "--reason", "disk"]);
+    both(&["\"drain\" \"*/192.168.101.11\" \"lb-a\""]);
+    pair[OTHER].said(&stage, &["clear", "--server", "192.168.101.11"]);
+    both(&[]);
+
+    stage.set_cable(OTHER, false);
+    until_true("the end of the channel", START, || !is_up(&stage, &pair[OTHER]));
+    pair[PREFERRED].said(&stage, &["drain", "--server", "192.168.101.12"]);
+    pair[OTHER].said(&stage, &["disable", "--server", "192.168.101.12"]);
+    stage.set_cable(OTHER, true);
+    both(&["\"disable\" \"*/192.168.101.12\" \"lb-b\""]);
+}

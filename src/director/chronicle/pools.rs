@@ -2,8 +2,9 @@
 
 use super::Draft;
 use crate::control::Subject;
-use crate::director::event::{Cause, Event};
-use crate::model::{EventKind, Policy, PoolName, ServiceKey, Severity, TargetKey};
+use crate::director::event::{Cause, Event, OverrideChange};
+use crate::director::observing::Difference;
+use crate::model::{EventKind, Override, Policy, Pool, PoolName, ServiceKey, Severity, TargetKey};
 use crate::reconcile::{Change, Object};
 use crate::rotation::{Act, ActKind};
 use std::sync::Arc;
@@ -23,6 +24,10 @@ pub(crate) fn of_pools(event: &Event, policy: &Policy) -> Vec<Draft> {
                 foreign.len()
             ),
         )],
+        Event::Override { given, change } => overridden(given, *change, policy),
+        Event::Differs { appeared, ended, .. } => differs(appeared, ended),
+        // It is what differed all the time.
+        Event::ObservedUntilNow { .. } => Vec::new(),
         // The reload tells it, with who asked for it.
         Event::PolicyTaken { .. } => Vec::new(),
         Event::Verdict { target, up, reason, servers } => {
@@ -63,6 +68,44 @@ pub(crate) fn of_pools(event: &Event, policy: &Policy) -> Vec<Draft> {
         Event::Acted { pool, server, act } => vec![acted(pool, server.as_ref(), act)],
         Event::Obstructed { pool, server, obstructed } => vec![obstructed_server(pool, server, *obstructed)],
     }
+}
+
+/// One event for each server that it is for; one alone where it is for a pool, for many, or for none.
+fn overridden(given: &Override, change: OverrideChange, policy: &Policy) -> Vec<Draft> {
+    let Override { kind, target, by, reason, .. } = given;
+    let (event, word, what) = match change {
+        OverrideChange::Set => (EventKind::OverrideSet, "set", "ordered"),
+        OverrideChange::Cleared => (EventKind::OverrideCleared, "cleared", "no longer in force, cleared"),
+        OverrideChange::Expired => {
+            (EventKind::OverrideExpired, "expired", "no longer in force, its time is over")
+        }
+    };
+    let why = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let draft = |whose: String| Draft::new(event, word, format!("{whose}: {what}: {kind}, by {by}{why}"));
+    let servers = |pool: &'_ Pool| {
+        let meant = pool.servers.iter().filter(|server| target.is_for(pool, server));
+        meant.map(|server| (pool.name.clone(), server.name.clone())).collect::<Vec<_>>()
+    };
+    let meant: Vec<_> = policy.pools.values().flat_map(servers).take(ONE_BY_ONE + 1).collect();
+    if meant.is_empty() || meant.len() > ONE_BY_ONE {
+        let subject = Subject { pool: target.pool().map(ToString::to_string), ..Subject::default() };
+        return vec![draft(target.to_string()).about(subject)];
+    }
+    let each = meant
+        .iter()
+        .map(|(pool, server)| draft(format!("{server} of {pool}")).about(of_server(pool, Some(server))));
+    each.collect()
+}
+
+fn differs(appeared: &[Difference], ended: &[Difference]) -> Vec<Draft> {
+    let told = |kind, what: &str, all: &[Difference]| {
+        let told = all.iter().take(ONE_BY_ONE);
+        told.map(|found| Draft::new(kind, found.table().name(), format!("{what}: {found}")))
+            .collect::<Vec<_>>()
+    };
+    let mut drafts = told(EventKind::DifferenceAppeared, "this director would", appeared);
+    drafts.extend(told(EventKind::DifferenceEnded, "this director would no longer", ended));
+    drafts
 }
 
 fn of_quorum(pool: &PoolName, up: bool) -> Draft {
