@@ -6,7 +6,7 @@ use crate::director::snapshot::{
     DestinationSnapshot, PoolSnapshot, Progress, ServerBasis, ServerSnapshot, ServiceSnapshot, Snapshot,
 };
 use crate::health::Reason;
-use crate::model::{DestinationCounts, EventKind, Failure, Quorum};
+use crate::model::{DestinationCounts, DestinationKey, EventKind, Failure, Quorum};
 use crate::rotation::{Place, Why};
 use crate::time::Instant;
 use std::collections::BTreeMap;
@@ -23,6 +23,9 @@ fn progress(counter: u32) -> Option<Progress> {
 fn snapshot() -> Snapshot {
     let server = |name: &str, up, place: Place| ServerSnapshot {
         name: name.into(),
+        address: [192, 0, 2, 11].into(),
+        port: Some(80),
+        ordered: None,
         up,
         checked: true,
         in_rotation: place.serves(),
@@ -41,7 +44,12 @@ fn snapshot() -> Snapshot {
     failed.last_failure = Some(Failure::ConnectionRefused);
     failed.basis.progress = progress(1);
     let slow = server("web2", true, Place { weight: Some(4), why: Why::SlowStart });
-    let held = DestinationSnapshot { server: 1, weight: 4, counts: DestinationCounts::default() };
+    let held = DestinationSnapshot {
+        server: 1,
+        key: DestinationKey::FIRST,
+        weight: 4,
+        counts: DestinationCounts::default(),
+    };
     let pool = PoolSnapshot {
         name: "web".into(),
         labels: Arc::default(),
@@ -49,12 +57,14 @@ fn snapshot() -> Snapshot {
         quorum: 1,
         panic: false,
         sorry: false,
+        frozen: false,
         rule: Quorum::default(),
         acts: BTreeMap::new(),
         transitions: BTreeMap::new(),
         servers: vec![failed, slow],
         services: vec![ServiceSnapshot {
             name: "tcp://192.0.2.1:80".into(),
+            key: crate::desired::fixtures::tcp("192.0.2.1", 80),
             counters: Some(Default::default()),
             destinations: vec![held],
         }],

@@ -8,7 +8,7 @@ use crate::director::snapshot::{
     DestinationSnapshot, PoolSnapshot, ServerSnapshot, ServiceSnapshot, Snapshot,
 };
 use crate::health::Reason;
-use crate::model::{Connections, Counters, DestinationCounts, Failure};
+use crate::model::{Connections, Counters, DestinationCounts, DestinationKey, Failure};
 use crate::serving::Limits;
 use crate::time::Instant;
 use crate::vrrp::picture::{Counts, PeerPicture, Picture, RouterPicture};
@@ -95,8 +95,13 @@ fn service() -> ServiceSnapshot {
     let connections = Connections { active: 7, inactive: 2, persistent: 0 };
     let counts = DestinationCounts { counters, connections };
     let name = "tcp://192.0.2.1:80".into();
-    let destinations = vec![DestinationSnapshot { server: 0, weight: 3, counts }];
-    ServiceSnapshot { name, counters: Some(counters), destinations }
+    let destinations = vec![DestinationSnapshot { server: 0, key: DestinationKey::FIRST, weight: 3, counts }];
+    ServiceSnapshot {
+        name,
+        key: crate::desired::fixtures::tcp("192.0.2.1", 80),
+        counters: Some(counters),
+        destinations,
+    }
 }
 
 pub(crate) fn snapshot() -> Snapshot {

@@ -9,7 +9,6 @@ use crate::advert::thread::{Command, Published};
 use crate::control::{self, Action, ElectionAction, OverrideAction, Refused, Request, Status};
 use crate::director::core::Input;
 use crate::model::{CheckName, Override};
-use crate::time::Instant;
 use std::sync::Arc;
 
 /// The next news of the pair; never without one.

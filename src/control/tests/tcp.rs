@@ -53,8 +53,8 @@ impl Site {
         let api = Api::prepare(Some(&settings), None).await.expect("good files").expect("an API");
         let address = api.local_address().expect("it listens");
         let socket = Socket::bind(&place.path().join("tandem.sock")).expect("a socket");
-        let View { snapshot, started } = view();
-        let mut control = Control::serve(Some(socket), status(), snapshot, started);
+        let View { started, .. } = view();
+        let mut control = Control::serve(Some(socket), status(), started, windows());
         control.renew_api(Some(api), view());
         Self { control, address, settings: ApiSettings { listen: address, ..settings }, place }
     }
