@@ -4,6 +4,8 @@
 
 OUT=$PROJECT/target/packages
 BINARY=
+# Cargo's; another than `release` is for trying the packaging itself.
+PROFILE=${TANDEM_PACKAGE_PROFILE:-release}
 REVISION=1
 FAST=
 VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$PROJECT/Cargo.toml" | head -n 1)
