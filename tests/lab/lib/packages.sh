@@ -27,6 +27,9 @@ want_servers() {
     WANTS_PROMTOOL=
 }
 
+# The first process of the packages' test, where this machine has none: a container's image, say.
+want_systemd() { [ -x /lib/systemd/systemd ] || INSIDE_PACKAGES+=(systemd); }
+
 # host_needs COMMAND=PACKAGE... : installs what is missing, or says how to.
 host_needs() {
     local pair missing=()
