@@ -13,7 +13,7 @@ build_static() {
 STATIC=
 static_program() {
     [ -n "$STATIC" ] || STATIC=${BINARY:-$(compile "$PROJECT/target/packaging-static" static)}
-    ! readelf -l "$STATIC" | grep -q INTERP || die "$STATIC is not static: it asks for a dynamic loader"
+    [[ $(readelf -lW "$STATIC") != *INTERP* ]] || die "$STATIC is not static: it asks for a dynamic loader"
 }
 
 # A container image of it, by whichever tool is there. Its recipe is packaging/container/Containerfile.
@@ -37,7 +37,7 @@ build_image() {
             ;;
         *)
             "$tool" build --timestamp "$SOURCE_DATE_EPOCH" -t "$name" -f "$PACKAGING/container/Containerfile" "$context" >/dev/null
-            "$tool" push -q "$name" "docker-archive:$archive:$name"
+            "$tool" push -q "$name" "docker-archive:$archive:$name" 2>/dev/null
             ;;
     esac
     done_with "$archive"
