@@ -1,6 +1,7 @@
 # What every package has in common: names, version, time, architecture, and the folder that the work is done in. Sourced by
 # packaging/build.
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # the parts use what is set here
 
 OUT=$PROJECT/target/packages
 BINARY=
@@ -10,7 +11,6 @@ REVISION=1
 FAST=
 VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$PROJECT/Cargo.toml" | head -n 1)
 MAINTAINER="Tandem maintainers <maintainers@tandem.invalid>"
-SUMMARY="Director for the Linux Virtual Server"
 WORK= # removed at the end
 
 say() { printf 'packaging: %s\n' "$*" >&2; }

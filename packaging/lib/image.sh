@@ -18,7 +18,8 @@ static_program() {
 
 # A container image of it, by whichever tool is there. Its recipe is packaging/container/Containerfile.
 build_image() {
-    local tool context=$WORK/image name=localhost/tandem:$VERSION archive=$OUT/tandem-$VERSION-$(machine)-image.tar
+    local tool archive context=$WORK/image name=localhost/tandem:$VERSION
+    archive=$OUT/tandem-$VERSION-$(machine)-image.tar
     tool=$(image_tool) || die "no tool for container images is there: install buildah, podman or docker"
     static_program
     mkdir -p "$context/etc/ssl/certs" "$context/etc/tandem" "$context/usr/sbin"
