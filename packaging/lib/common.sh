@@ -1,14 +1,16 @@
 # What every package has in common: names, version, time, architecture, and the folder that the work is done in. Sourced by
 # packaging/build.
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # the parts use what is set here
 
 OUT=$PROJECT/target/packages
 BINARY=
+# Cargo's; another than `release` is for trying the packaging itself.
+PROFILE=${TANDEM_PACKAGE_PROFILE:-release}
 REVISION=1
 FAST=
 VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$PROJECT/Cargo.toml" | head -n 1)
 MAINTAINER="Tandem maintainers <maintainers@tandem.invalid>"
-SUMMARY="Director for the Linux Virtual Server"
 WORK= # removed at the end
 
 say() { printf 'packaging: %s\n' "$*" >&2; }

@@ -17,14 +17,16 @@ compile() {
     # The last that fits wins: the target folder may lie in the checkout.
     for folder in "$PROJECT" "$cargo_home" "$target"; do
         flags+=("--remap-path-prefix=$folder=${names[$folder]}")
-        c_flags+=("-ffile-prefix-map=$folder=${names[$folder]}")
+        c_flags+=("'-ffile-prefix-map=$folder=${names[$folder]}'")
     done
     [ -z "$static" ] || flags+=("-Ctarget-feature=+crt-static")
     triple=$(rustc -vV | sed -n 's/^host: //p')
     # With the target named, the flags are the program's alone and not those of build scripts, which cannot be static.
-    (cd "$PROJECT" && CFLAGS="${c_flags[*]}" CARGO_TARGET_DIR=$target CARGO_ENCODED_RUSTFLAGS=$(join_flags "${flags[@]}") \
-        CARGO_INCREMENTAL=0 cargo build --release --locked --bin tandem --target "$triple" >&2)
-    echo "$target/$triple/release/tandem"
+    # The crate `cc` reads the quotes when it is told to.
+    (cd "$PROJECT" && CC_SHELL_ESCAPED_FLAGS=1 CFLAGS="${c_flags[*]}" CARGO_TARGET_DIR=$target CARGO_ENCODED_RUSTFLAGS=$(join_flags "${flags[@]}") \
+        CARGO_INCREMENTAL=0 cargo build --profile "$PROFILE" --locked --bin tandem --target "$triple" >&2)
+    # Cargo's folder for `dev` is called `debug`.
+    echo "$target/$triple/${PROFILE/#dev/debug}/tandem"
 }
 
 # As CARGO_ENCODED_RUSTFLAGS wants them: a folder may have a space in its name.

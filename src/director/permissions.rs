@@ -61,7 +61,7 @@ mod tests {
 
     fn shipped(name: &str) -> Policy {
         let path = Path::new("conf").join(name);
-        policy::load(&path, &Disk, View::Director("lb-a")).policy.expect("it is shipped")
+        policy::load(&path, &Disk, View::Anywhere("lb-a")).policy.expect("it is shipped")
     }
 
     #[test]

@@ -211,7 +211,7 @@ fn channels(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::{Format, metrics::render};
+    use crate::observe::{Format, Names, metrics::render};
     use crate::peer::PeersView;
     use std::sync::Arc;
     use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The API over TCP from outside: real connections on loopback, with and without TLS.
 
 use super::super::throttle::{BURST, MOST_OF_ONE};
-use super::{EPOCH, NOW, picture, status};
+use super::{EPOCH, NOW, picture, status, windows};
 use crate::control::{Action, Answer, Api, Control, ElectionAction, Request, Socket, asset, judge};
 use crate::director::snapshot::Snapshot;
 use crate::model::{ApiScope, ApiSettings, ApiTls, ApiToken, Secret};

@@ -37,6 +37,9 @@ want_monitoring() {
     WANTS_PROMTOOL=
 }
 
+# The first process of the packages' test, where this machine has none: a container's image, say.
+want_systemd() { [ -x /lib/systemd/systemd ] || INSIDE_PACKAGES+=(systemd); }
+
 # host_needs COMMAND=PACKAGE... : installs what is missing, or says how to.
 host_needs() {
     local pair missing=()
