@@ -8,7 +8,7 @@
 //! The policy is `policy.yaml` beside this file.
 
 use crate::director::{self, POLICY, SOCKET};
-use crate::prometheus::Prometheus;
+use crate::prometheus::{Prometheus, pace};
 use crate::servers::{self, Acceptor};
 use crate::world::addresses::{far, near};
 use crate::world::certificates;
@@ -85,7 +85,7 @@ impl Site {
             folder,
         };
         for director in 0..DIRECTORS.len() {
-            until(DIRECTORS[director], START_LIMIT, || {
+            until(DIRECTORS[director], START_LIMIT * pace(), || {
                 let ready = site.monitor.fetch(metrics_of(director), "/readyz");
                 ready.map_err(|error| format!("{error}\n{}", site.log(director)))
             });
