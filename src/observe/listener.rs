@@ -3,7 +3,7 @@
 //! Connections are bounded by `serving`; a request's body is never read. A scrape
 //! reads the last snapshot and never asks the event loop for anything. Rendering runs on a blocking thread, one at a time.
 
-use super::{Format, Names, render};
+use super::{Format, Names, render_as};
 use crate::director::snapshot::Snapshot;
 use crate::serving::{self, Limits};
 use crate::time::Instant;
@@ -148,7 +148,7 @@ async fn text(shared: &Shared, names: Names, format: Format) -> Option<Bytes> {
     if let Some(written) = written.as_ref().filter(same) {
         return Some(written.text.clone());
     }
-    let text = Bytes::from(spawn_blocking(move || render(&snapshot, names, format)).await.ok()?.ok()?);
+    let text = Bytes::from(spawn_blocking(move || render_as(&snapshot, names, format)).await.ok()?.ok()?);
     *written = Some(Written { taken_at, names, format, text: text.clone() });
     Some(text)
 }

@@ -20,11 +20,19 @@ use std::time::Duration;
 /// Bytes of one server's lines, roughly: spares the growing text most of its copies.
 const BYTES_PER_SERVER: usize = 2_048;
 
-/// The whole exposition, by one set of names.
+/// The whole exposition, by Tandem's own names.
 ///
 /// # Errors
 /// Never in practice: writing to a string does not fail.
-pub fn render(snapshot: &Arc<Snapshot>, names: Names, format: Format) -> Result<String, fmt::Error> {
+pub fn render(snapshot: &Arc<Snapshot>, format: Format) -> Result<String, fmt::Error> {
+    render_as(snapshot, Names::Tandem, format)
+}
+
+/// The exposition by one set of names.
+///
+/// # Errors
+/// Never in practice: writing to a string does not fail.
+pub fn render_as(snapshot: &Arc<Snapshot>, names: Names, format: Format) -> Result<String, fmt::Error> {
     let servers: usize = snapshot.pools.iter().map(|pool| pool.servers.len()).sum();
     let mut registry = Registry::default();
     registry.register_collector(Box::new(View(Arc::clone(snapshot), names)));

@@ -28,8 +28,8 @@ impl Names {
     /// # Errors
     /// When it asks for names that are not known; the sentence says which are.
     pub fn of_query(query: &str) -> Result<Self, UnknownNames> {
-        let asked = query.split('&').filter_map(|part| part.strip_prefix("names="));
-        asked.last().map_or(Ok(Self::Tandem), |word| match word {
+        let mut asked = query.split('&').filter_map(|part| part.strip_prefix("names="));
+        asked.next_back().map_or(Ok(Self::Tandem), |word| match word {
             "keepalived" => Ok(Self::Keepalived),
             "node_exporter" => Ok(Self::NodeExporter),
             other => Err(UnknownNames { word: other.chars().take(LONGEST_WORD).collect() }),

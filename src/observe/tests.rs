@@ -1,6 +1,6 @@
 //! Metrics against a snapshot with one of everything, and the listener over real connections.
 
-use super::{Format, Listener, Names, View, render};
+use super::{Format, Listener, View, render};
 use crate::director::snapshot::*;
 use crate::model::{
     Connections, Counters, DestinationCounts, DestinationKey, Failure, Order, Outcome, Override,
@@ -143,7 +143,7 @@ fn snapshot() -> Snapshot {
 }
 
 fn text(snapshot: Snapshot) -> String {
-    render(&Arc::new(snapshot), Names::Tandem, Format::Text).expect("a string takes everything")
+    render(&Arc::new(snapshot), Format::Text).expect("a string takes everything")
 }
 
 /// Names of the families.
@@ -281,8 +281,7 @@ fn an_empty_director_has_an_exposition_too() {
 
 #[test]
 fn open_metrics_names_families_without_suffix_and_ends_with_eof() {
-    let text =
-        render(&Arc::new(snapshot()), Names::Tandem, Format::OpenMetrics).expect("a string takes everything");
+    let text = render(&Arc::new(snapshot()), Format::OpenMetrics).expect("a string takes everything");
     assert!(text.contains("# TYPE tandem_server_transitions counter\n"));
     assert!(text.contains("# TYPE tandem_build info\n"));
     assert!(text.ends_with("# EOF\n"));

@@ -30,9 +30,7 @@ fn main() {
     println!("{servers} real servers in {POOLS} pools, fastest of {ROUNDS} rounds:");
     println!("  snapshot: {taking:.1?}");
     for format in [Format::Text, Format::OpenMetrics] {
-        let (writing, text) = fastest(|| {
-            render(&snapshot, tandem::observe::Names::Tandem, format).expect("a string takes everything")
-        });
+        let (writing, text) = fastest(|| render(&snapshot, format).expect("a string takes everything"));
         println!("  {format:?}: {writing:.1?}, {} lines, {} bytes", text.lines().count(), text.len());
     }
 }

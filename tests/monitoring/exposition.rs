@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 /// promtool has nothing to say of the text format.
 #[track_caller]
 pub(crate) fn promtool_is_content(site: &Site) {
-    for director in 0..DIRECTORS.len() {
+    for (director, name) in DIRECTORS.into_iter().enumerate() {
         for (_, names) in JOBS {
             let query = if names.is_empty() { String::new() } else { format!("?names={names}") };
             let text =
                 site.monitor.fetch(metrics_of(director), &format!("/metrics{query}")).expect("metrics");
             let said = site.monitor.run_with_input("promtool", &["check", "metrics"], &text);
-            assert_eq!(said, "", "of {names} at {}", DIRECTORS[director]);
+            assert_eq!(said, "", "of {names} at {name}");
         }
     }
 }

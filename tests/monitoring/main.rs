@@ -17,6 +17,7 @@ mod prometheus;
 mod rules;
 mod servers;
 mod site;
+mod tracking;
 #[path = "../lab/world/mod.rs"]
 mod world;
 

@@ -49,7 +49,7 @@ impl Prometheus {
     #[track_caller]
     fn ask(&self, monitor: &Namespace, path: &str) -> Result<Value, String> {
         assert_eq!(monitor.name(), self.namespace, "it is asked where it runs");
-        let response = until("answer of Prometheus", START_LIMIT, || {
+        let response = until("answer of Prometheus", START_LIMIT * pace(), || {
             let response = monitor.inside(|| http::get(ADDRESS, path, LIMIT));
             match response {
                 Ok(response) if response.status != 503 => Ok(response),

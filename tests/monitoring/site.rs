@@ -8,7 +8,7 @@
 //! The policy is `policy.yaml` beside this file.
 
 use crate::director::{self, POLICY, SOCKET};
-use crate::prometheus::Prometheus;
+use crate::prometheus::{Prometheus, pace};
 use crate::servers::{self, Acceptor};
 use crate::world::addresses::{far, near};
 use crate::world::certificates;
@@ -84,8 +84,8 @@ impl Site {
             switches: [switch, far_switch],
             folder,
         };
-        for director in 0..DIRECTORS.len() {
-            until(DIRECTORS[director], START_LIMIT, || {
+        for (director, name) in DIRECTORS.into_iter().enumerate() {
+            until(name, START_LIMIT * pace(), || {
                 let ready = site.monitor.fetch(metrics_of(director), "/readyz");
                 ready.map_err(|error| format!("{error}\n{}", site.log(director)))
             });
@@ -135,11 +135,11 @@ fn begin(machine: &Namespace, folder: &Path, name: &str) -> Process {
 impl Drop for Site {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for director in 0..DIRECTORS.len() {
+            for (director, name) in DIRECTORS.into_iter().enumerate() {
                 let log = self.log(director);
                 let lines: Vec<&str> = log.lines().collect();
                 let end = lines[lines.len().saturating_sub(30)..].join("\n");
-                println!("--- the end of the log of {}:\n{end}\n---", DIRECTORS[director]);
+                println!("--- the end of the log of {name}:\n{end}\n---");
             }
         }
     }

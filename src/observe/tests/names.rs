@@ -4,6 +4,7 @@ use super::*;
 use crate::advert::thread::Published;
 use crate::director::host_snapshot::RouterSnapshot;
 use crate::model::Family;
+use crate::observe::{Names, render_as};
 use crate::vrrp::picture::Picture;
 use crate::vrrp::role::Role;
 
@@ -58,7 +59,7 @@ fn pair() -> Snapshot {
 
 /// Without help and type, which are not what dashboards read.
 fn samples(snapshot: Snapshot, names: Names, format: Format) -> String {
-    let text = render(&Arc::new(snapshot), names, format).expect("a string takes everything");
+    let text = render_as(&Arc::new(snapshot), names, format).expect("a string takes everything");
     text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
 }
 

@@ -18,7 +18,7 @@ SERVER_PACKAGES=(
 # Packages without what they depend on, which is named above. A time server may not be installed beside another one.
 SERVER_PACKAGES_ALONE=(chrony)
 # What reads the metrics in tests/monitoring. prometheus is a program without libraries; its own dependencies are for its page.
-MONITORING_PACKAGES=(iproute2 openssl procps)
+MONITORING_PACKAGES=(iproute2 kmod nftables openssl procps)
 MONITORING_PACKAGES_ALONE=(prometheus)
 INSIDE_PACKAGES_ALONE=()
 WANTS_PROMTOOL=1
