@@ -177,7 +177,7 @@ impl EventKind {
             Self::RouterMaster => Some("MASTER"),
             Self::RouterBackup => Some("BACKUP"),
             Self::RouterFault => Some("FAULT"),
-            Self::RouterOut => Some("STOP"),
+            Self::RouterOut | Self::DirectorStopping => Some("STOP"),
             _ => None,
         }
     }

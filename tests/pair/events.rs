@@ -83,5 +83,5 @@ fn the_hooks_of_both_are_told_of_a_failover_in_order_with_its_reasons() {
 
     pair[PREFERRED].terminate();
     pair[PREFERRED].wait_until_ended();
-    until_true("the hook of the end", SOON, || last(PREFERRED).starts_with("STOP outside stopped"));
+    until_true("the hook of the end", SOON, || last(PREFERRED) == "BACKUP outside stopped");
 }
