@@ -134,21 +134,30 @@ fn everything_is_reached_by_keyboard_and_focus_stays_while_the_page_lives() {
     for _ in 0..40 {
         browser.press("\u{e004}");
         let name = browser.run(
-            "const e = document.activeElement; return (e.getAttribute('aria-label') || e.innerText || e.id).split('\\n')[0]",
+            "const e = document.activeElement; return (e.getAttribute('aria-label') || e.innerText || e.id).replace(/\\s+/g, ' ')",
         );
         names.push(name.as_str().unwrap_or_default().to_owned());
     }
     for wanted in [
         "Skip to the status",
         "May act",
-        "Hand over",
-        "✗ shop",
+        "inside held by 2",
+        "outside held by lb-a",
+        "shop",
+        "web",
         "14 healthy pools",
-        "Clear the override of web3 in every pool",
+        "Clear the override of web3, all pools",
         "Events, the newest first",
     ] {
         assert!(names.iter().any(|name| name.contains(wanted)), "{wanted} is not among {names:?}");
     }
+    browser.run("document.querySelector('[data-router=outside] summary').focus()");
+    browser.press("\u{e007}");
+    browser.until(
+        "the way to hand over",
+        SOON,
+        "return !!document.querySelector('[data-router=outside] [data-action=release]')",
+    );
     browser.run("document.querySelector('[data-pool=web] summary').focus()");
     browser.press("\u{e007}");
     browser.until(

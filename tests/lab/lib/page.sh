@@ -8,7 +8,8 @@ AXE=axe-core@4.14.1
 want_browser() {
     mkdir -p "$CACHE"
     host_needs chromium=chromium chromedriver=chromium-driver npm=npm fc-list=fontconfig
-    [ -n "$(fc-list | head -n 1)" ] || host_needs no-such-command=fonts-dejavu-core
+    # Fonts are no command: they are asked for where there is none at all.
+    [ -n "$(fc-list | head -n 1)" ] || host_needs fonts-dejavu-core=fonts-dejavu-core
     [ ! -e "$(axe_file)" ] || return 0
     local folder
     folder=$(mktemp -d)
