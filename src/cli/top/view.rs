@@ -197,12 +197,11 @@ fn keys(top: &Top) -> String {
         return format!("/{}_  (enter keeps, escape clears)", top.filter);
     }
     let order = if top.reversed { ", reversed" } else { "" };
+    // First, so that a narrow screen cuts what is known anyway.
     let filter = match top.filter.as_str() {
         "" => String::new(),
-        filter => format!("  filter: {filter}"),
+        filter => format!("filter: {filter} (escape clears)  "),
     };
-    format!(
-        "q leave  ? help  / filter  s sort: {}{order}  r reverse  p pause  tab servers{filter}",
-        top.sort.name()
-    )
+    let sort = top.sort.name();
+    format!("{filter}q leave  ? help  / filter  s sort: {sort}{order}  r reverse  p pause  tab servers")
 }

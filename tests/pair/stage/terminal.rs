@@ -4,6 +4,7 @@ use crate::world::namespace::Namespace;
 use crate::world::wait::until;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// From a key until the screen shows what it does.
@@ -23,7 +24,10 @@ impl<'stage> Terminal<'stage> {
         (width, height): (u16, u16),
         line: &str,
     ) -> Self {
-        let terminal = Self { machine, socket: folder.join("tmux.sock") };
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        // One that ends still answers at its own socket.
+        let socket = folder.join(format!("tmux-{}.sock", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let terminal = Self { machine, socket };
         let (width, height) = (width.to_string(), height.to_string());
         let shell = format!("exec sh -c '{line}'");
         terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", &height, &shell]);
