@@ -11,7 +11,7 @@ use super::view::{ChannelView, PeersView};
 use crate::model::DirectorName;
 use crate::time::Instant;
 use arc_swap::{ArcSwap, ArcSwapOption};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -77,6 +77,8 @@ struct Peer {
     link: Option<u64>,
     since: Instant,
     fault: Fault,
+    /// Kinds of faults that were told since it was up: two ways that fail differently must not fill the log in turn.
+    told: BTreeSet<&'static str>,
     version: Option<String>,
     heard: Heard,
     comparison: Comparison,
@@ -91,6 +93,7 @@ impl Shared {
                 link: None,
                 since,
                 fault: Fault::NotCalled,
+                told: BTreeSet::new(),
                 version: None,
                 heard: Heard::default(),
                 comparison: Comparison::default(),
@@ -136,6 +139,7 @@ impl Shared {
         let peer = state.peers.get_mut(name)?;
         if peer.link.replace(link).is_none() {
             peer.since = now;
+            peer.told.clear();
             tracing::info!(peer = &**name, version = hello.version, "the channel to {name} is up");
         }
         peer.version = Some(hello.version.clone());
@@ -174,12 +178,12 @@ impl Shared {
         peer.compared = Compared::default();
     }
 
-    /// A connection did not come about. Told when it is for another reason than the last time.
+    /// A connection did not come about. Each reason is told once, until there is a channel.
     pub(super) fn failed(&self, name: &DirectorName, fault: Fault) {
         let mut state = self.lock();
         state.count(&fault);
         let Some(peer) = state.peers.get_mut(name).filter(|peer| peer.link.is_none()) else { return };
-        if peer.fault.kind() != fault.kind() {
+        if fault.kind().is_some_and(|kind| peer.told.insert(kind)) {
             tracing::warn!(peer = &**name, "no channel to {name}: {fault}");
         }
         peer.fault = fault;

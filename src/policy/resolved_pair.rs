@@ -26,10 +26,7 @@ pub(super) fn sections(pair: &Pair) -> Vec<(&'static str, Yaml)> {
         sections.push(("sync_groups", Yaml::Mapping(groups.collect())));
     }
     sections.extend(pair.connection_sync.as_ref().map(|sync| ("connection_sync", sync_of(sync))));
-    if !pair.directors.is_empty()
-        || pair.peer.key.is_some()
-        || pair.peer != crate::model::PeerSettings::default()
-    {
+    if pair.others().next().is_some() {
         let mut peer = vec![("port", text(pair.peer.port))];
         peer.extend(pair.peer.key.as_ref().map(|key| ("key", mapping([secret(key)]))));
         sections.push(("peer", mapping(peer)));

@@ -115,8 +115,10 @@ fn peer_reaches(text: &PolicyText, pair: &Pair, directors: &Directors, problems:
             && ours.into_iter().zip(theirs).all(|(ours, theirs)| !(ours && theirs))
     };
     for (name, _) in pair.others().filter(|(_, other)| apart(other)) {
-        let own = pair.own.as_deref().unwrap_or_default();
-        let message = format!("{} and {} have no addresses of one family", quoted(own), quoted(name));
+        // In one order, so that both directors' views say the same.
+        let mut both = [pair.own.as_deref().unwrap_or_default(), name];
+        both.sort_unstable();
+        let message = format!("{} and {} have no addresses of one family", quoted(both[0]), quoted(both[1]));
         problems.push(
             Diagnostic::new(Code::PeerUnreachable, span, message)
                 .help("give both an address of the same family: beats and the channel between them need it"),

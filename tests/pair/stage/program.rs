@@ -139,6 +139,12 @@ impl Member {
         tandem::command(stage, self.director, self.pid(), arguments)
     }
 
+    /// The same; `None` while it does not answer, which it does a moment after its start.
+    pub(crate) fn tries_to_say(&self, stage: &Stage, arguments: &[&str]) -> Option<String> {
+        let output = tandem::asked(stage, self.director, self.pid(), arguments);
+        output.status.success().then(|| String::from_utf8(output.stdout).expect("text"))
+    }
+
     /// Writes `to` instead of `from` into the policy, and has it taken over; Tandem only.
     #[track_caller]
     pub(crate) fn reload(&self, stage: &Stage, from: &str, to: &str) {

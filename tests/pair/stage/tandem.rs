@@ -8,7 +8,7 @@ use crate::world::director::binary;
 use crate::world::process::Process;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// The virtual router's name in the policy.
 pub(super) const ROUTER: &str = "outside";
@@ -37,9 +37,7 @@ pub(super) fn spawn(stage: &Stage, folder: &Path, director: usize) -> Process {
 /// Runs a subcommand on the director's own machine; it must succeed. What it prints on stdout.
 #[track_caller]
 pub(super) fn command(stage: &Stage, director: usize, pid: u32, arguments: &[&str]) -> String {
-    let mut command = Command::new("nsenter");
-    command.args(["--target", &pid.to_string(), "--mount", "--uts", "--", &binary()]).args(arguments);
-    let output = stage.directors[director].output(&mut command);
+    let output = asked(stage, director, pid, arguments);
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "tandem {arguments:?}: {}: {complaint}", output.status);
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -48,6 +46,13 @@ pub(super) fn command(stage: &Stage, director: usize, pid: u32, arguments: &[&st
 /// A subcommand on the director's own machine, as a line of a shell.
 pub(super) fn command_line(pid: u32, arguments: &[&str]) -> String {
     format!("nsenter --target {pid} --mount --uts -- {} {}", binary(), arguments.join(" "))
+}
+
+/// The same, whatever comes of it.
+pub(super) fn asked(stage: &Stage, director: usize, pid: u32, arguments: &[&str]) -> Output {
+    let mut command = Command::new("nsenter");
+    command.args(["--target", &pid.to_string(), "--mount", "--uts", "--", &binary()]).args(arguments);
+    stage.directors[director].output(&mut command)
 }
 
 /// Changes a place of the policy, which must be there once.
