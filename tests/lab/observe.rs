@@ -60,7 +60,8 @@ const REPORT: Duration = Duration::from_secs(5);
 const BUILT: Duration = Duration::from_secs(30);
 
 /// Files of tests/import, and the destinations of keepalived's table that their imports leave out, and say so.
-const TABLES: [(&str, &[&str]); 2] = [("01-nat-web", &[]), ("03-tunnel", &["-r [2001:db8:5::12]:443"])];
+const TABLES: [(&str, &[&str]); 3] =
+    [("01-nat-web", &[]), ("03-tunnel", &["-r [2001:db8:5::12]:443"]), ("04-fwmark", &[])];
 
 /// In the foreground; `part`: only its checkers, or both.
 fn keepalived(machine: &Namespace, folder: &Path, file: &Path, part: &[&str]) -> Process {
