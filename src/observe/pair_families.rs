@@ -211,7 +211,7 @@ fn channels(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::{Format, Names, metrics::render};
+    use crate::observe::{Format, metrics::render};
     use crate::peer::PeersView;
     use std::sync::Arc;
     use std::time::Duration;
@@ -221,7 +221,7 @@ mod tests {
         let channel = ChannelView { up: true, policy_match: Some(false), ..ChannelView::new("lb-b".into()) };
         let peers = Arc::new(PeersView { channels: vec![channel], errors: [("wrong_key", 3)].into() });
         let snapshot = Snapshot { peers, ..Snapshot::starting(Instant::ZERO, Duration::ZERO) };
-        let text = render(&Arc::new(snapshot), Names::default(), Format::Text).expect("a string takes everything");
+        let text = render(&Arc::new(snapshot), Format::Text).expect("a string takes everything");
         for line in [
             r#"tandem_peer_channel_up{peer="lb-b"} 1"#,
             r#"tandem_peer_policy_match{peer="lb-b"} 0"#,

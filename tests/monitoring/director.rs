@@ -72,6 +72,7 @@ fn run(folder: &Path, name: String) {
         epoch: epoch().expect("this boot"),
         seed: 7,
         socket: folder.join(SOCKET),
+        observe: None,
     };
     let runtime = runtime::start().expect("a runtime");
     runtime::drive(&runtime, run_director(parts, std::future::pending())).expect("it ends never");

@@ -18,9 +18,8 @@ const NO_MORE: Duration = Duration::from_secs(4);
 /// Alerts about how late this machine is: a test on a machine that others use must not depend on it.
 const OF_THE_MACHINE: [&str; 2] = ["TandemProbesLate", "TandemAdvertisementsLate"];
 /// Families that come with the parts that fill them; until then their questions must be good, and find nothing.
-const AWAITED: [&str; 6] = [
+const AWAITED: [&str; 5] = [
     "tandem_override_active",
-    "tandem_pool_frozen",
     "tandem_hook_total",
     "tandem_peer_channel_up",
     "tandem_peer_policy_match",
