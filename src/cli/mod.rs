@@ -95,17 +95,14 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
             let options = CheckOptions { file, director, host, strict, resolved, offline, colour };
             check::check(&options, &|addresses| Ok(kernel::host_facts(addresses)?), out, err)
         }
-        Command::Plan { file, director, json, state_directory, against: None } => {
+        Command::Plan { file, director, json, state_directory, against } => {
             let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
-            let loader = loader::Loader::new(file, director, colour());
-            plan::plan(policy, &state_directory, &loader, json, out, err)
-        }
-        Command::Plan { file, director, json, against: Some(before), .. } => {
-            let Some(before) = load(&before, director.as_deref(), err)? else {
-                return Ok(ExitStatus::Failed);
+            let Some(before) = against else {
+                let loader = loader::Loader::new(file, director, colour());
+                return plan::plan(policy, &state_directory, &loader, json, out, err);
             };
-            let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
-            plan::against(&policy, &before, json, out)
+            let before = load(&before, director.as_deref(), err)?;
+            before.map_or(Ok(ExitStatus::Failed), |before| plan::against(&policy, &before, json, out))
         }
         Command::Doctor { file, director, fix, json } => {
             let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
@@ -143,17 +140,10 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
         Command::Explain(options) => explain::explain(&options, out, err),
         Command::Import { file, format, peer, config_id, peer_config_id, report } => {
             let host = host_name();
-            let short = host.split('.').next().unwrap_or_default().to_owned();
-            let id = config_id.unwrap_or(short);
+            let id = config_id.unwrap_or_else(|| host.split('.').next().unwrap_or_default().to_owned());
             let peer = peer.map(|path| (path, peer_config_id.unwrap_or_else(|| id.clone())));
-            let options = ImportOptions {
-                file,
-                format: format.map(Into::into),
-                peer,
-                config_id: id,
-                every_line: report,
-                colour: colour(),
-            };
+            let (format, colour) = (format.map(Into::into), colour());
+            let options = ImportOptions { file, format, peer, config_id: id, every_line: report, colour };
             import::import(&options, out, err)
         }
         Command::Report { config, director, output, at } => {
