@@ -84,6 +84,105 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIRECTORY", default_value = STATE)]
         state_directory: PathBuf,
     },
+    #[command(flatten)]
+    Asking(Asking),
+    /// Say what a policy needs of this host and of the pair: kernel, network, firewall, clock, and whose connections survive a failover; exit status 1 when something is to be looked at
+    Doctor {
+        /// The policy
+        #[arg(value_name = "FILE", default_value = POLICY)]
+        file: PathBuf,
+        /// Which of the policy's directors this is; by default the one with this host's name, short or full
+        #[arg(long, value_name = "NAME")]
+        director: Option<String>,
+        /// Set what Tandem itself would set here (sysctls), and say what was set
+        #[arg(long)]
+        fix: bool,
+        /// As JSON on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a policy of what another director is configured with: the policy on stdout, what became of each line on stderr; exit status 1 when the file cannot be understood at all
+    Import {
+        /// keepalived.conf, ldirectord.cf, or what `ipvsadm -Sn` prints
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// What the file is; by default recognised by its content
+        #[arg(long, value_enum)]
+        format: Option<ImportFormat>,
+        /// The other director's file of the same format, which tells its priorities and addresses
+        #[arg(long, value_name = "FILE")]
+        peer: Option<PathBuf>,
+        /// What keepalived's conditions (`@id`) are compared with; by default this host's short name
+        #[arg(short = 'i', long, value_name = "ID")]
+        config_id: Option<String>,
+        /// The same for the other director's file; where both run one file, `--peer` names it again
+        #[arg(long, value_name = "ID", requires = "peer")]
+        peer_config_id: Option<String>,
+        /// Report every line, the ones too that the policy says the same of
+        #[arg(long)]
+        report: bool,
+    },
+    /// Take back what a director made in this kernel, when none runs: its services, rules, addresses and settings; the way out before Tandem is removed
+    Retire {
+        /// Where the director kept its state
+        #[arg(long, value_name = "DIRECTORY", default_value = STATE)]
+        state_directory: PathBuf,
+    },
+    /// Write what somebody needs who helps with a director into one archive, and list what is in it; without secrets
+    Report {
+        /// The policy
+        #[arg(long, value_name = "FILE", default_value = POLICY)]
+        config: PathBuf,
+        /// Which of the policy's directors this is; by default the one with this host's name, short or full
+        #[arg(long, value_name = "NAME")]
+        director: Option<String>,
+        /// A file, a folder, or - for stdout; by default tandem-report-HOST-TIME.tar.gz in this folder
+        #[arg(long, value_name = "PATH")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Print the JSON Schema of a policy, for editors
+    Schema {
+        /// The description of the JSON API instead, by OpenAPI 3.1
+        #[arg(long)]
+        api: bool,
+    },
+    /// Print the completions of a shell; bash reads them from /usr/share/bash-completion/completions/tandem
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL", value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page, or write all of them into a folder
+    Man {
+        /// The page: tandem.8, tandem-run.8, … for each command, and tandem.yaml.5
+        #[arg(value_name = "PAGE", default_value = "tandem.8")]
+        page: String,
+        /// Write every page into this folder, which is made where it is missing
+        #[arg(long, value_name = "DIRECTORY", conflicts_with = "page")]
+        directory: Option<PathBuf>,
+    },
+    /// Print a script that sets a real server up for a pool's forwarding, or verify the set-up there; exit status 1 when something is to be looked at
+    RealServer {
+        /// The pool
+        #[arg(value_name = "POOL")]
+        pool: String,
+        /// The policy
+        #[arg(long, value_name = "FILE", default_value = POLICY)]
+        config: PathBuf,
+        /// The real server, by its name in the policy or its RIP; without it every one of the pool
+        #[arg(long, value_name = "NAME")]
+        server: Option<String>,
+        /// Verify this host, which is a real server of the pool, and change nothing
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+/// Commands that ask a running director.
+#[derive(Debug, Subcommand)]
+pub(super) enum Asking {
     /// Print what the running director tells of itself: routers, the other directors, pools
     Status {
         /// As JSON on stdout
@@ -209,98 +308,6 @@ pub(super) enum Command {
     Events(EventsOptions),
     /// Print why a pool, or one of its real servers, is as it is: policy, check, rule, kernel, with times
     Explain(ExplainOptions),
-    /// Say what a policy needs of this host and of the pair: kernel, network, firewall, clock, and whose connections survive a failover; exit status 1 when something is to be looked at
-    Doctor {
-        /// The policy
-        #[arg(value_name = "FILE", default_value = POLICY)]
-        file: PathBuf,
-        /// Which of the policy's directors this is; by default the one with this host's name, short or full
-        #[arg(long, value_name = "NAME")]
-        director: Option<String>,
-        /// Set what Tandem itself would set here (sysctls), and say what was set
-        #[arg(long)]
-        fix: bool,
-        /// As JSON on stdout
-        #[arg(long)]
-        json: bool,
-    },
-    /// Make a policy of what another director is configured with: the policy on stdout, what became of each line on stderr; exit status 1 when the file cannot be understood at all
-    Import {
-        /// keepalived.conf, ldirectord.cf, or what `ipvsadm -Sn` prints
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// What the file is; by default recognised by its content
-        #[arg(long, value_enum)]
-        format: Option<ImportFormat>,
-        /// The other director's file of the same format, which tells its priorities and addresses
-        #[arg(long, value_name = "FILE")]
-        peer: Option<PathBuf>,
-        /// What keepalived's conditions (`@id`) are compared with; by default this host's short name
-        #[arg(short = 'i', long, value_name = "ID")]
-        config_id: Option<String>,
-        /// The same for the other director's file; where both run one file, `--peer` names it again
-        #[arg(long, value_name = "ID", requires = "peer")]
-        peer_config_id: Option<String>,
-        /// Report every line, the ones too that the policy says the same of
-        #[arg(long)]
-        report: bool,
-    },
-    /// Take back what a director made in this kernel, when none runs: its services, rules, addresses and settings; the way out before Tandem is removed
-    Retire {
-        /// Where the director kept its state
-        #[arg(long, value_name = "DIRECTORY", default_value = STATE)]
-        state_directory: PathBuf,
-    },
-    /// Write what somebody needs who helps with a director into one archive, and list what is in it; without secrets
-    Report {
-        /// The policy
-        #[arg(long, value_name = "FILE", default_value = POLICY)]
-        config: PathBuf,
-        /// Which of the policy's directors this is; by default the one with this host's name, short or full
-        #[arg(long, value_name = "NAME")]
-        director: Option<String>,
-        /// A file, a folder, or - for stdout; by default tandem-report-HOST-TIME.tar.gz in this folder
-        #[arg(long, value_name = "PATH")]
-        output: Option<PathBuf>,
-        #[command(flatten)]
-        at: At,
-    },
-    /// Print the JSON Schema of a policy, for editors
-    Schema {
-        /// The description of the JSON API instead, by OpenAPI 3.1
-        #[arg(long)]
-        api: bool,
-    },
-    /// Print the completions of a shell; bash reads them from /usr/share/bash-completion/completions/tandem
-    Completions {
-        /// The shell
-        #[arg(value_name = "SHELL", value_enum)]
-        shell: clap_complete::Shell,
-    },
-    /// Print a manual page, or write all of them into a folder
-    Man {
-        /// The page: tandem.8, tandem-run.8, … for each command, and tandem.yaml.5
-        #[arg(value_name = "PAGE", default_value = "tandem.8")]
-        page: String,
-        /// Write every page into this folder, which is made where it is missing
-        #[arg(long, value_name = "DIRECTORY", conflicts_with = "page")]
-        directory: Option<PathBuf>,
-    },
-    /// Print a script that sets a real server up for a pool's forwarding, or verify the set-up there; exit status 1 when something is to be looked at
-    RealServer {
-        /// The pool
-        #[arg(value_name = "POOL")]
-        pool: String,
-        /// The policy
-        #[arg(long, value_name = "FILE", default_value = POLICY)]
-        config: PathBuf,
-        /// The real server, by its name in the policy or its RIP; without it every one of the pool
-        #[arg(long, value_name = "NAME")]
-        server: Option<String>,
-        /// Verify this host, which is a real server of the pool, and change nothing
-        #[arg(long)]
-        check: bool,
-    },
 }
 
 /// What is ordered of which servers.

@@ -47,7 +47,7 @@ use crate::director::loading::{Candidate, PolicyLoader as _};
 use crate::kernel;
 use crate::model::Policy;
 use crate::policy::Colour;
-use arguments::{Arguments, Command, Order, Why};
+use arguments::{Arguments, Asking, Command, Order, Why};
 use check::CheckOptions;
 use clap::Parser as _;
 use import::ImportOptions;
@@ -108,36 +108,8 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
             let Some(policy) = load(&file, director.as_deref(), err)? else { return Ok(ExitStatus::Failed) };
             doctor::doctor(&policy, doctor::Options { fix, json }, out)
         }
-        Command::Status { json, check, at } => {
-            let form = match (json, check) {
-                (_, true) => StatusForm::Check,
-                (true, false) => StatusForm::Json,
-                (false, false) => StatusForm::Text(colour_on(std::io::stdout().is_terminal())),
-            };
-            status::status(&at.socket, form, out, err)
-        }
-        #[cfg(feature = "top")]
-        Command::Top { at } => top::top(&at.socket, colour_on(std::io::stdout().is_terminal())),
-        Command::Release { router, for_time, at } => release::release(&at.socket, router, for_time, err),
-        Command::Drain { order, wait } => ordered(OverrideWord::Drain, None, order, wait, err),
-        Command::Disable { order } => ordered(OverrideWord::Disable, None, order, false, err),
-        Command::Weight { weight, order } => ordered(OverrideWord::Weight, Some(weight), order, false, err),
-        Command::ForceUp { order } => ordered(OverrideWord::ForceUp, None, order, false, err),
-        Command::Freeze { pool, why, at } => {
-            let whole = Order { server: None, pool: Some(pool), why, force: false, at };
-            ordered(OverrideWord::Freeze, None, whole, false, err)
-        }
-        Command::Overrides { json, at } => overrides::overrides(&at.socket, json, out, err),
-        Command::Clear { router, server, pool, id, overrides, at } => {
-            clear::clear(&at.socket, &ClearBody { router, id, server, pool, overrides }, err)
-        }
+        Command::Asking(asking) => ask(asking, out, err),
         Command::Retire { state_directory } => retire::retire(&state_directory, err),
-        Command::Reload { confirm, force, at } => reload::reload(&at.socket, confirm, force, err),
-        Command::Confirm { at } => reload::confirm(&at.socket, err),
-        Command::Rollback { at } => reload::rollback(&at.socket, err),
-        Command::History { json, at } => history::history(&at.socket, json, out, err),
-        Command::Events(options) => events::events(options, out, err),
-        Command::Explain(options) => explain::explain(&options, out, err),
         Command::Import { file, format, peer, config_id, peer_config_id, report } => {
             let host = host_name();
             let id = config_id.unwrap_or_else(|| host.split('.').next().unwrap_or_default().to_owned());
@@ -158,6 +130,40 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyho
             let wanted = real_server::Wanted { config, pool, server, check };
             real_server::real_server(&wanted, out, err)
         }
+    }
+}
+
+fn ask(asking: Asking, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
+    match asking {
+        Asking::Status { json, check, at } => {
+            let form = match (json, check) {
+                (_, true) => StatusForm::Check,
+                (true, false) => StatusForm::Json,
+                (false, false) => StatusForm::Text(colour_on(std::io::stdout().is_terminal())),
+            };
+            status::status(&at.socket, form, out, err)
+        }
+        #[cfg(feature = "top")]
+        Asking::Top { at } => top::top(&at.socket, colour_on(std::io::stdout().is_terminal())),
+        Asking::Release { router, for_time, at } => release::release(&at.socket, router, for_time, err),
+        Asking::Drain { order, wait } => ordered(OverrideWord::Drain, None, order, wait, err),
+        Asking::Disable { order } => ordered(OverrideWord::Disable, None, order, false, err),
+        Asking::Weight { weight, order } => ordered(OverrideWord::Weight, Some(weight), order, false, err),
+        Asking::ForceUp { order } => ordered(OverrideWord::ForceUp, None, order, false, err),
+        Asking::Freeze { pool, why, at } => {
+            let whole = Order { server: None, pool: Some(pool), why, force: false, at };
+            ordered(OverrideWord::Freeze, None, whole, false, err)
+        }
+        Asking::Overrides { json, at } => overrides::overrides(&at.socket, json, out, err),
+        Asking::Clear { router, server, pool, id, overrides, at } => {
+            clear::clear(&at.socket, &ClearBody { router, id, server, pool, overrides }, err)
+        }
+        Asking::Reload { confirm, force, at } => reload::reload(&at.socket, confirm, force, err),
+        Asking::Confirm { at } => reload::confirm(&at.socket, err),
+        Asking::Rollback { at } => reload::rollback(&at.socket, err),
+        Asking::History { json, at } => history::history(&at.socket, json, out, err),
+        Asking::Events(options) => events::events(options, out, err),
+        Asking::Explain(options) => explain::explain(&options, out, err),
     }
 }
 

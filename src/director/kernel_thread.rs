@@ -23,7 +23,7 @@ pub(super) enum Job {
 /// What it answers.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Observed(Result<Observed, KernelError>),
+    Observed(Box<Result<Observed, KernelError>>),
     Applied { results: Vec<Result<(), KernelError>>, took: Duration },
 }
 
@@ -49,7 +49,7 @@ impl KernelThread {
     /// Observes the tables. Only before the loop runs.
     pub(super) async fn observe(&mut self, scope: Scope) -> Result<Observed, RunError> {
         match self.ask(Job::Work(Work::Observe(scope))).await? {
-            Answer::Observed(result) => Ok(result?),
+            Answer::Observed(result) => Ok((*result)?),
             Answer::Applied { .. } => Err(RunError::KernelThreadEnded),
         }
     }
@@ -89,7 +89,7 @@ impl Worker {
 
     fn answer(&mut self, job: Job) -> Option<Answer> {
         match job {
-            Job::Work(Work::Observe(scope)) => Some(Answer::Observed(self.kernel.observe(&scope))),
+            Job::Work(Work::Observe(scope)) => Some(Answer::Observed(Box::new(self.kernel.observe(&scope)))),
             Job::Work(Work::Apply { record, changes }) => {
                 let start = tokio::time::Instant::now();
                 self.save(&record);

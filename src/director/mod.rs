@@ -6,6 +6,7 @@
 mod adoption;
 mod asides;
 mod attend;
+mod beginning;
 mod certificates;
 pub mod chronicle;
 mod clock;

@@ -4,32 +4,30 @@
 //! together is handed to the core together, before the core is asked what to do.
 
 use super::attend;
-use super::chronicle::{Book, Chronicler, PolicyNews, of_policy, of_pools};
+use super::chronicle::{Chronicler, PolicyNews, of_policy, of_pools};
 use super::clock::Clock;
-use super::core::{Beginning, Core, Input, Output};
+use super::core::{Core, Input, Output};
 use super::error::RunError;
-use super::history::{Entry, History, tell};
+use super::history::History;
 use super::host_look::{AskHost, HostLook};
 use super::kernel_thread::{Answer, Job, KernelThread};
-use super::loading::{Candidate, PolicyLoader, PolicyText};
+use super::loading::{Candidate, PolicyLoader};
 use super::log;
-use super::override_file::{self, OverrideFile};
-use super::pair::{PairThreads, keyring};
+use super::override_file::OverrideFile;
+use super::pair::PairThreads;
 use super::pair_restart::PairRestart;
 use super::peers::Peers;
-use super::permissions::lacking;
-use super::preparation::probers;
 use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::reload::Reloads;
 use super::state_directory::StateDirectory;
-use super::targets::{MOST_AT_ONCE, TargetId};
+use super::targets::TargetId;
 use super::watchdog::Watchdog;
-use crate::control::{Api, Control, Socket, Status, Windows};
+use crate::control::Control;
 use crate::health::ProbeId;
-use crate::hook::{self, Hooks};
+use crate::hook::Hooks;
 use crate::kernel::sys::give_memory_back;
-use crate::kernel::{Kernel, KernelError, ReadOnly, complete};
-use crate::model::{CheckName, Failure, HostFacts, Outcome, Policy, Roles, RouterName};
+use crate::kernel::{Kernel, KernelError};
+use crate::model::{CheckName, Failure, HostFacts, Outcome, Policy, RouterName};
 use crate::probe::{FileWatch, Pool, Probe as _, Prober, Report, StartRequest, Workers};
 use crate::reconcile::{Epoch, Ownership};
 use crate::time::Instant;
@@ -49,7 +47,7 @@ const LONGEST_FINISH: Duration = Duration::from_secs(2);
 /// Hooks are given so long to tell that the director stops.
 const LONGEST_HOOKS: Duration = Duration::from_secs(3);
 /// The start takes memory that is not needed again: it is given back this long after it, when all has been probed once.
-const FIRST_TIDY: Duration = Duration::from_secs(10);
+pub(super) const FIRST_TIDY: Duration = Duration::from_secs(10);
 /// Later there are bursts: a rack that falls silent, a host that stood still.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// Reports that are handed to the core together, at most.
@@ -84,18 +82,18 @@ pub struct Observe {
     pub found: Ownership,
 }
 
-type ProbeKey = (TargetId, ProbeId);
+pub(super) type ProbeKey = (TargetId, ProbeId);
 /// By check, and by the mark of a real path.
 pub(super) type Probers = BTreeMap<(CheckName, Option<u32>), Arc<Prober>>;
 
 pub(super) struct Loop {
     pub(super) core: Core,
     pub(super) clock: Clock,
-    kernel: KernelThread,
-    probes: Pool<ProbeKey>,
-    reports: mpsc::Receiver<Report<ProbeKey>>,
+    pub(super) kernel: KernelThread,
+    pub(super) probes: Pool<ProbeKey>,
+    pub(super) reports: mpsc::Receiver<Report<ProbeKey>>,
     pub(super) probers: Probers,
-    files: FileWatch,
+    pub(super) files: FileWatch,
     pub(super) host: HostLook,
     pub(super) pair: Option<PairThreads>,
     pub(super) pair_restart: PairRestart,
@@ -110,8 +108,8 @@ pub(super) struct Loop {
     pub(super) chronicler: Chronicler,
     pub(super) hooks: Hooks,
     pub(super) published: Publisher,
-    publish_at: tokio::time::Instant,
-    tidy_at: tokio::time::Instant,
+    pub(super) publish_at: tokio::time::Instant,
+    pub(super) tidy_at: tokio::time::Instant,
     pub(super) watchdog: Watchdog,
     pub(super) stop_by: Option<tokio::time::Instant>,
     /// Whether the pair knows that the director stops.
@@ -162,103 +160,6 @@ pub async fn run<K: Kernel + 'static>(
 }
 
 impl Loop {
-    /// Makes ready what can be wrong first, then looks at the kernel and adopts what is there.
-    async fn begin<K: Kernel + 'static>(parts: Parts<K>) -> Result<Self, RunError> {
-        let Parts { candidate, loader, history, hangups, kernel, state, ask_host, epoch, seed, .. } = parts;
-        let (mut history, observe) = (history, parts.observe);
-        let Candidate { policy, text, .. } = candidate;
-        let socket = Socket::chosen(&parts.socket)?;
-        let probers = probers(&policy)?;
-        // At the start the rest of the site is worth more than the one check.
-        lacking(&policy).iter().for_each(|lacking| tracing::error!("{lacking}"));
-        let hooks = hook::prepare(&policy.on_event)?;
-        let files = FileWatch::of(&policy);
-        let clock = Clock::start();
-        let published = Publisher::serve(&policy, clock, observe.is_some()).await?;
-        let api = Api::prepare(policy.api.as_ref(), None).await?;
-        let (host, facts) = HostLook::begun(ask_host, &policy).await?;
-        let owned = match &observe {
-            Some(observe) => observe.found.clone(),
-            None => state.load(&epoch, &mut |warning| tracing::warn!("{warning}")),
-        };
-        let pair_state = state.path().to_owned();
-        let book = Book::open(&pair_state, &mut |warning| tracing::warn!("{warning}"));
-        let kernel = hands(kernel, observe.is_some());
-        let mut kernel = KernelThread::start(kernel, state).map_err(RunError::Thread)?;
-        let observed = complete(kernel.observe(Core::first_scope(&policy, &facts, &owned)).await?)?;
-        let generation = generation(&mut history, &text);
-        let orders = override_file::read(&pair_state, &mut |warning| tracing::error!("{warning}"));
-        let mut core = Core::new(Beginning {
-            policy,
-            generation,
-            host: facts,
-            roles: Roles::default(),
-            observed,
-            owned,
-            overrides: orders.overrides.clone(),
-            epoch: clock.epoch(),
-            seed,
-            now: clock.now(),
-        });
-        let (pair, mut peers) = match observe {
-            Some(observe) => {
-                core = core.observing(observe.found);
-                // Who only looks on tells nobody anything.
-                (None, Peers::default())
-            }
-            None => (
-                PairThreads::start(&core.policy, clock, &pair_state)?,
-                Peers::start(&core.policy, keyring(&core.policy.pair)?.peer.as_ref(), clock)?,
-            ),
-        };
-        let picture = core.seen_routers().unwrap_or_default();
-        let first = Status::of(core.director(), &core.snapshot(clock.now(), clock.epoch()), &picture);
-        let chronicler = Chronicler::new(book, clock, core.director().map(|name| &**name));
-        let hooks = Hooks::start(chronicler.book().clone(), published.tally(), hooks);
-        chronicler.tell([of_policy(&PolicyNews::Started { version: env!("CARGO_PKG_VERSION") })]);
-        let windows = Windows { book: chronicler.book().clone(), snapshot: published.snapshot() };
-        let mut control = Control::serve(socket, first, clock.started(), windows);
-        control.renew_api(api, published.view(clock));
-        control.publish_history(history.told(generation));
-        let reloads = Reloads::new(loader, history, text, hangups, clock.now());
-        let releases = orders.releases.iter().map(|release| release.since_start(clock.epoch())).collect();
-        peers.identify(reloads.in_force());
-        let overrides = OverrideFile::new(&pair_state, orders);
-        peers.records().merge(overrides.words());
-        let workers = compute(&probers).then(Workers::start).transpose().map_err(RunError::Thread)?;
-        let (probes, reports) = Pool::new(MOST_AT_ONCE, workers);
-        let mut running = Self {
-            core,
-            clock,
-            kernel,
-            probes,
-            reports,
-            probers,
-            files,
-            host,
-            pair,
-            pair_restart: PairRestart::None,
-            peers,
-            releases,
-            reloads,
-            overrides,
-            state: pair_state,
-            control,
-            chronicler,
-            hooks,
-            published,
-            publish_at: clock.started(),
-            tidy_at: clock.started() + FIRST_TIDY,
-            watchdog: Watchdog::of_unit(),
-            stop_by: None,
-            hand_over_asked: false,
-            ready_told: false,
-            stopped_pair: None,
-        };
-        running.release_again();
-        Ok(running)
-    }
-
     /// Does what the core asks for until it waits; until when. `None`: the director has stopped.
     fn drain(&mut self) -> Result<Option<tokio::time::Instant>, RunError> {
         loop {
@@ -362,7 +263,7 @@ impl Loop {
     fn answered(&mut self, answer: Answer) {
         let at = self.clock.now();
         match answer {
-            Answer::Observed(result) => self.core.handle(Input::Observed { at, result }),
+            Answer::Observed(result) => self.core.handle(Input::Observed { at, result: *result }),
             Answer::Applied { results, took } => self.core.handle(Input::Applied { at, took, results }),
         }
     }
@@ -413,24 +314,7 @@ impl Loop {
     }
 }
 
-/// The kernel, tied where it is only looked at.
-fn hands<K: Kernel + 'static>(kernel: K, observes: bool) -> Box<dyn Kernel> {
-    if observes { Box::new(ReadOnly(kernel)) } else { Box::new(kernel) }
-}
-
 /// Whether any of them does more than wait for the network.
-fn compute(probers: &Probers) -> bool {
+pub(super) fn compute(probers: &Probers) -> bool {
     probers.values().any(|prober| prober.computes())
-}
-
-/// The number of the policy that a director starts with; one that is new is kept.
-fn generation(history: &mut History, text: &PolicyText) -> u64 {
-    let same = |entry: &&Entry| entry.confirmed && entry.text == *text;
-    let known = history.newest().filter(same);
-    if let Some(known) = known {
-        return known.generation;
-    }
-    let generation = history.next_generation();
-    tell(history.add(generation, "start", true, text.clone()));
-    generation
 }
