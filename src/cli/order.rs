@@ -121,7 +121,14 @@ mod tests {
 
     fn server(weight_in_kernel: Option<u32>, active_connections: u64) -> ServerStatus {
         let ordered = Some(DRAIN.to_owned());
-        ServerStatus { weight_in_kernel, active_connections, ordered, ..server_status() }
+        let inactive_connections = 0;
+        ServerStatus {
+            weight_in_kernel,
+            active_connections,
+            inactive_connections,
+            ordered,
+            ..server_status()
+        }
     }
 
     #[test]

@@ -56,7 +56,8 @@ pub(super) fn text(overrides: &[OverrideRecord], now_ms: u64, colour: Colour) ->
     table(&["OVERRIDE", "KIND", "GIVEN", "ENDS", "BY", "REASON"], &rows, colour)
 }
 
-fn kind(given: &OverrideRecord) -> String {
+/// What it does, in a word or two.
+pub(super) fn kind(given: &OverrideRecord) -> String {
     match (given.kind, given.weight) {
         (OverrideWord::Drain, _) => "drain".to_owned(),
         (OverrideWord::Disable, _) => "disable".to_owned(),

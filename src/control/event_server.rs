@@ -67,9 +67,9 @@ async fn events(State(connection): State<Connection>, query: Asked) -> Response 
 }
 
 /// Parameters of `GET /v1/explain/{pool}`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct WhyQuery {
+pub(super) struct WhyQuery {
     /// The real server, by its name; missing: the pool as a whole.
     server: Option<String>,
 }

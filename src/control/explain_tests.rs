@@ -157,8 +157,8 @@ fn a_rule_of_the_whole_pool_is_a_link_of_its_own() {
 #[test]
 fn an_unknown_name_is_refused_with_the_nearest() {
     let refused = |pool, server| explain(&snapshot(), &[], pool, server).expect_err("unknown");
-    assert_eq!(refused("webb", None).code, RefusalCode::NotFound);
+    assert_eq!(refused("webb", None).code, RefusalCode::UnknownPool);
     assert!(refused("webb", None).message.ends_with("did you mean web?"));
-    assert!(refused("web", Some("web3")).message.contains("the pool web has no real server web3"));
-    assert!(refused("zzz", None).message.ends_with("`tandem status` lists the pools"));
+    assert!(refused("web", Some("web3")).message.starts_with("no server of pool web is called \"web3\""));
+    assert!(refused("zzz", None).message.ends_with("there are: web"));
 }

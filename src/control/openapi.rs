@@ -4,6 +4,9 @@
 //! The table of routes here is the document's; a test holds it against the router's.
 
 use super::action::{Answer, ClearBody, ErrorBody, ReleaseBody};
+use super::event::{EventList, EventQuery};
+use super::event_server::WhyQuery;
+use super::explain::Explanation;
 use super::override_action::{OverrideBody, OverrideList};
 use super::policy_action::{ConfirmBody, PolicyHistory, ReloadBody, RollbackBody};
 use super::servers::{ServerList, ServerQuery};
@@ -58,6 +61,18 @@ const ROUTES: &[Route] = &[
     },
     look("/v1/overrides", "What operators ordered", of::<OverrideList>),
     look("/v1/history", "The policies that were taken over, the newest first", of::<PolicyHistory>),
+    Route {
+        query: Some(of::<EventQuery>),
+        ..look("/v1/events", "What happened, the oldest first", of::<EventList>)
+    },
+    Route {
+        query: Some(of::<EventQuery>),
+        ..text("/v1/events/stream", "The same as it happens: server-sent events", "text/event-stream")
+    },
+    Route {
+        query: Some(of::<WhyQuery>),
+        ..look("/v1/explain/{pool}", "Why a pool, or one of its servers, is as it is", of::<Explanation>)
+    },
     act("/v1/override", "Drain, disable, weigh or force a server up, or freeze a pool", of::<OverrideBody>),
     act("/v1/release", "Hand mastership over, and stay out of the election", of::<ReleaseBody>),
     act("/v1/clear", "End what an operator ordered", of::<ClearBody>),
@@ -141,10 +156,13 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Answers::Text(kind) => (200, json!({*kind: {}})),
     };
     responses.insert(code.to_string(), json!({"description": "Done, or found.", "content": content}));
-    let name = route.path.trim_start_matches("/v1").trim_matches('/').replace(['/', '.'], "_");
+    let name = route.path.trim_start_matches("/v1").trim_matches('/');
+    let name = name.replace(['{', '}'], "").replace(['/', '.'], "_");
     let mut operation = json!({"operationId": name, "summary": route.about, "responses": responses});
-    if let Some(says) = route.query {
-        operation["parameters"] = parameters(says, generator);
+    let mut all = of_path(route.path);
+    all.extend(route.query.into_iter().flat_map(|says| parameters(says, generator)));
+    if !all.is_empty() {
+        operation["parameters"] = all.into();
     }
     if let Some(says) = route.body {
         let content = json!({"application/json": {"schema": says(generator)}});
@@ -153,8 +171,16 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     operation
 }
 
+/// The `{names}` of a path.
+fn of_path(path: &str) -> Vec<Value> {
+    let names = path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+    let parameter =
+        |name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}});
+    names.map(parameter).collect()
+}
+
 /// The fields of a type as parameters of the query.
-fn parameters(says: Says, generator: &mut SchemaGenerator) -> Value {
+fn parameters(says: Says, generator: &mut SchemaGenerator) -> Vec<Value> {
     let schema = says(generator);
     let reference = schema.get("$ref").and_then(Value::as_str).unwrap_or_default();
     let name = reference.rsplit('/').next().unwrap_or_default();

@@ -62,6 +62,7 @@ pub struct Status {
     /// Sorted by name.
     pub pools: Vec<PoolStatus>,
     /// What operators ordered of servers and pools, sorted by what it is for.
+    #[serde(default)]
     pub overrides: Vec<OverrideRecord>,
 }
 

@@ -5,10 +5,28 @@ use super::core::Core;
 use super::event::{Event, OverrideChange};
 use super::targets::TargetId;
 use crate::health::Input;
-use crate::model::{CheckName, Outcome, Override};
+use crate::model::{CheckName, Failure, Outcome, Override};
 use std::time::Duration;
 
 impl Core {
+    /// Counts an outcome. One that says nothing of the server but that it could not be probed is told, once for each reason.
+    pub(super) fn note_probe(&mut self, id: TargetId, outcome: &Outcome, lateness: Duration) {
+        let Some(target) = self.targets.get(id) else { return };
+        for check in target.checks() {
+            self.statistics.probe(check, outcome, lateness);
+        }
+        self.note_certificate(id, outcome);
+        let Some(target) = self.targets.get(id) else { return };
+        let Err(Failure::Local(reason)) = &outcome.result else {
+            self.unprobed.remove(&id);
+            return;
+        };
+        let (target, reason) = (target.key.clone(), reason.clone());
+        if self.unprobed.insert(id, reason.clone()).as_ref() != Some(&reason) {
+            self.tell([Event::NotProbed { target, reason }]);
+        }
+    }
+
     /// Keeps when the certificate expires that a probe saw, and tells it where that is soon.
     pub(super) fn note_certificate(&mut self, id: TargetId, outcome: &Outcome) {
         let (Some(expires), Some(target)) = (outcome.findings.certificate_expires, self.targets.get(id))

@@ -20,8 +20,8 @@ use crate::desired::{self, Situation, Standing};
 use crate::health::{Input as HealthInput, ProbeId, Start};
 use crate::kernel::KernelError;
 use crate::model::{
-    CheckName, DirectorName, Failure, HostFacts, Observed, OnStop, Outcome, Override, Policy, Pool,
-    RealServer, Roles, Scope, Tables, TargetKey,
+    CheckName, DirectorName, HostFacts, Observed, OnStop, Outcome, Override, Policy, Pool, RealServer, Roles,
+    Scope, Tables, TargetKey,
 };
 use crate::reconcile::{self, Ownership};
 use crate::rotation::Placement;
@@ -388,24 +388,6 @@ impl Core {
             self.tell_last_differences();
         } else if self.policy.on_stop == OnStop::Remove {
             self.reconciler.desire(Tables::default(), Cause::Stop);
-        }
-    }
-
-    /// Counts an outcome. One that says nothing of the server but that it could not be probed is told, once for each reason.
-    fn note_probe(&mut self, id: TargetId, outcome: &Outcome, lateness: Duration) {
-        let Some(target) = self.targets.get(id) else { return };
-        for check in target.checks() {
-            self.statistics.probe(check, outcome, lateness);
-        }
-        self.note_certificate(id, outcome);
-        let Some(target) = self.targets.get(id) else { return };
-        let Err(Failure::Local(reason)) = &outcome.result else {
-            self.unprobed.remove(&id);
-            return;
-        };
-        let (target, reason) = (target.key.clone(), reason.clone());
-        if self.unprobed.insert(id, reason.clone()).as_ref() != Some(&reason) {
-            self.tell([Event::NotProbed { target, reason }]);
         }
     }
 

@@ -112,12 +112,13 @@ fn the_schema_knows_every_section_and_refuses_others() {
         "kernel",
         "metrics",
         "api",
+        "on_event",
         "virtual_addresses",
         "on_stop",
     ] {
         assert!(schema["properties"][section]["description"].is_string(), "{section}");
     }
-    assert!(schema["properties"]["api"].is_null());
+    assert!(schema["properties"]["weather"].is_null());
 }
 
 /// The form is a contract with programs that others generate: a change here is a change for each of them.

@@ -1,10 +1,11 @@
 //! The lines of `tandem top`: routers, directors, overrides, pools, servers. Pure.
 
 use super::model::Top;
-use super::seen::{Override, Rates};
+use super::seen::Rates;
+use crate::cli::overrides;
 use crate::cli::table::{Cell as Text, Tint, cell};
 use crate::cli::words::time;
-use crate::control::{PeerStatus, PoolStatus, RouterStatus, ServerStatus, Status};
+use crate::control::{OverrideRecord, PeerStatus, PoolStatus, RouterStatus, ServerStatus, Status};
 
 pub(super) const POOL_HEAD: [&str; 7] =
     ["POOL", "STATE", "SERVERS UP", "WEIGHT UP", "CONN/S", "IN/S", "OUT/S"];
@@ -16,7 +17,8 @@ pub(super) fn above(top: &Top, status: &Status) -> Vec<Vec<Text>> {
     let routers = status.routers.iter().map(|found| router(found, status.uptime_ms));
     let peers = status.peers.iter().map(peer);
     let now_ms = status.started_unix_ms.saturating_add(status.uptime_ms);
-    let overrides = top.seen.iter().flat_map(|seen| &seen.overrides).map(|found| overridden(found, now_ms));
+    let overrides =
+        top.seen.iter().flat_map(|seen| &seen.status.overrides).map(|found| overridden(found, now_ms));
     routers.chain(peers).chain(overrides).collect()
 }
 
@@ -56,21 +58,14 @@ fn peer(peer: &PeerStatus) -> Vec<Text> {
     ]
 }
 
-fn overridden(found: &Override, now_ms: u64) -> Vec<Text> {
-    let age = found.set_unix_ms.map(|set| time(now_ms.saturating_sub(set))).unwrap_or_default();
+fn overridden(found: &OverrideRecord, now_ms: u64) -> Vec<Text> {
     let left = found.until_unix_ms.map(|until| format!("{} left", time(until.saturating_sub(now_ms))));
-    let place = match (&found.pool, &found.server) {
-        (Some(pool), Some(server)) => format!("{pool}/{server}"),
-        (Some(one), None) | (None, Some(one)) => one.clone(),
-        (None, None) => "everything".to_owned(),
-    };
-    let weight = found.weight.map(|weight| format!(" {weight}")).unwrap_or_default();
-    let words = [found.by.as_ref().map(|by| format!("by {by}")), found.reason.clone()];
-    let words: Vec<String> = words.into_iter().flatten().collect();
+    let words: Vec<String> =
+        [Some(format!("by {}", found.by)), found.reason.clone()].into_iter().flatten().collect();
     vec![
-        cell(place, Tint::Bold),
-        cell(format!("{}{weight}", found.kind), Tint::Doubtful),
-        cell(age, Tint::Plain),
+        cell(&found.id, Tint::Bold),
+        cell(overrides::kind(found), Tint::Doubtful),
+        cell(time(now_ms.saturating_sub(found.set_unix_ms)), Tint::Plain),
         cell(left.unwrap_or_else(|| "until clear".to_owned()), Tint::Plain),
         cell(words.join(": "), Tint::Plain),
     ]

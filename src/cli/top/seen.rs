@@ -3,32 +3,16 @@
 //! Counters of IPVS move every two seconds: a rate is taken over the last [`WINDOW`] polls, not from one to the next.
 
 use crate::control::{PoolStatus, ServerStatus, Status};
-use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Polls that a rate is taken over: five seconds at one a second.
 const WINDOW: usize = 6;
 
-/// A status, and what a later director says beside it.
+/// A status.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) status: Status,
-    pub(super) overrides: Vec<Override>,
-}
-
-/// An operator's override, as far as it is shown. An earlier director tells none.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Override {
-    pub(super) kind: String,
-    pub(super) pool: Option<String>,
-    pub(super) server: Option<String>,
-    pub(super) weight: Option<u32>,
-    pub(super) by: Option<String>,
-    pub(super) reason: Option<String>,
-    pub(super) set_unix_ms: Option<u64>,
-    pub(super) until_unix_ms: Option<u64>,
 }
 
 impl Seen {
@@ -36,11 +20,9 @@ impl Seen {
     ///
     /// # Errors
     /// When it is none of version 1.
-    pub(super) fn read(mut value: Value) -> Result<Self, String> {
-        let overrides = value.get_mut("overrides").map(Value::take);
-        let overrides = overrides.and_then(|found| serde_json::from_value(found).ok()).unwrap_or_default();
+    pub(super) fn read(value: Value) -> Result<Self, String> {
         let status = serde_json::from_value(value).map_err(|error| error.to_string())?;
-        Ok(Self { status, overrides })
+        Ok(Self { status })
     }
 }
 
