@@ -27,7 +27,7 @@
 //! | [`peer`] | most yes | the channel between the directors: what each tells the other, and what follows from it |
 //! | `secret` | no | the bytes of a policy's secrets: files, systemd's credentials |
 //! | `serving` | no | connections of HTTP, bounded |
-//! | [`control`] | status and judgement yes, socket, server and client no | the Unix socket of a running director |
+//! | [`control`] | status, judgement and access yes, servers and client no | the API of a running director: Unix socket, TCP, status page |
 //! | [`cli`] | no | the command line |
 
 pub mod advert;
