@@ -3,7 +3,7 @@
 //!
 //! Source: capabilities(7); proc(5), `hidepid`.
 
-use crate::model::{Policy, ProbeSpec, Tracked};
+use crate::model::{HookAct, Policy, ProbeSpec, Tracked};
 use nix::unistd::geteuid;
 use std::fs;
 use std::io::ErrorKind;
@@ -34,7 +34,9 @@ pub(super) fn lacking(policy: &Policy) -> Option<String> {
 }
 
 fn runs_programs(policy: &Policy) -> bool {
+    let mut acts = policy.on_event.iter().map(|hook| &hook.act);
     policy.checks.values().any(|check| matches!(check.probe, ProbeSpec::Exec(_)))
+        || acts.any(|act| matches!(act, HookAct::Exec { .. }))
 }
 
 fn follows_processes(policy: &Policy) -> bool {

@@ -11,7 +11,7 @@ use std::process::Output;
 use std::time::Duration;
 
 const ONE: &str = "192.168.101.110";
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(15);
 /// Clients through each pool.
 const CLIENTS: usize = 1_000;
 const RELOADS: usize = 100;
@@ -74,7 +74,7 @@ fn a_frozen_pool_and_a_forced_server_stay_though_their_checks_fail() {
     done(&director.ask(&["force-up", "--server", ONE, "--pool", "dr"]));
     world.real_servers[0].stop();
     wait_for(&world, [Some(1), Some(1), None, None]);
-    stays("the table", SOON, || match of_one(&world)[..] {
+    stays("the table", Duration::from_secs(5), || match of_one(&world)[..] {
         [Some(1), Some(1), None, None] => Ok(()),
         _ => Err(format!("{:?}", of_one(&world))),
     });
