@@ -13,6 +13,7 @@ mod dashboards;
 mod director;
 mod exposition;
 mod live;
+mod orders;
 mod prometheus;
 mod rules;
 mod servers;

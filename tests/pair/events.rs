@@ -76,6 +76,9 @@ fn the_hooks_of_both_are_told_of_a_failover_in_order_with_its_reasons() {
     let before = roles(&pair[PREFERRED], &stage);
     pair[PREFERRED].kill();
     pair[PREFERRED].start_again(&stage);
+    until_true("its first role", START, || told(&stage, PREFERRED).len() > before.len());
+    // What an operator ordered outlives a crash.
+    pair[PREFERRED].clear_release(&stage);
     until_true("Master again", START, || holders.only_holder() == Some(PREFERRED));
     let after = roles(&pair[PREFERRED], &stage);
     assert_eq!(after[..before.len()], before, "what was before the crash");
