@@ -2,6 +2,7 @@
 //! until they are asked to speak. A connection is lost once an answer fails to come: reset, closed, or none in time.
 
 use super::namespace::Namespace;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -44,6 +45,7 @@ struct Shared {
 impl Clients {
     /// Opens so many connections that are active, and so many that rest.
     pub(crate) fn open(client: &Namespace, target: SocketAddr, active: usize, resting: usize) -> Self {
+        allow_many_sockets();
         let shared = Arc::new(Shared {
             target,
             open: AtomicUsize::new(0),
@@ -87,6 +89,12 @@ impl Clients {
         self.thread.join().expect("the clients ended well");
         std::mem::take(&mut *self.shared.lost.lock().expect("no panic"))
     }
+}
+
+/// The usual soft limit of open files is less than a crowd of clients.
+fn allow_many_sockets() {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap_or_else(|error| panic!("{soft} files: {error}"));
 }
 
 async fn all(shared: Arc<Shared>, active: usize, resting: usize) {
