@@ -3,7 +3,7 @@
 use crate::policies::{Mode, wait_for_destinations};
 use crate::restart::{MODES, POLICY, start, vip};
 use crate::world::World;
-use crate::world::clients::Clients;
+use crate::world::clients::{Clients, allow_many_sockets};
 use crate::world::director::Director;
 use crate::world::wait::{stays, until_true};
 use std::net::SocketAddr;
@@ -132,6 +132,7 @@ fn a_drain_that_is_waited_for_says_what_came_of_it() {
 
 #[test]
 fn a_thousand_connections_through_each_mode_outlive_a_hundred_reloads_and_a_drain() {
+    allow_many_sockets();
     let world = World::new();
     let director = start(&world, POLICY);
     let open = |(index, mode): (u16, Mode)| {

@@ -45,7 +45,6 @@ struct Shared {
 impl Clients {
     /// Opens so many connections that are active, and so many that rest.
     pub(crate) fn open(client: &Namespace, target: SocketAddr, active: usize, resting: usize) -> Self {
-        allow_many_sockets();
         let shared = Arc::new(Shared {
             target,
             open: AtomicUsize::new(0),
@@ -91,8 +90,9 @@ impl Clients {
     }
 }
 
-/// The usual soft limit of open files is less than a crowd of clients.
-fn allow_many_sockets() {
+/// The usual soft limit of open files is less than a crowd of clients has, and its servers, which inherit it: to be called
+/// before the world begins.
+pub(crate) fn allow_many_sockets() {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap_or_else(|error| panic!("{soft} files: {error}"));
 }

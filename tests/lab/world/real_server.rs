@@ -215,7 +215,6 @@ fn nginx_configuration(own: Ipv4Addr, folder: &Path) -> String {
     let tls = certificates::shared();
     format!(
         "daemon off; master_process off; user root; error_log stderr warn; pid {folder}/nginx.pid;
-worker_rlimit_nofile 16384;
 events {{ worker_connections 8192; }}
 http {{
     log_format lab '$remote_addr $server_addr:$server_port \"$request\" $status';
