@@ -1,7 +1,7 @@
 //! The overrides in force, and what they come to under the policy in force. Pure.
 
 use super::server_id::{ServerId, id};
-use crate::model::{Order, Override, OverrideKind, OverrideTarget, Policy, PoolName};
+use crate::model::{Order, Override, OverrideKind, OverrideTarget, Policy, Pool, PoolName, RealServer};
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -78,13 +78,14 @@ impl Overrides {
         self.all.values()
     }
 
-    pub(super) fn order(&self, server: &ServerId) -> Option<Order> {
-        self.orders.get(server).copied()
+    /// What is ordered of a server. It is asked of each at every look and for every picture, and costs nothing where nothing
+    /// is ordered.
+    pub(super) fn order_of(&self, pool: &Pool, server: &RealServer) -> Option<Order> {
+        if self.orders.is_empty() { None } else { self.order(&id(pool, server)) }
     }
 
-    /// Whether any server has an order: a look at each costs nothing where none has.
-    pub(super) fn order_nothing(&self) -> bool {
-        self.orders.is_empty()
+    fn order(&self, server: &ServerId) -> Option<Order> {
+        self.orders.get(server).copied()
     }
 
     pub(super) fn is_frozen(&self, pool: &PoolName) -> bool {

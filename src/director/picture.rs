@@ -121,7 +121,7 @@ impl Core {
             name: server.name.clone(),
             address: server.address,
             port: server.port,
-            ordered: self.overrides.order(&id(pool, server)),
+            ordered: self.overrides.order_of(pool, server),
             up: self.standing(pool, server) == Standing::Up,
             checked: server.check.is_some(),
             in_rotation: place.serves(),

@@ -3,7 +3,6 @@
 use super::core::Core;
 use super::event::Event;
 use super::rotations::{Sight, held};
-use super::server_id::id;
 use crate::desired::{self, Standing};
 use crate::model::{Order, Pool, PoolName, RealServer};
 use crate::rotation::Seen;
@@ -49,10 +48,7 @@ impl Sight for Core {
         let own = target.and_then(|target| target.machine.advice()).map(|(_, advice)| (self.now, advice));
         let said = source.map_or(own, |source| source.machine.advice());
         // What the kernel holds is asked for only where a server may drain: it costs a look for each service.
-        let ordered = match self.overrides.order_nothing() {
-            true => None,
-            false => self.overrides.order(&id(pool, server)),
-        };
+        let ordered = self.overrides.order_of(pool, server);
         let may_drain = server.backup || said.is_some() || ordered == Some(Order::Drain);
         Seen {
             up: self.standing(pool, server) == Standing::Up,
