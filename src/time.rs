@@ -8,6 +8,12 @@ use std::num::NonZeroU16;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+/// Whole milliseconds of a duration, as JSON has them; the largest number where there are more than it can say.
+#[must_use]
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A moment: microseconds since start, never negative. 64 bits last for half a million years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(u64);

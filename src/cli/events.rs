@@ -9,6 +9,7 @@ use super::words::utc;
 use crate::control::{Client, ClientError, EventList, EventQuery, EventRecord, Followed};
 use crate::model::Severity;
 use crate::policy::Colour;
+use crate::time::milliseconds;
 use std::io::{IsTerminal as _, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -89,7 +90,7 @@ async fn print(
 fn ago(time: Duration) -> u64 {
     #[expect(clippy::disallowed_methods, reason = "how long ago is by the wall clock, as people count")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.saturating_sub(time).as_millis()).unwrap_or(u64::MAX)
+    milliseconds(now.saturating_sub(time))
 }
 
 fn write(event: &EventRecord, form: Form, out: &mut dyn Write) -> std::io::Result<()> {

@@ -7,6 +7,7 @@ use super::table::{Tint, cell, table};
 use super::words::time;
 use crate::control::{Client, PolicyHistory, PolicyRecord};
 use crate::policy::Colour;
+use crate::time::milliseconds;
 use std::io::{IsTerminal as _, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -45,7 +46,7 @@ fn text(history: &PolicyHistory, now: Duration, colour: Colour) -> String {
             (false, true) => ("", Tint::Plain),
             (false, false) => ("was not confirmed", Tint::Bad),
         };
-        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let now_ms = milliseconds(now);
         let taken = now_ms.saturating_sub(record.taken_unix_ms);
         vec![
             cell(record.generation, Tint::Bold),

@@ -47,6 +47,7 @@ use crate::director::loading::{Candidate, PolicyLoader as _};
 use crate::kernel;
 use crate::model::Policy;
 use crate::policy::Colour;
+use crate::time::milliseconds;
 use arguments::{Arguments, Asking, Command, Order, Why};
 use check::CheckOptions;
 use clap::Parser as _;
@@ -175,7 +176,7 @@ fn ordered(
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitStatus> {
     let Order { server, pool, why: Why { for_time, reason }, force, at } = order;
-    let for_ms = for_time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    let for_ms = for_time.map(milliseconds);
     let body = OverrideBody { server, pool, weight, for_ms, reason, force, ..order::body(kind) };
     order::order(&at.socket, body, wait, err)
 }

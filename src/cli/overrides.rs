@@ -7,6 +7,7 @@ use super::table::{Tint, cell, table};
 use super::words::time;
 use crate::control::{Client, OverrideList, OverrideRecord, OverrideWord};
 use crate::policy::Colour;
+use crate::time::milliseconds;
 use std::io::{IsTerminal as _, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,7 +31,7 @@ pub(super) fn overrides(
         Ok(list) => {
             #[expect(clippy::disallowed_methods, reason = "ages are shown by the wall clock")]
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+            let now_ms = milliseconds(now);
             let colour = colour_on(std::io::stdout().is_terminal());
             out.write_all(text(&list.overrides, now_ms, colour).as_bytes())?;
         }

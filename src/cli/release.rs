@@ -3,6 +3,7 @@
 use super::ExitStatus;
 use super::ask::{failed, wait_for};
 use crate::control::{Client, ClientError, ReleaseBody, RouterStatus, Status};
+use crate::time::milliseconds;
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::Path;
@@ -101,7 +102,7 @@ pub fn release(
     for_time: Option<Duration>,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitStatus> {
-    let for_ms = for_time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    let for_ms = for_time.map(milliseconds);
     let body = ReleaseBody { router, for_ms };
     let mut say = |sentence: &str| writeln!(err, "{sentence}");
     let outcomes = match wait_for(hand_over(&Client::new(socket), &body, &mut say))? {

@@ -3,6 +3,7 @@
 use super::ExitStatus;
 use super::ask::{failed, wait_for};
 use crate::control::{Answer, Client, ClientError, ReloadBody};
+use crate::time::milliseconds;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +18,7 @@ pub(super) fn reload(
     force: bool,
     err: &mut dyn Write,
 ) -> anyhow::Result<ExitStatus> {
-    let confirm_ms = confirm.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    let confirm_ms = confirm.map(milliseconds);
     let body = ReloadBody { confirm_ms, force };
     tell(wait_for(Client::new(socket).reload(&body))?, err)
 }

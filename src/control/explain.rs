@@ -7,7 +7,7 @@ use super::explain_server::{self, of_override, sentence_of};
 use super::judgement::unknown;
 use crate::director::snapshot::{PoolSnapshot, ServerSnapshot, Snapshot};
 use crate::model::{EventKind, OverrideTarget, QuorumUnit, is_named};
-use crate::time::Instant;
+use crate::time::{Instant, milliseconds};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -109,7 +109,7 @@ pub(super) struct View<'a> {
 
 impl View<'_> {
     pub(super) fn unix_ms(&self, at: Instant) -> u64 {
-        u64::try_from(self.snapshot.unix_time(at).as_millis()).unwrap_or(u64::MAX)
+        milliseconds(self.snapshot.unix_time(at))
     }
 
     /// The newest event that fits.

@@ -1,9 +1,8 @@
 //! A pool in the status: its real servers and virtual services. Pure.
 
-use super::status::milliseconds;
+use super::status::after_start;
 use crate::director::snapshot::{DestinationSnapshot, PoolSnapshot, ServerSnapshot, ServiceSnapshot};
 use crate::model::OverrideKind;
-use crate::time::Instant;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -169,7 +168,6 @@ impl Held {
 
 impl ServerStatus {
     pub(super) fn of(server: &ServerSnapshot, held: &Held) -> Self {
-        let after_start = |at: Instant| milliseconds(at.saturating_since(Instant::ZERO));
         Self {
             name: server.name.to_string(),
             address: match server.port {

@@ -16,7 +16,7 @@ use crate::director::chronicle::Book;
 use crate::director::snapshot::Snapshot;
 use crate::observe::View;
 use crate::serving::{self, Limits};
-use crate::time::Instant;
+use crate::time::{Instant, milliseconds};
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Bytes;
@@ -215,7 +215,7 @@ async fn status(State(connection): State<Connection>) -> Response {
         let published = told.status();
         let now = Instant::ZERO + started.elapsed();
         let age = now.saturating_since(Instant::from_millis(published.uptime_ms));
-        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        let age_ms = milliseconds(age);
         json(StatusCode::OK, &Status { age_ms, ..Status::clone(&published) })
     };
     beside(answer).await

@@ -2,10 +2,9 @@
 //! status of fifty thousand servers would be tens of megabytes that nobody reads.
 
 use super::pool_status::{Held, ServerStatus};
-use super::status::milliseconds;
+use super::status::after_start;
 use crate::director::snapshot::{PoolSnapshot, ServerSnapshot, Snapshot};
 use crate::model::is_named;
-use crate::time::Instant;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -67,10 +66,7 @@ impl ServerList {
         let pools = snapshot.pools.iter();
         let pools = pools.filter(|pool| query.pool.as_ref().is_none_or(|wanted| **wanted == *pool.name));
         let servers = pools.flat_map(|pool| of_pool(pool, query.server.as_deref()));
-        Self {
-            uptime_ms: milliseconds(snapshot.taken_at.saturating_since(Instant::ZERO)),
-            servers: servers.take(MOST_LISTED).collect(),
-        }
+        Self { uptime_ms: after_start(snapshot.taken_at), servers: servers.take(MOST_LISTED).collect() }
     }
 }
 

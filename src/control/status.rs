@@ -10,7 +10,7 @@ use super::status_peer::PeerStatus;
 use crate::director::snapshot::Snapshot;
 use crate::model::{DirectorName, Pair};
 use crate::reconcile::Table;
-use crate::time::Instant;
+use crate::time::{Instant, milliseconds};
 use crate::vrrp::complaint;
 use crate::vrrp::picture::{Picture, RouterPicture};
 use schemars::JsonSchema;
@@ -228,10 +228,6 @@ fn complaints(router: &RouterPicture, now: Instant) -> Vec<ComplaintStatus> {
         advice: complaint::words(kind).map(str::to_owned),
     };
     lately.map(status).collect()
-}
-
-pub(super) fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 pub(super) fn after_start(instant: Instant) -> u64 {

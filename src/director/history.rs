@@ -4,6 +4,7 @@
 use super::loading::PolicyText;
 use super::state_directory::{known, read_whole, write_whole};
 use crate::control::{PolicyHistory, PolicyRecord};
+use crate::time::milliseconds;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -201,7 +202,7 @@ fn name(generation: u64) -> String {
 )]
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    milliseconds(since)
 }
 
 fn read(path: &Path) -> Result<Entry, String> {

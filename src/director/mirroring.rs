@@ -8,7 +8,7 @@ use super::run::Loop;
 use crate::control::{MOST_OVERRIDES, OverrideRecord};
 use crate::model::Override;
 use crate::peer::{Record, Records};
-use crate::time::Instant;
+use crate::time::{Instant, milliseconds};
 use std::collections::BTreeMap;
 
 /// Keys of records that are overrides.
@@ -36,7 +36,7 @@ impl Loop {
     /// By the wall clock.
     pub(super) fn unix_ms(&self) -> u64 {
         let now = self.clock.epoch() + self.clock.now().saturating_since(Instant::ZERO);
-        u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+        milliseconds(now)
     }
 }
 

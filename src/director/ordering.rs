@@ -7,6 +7,7 @@ use crate::model::{
     Order, Override, OverrideKind, OverrideTarget, Pool, PoolName, QuorumUnit, RealServer, is_named,
 };
 use crate::policy::duration_words;
+use crate::time::milliseconds;
 use std::time::Duration;
 
 /// Pools that are named in an answer; of more their number is said.
@@ -173,9 +174,7 @@ impl Core {
             Some(by) if by != given.by => format!("{by} ({})", given.by),
             Some(_) | None => given.by.to_owned(),
         };
-        let ends = |time: Duration| {
-            given.unix_ms.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
-        };
+        let ends = |time: Duration| given.unix_ms.saturating_add(milliseconds(time));
         Override {
             kind: wanted.kind,
             target: wanted.target.clone(),

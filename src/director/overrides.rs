@@ -2,7 +2,7 @@
 
 use super::server_id::{ServerId, id};
 use crate::model::{Order, Override, OverrideKind, OverrideTarget, Policy, Pool, PoolName, RealServer};
-use crate::time::Instant;
+use crate::time::{Instant, milliseconds};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -91,10 +91,6 @@ impl Overrides {
     pub(super) fn is_frozen(&self, pool: &PoolName) -> bool {
         self.frozen.contains(pool)
     }
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// How an operator can name a server.

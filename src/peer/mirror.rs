@@ -4,6 +4,7 @@
 //! A word that is taken back is one, too (a tombstone): without it, the other director would bring the record back. It
 //! is kept for [`TOMBSTONES_KEPT`]; a director that was away for longer may bring back what was taken back meanwhile.
 
+use crate::time::milliseconds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -73,7 +74,7 @@ impl Mirror {
 
     /// Forgets what was taken back long ago.
     pub fn forget(&mut self, now_unix_ms: u64) {
-        let kept = u64::try_from(TOMBSTONES_KEPT.as_millis()).unwrap_or(u64::MAX);
+        let kept = milliseconds(TOMBSTONES_KEPT);
         let lasts = |record: &Record| record.body.is_some() || is_within(record, now_unix_ms, kept);
         self.records.retain(|_, record| lasts(record));
     }

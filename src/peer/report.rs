@@ -7,13 +7,12 @@ use super::fingerprint::{PoolTable, of_all};
 use crate::director::snapshot::{PoolSnapshot, Snapshot};
 use crate::model::PoolName;
 use crate::policy::Fingerprint;
-use crate::time::Instant;
+use crate::time::{Instant, milliseconds};
 use crate::vrrp::picture::{Picture, RouterPicture};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Routers that a report names at most; a VRID is one byte.
 pub const MOST_ROUTERS: usize = 1_024;
@@ -146,8 +145,4 @@ fn summary(pool: &PoolSnapshot, table: Option<&PoolTable>) -> PoolSummary {
 
 fn hexadecimal(number: u64) -> String {
     format!("{number:016x}")
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -8,6 +8,7 @@ use super::settings::Settings;
 use super::shared::{FactsCell, Shared};
 use super::view::{ChannelView, PeersView};
 use crate::hash::fnv1a;
+use crate::time::milliseconds;
 use arc_swap::ArcSwap;
 use std::io;
 use std::sync::Arc;
@@ -103,5 +104,5 @@ async fn work(shared: Arc<Shared>, facts: FactsCell, view: Arc<ArcSwap<PeersView
 fn unix_ms() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "stamps of records are the wall clock's")]
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)
+    milliseconds(wall)
 }

@@ -4,6 +4,7 @@ use super::codes::Code;
 use super::diagnostic::{Diagnostic, Problems, quoted};
 use super::node::Node;
 use super::read::{Read, wrong_type};
+use crate::time::milliseconds;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -319,7 +320,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 /// A duration as the policy writes it, in its largest whole unit, rounded down to milliseconds.
 #[must_use]
 pub fn duration_words(duration: Duration) -> String {
-    duration_text(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    duration_text(milliseconds(duration))
 }
 
 /// `2s`, `500ms`, `1m30s`: whole numbers with a unit each, largest unit first.

@@ -3,6 +3,7 @@
 //! Only what [`super::resolved`] needs: no comments, no anchors, no long texts.
 
 use super::scalar::duration_text;
+use crate::time::milliseconds;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub(super) fn text(value: impl ToString) -> Yaml {
 
 /// A duration in its largest whole unit.
 pub(super) fn time(duration: Duration) -> Yaml {
-    text(duration_text(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    text(duration_text(milliseconds(duration)))
 }
 
 /// A mapping with known keys.

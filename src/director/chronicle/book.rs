@@ -5,10 +5,9 @@ use super::kept::{self, Keeper};
 use super::{Chronicle, Draft, Found, Page, Stamp};
 use crate::control::EventQuery;
 use crate::director::clock::Clock;
-use crate::time::Instant;
+use crate::time::{Instant, milliseconds};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::watch;
 
 /// The chronicle, shared; cheap to clone.
@@ -107,8 +106,4 @@ impl Chronicler {
     pub(in crate::director) const fn book(&self) -> &Book {
         &self.book
     }
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
