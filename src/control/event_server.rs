@@ -7,7 +7,7 @@
 use super::action::{RefusalCode, Refused};
 use super::event::{EventQuery, EventRecord, MOST_EVENTS};
 use super::explain::explain;
-use super::server::{Connection, Windows, json, refuse};
+use super::server::{Connection, Windows, beside, json, refuse, understood};
 use crate::director::chronicle::Book;
 use crate::serving::Patience;
 use axum::extract::rejection::QueryRejection;
@@ -25,7 +25,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 /// Streams at the same time.
@@ -48,12 +47,6 @@ pub(super) fn routes() -> Router<Connection> {
 
 type Asked = Result<Query<EventQuery>, QueryRejection>;
 
-fn understood<Q>(query: Result<Query<Q>, QueryRejection>) -> Result<Q, Refused> {
-    query.map(|Query(query)| query).map_err(|rejection| {
-        Refused::new(RefusalCode::BadRequest, format!("the parameters are not understood: {rejection}"))
-    })
-}
-
 async fn events(State(connection): State<Connection>, query: Asked) -> Response {
     let asked = understood(query).and_then(|query| query.limit().map(|limit| (query, limit)));
     let (query, limit) = match asked {
@@ -61,9 +54,8 @@ async fn events(State(connection): State<Connection>, query: Asked) -> Response 
         Err(refused) => return refuse(refused),
     };
     let book = connection.shared.windows.book;
-    // Ten thousand events are some megabytes of text: not on the event loop's thread.
-    let told = spawn_blocking(move || json(StatusCode::OK, &book.find(&query, limit).told())).await;
-    told.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    // Ten thousand events are some megabytes of text.
+    beside(move || json(StatusCode::OK, &book.find(&query, limit).told())).await
 }
 
 /// Parameters of `GET /v1/explain/{pool}`.
@@ -84,15 +76,15 @@ async fn why(
         Err(refused) => return refuse(refused),
     };
     let Windows { book, snapshot } = connection.shared.windows;
-    let explained = spawn_blocking(move || {
+    beside(move || {
         let query = EventQuery { pool: Some(pool.clone()), ..EventQuery::default() };
         let events = book.find(&query, MOST_EVENTS).events;
         match explain(&snapshot.load(), &events, &pool, server.as_deref()) {
             Ok(explanation) => json(StatusCode::OK, &explanation),
             Err(refused) => refuse(refused),
         }
-    });
-    explained.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    })
+    .await
 }
 
 async fn stream(

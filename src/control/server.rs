@@ -221,8 +221,15 @@ async fn status(State(connection): State<Connection>) -> Response {
     beside(answer).await
 }
 
+/// The parameters of a request, or what is wrong with them.
+pub(super) fn understood<Q>(query: Result<Query<Q>, QueryRejection>) -> Result<Q, Refused> {
+    query.map(|Query(query)| query).map_err(|rejection| {
+        Refused::new(RefusalCode::BadRequest, format!("the parameters are not understood: {rejection}"))
+    })
+}
+
 /// Makes an answer that may be megabytes: not on the threads that everything else waits for.
-async fn beside(answer: impl FnOnce() -> Response + Send + 'static) -> Response {
+pub(super) async fn beside(answer: impl FnOnce() -> Response + Send + 'static) -> Response {
     spawn_blocking(answer).await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
@@ -230,11 +237,9 @@ async fn servers(
     State(connection): State<Connection>,
     query: Result<Query<ServerQuery>, QueryRejection>,
 ) -> Response {
-    let Query(query) = match query {
+    let query = match understood(query) {
         Ok(query) => query,
-        Err(rejection) => {
-            return refuse(Refused::new(RefusalCode::BadRequest, rejection.body_text()));
-        }
+        Err(refused) => return refuse(refused),
     };
     let snapshot = connection.shared.windows.snapshot.load_full();
     beside(move || json(StatusCode::OK, &ServerList::of(&snapshot, &query))).await

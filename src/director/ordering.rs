@@ -8,6 +8,7 @@ use crate::model::{
 };
 use crate::policy::duration_words;
 use crate::time::milliseconds;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Pools that are named in an answer; of more their number is said.
@@ -115,10 +116,10 @@ impl Core {
             let known: Vec<String> = self.policy.pools.keys().map(ToString::to_string).collect();
             return Err(unknown(RefusalCode::UnknownPool, "pool of the policy is", name, &known));
         }
-        let is_for = |pool: &'_ &Pool| target.pool().is_none_or(|name| pool.name == *name);
-        let pools = self.policy.pools.values().filter(is_for);
+        let is_for = |pool: &&Pool| target.pool().is_none_or(|name| pool.name == *name);
+        let pools = || self.policy.pools.values().filter(is_for);
         let servers = |pool: &'_ Pool, server: &&RealServer| target.is_for(pool, server);
-        let meant: Meant<'_> = pools
+        let meant: Meant<'_> = pools()
             .map(|pool| {
                 (pool, pool.servers.iter().filter(|server| servers(pool, server)).collect::<Vec<_>>())
             })
@@ -126,12 +127,9 @@ impl Core {
             .collect();
         match target.server() {
             Some(server) if meant.is_empty() => {
-                let is_for = |pool: &&Pool| target.pool().is_none_or(|name| pool.name == *name);
-                let pools = self.policy.pools.values().filter(is_for);
-                let names = pools.flat_map(|pool| pool.servers.iter().map(|server| server.name.to_string()));
-                let mut names: Vec<String> = names.collect();
-                names.sort();
-                names.dedup();
+                let names =
+                    pools().flat_map(|pool| pool.servers.iter().map(|server| server.name.to_string()));
+                let names: Vec<String> = names.collect::<BTreeSet<_>>().into_iter().collect();
                 let place = target.pool().map_or("in any pool".to_owned(), |pool| format!("of pool {pool}"));
                 let what = format!("server {place} is");
                 Err(unknown(RefusalCode::UnknownServer, &what, server, &names))
