@@ -4,6 +4,8 @@
 //! Bounded: connections at the same time, header bytes, the time of a header and of a whole connection, which a stream may
 //! lengthen as long as its reader reads ([`Patience`]). The bounds on bodies are the router's.
 
+mod lingering;
+
 use axum::response::Response;
 use axum::{Extension, Router};
 use hyper::Request;
@@ -12,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use lingering::Lingering;
 use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -141,6 +144,6 @@ where
         .header_read_timeout(limits.header)
         .max_buf_size(HEADER_BYTES)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Lingering::new(stream)), service)
         .await
 }
