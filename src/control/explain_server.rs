@@ -101,6 +101,7 @@ pub(super) fn sentence_of(server: &ServerSnapshot) -> String {
             "it is up, and waits for the pool or is kept out by this host".to_owned()
         }
         Why::Verdict => reason,
+        Why::Disputed => format!("it fails here ({reason}), and the other director sees it up"),
         Why::Advised => "it, or the source of its weight, says so".to_owned(),
         Why::SlowStart => "it comes back in steps".to_owned(),
         Why::Drain => "it drains: it gets no new connection, and leaves".to_owned(),

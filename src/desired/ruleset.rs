@@ -1,6 +1,5 @@
 //! Our nftables table: what full-NAT, joined ports, untracked pools and planned takeovers need.
 
-use super::survival::routers_of;
 use crate::model::{
     Family, Forwarding, Policy, Pool, Protocol, RealServer, Roles, Ruleset, ServiceKey, SourceTranslation,
     VirtualService,
@@ -44,7 +43,7 @@ fn withheld_resets(policy: &Policy, roles: &Roles) -> BTreeSet<IpAddr> {
 /// client under the real server's own address, and be reset by it. A settled Master forwards them all: such a packet is then
 /// of somebody who speaks with the real server itself.
 fn add_replies(ruleset: &mut Ruleset, pool: &Pool, policy: &Policy, roles: &Roles) {
-    let takes_in = routers_of(pool, policy).iter().any(|router| roles.takes_in(router));
+    let takes_in = policy.routers_of(pool).iter().any(|router| roles.takes_in(router));
     for key in pool.services.iter().flat_map(VirtualService::keys) {
         for (server, reply) in replies(pool, key) {
             match &server.forwarding {

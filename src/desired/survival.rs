@@ -3,10 +3,7 @@
 //! It judges the policy, not the state: that the daemons run and the other director is heard is told by `status`.
 
 use super::synchronisation::needs_no_state;
-use crate::model::{
-    Forwarding, Policy, Pool, Protocol, RouterName, ServiceKey, SourceTranslation, VirtualService,
-};
-use std::collections::BTreeSet;
+use crate::model::{Forwarding, Policy, Pool, Protocol, SourceTranslation};
 
 /// What becomes of a pool's connections when its addresses move to the other director.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +21,7 @@ pub enum Survival {
 /// What becomes of one pool.
 #[must_use]
 pub fn survival(pool: &Pool, policy: &Policy) -> Survival {
-    let routers = routers_of(pool, policy);
+    let routers = policy.routers_of(pool);
     if routers.is_empty() || policy.pair.directors.len() < 2 {
         return Survival::Alone;
     }
@@ -67,14 +64,4 @@ fn is_direct(pool: &Pool) -> bool {
     pool.servers
         .iter()
         .all(|server| matches!(server.forwarding, Forwarding::DirectRouting | Forwarding::Tunnelling(_)))
-}
-
-/// The routers that hold the pool's addresses.
-pub(super) fn routers_of<'a>(pool: &'a Pool, policy: &'a Policy) -> BTreeSet<&'a RouterName> {
-    let keys = pool.services.iter().flat_map(VirtualService::keys);
-    let address = |key: &'a ServiceKey| key.address();
-    keys.filter_map(address)
-        .filter_map(|address| policy.pair.router_of(address))
-        .map(|router| &router.name)
-        .collect()
 }

@@ -94,6 +94,13 @@ impl Loop {
         }
     }
 
+    /// Another director sees something else, or is no longer heard.
+    pub(super) fn sights_arrived(&mut self) {
+        let at = self.clock.now();
+        let others = self.peers.sightings().others();
+        self.core.handle(Input::Sights { at, others });
+    }
+
     /// Files that checks look at have changed.
     pub(super) fn changed(&mut self, checks: Vec<CheckName>) {
         let at = self.clock.now();

@@ -14,6 +14,7 @@ use super::overrides::Overrides;
 use super::reconciler::{Reconciler, Work};
 use super::rotations::Rotations;
 use super::server_id::{ServerId, users};
+use super::sightings::Sightings;
 use super::statistics::Statistics;
 use super::targets::{TargetId, Targets, Wish};
 use crate::desired::{self, Situation, Standing};
@@ -23,6 +24,7 @@ use crate::model::{
     CheckName, DirectorName, HostFacts, Observed, OnStop, Outcome, Override, Policy, Pool, RealServer, Roles,
     Scope, Tables, TargetKey,
 };
+use crate::peer::sight::Sights;
 use crate::reconcile::{self, Ownership};
 use crate::rotation::Placement;
 use crate::time::Instant;
@@ -64,6 +66,8 @@ pub enum Input {
     Policy { at: Instant, policy: Arc<Policy>, facts: HostFacts },
     /// What operators ordered: all overrides that are in force from now on.
     Overrides { at: Instant, all: Vec<Override> },
+    /// What each other director that is heard now sees of the pools that both judge.
+    Sights { at: Instant, others: Vec<Arc<Sights>> },
     /// This director became Master of a virtual router, or is it no longer.
     Roles { at: Instant, roles: Roles },
     /// Time has passed.
@@ -88,6 +92,8 @@ pub enum Output {
     Record(Ownership),
     /// The overrides changed: keep all of these.
     Overrides(Vec<Override>),
+    /// What this director's own checks say of the pools that both judge: tell the others.
+    Sights(Sights),
     Tell(Event),
     /// Everything is as it shall be left behind.
     Stopped,
@@ -118,6 +124,7 @@ pub struct Core {
     pub(super) certificates: Certificates,
     pub(super) rotations: Rotations,
     pub(super) overrides: Overrides,
+    pub(super) sightings: Sightings,
     /// Targets whose last probe could not be made on this host, and why.
     pub(super) unprobed: BTreeMap<TargetId, String>,
     pub(super) reconciler: Reconciler,
@@ -180,6 +187,7 @@ impl Core {
             certificates: Certificates::default(),
             rotations: Rotations::new(&policy, &observed),
             overrides: Overrides::new(overrides, &policy, epoch),
+            sightings: Sightings::new(&policy),
             reconciler: Reconciler::new(observed, now),
             unprobed: BTreeMap::new(),
             statistics: Statistics::new(&policy),
@@ -260,6 +268,10 @@ impl Core {
             Input::Policy { at, policy, facts } => {
                 self.now = at;
                 self.take_over(policy, facts);
+            }
+            Input::Sights { at, others } => {
+                self.now = at;
+                self.gathering |= self.sightings.hear(others);
             }
             Input::Roles { at, roles } => {
                 self.now = at;
@@ -480,6 +492,10 @@ impl Core {
     pub(super) fn keep_overrides(&mut self) {
         let all = self.overrides.all().cloned().collect();
         self.outputs.push_back(Output::Overrides(all));
+    }
+
+    pub(super) fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
     }
 
     pub(super) fn tell(&mut self, events: impl IntoIterator<Item = Event>) {

@@ -100,14 +100,15 @@ fn overridden(given: &Override, change: OverrideChange) {
 fn acted(pool: &str, server: Option<&str>, act: &Act) {
     let (act_name, shadow) = (act.kind.name(), act.shadow);
     match (act.begins, act.shadow, act.kind) {
-        (true, false, ActKind::QuorumLost { .. } | ActKind::Panic { .. }) => {
+        (true, false, ActKind::QuorumLost { .. } | ActKind::Panic { .. } | ActKind::SightLost { .. }) => {
             error!(pool, server, act = act_name, "{act}");
         }
         (true, false, ActKind::Sorry | ActKind::Backup | ActKind::Silence { .. }) => {
             warn!(pool, server, act = act_name, "{act}");
         }
         (true, true, _) => warn!(pool, server, act = act_name, shadow, "{act} (in shadow: nothing is done)"),
-        (true, false, ActKind::SlowStart { .. } | ActKind::Drain { .. }) | (false, _, _) => {
+        (true, false, ActKind::SlowStart { .. } | ActKind::Drain { .. } | ActKind::Disputed { .. })
+        | (false, _, _) => {
             info!(pool, server, act = act_name, shadow, "{act}");
         }
     }

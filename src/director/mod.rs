@@ -45,6 +45,7 @@ pub mod run;
 pub mod runtime;
 mod server_id;
 mod sharing;
+mod sightings;
 pub mod snapshot;
 mod splits;
 pub mod state_directory;

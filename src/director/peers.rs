@@ -8,7 +8,7 @@ use super::loading::{PolicyLoader, PolicyText};
 use super::snapshot::Snapshot;
 use crate::model::{Policy, PoolName};
 use crate::peer::fingerprint::{PoolTable, of_pools};
-use crate::peer::{Facts, PeerThread, PeersView, Records, Settings};
+use crate::peer::{Facts, Known, PeerThread, PeersView, Records, Settings, Sightings};
 use crate::policy::Fingerprint;
 use crate::time::Instant;
 use crate::vrrp::authentication::Keys;
@@ -29,6 +29,7 @@ pub(super) struct Peers {
     /// `None` where there is no other director, or no key.
     thread: Option<PeerThread>,
     records: Arc<Records>,
+    sightings: Arc<Sightings>,
     /// Of the policy in force; empty until it is computed. Another policy gets another one.
     fingerprint: Arc<ArcSwapOption<Fingerprint>>,
     tables: Arc<BTreeMap<PoolName, PoolTable>>,
@@ -59,7 +60,9 @@ impl Peers {
         // The thread before lets go of its ports first, or the next one tries until it has.
         self.thread = None;
         let started = clock.started().into_std();
-        let start = |settings| PeerThread::start(settings, Arc::clone(&self.records), started);
+        self.sightings.lost_all();
+        let known = Known { records: Arc::clone(&self.records), sightings: Arc::clone(&self.sightings) };
+        let start = |settings| PeerThread::start(settings, known, started);
         self.thread = settings.map(start).transpose()?;
         Ok(())
     }
@@ -92,6 +95,11 @@ impl Peers {
     /// What was heard.
     pub(super) fn view(&self) -> Arc<PeersView> {
         self.thread.as_ref().map(PeerThread::view).unwrap_or_default()
+    }
+
+    /// What each director sees of the pools that both judge.
+    pub(super) const fn sightings(&self) -> &Arc<Sightings> {
+        &self.sightings
     }
 
     /// What both directors know, whether there is a channel or not.

@@ -74,6 +74,7 @@ impl Core {
         self.obstacles.keep_only(&named);
         self.note_obstacles();
         self.with_composites(|composites, core| core.renew_composites(composites));
+        self.sightings.renew(&self.policy);
         self.rotations.renew(&before, &self.policy, self.reconciler.observed());
         self.overrides.apply_to(&self.policy);
         self.tell([Event::PolicyTaken { generation: self.generation }]);

@@ -3,6 +3,7 @@
 use super::server_id::identity;
 use crate::desired::destination_key;
 use crate::model::{DestinationKey, Observed, Policy, Pool, PoolName, RealServer, ServiceKey, TargetKey};
+use crate::peer::sight::Sight as PeerSight;
 use crate::rotation::{Act, Found, Held, Input, Machine, Output, Placement, Seen};
 use crate::time::Instant;
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ pub(super) trait Sight {
     fn seen(&self, pool: &Pool, server: &RealServer) -> Seen;
     /// Whether the sorry server of a pool can answer.
     fn sorry_up(&self, pool: &Pool) -> bool;
+    /// What other directors see of a pool, where their word counts.
+    fn others_of(&self, pool: &Pool) -> Vec<&PeerSight>;
     /// Whether an operator froze a pool.
     fn is_frozen(&self, pool: &Pool) -> bool;
 }
@@ -56,7 +59,12 @@ impl Rotations {
         let mut acts = Vec::new();
         for (name, machine) in &mut self.machines {
             let Some(pool) = policy.pools.get(name) else { continue };
-            let servers = pool.servers.iter().map(|server| sight.seen(pool, server)).collect();
+            let others = sight.others_of(pool);
+            let seen = |(index, server)| {
+                let vouched = others.iter().any(|other| other.sees(index));
+                Seen { vouched, ..sight.seen(pool, server) }
+            };
+            let servers = pool.servers.iter().enumerate().map(seen).collect();
             let (sorry_up, frozen) = (sight.sorry_up(pool), sight.is_frozen(pool));
             machine.handle(Input::Looked { at, servers, sorry_up, frozen });
             while let Output::Acted(act) = machine.poll() {

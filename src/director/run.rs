@@ -147,6 +147,7 @@ pub async fn run<K: Kernel + 'static>(
             Some(arrival) = running.reloads.arrivals.recv() => running.arrived(arrival),
             () = running.pair_restart.ended() => running.start_pair(),
             () = running.peers.records().arrived() => running.records_arrived(),
+            () = running.peers.sightings().arrived() => running.sights_arrived(),
             Some(request) = running.control.requests.recv() => running.requested(request),
             () = &mut timer => running.time_passed(),
         }
@@ -168,6 +169,7 @@ impl Loop {
                 Output::Kernel(work) => self.send(Job::Work(work))?,
                 Output::Record(record) => self.send(Job::Record(record))?,
                 Output::Overrides(all) => self.keep_overrides(all),
+                Output::Sights(sights) => self.peers.sightings().tell(sights),
                 Output::Tell(event) => {
                     log::tell(&event);
                     self.chronicler.tell(of_pools(&event, &self.core.policy));

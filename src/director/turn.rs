@@ -5,6 +5,7 @@ use super::event::Event;
 use super::rotations::{Sight, held};
 use crate::desired::{self, Standing};
 use crate::model::{Order, Pool, PoolName, RealServer};
+use crate::peer::sight::Sight as PeerSight;
 use crate::rotation::Seen;
 
 impl Core {
@@ -20,6 +21,7 @@ impl Core {
         let mut rotations = std::mem::take(&mut self.rotations);
         let acts = rotations.look(self.now, &self.policy, self);
         self.rotations = rotations;
+        self.tell_sights();
         for (pool, act) in acts {
             self.statistics.acted(&pool, act);
             let servers = self.policy.pools.get(&pool).map(|pool| &pool.servers);
@@ -53,6 +55,7 @@ impl Sight for Core {
         Seen {
             up: self.standing(pool, server) == Standing::Up,
             settled: self.is_settled(server),
+            vouched: false,
             usable: desired::obstacle(server, &self.host).is_none(),
             said,
             held: may_drain.then(|| held(pool, server, self.reconciler.observed())).flatten(),
@@ -63,6 +66,10 @@ impl Sight for Core {
     fn sorry_up(&self, pool: &Pool) -> bool {
         let mut servers = pool.sorry_servers.iter().map(|server| self.seen(pool, server));
         !pool.sorry_servers.is_empty() && servers.all(|seen| seen.up && seen.usable)
+    }
+
+    fn others_of(&self, pool: &Pool) -> Vec<&PeerSight> {
+        self.sightings.others_of(&pool.name)
     }
 
     fn is_frozen(&self, pool: &Pool) -> bool {

@@ -33,7 +33,12 @@ impl Core {
 
     /// Whether a server has a first verdict.
     pub(super) fn is_settled(&self, server: &RealServer) -> bool {
-        self.judge(server, judgement).settled
+        self.own_judgement(server).settled
+    }
+
+    /// What the checks of a server say, whatever stands before their first verdict.
+    pub(super) fn own_judgement(&self, server: &RealServer) -> Judgement {
+        self.judge(server, judgement)
     }
 
     /// What the checks of a server say, as `of` judges each.

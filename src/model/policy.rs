@@ -1,6 +1,9 @@
 //! The policy: one value that says everything a director shall do.
 
-use super::{ApiSettings, Check, CheckName, EventHook, Forwarding, Pair, Pool, PoolName, TargetKey, Tracked};
+use super::{
+    ApiSettings, Check, CheckName, EventHook, Forwarding, Pair, Pool, PoolName, RouterName, ServiceKey,
+    TargetKey, Tracked, Tracker, VerdictBy, VirtualRouter, VirtualService,
+};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,13 +51,40 @@ impl Policy {
         sources.any(|source| source.check == *check)
     }
 
+    /// The routers that hold a pool's addresses.
+    #[must_use]
+    pub fn routers_of(&self, pool: &Pool) -> BTreeSet<&RouterName> {
+        let keys = pool.services.iter().flat_map(VirtualService::keys);
+        let routers = keys.filter_map(ServiceKey::address).filter_map(|address| self.pair.router_of(address));
+        routers.map(|router| &router.name).collect()
+    }
+
+    /// What a router's fitness follows: what it says itself, and whether the pools whose addresses it holds are in sight, where
+    /// both directors judge them.
+    #[must_use]
+    pub fn trackers_of(&self, router: &VirtualRouter) -> Vec<Tracker> {
+        let judged_by_both = self.pools.values().filter(|pool| pool.rules.verdict == VerdictBy::Both);
+        let holds = |key: &ServiceKey| key.address().is_some_and(|address| router.holds(address));
+        let held =
+            judged_by_both.filter(|pool| pool.services.iter().flat_map(VirtualService::keys).any(holds));
+        let sight = held.map(|pool| {
+            let what = Tracked::Sight(pool.name.clone());
+            Tracker { name: what.to_string().into(), what, priority_change: None }
+        });
+        router.track.iter().cloned().chain(sight).collect()
+    }
+
     /// The targets of the checks that virtual routers track.
     #[must_use]
     pub fn tracked_targets(&self) -> BTreeSet<TargetKey> {
         let trackers = self.pair.routers.values().flat_map(|router| &router.track);
         let target = |tracked: &Tracked| match tracked {
             Tracked::Check(check) => self.own_target(check),
-            Tracked::Interface(_) | Tracked::Pool(_) | Tracked::Process(_) | Tracked::File(_) => None,
+            Tracked::Interface(_)
+            | Tracked::Pool(_)
+            | Tracked::Sight(_)
+            | Tracked::Process(_)
+            | Tracked::File(_) => None,
         };
         trackers.filter_map(|tracker| target(&tracker.what)).collect()
     }

@@ -6,12 +6,25 @@ use std::time::Duration;
 /// The rules of one pool; by default one server is enough, and nothing acts by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolRules {
+    /// Who must see a server fail before it counts as failed.
+    pub verdict: VerdictBy,
     /// When the servers are enough.
     pub quorum: Quorum,
     pub panic: Option<Panic>,
     pub slow_start: Option<SlowStart>,
     pub weight_from: WeightFrom,
     pub drain: Drain,
+}
+
+/// Whose eyes judge the servers of a pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VerdictBy {
+    /// Each director's own.
+    #[default]
+    Own,
+    /// A server fails when every director that is heard sees it fail; one that alone has lost sight of most of the pool yields
+    /// the pool's addresses.
+    Both,
 }
 
 /// A share of a whole, 0..=100 percent.

@@ -4,6 +4,7 @@ use super::{CheckName, Family};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU8;
 use std::path::PathBuf;
@@ -189,10 +190,25 @@ pub enum Tracked {
     Check(CheckName),
     /// Good while the pool serves.
     Pool(super::PoolName),
+    /// Good while this director sees most of the pool's servers that another one sees ([`super::VerdictBy::Both`]).
+    Sight(super::PoolName),
     /// Good while a process of this name (`comm`, 15 bytes) runs.
     Process(String),
     /// Good while the file exists and does not begin with a negative number.
     File(PathBuf),
+}
+
+impl fmt::Display for Tracked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interface(name) => write!(formatter, "interface {name}"),
+            Self::Check(name) => write!(formatter, "check {name}"),
+            Self::Pool(name) => write!(formatter, "pool {name}"),
+            Self::Sight(name) => write!(formatter, "sight of pool {name}"),
+            Self::Process(name) => write!(formatter, "process {name}"),
+            Self::File(path) => write!(formatter, "file {}", path.display()),
+        }
+    }
 }
 
 /// Which of the two readings of RFC 5798 makes the checksum of version 3 over IPv4.

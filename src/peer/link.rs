@@ -8,7 +8,7 @@ use super::message::{Hello, Message};
 use super::shared::Shared;
 use super::telling::Told;
 use crate::model::DirectorName;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf, split};
 use tokio::time::{Instant, interval, timeout, timeout_at};
@@ -84,7 +84,7 @@ async fn listen<S: AsyncRead>(
                 let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
                 records.iter().for_each(|record| told.note(record));
             }
-            shared.records.merge(records);
+            shared.known.records.merge(records);
         } else if !shared.said(name, link, message) {
             return Fault::Replaced;
         }
@@ -101,14 +101,20 @@ async fn tell<S: AsyncWrite>(
     told: &Mutex<Told>,
     shared: &Shared,
 ) -> Fault {
-    let mut changes = shared.records.watch();
+    let mut changes = shared.known.records.watch();
     changes.mark_changed();
+    let mut sights = shared.known.sightings.watch();
+    sights.mark_changed();
     let mut ticks = interval(shared.pace.tick);
     loop {
         let messages = tokio::select! {
             _ = ticks.tick() => views(told, shared),
-            // The records outlive every connection.
+            // Both outlive every connection.
             _ = changes.changed() => records(told, shared),
+            _ = sights.changed() => {
+                let now = Arc::clone(&sights.borrow_and_update());
+                told.lock().unwrap_or_else(PoisonError::into_inner).sights(now)
+            }
         };
         for message in messages {
             if let Err(fault) = writer.send(&message).await {
@@ -132,7 +138,7 @@ fn views(told: &Mutex<Told>, shared: &Shared) -> Vec<Message> {
 
 fn records(told: &Mutex<Told>, shared: &Shared) -> Vec<Message> {
     let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-    shared.records.with(|mirror| told.records(mirror.all()))
+    shared.known.records.with(|mirror| told.records(mirror.all()))
 }
 
 struct Reader<S> {

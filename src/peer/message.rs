@@ -2,9 +2,10 @@
 
 use super::mirror::Record;
 use super::report::{PoolSummary, Report};
+use super::sight::Sight;
 use crate::model::DirectorName;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Versions of the form that a director speaks, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,13 @@ pub enum Message {
     Pools(Pools),
     Records {
         records: Vec<Record>,
+    },
+    /// What this director's checks say of pools that both judge: those that are otherwise now.
+    Sights {
+        /// Whether everything that was said of them before is forgotten.
+        #[serde(default)]
+        anew: bool,
+        sights: BTreeMap<String, Sight>,
     },
     /// One of a later version.
     #[serde(other)]

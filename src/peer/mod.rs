@@ -35,10 +35,11 @@
 //! | [`fingerprint`] | yes | a pool's IPVS tables as a number |
 //! | [`heard`], [`telling`] | yes | what one peer has said; what one is still to be told |
 //! | [`comparison`] | yes | ours beside theirs, with a time of grace |
+//! | [`sight`] | yes | what a director's checks say of the pools that both judge |
 //! | [`mirror`] | yes | records that both directors have: the newer stamp wins |
 //! | [`identity`] | yes | the keys of both ends, and TLS with them |
 //! | [`settings`] | yes | who talks to whom |
-//! | `shared`, `records` | no | what the thread's tasks know together |
+//! | `shared`, `records`, `sightings` | no | what the thread's tasks know together |
 //! | `link`, `connect`, `thread` | no | one connection; how connections come about; the thread |
 
 pub mod comparison;
@@ -55,6 +56,8 @@ mod records;
 pub mod report;
 pub mod settings;
 mod shared;
+pub mod sight;
+mod sightings;
 pub mod telling;
 #[cfg(test)]
 mod tests;
@@ -65,5 +68,7 @@ pub use mirror::{Mirror, Record};
 pub use records::Records;
 pub use report::Facts;
 pub use settings::Settings;
+pub use shared::Known;
+pub use sightings::Sightings;
 pub use thread::PeerThread;
 pub use view::{ChannelView, PeersView};

@@ -7,6 +7,7 @@ use super::message::{Hello, Message, Versions};
 use super::records::Records;
 use super::report::{Facts, Report, Summaries, summaries};
 use super::settings::Settings;
+use super::sightings::Sightings;
 use super::view::{ChannelView, PeersView};
 use crate::model::DirectorName;
 use crate::time::Instant;
@@ -52,13 +53,20 @@ pub(super) struct Own {
     pub(super) pools: Summaries,
 }
 
+/// What outlives the channels, and a reload.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    pub records: Arc<Records>,
+    pub sightings: Arc<Sightings>,
+}
+
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) versions: Versions,
     pub(super) pace: Pace,
     pub(super) own: ArcSwap<Own>,
-    pub(super) records: Arc<Records>,
+    pub(super) known: Known,
     /// Of [`Instant::ZERO`].
     started: std::time::Instant,
     state: Mutex<State>,
@@ -86,7 +94,7 @@ struct Peer {
 }
 
 impl Shared {
-    pub(super) fn new(settings: Settings, records: Arc<Records>, started: std::time::Instant) -> Self {
+    pub(super) fn new(settings: Settings, known: Known, started: std::time::Instant) -> Self {
         let since = Instant::ZERO + started.elapsed();
         let peer = |name: &DirectorName| {
             let peer = Peer {
@@ -111,7 +119,7 @@ impl Shared {
             versions: Versions::OURS,
             pace: Pace::default(),
             own: ArcSwap::default(),
-            records,
+            known,
             started,
             state: Mutex::new(state),
         }
@@ -144,6 +152,7 @@ impl Shared {
         }
         peer.version = Some(hello.version.clone());
         peer.heard = Heard::default();
+        self.known.sightings.lost(name);
         Some(link)
     }
 
@@ -157,6 +166,7 @@ impl Shared {
         match message {
             Message::Report(report) => peer.heard.report(*report, now),
             Message::Pools(pools) => peer.heard.pools(pools),
+            Message::Sights { anew, sights } => self.known.sightings.heard(name, anew, sights),
             // Records are no affair of one connection.
             Message::Records { .. } | Message::Hello(_) | Message::Unknown => {}
         }
@@ -176,6 +186,7 @@ impl Shared {
         tracing::warn!(peer = &**name, "the channel to {name} is down: {fault}");
         (peer.link, peer.since, peer.fault) = (None, now, fault);
         peer.compared = Compared::default();
+        self.known.sightings.lost(name);
     }
 
     /// A connection did not come about. Each reason is told once, until there is a channel.

@@ -3,6 +3,7 @@
 use super::message::{Message, Pools};
 use super::mirror::{MOST_RECORDS, Record};
 use super::report::{PoolSummary, Summaries};
+use super::sight::{Sight, Sights};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use std::sync::Arc;
 const POOLS_AT_ONCE: usize = 256;
 /// Bytes of the records of one message, roughly; one record is far smaller, and a frame larger.
 const RECORD_BYTES: usize = 128 * 1024;
+/// Bytes of the sights of one message, roughly; one alone may have more, and fits into a frame.
+const SIGHT_BYTES: usize = 128 * 1024;
 
 /// What a peer was told in this connection, or has told itself.
 #[derive(Debug, Default)]
@@ -17,6 +20,7 @@ pub struct Told {
     pools: Option<Summaries>,
     /// By key, what is known of the newest word.
     records: BTreeMap<String, (u64, String)>,
+    sights: Option<Arc<Sights>>,
 }
 
 impl Told {
@@ -42,6 +46,31 @@ impl Told {
         let changed = changed.chunks(POOLS_AT_ONCE);
         messages.extend(changed.map(|pools| Pools { pools: pools.to_vec(), ..Pools::default() }));
         messages.into_iter().map(Message::Pools).collect()
+    }
+
+    /// The messages about the pools that both judge, when they are as `now`; it counts as told.
+    pub fn sights(&mut self, now: Arc<Sights>) -> Vec<Message> {
+        let before = self.sights.replace(Arc::clone(&now));
+        let is_gone = |before: &Sights| before.keys().any(|pool| !now.contains_key(pool));
+        let (mut anew, before) = match before {
+            Some(before) if !is_gone(&before) => (false, before),
+            _ => (true, Arc::default()),
+        };
+        let (mut messages, mut part, mut bytes) = (Vec::new(), BTreeMap::new(), 0);
+        for (pool, sight) in now.iter().filter(|(pool, sight)| before.get(*pool) != Some(*sight)) {
+            let size = pool.len() + sight.size();
+            if bytes + size > SIGHT_BYTES && !part.is_empty() {
+                let sights = std::mem::take(&mut part);
+                messages.push(Message::Sights { anew: std::mem::take(&mut anew), sights });
+                bytes = 0;
+            }
+            part.insert(pool.to_string(), Sight::clone(sight));
+            bytes += size;
+        }
+        if anew || !part.is_empty() {
+            messages.push(Message::Sights { anew, sights: part });
+        }
+        messages
     }
 
     /// The messages about records; they count as told.
@@ -116,6 +145,35 @@ mod tests {
         assert_eq!(messages.len(), 4 + 1);
         hear(&mut heard, messages);
         assert_eq!(heard.pools, now);
+    }
+
+    #[test]
+    fn sights_are_told_whole_first_and_then_what_is_new() {
+        let sight = |up: &[bool]| Arc::new(Sight::new(1, up.iter().copied().cycle().take(20_000)));
+        let mut now: Sights =
+            (0..100).map(|number| (number.to_string().as_str().into(), sight(&[true]))).collect();
+        let mut told = Told::default();
+        let mut heard: BTreeMap<String, Sight> = BTreeMap::new();
+        let mut hear = |messages: Vec<Message>| {
+            let mut count = 0;
+            for message in messages {
+                frame::encode(&message).expect("it fits into a frame");
+                let Message::Sights { anew, sights } = message else { panic!("something else") };
+                if anew {
+                    heard.clear();
+                }
+                count += sights.len();
+                heard.extend(sights);
+            }
+            (count, heard.len())
+        };
+        assert_eq!(hear(told.sights(Arc::new(now.clone()))), (100, 100));
+        assert_eq!(hear(told.sights(Arc::new(now.clone()))), (0, 100));
+        now.insert("7".into(), sight(&[true, false]));
+        assert_eq!(hear(told.sights(Arc::new(now.clone()))), (1, 100));
+        now.remove("8");
+        assert_eq!(hear(told.sights(Arc::new(now.clone()))), (99, 99));
+        assert_eq!(hear(told.sights(Arc::default())), (0, 0), "no pool is judged by both any more");
     }
 
     #[test]

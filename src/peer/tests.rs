@@ -7,7 +7,9 @@ use super::mirror::Record;
 use super::records::Records;
 use super::report::Facts;
 use super::settings::{ChannelSecret, Settings};
-use super::shared::{Pace, Shared};
+use super::shared::{Known, Pace, Shared};
+use super::sight::{Sight, Sights};
+use super::sightings::Sightings;
 use super::thread::PeerThread;
 use super::view::ChannelView;
 use crate::director::snapshot::Snapshot;
@@ -101,6 +103,7 @@ const fn address(number: u8, host: u8) -> IpAddr {
 struct End {
     thread: PeerThread,
     records: Arc<Records>,
+    sightings: Arc<Sightings>,
 }
 
 impl End {
@@ -108,10 +111,12 @@ impl End {
         let records = Arc::new(Records::default());
         #[expect(clippy::disallowed_methods, reason = "the clock of a thread")]
         let started = std::time::Instant::now();
-        let mut shared = Shared::new(settings, Arc::clone(&records), started);
+        let sightings = Arc::new(Sightings::default());
+        let known = Known { records: Arc::clone(&records), sightings: Arc::clone(&sightings) };
+        let mut shared = Shared::new(settings, known, started);
         (shared.pace, shared.versions) = (PACE, versions);
         let thread = PeerThread::with(shared).expect("a thread");
-        let end = Self { thread, records };
+        let end = Self { thread, records, sightings };
         end.tell("policy");
         end
     }
@@ -191,6 +196,24 @@ async fn records_of_both_are_the_same_after_a_partition_and_are_told_when_they_c
     a.records.set(Record { body: None, ..record("there", "lb-a") });
     until("it is taken back", || a.records.all() == b.records.all()).await;
     assert_eq!(b.records.take_changed()[0].body, None);
+}
+
+#[tokio::test]
+async fn what_each_sees_reaches_the_other_and_counts_no_more_when_it_is_gone() {
+    let net = Net::new();
+    let (a, b) = (net.end("lb-a"), net.end("lb-b"));
+    let sight = |up: [bool; 3]| -> Sights { [("web".into(), Arc::new(Sight::new(7, up.into_iter())))].into() };
+    b.sightings.tell(sight([true, true, false]));
+    let hears = |up: [bool; 3]| a.sightings.others().first().is_some_and(|heard| **heard == sight(up));
+    until("what it sees", || hears([true, true, false])).await;
+    timeout(PATIENCE, a.sightings.arrived()).await.expect("it is told");
+    b.sightings.tell(sight([true, false, false]));
+    until("what is new", || hears([true, false, false])).await;
+    drop(b);
+    until("it is gone", || a.sightings.others().is_empty()).await;
+    let b = net.end("lb-b");
+    b.sightings.tell(sight([true; 3]));
+    until("it is back", || hears([true; 3])).await;
 }
 
 #[tokio::test]

@@ -2,10 +2,9 @@
 //! ten thousand pools of a peer is not that one's affair. It ends when its handle is dropped.
 
 use super::connect::{accept, connect};
-use super::records::Records;
 use super::report::Facts;
 use super::settings::Settings;
-use super::shared::{FactsCell, Shared};
+use super::shared::{FactsCell, Known, Shared};
 use super::view::{ChannelView, PeersView};
 use crate::hash::fnv1a;
 use crate::time::milliseconds;
@@ -35,8 +34,8 @@ impl PeerThread {
     ///
     /// # Errors
     /// The system gives no thread, or no event queue.
-    pub fn start(settings: Settings, records: Arc<Records>, started: std::time::Instant) -> io::Result<Self> {
-        let shared = Shared::new(settings.clone(), records, started);
+    pub fn start(settings: Settings, known: Known, started: std::time::Instant) -> io::Result<Self> {
+        let shared = Shared::new(settings.clone(), known, started);
         Self::with(shared)
     }
 
@@ -96,7 +95,7 @@ async fn work(shared: Arc<Shared>, facts: FactsCell, view: Arc<ArcSwap<PeersView
     loop {
         tokio::select! {
             _ = ticks.tick() => view.store(Arc::new(shared.look(facts.load_full().as_deref()))),
-            _ = forgets.tick() => shared.records.forget(unix_ms()),
+            _ = forgets.tick() => shared.known.records.forget(unix_ms()),
         }
     }
 }

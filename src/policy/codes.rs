@@ -131,6 +131,7 @@ codes! {
     Error EventHook "event-hook" "A hook of `on_event` that does nothing, several things, or says what has no meaning for it.",
     Warning HeartbeatOwnInterface "heartbeat-own-interface" "A heartbeat on the router's own interface.",
     Warning HeartbeatUnsealed "heartbeat-unsealed" "A heartbeat without a key that proves from whom it is.",
+    Error VerdictUnheard "verdict-unheard" "A pool is judged by both directors, and there is no other one or no channel to it.",
     Error TrackerKind "tracker-kind" "A tracker that says nothing, or several things.",
     Error TrackerTwice "tracker-twice" "A router that tracks one thing twice.",
     Error TrackedCheckTarget "tracked-check-target" "A tracked check that does not say whom it asks.",

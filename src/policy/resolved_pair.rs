@@ -148,7 +148,8 @@ fn tracker(tracker: &Tracker) -> Yaml {
     let mut keys = vec![match &tracker.what {
         Tracked::Interface(name) => ("interface", text(name)),
         Tracked::Check(name) => ("check", text(name)),
-        Tracked::Pool(name) => ("pool", text(name)),
+        // Never in a router's own list: it follows from the pool's `verdict`.
+        Tracked::Pool(name) | Tracked::Sight(name) => ("pool", text(name)),
         Tracked::Process(name) => ("process", text(name)),
         Tracked::File(path) => ("file", text(path.display())),
     }];

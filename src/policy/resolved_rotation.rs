@@ -4,11 +4,18 @@ use super::resolved_checks;
 use super::yaml_text::{Yaml, mapping, text, time};
 use crate::model::{
     AfterSilence, Curve, OnLoss, Panic, PanicAction, Percent, Policy, Pool, Quorum, QuorumUnit, SlowStart,
+    VerdictBy,
 };
 
 /// Every rule of the pool, defaults included.
 pub(super) fn rules(pool: &Pool, policy: &Policy) -> Vec<(&'static str, Yaml)> {
-    let mut keys = Vec::new();
+    let mut keys = vec![(
+        "verdict",
+        text(match pool.rules.verdict {
+            VerdictBy::Own => "own",
+            VerdictBy::Both => "both",
+        }),
+    )];
     // The default asks for one server, which a pool without any does not have.
     if pool.rules.quorum != (Quorum { on_loss: OnLoss::Keep, ..Quorum::default() }) {
         keys.push(("quorum", quorum(&pool.rules.quorum)));

@@ -28,14 +28,27 @@ pub enum ActKind {
     SlowStart { server: usize },
     /// A server (its place in the pool) gets no new connection; it ends when it has left the table, or is wanted again.
     Drain { server: usize },
+    /// A server (its place in the pool) fails here, and stays for what another director sees.
+    Disputed { server: usize },
+    /// This director alone has lost sight of most of the servers that the directors see together.
+    SightLost { lost: usize, of: usize },
     /// The answer of a server's weight source (its place in the pool) has expired.
     Silence { server: usize, after: Duration },
 }
 
 impl ActKind {
     /// The closed list of the `act` label.
-    pub const NAMES: [&'static str; 7] =
-        ["quorum_lost", "sorry", "panic", "backup", "slow_start", "drain", "silence"];
+    pub const NAMES: [&'static str; 9] = [
+        "quorum_lost",
+        "sorry",
+        "panic",
+        "backup",
+        "slow_start",
+        "drain",
+        "disputed",
+        "sight_lost",
+        "silence",
+    ];
 
     /// Its word in the `act` label.
     #[must_use]
@@ -47,6 +60,8 @@ impl ActKind {
             Self::Backup => "backup",
             Self::SlowStart { .. } => "slow_start",
             Self::Drain { .. } => "drain",
+            Self::Disputed { .. } => "disputed",
+            Self::SightLost { .. } => "sight_lost",
             Self::Silence { .. } => "silence",
         }
     }
@@ -55,10 +70,15 @@ impl ActKind {
     #[must_use]
     pub const fn server(self) -> Option<usize> {
         match self {
-            Self::SlowStart { server } | Self::Drain { server } | Self::Silence { server, .. } => {
-                Some(server)
-            }
-            Self::QuorumLost { .. } | Self::Sorry | Self::Panic { .. } | Self::Backup => None,
+            Self::SlowStart { server }
+            | Self::Drain { server }
+            | Self::Disputed { server }
+            | Self::Silence { server, .. } => Some(server),
+            Self::QuorumLost { .. }
+            | Self::Sorry
+            | Self::Panic { .. }
+            | Self::Backup
+            | Self::SightLost { .. } => None,
         }
     }
 }
@@ -86,6 +106,16 @@ impl fmt::Display for Act {
             (ActKind::SlowStart { .. }, false) => formatter.write_str("slow start is over"),
             (ActKind::Drain { .. }, true) => formatter.write_str("drains: it gets no new connection"),
             (ActKind::Drain { .. }, false) => formatter.write_str("is drained"),
+            (ActKind::Disputed { .. }, true) => {
+                formatter.write_str("fails here and not for the other director: it stays")
+            }
+            (ActKind::Disputed { .. }, false) => formatter.write_str("the directors agree on it again"),
+            (ActKind::SightLost { lost, of }, true) => {
+                write!(formatter, "this director alone has lost sight of {lost} of {of} servers")
+            }
+            (ActKind::SightLost { .. }, false) => {
+                formatter.write_str("this director no longer is alone in what it does not see")
+            }
             (ActKind::Silence { after, .. }, true) => {
                 write!(formatter, "the source of its weight has been silent for {} s", after.as_secs())
             }

@@ -8,6 +8,7 @@ use crate::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Held {
     up: bool,
+    vouched: bool,
     advice: Option<Advice>,
 }
 
@@ -19,14 +20,17 @@ impl Frozen {
     /// What is to be seen of a server. One of which nothing is known when its pool is frozen (the policy has just named it)
     /// is judged once.
     pub(super) fn hold(&mut self, at: Instant, seen: Seen, frozen: bool) -> Seen {
-        let known = seen.up || seen.settled;
+        let known = seen.passes() || seen.settled;
         self.0 = match (frozen, self.0) {
             (false, _) => None,
-            (true, None) if known => Some(Held { up: seen.up, advice: seen.said.map(|(_, advice)| advice) }),
+            (true, None) if known => {
+                Some(Held { up: seen.up, vouched: seen.vouched, advice: seen.said.map(|(_, advice)| advice) })
+            }
             (true, held) => held,
         };
         let Some(held) = self.0 else { return seen };
         // What was advised does not expire either.
-        Seen { up: held.up, settled: true, said: held.advice.map(|advice| (at, advice)), ..seen }
+        let Held { up, vouched, .. } = held;
+        Seen { up, vouched, settled: true, said: held.advice.map(|advice| (at, advice)), ..seen }
     }
 }

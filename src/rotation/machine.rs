@@ -5,6 +5,7 @@ use super::panic::{Episode, Panicking};
 use super::quorum::Quorum;
 use super::ramp::Ramp;
 use super::server::Server;
+use super::sight::Lost;
 use super::{Act, ActKind, Place, Placement, Why};
 use crate::model::{
     Advice, Drain, OnFailure, OnLoss, Order, PanicAction, Pool, QuorumUnit, SlowStart, WeightFrom,
@@ -18,6 +19,8 @@ use std::time::Duration;
 pub struct Seen {
     /// The verdict of its checks.
     pub up: bool,
+    /// Whether another director, whose word counts in this pool, sees it up.
+    pub vouched: bool,
     /// Whether probes stand behind the verdict.
     pub settled: bool,
     /// Whether this host reaches it as its forwarding method needs.
@@ -28,6 +31,14 @@ pub struct Seen {
     pub held: Option<Held>,
     /// What an operator ordered of it.
     pub ordered: Option<Order>,
+}
+
+impl Seen {
+    /// Whether anybody whose word counts sees it up.
+    #[must_use]
+    pub const fn passes(self) -> bool {
+        self.up || self.vouched
+    }
 }
 
 /// A server in the kernel's table, over all the pool's services.
@@ -96,6 +107,7 @@ pub struct Machine {
     /// Of all that take part.
     quorum: Quorum,
     panic: Option<Panicking>,
+    lost: Lost,
     sorry_up: bool,
     placement: Placement,
     acts: VecDeque<Act>,
@@ -122,6 +134,7 @@ impl Machine {
             ordinary: Quorum::new(pool.rules.quorum, found.backup || found.sorry),
             quorum: Quorum::new(pool.rules.quorum, found.sorry),
             panic: pool.rules.panic.map(Panicking::new),
+            lost: Lost::default(),
             sorry_up: false,
             placement: Placement::default(),
             acts: VecDeque::new(),
@@ -145,6 +158,7 @@ impl Machine {
             Some(panic) => panic.by(rules),
             None => Panicking::new(rules),
         });
+        renewed.lost = self.lost;
         renewed.placement.sorry = self.placement.sorry;
         *self = renewed;
     }
@@ -199,6 +213,12 @@ impl Machine {
         self.panic.is_some_and(|panic| panic.since().is_some())
     }
 
+    /// Whether this director sees most of the servers that any director sees.
+    #[must_use]
+    pub const fn is_in_sight(&self) -> bool {
+        !self.lost.is_most()
+    }
+
     /// Whether a server waits for its last connection: then each observation of the kernel is worth a look.
     #[must_use]
     pub fn drains(&self) -> bool {
@@ -210,6 +230,7 @@ impl Machine {
         for (index, server) in self.servers.iter_mut().enumerate() {
             self.acts.extend(server.look(index, at, &self.rules));
         }
+        self.look_for_sight();
         self.count();
         self.drain(at);
         self.begin_ramps(at, &before);
@@ -239,9 +260,17 @@ impl Machine {
         }
     }
 
+    fn look_for_sight(&mut self) {
+        let before = std::mem::replace(&mut self.lost, Lost::count(self.servers.iter()));
+        let Lost { lost, of } = self.lost;
+        if self.lost.is_most() != before.is_most() {
+            self.act(ActKind::SightLost { lost, of }, self.lost.is_most(), false);
+        }
+    }
+
     /// The quorum of the ordinary servers decides on the backup servers, and then that of all on the sorry server.
     fn count(&mut self) {
-        let decided = self.servers.iter().all(|server| server.seen.settled || server.seen.up);
+        let decided = self.servers.iter().all(|server| server.seen.settled || server.seen.passes());
         let rules = self.quorum.rules();
         let count = |servers: &[Server], with_backup: bool, weights: &WeightFrom| {
             let counted = servers.iter().filter(|server| server.is_up() && (with_backup || !server.backup));

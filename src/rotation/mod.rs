@@ -14,6 +14,7 @@
 //! | `ramp` | slow start: a server that comes back gets its weight in steps |
 //! | `advised` | weights and states that servers say of themselves, and their expiry |
 //! | `frozen` | what the checks of a frozen pool had said |
+//! | `sight` | verdicts of both directors, and whether this one has lost sight of most |
 //! | `drain` | weight 0, then out when no connection is left or at the deadline |
 //!
 //! What a rule does by itself can be in shadow: it is told and counted as if it were done, and nothing else changes.
@@ -28,6 +29,7 @@ mod placement;
 mod quorum;
 mod ramp;
 mod server;
+mod sight;
 
 pub use act::*;
 pub use machine::*;

@@ -26,6 +26,8 @@ impl Place {
 pub enum Why {
     /// Its check.
     Verdict,
+    /// Its checks fail here, and those of another director do not.
+    Disputed,
     /// What it, or the source of its weight, says.
     Advised,
     /// It comes back in steps.
@@ -48,6 +50,7 @@ impl Why {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Verdict => "verdict",
+            Self::Disputed => "disputed",
             Self::Advised => "advised",
             Self::SlowStart => "slow_start",
             Self::Drain => "drain",

@@ -19,6 +19,7 @@ pub(super) struct Server {
     frozen: Frozen,
     advice: Advice,
     silent: bool,
+    disputed: bool,
     /// Whether it is up, when it was last looked at; `None`: nothing is known.
     up: Option<bool>,
     down_since: Option<Instant>,
@@ -37,6 +38,7 @@ impl Server {
             frozen: Frozen::default(),
             advice: Advice::default(),
             silent: false,
+            disputed: false,
             up: None,
             down_since: None,
             came_back: false,
@@ -78,16 +80,25 @@ impl Server {
     }
 
     /// Takes in what is seen: what its advice means now, and whether it went up or down.
-    pub(super) fn look(&mut self, index: usize, at: Instant, rules: &Rules) -> Option<Act> {
+    pub(super) fn look(
+        &mut self,
+        index: usize,
+        at: Instant,
+        rules: &Rules,
+    ) -> impl Iterator<Item = Act> + use<> {
         let (advice, silent) = advised::current(rules.weights, self.seen.said, at);
-        let act = (silent != self.silent).then(|| {
+        let silence = (silent != self.silent).then(|| {
             let after = self.seen.said.map(|(said_at, _)| at.saturating_since(said_at)).unwrap_or_default();
             let kind = ActKind::Silence { server: index, after };
             Act { kind, begins: silent, shadow: rules.weights.shadow }
         });
         (self.advice, self.silent) = (advice, silent);
+        let begins = self.is_disputed();
+        let is_news = std::mem::replace(&mut self.disputed, begins) != begins;
+        let kind = ActKind::Disputed { server: index };
+        let dispute = is_news.then_some(Act { kind, begins, shadow: false });
         let advised_down = advised::is_down(advice) && !rules.weights.shadow;
-        let passes = self.is_ordered(Order::ForceUp) || self.seen.up && !advised_down;
+        let passes = self.is_ordered(Order::ForceUp) || self.seen.passes() && !advised_down;
         let up = passes && self.seen.usable;
         match (self.up, up) {
             (Some(true), false) => (self.up, self.down_since) = (Some(false), Some(at)),
@@ -99,7 +110,12 @@ impl Server {
             (None, true) => self.up = Some(true),
             (Some(true), true) | (Some(false) | None, false) => {}
         }
-        act
+        silence.into_iter().chain(dispute)
+    }
+
+    /// Whether it fails here, and stays for what another director sees.
+    pub(super) const fn is_disputed(&self) -> bool {
+        self.seen.vouched && self.seen.settled && !self.seen.up
     }
 
     pub(super) const fn configured(&self) -> u32 {
@@ -142,7 +158,7 @@ impl Server {
         let meant = !self.backup && weight > 0 && self.draining.is_none();
         meant.then_some(Episode {
             up: self.up == Some(true),
-            known: self.seen.settled || self.seen.up,
+            known: self.seen.settled || self.seen.passes(),
             down_since: self.down_since,
         })
     }
@@ -162,7 +178,7 @@ impl Server {
             return Place { weight: (!draining.is_over()).then_some(0), why };
         }
         if self.up != Some(true) {
-            let advised = self.seen.up && advised::is_down(self.advice);
+            let advised = self.seen.passes() && advised::is_down(self.advice);
             return rules.failed(if advised { Why::Advised } else { Why::Verdict });
         }
         let weight = self.weight(&rules.weights);
@@ -170,6 +186,7 @@ impl Server {
         let why = match (self.seen.ordered, ramped) {
             (Some(_), _) => Why::Override,
             (None, Some(_)) => Why::SlowStart,
+            (None, None) if self.is_disputed() => Why::Disputed,
             (None, None) if self.backup => Why::Backup,
             (None, None) if weight != self.configured => Why::Advised,
             (None, None) => Why::Verdict,

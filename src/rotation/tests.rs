@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 mod orders;
+mod sight;
 
 const WINDOW: Duration = Duration::from_secs(5);
 

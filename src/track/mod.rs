@@ -46,7 +46,7 @@ pub fn watch(tracked: &BTreeSet<Tracked>, reports: &Reports) -> Watches {
         match thing {
             Tracked::Process(name) => drop(tasks.spawn(watch_process(name.clone(), teller))),
             Tracked::File(path) => drop(tasks.spawn(watch_file(path.clone(), teller))),
-            Tracked::Interface(_) | Tracked::Check(_) | Tracked::Pool(_) => {}
+            Tracked::Interface(_) | Tracked::Check(_) | Tracked::Pool(_) | Tracked::Sight(_) => {}
         }
     }
     Watches { _tasks: tasks }

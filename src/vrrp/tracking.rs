@@ -1,13 +1,13 @@
 //! Trackers to fitness: what is bad, since when, and from when on it counts.
 //!
-//! A pool that fails is usually seen by both directors, a little apart. So it counts against a Backup at once (a Backup that
+//! A pool that fails (or that one director alone no longer sees) is usually seen by both directors, a little apart. So it counts against a Backup at once (a Backup that
 //! sees it fail does not take over for its sake), and against a Master only after a hold-down that is longer than the two can
 //! be apart: by then the other knows too, and nobody moves in vain. When it returns it is the other way round: at once for a
 //! Master, after a hold-down for a Backup, or a Backup that sees it first would take over from a Master that is about to.
 //! Everything else counts at once, bad or good.
 
 use super::fitness::{Fitness, Reach};
-use crate::model::{Pair, Policy, Pool, PoolName, Tracked, Tracker};
+use crate::model::{Policy, Pool, PoolName, Tracked, Tracker};
 use crate::time::Instant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,11 +34,11 @@ pub struct Trackers {
 impl Trackers {
     /// The trackers of these routers, each thing once for each priority change.
     #[must_use]
-    pub fn new<'a>(trackers: impl Iterator<Item = &'a Tracker>, policy: &Policy) -> Self {
+    pub fn new(trackers: impl Iterator<Item = Tracker>, policy: &Policy) -> Self {
         let mut all: Vec<Tracker> = Vec::new();
         for tracker in trackers {
-            if !all.contains(tracker) {
-                all.push(tracker.clone());
+            if !all.contains(&tracker) {
+                all.push(tracker);
             }
         }
         let hold_downs =
@@ -110,8 +110,11 @@ impl Trackers {
         is_master: bool,
     ) -> Duration {
         match what {
-            Tracked::Pool(pool) if is_master != good => hold_downs.get(pool).copied().unwrap_or_default(),
+            Tracked::Pool(pool) | Tracked::Sight(pool) if is_master != good => {
+                hold_downs.get(pool).copied().unwrap_or_default()
+            }
             Tracked::Pool(_)
+            | Tracked::Sight(_)
             | Tracked::Interface(_)
             | Tracked::Check(_)
             | Tracked::Process(_)
@@ -152,8 +155,9 @@ fn hold_down(pool: &Pool, policy: &Policy) -> Duration {
 
 /// Everything that a policy tracks.
 #[must_use]
-pub fn tracked(pair: &Pair) -> std::collections::BTreeSet<Tracked> {
-    pair.routers.values().flat_map(|router| &router.track).map(|tracker| tracker.what.clone()).collect()
+pub fn tracked(policy: &Policy) -> std::collections::BTreeSet<Tracked> {
+    let routers = policy.pair.routers.values();
+    routers.flat_map(|router| policy.trackers_of(router)).map(|tracker| tracker.what).collect()
 }
 
 #[cfg(test)]
@@ -224,6 +228,27 @@ mod tests {
     }
 
     #[test]
+    fn a_pool_that_both_judge_is_followed_by_the_routers_that_hold_its_addresses() {
+        use crate::desired::fixtures::{in_a_pair, policy, pool, router};
+        let mut policy = policy([pool("web", "192.0.2.1", &crate::model::Forwarding::Nat)]);
+        in_a_pair(&mut policy, "192.0.2.1");
+        policy.pair.routers.insert("inside".into(), router("inside", 2));
+        assert!(tracked(&policy).is_empty());
+        policy.pools.get_mut("web").expect("the pool").rules.verdict = crate::model::VerdictBy::Both;
+        let of = |router: &str| policy.trackers_of(&policy.pair.routers[router]);
+        assert_eq!(of("inside"), []);
+        let sight = Tracked::Sight("web".into());
+        let names: Vec<_> = of("outside").iter().map(|tracker| tracker.name.to_string()).collect();
+        assert_eq!(names, ["sight of pool web"]);
+        let mut trackers = Trackers::new(of("outside").into_iter(), &policy);
+        let hold_down = trackers.hold_downs["web"];
+        trackers.report(&sight, false, at(0));
+        assert!(trackers.fitness(true, at(0)).is_fit(), "the other may be about to lose it, too");
+        assert_eq!(trackers.deadline(true), Some(Instant::ZERO + hold_down));
+        assert!(!trackers.fitness(true, Instant::ZERO + hold_down).is_fit());
+    }
+
+    #[test]
     fn everything_else_counts_at_once() {
         let upstream = Tracked::Check("upstream".into());
         let mut trackers = trackers([None; 3]);
@@ -279,11 +304,11 @@ mod tests {
         for router in policy.pair.routers.values_mut() {
             router.track = vec![upstream.clone(), web.clone(), upstream.clone()];
         }
-        let listed = policy.pair.routers.values().flat_map(|router| &router.track);
+        let listed = policy.pair.routers.values().flat_map(|router| policy.trackers_of(router));
         let mut trackers = Trackers::new(listed, &policy);
         let all = [upstream.what.clone(), web.what.clone()];
         assert!(trackers.tracked().eq(&all));
-        assert_eq!(tracked(&policy.pair), all.into());
+        assert_eq!(tracked(&policy), all.into());
         trackers.report(&upstream.what, false, at(0));
         assert_eq!(trackers.fitness(false, at(0)).change, -20, "it counts once");
         let each: Vec<_> = trackers.each().map(|(name, good)| (&**name, good)).collect();

@@ -71,6 +71,7 @@ fn plan(core: &mut Core) -> Vec<Change> {
             Output::StartProbe { .. }
             | Output::Record(_)
             | Output::Overrides(_)
+            | Output::Sights(_)
             | Output::Tell(_)
             | Output::Stopped => {}
         }
@@ -115,6 +116,7 @@ fn director(policy: Policy) -> Core {
             Output::StartProbe { .. }
             | Output::Record(_)
             | Output::Overrides(_)
+            | Output::Sights(_)
             | Output::Tell(_)
             | Output::Stopped => {}
         }

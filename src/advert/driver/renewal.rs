@@ -32,7 +32,9 @@ pub(super) fn tracked_interfaces(station: &Station) -> BTreeSet<String> {
     let tracked = station.routers().iter().flat_map(|router| &router.track);
     let interface = |what: &Tracked| match what {
         Tracked::Interface(name) => Some(name.clone()),
-        Tracked::Check(_) | Tracked::Pool(_) | Tracked::Process(_) | Tracked::File(_) => None,
+        Tracked::Check(_) | Tracked::Pool(_) | Tracked::Sight(_) | Tracked::Process(_) | Tracked::File(_) => {
+            None
+        }
     };
     tracked.filter_map(|tracker| interface(&tracker.what)).collect()
 }

@@ -165,8 +165,11 @@ fn of_target(
 fn acted(pool: &PoolName, server: Option<&Arc<str>>, act: &Act) -> Draft {
     let kind = if act.begins { EventKind::RuleBegan } else { EventKind::RuleEnded };
     let severity = match (act.begins, act.shadow, act.kind) {
-        (true, false, ActKind::QuorumLost { .. } | ActKind::Panic { .. }) => Severity::Error,
-        (true, false, ActKind::SlowStart { .. } | ActKind::Drain { .. }) | (false, ..) => Severity::Info,
+        (true, false, ActKind::QuorumLost { .. } | ActKind::Panic { .. } | ActKind::SightLost { .. }) => {
+            Severity::Error
+        }
+        (true, false, ActKind::SlowStart { .. } | ActKind::Drain { .. } | ActKind::Disputed { .. })
+        | (false, ..) => Severity::Info,
         (true, false, ActKind::Sorry | ActKind::Backup | ActKind::Silence { .. }) | (true, true, _) => {
             Severity::Warning
         }

@@ -126,7 +126,7 @@ impl PairThreads {
             keeper_pulse: Box::new(addresses.pulse()),
         };
         let (adverts, notices) = AdvertThread::start(parts)?;
-        let tracked = crate::vrrp::tracking::tracked(&policy.pair);
+        let tracked = crate::vrrp::tracking::tracked(policy);
         let restoring = Restoring::new(policy);
         restoring.started();
         let (reporter, reports) = mpsc::channel(REPORTS_WAITING);
@@ -164,7 +164,7 @@ impl PairThreads {
         }
         self.addresses.iter().for_each(|addresses| addresses.renew(Plan::of(&policy.pair)));
         self.sync.clone_from(&policy.pair.connection_sync);
-        let tracked = crate::vrrp::tracking::tracked(&policy.pair);
+        let tracked = crate::vrrp::tracking::tracked(policy);
         if tracked != self.tracked {
             self.watches = track::watch(&tracked, &self.reporter);
             self.watched.retain(|what, _| tracked.contains(what));
@@ -208,6 +208,7 @@ impl PairThreads {
         for what in &self.tracked {
             let good = match what {
                 Tracked::Pool(pool) => core.pool_verdict(pool),
+                Tracked::Sight(pool) => core.sees_pool(pool),
                 Tracked::Check(check) => core.check_verdict(check),
                 Tracked::Process(_) | Tracked::File(_) => self.watched.get(what).copied(),
                 Tracked::Interface(_) => None,

@@ -12,6 +12,7 @@ use crate::model::{
     Connections, Destination, DestinationCounts, DestinationKey, Failure, Findings, Forwarding, Observed,
     ObservedRuleset, Outcome, Override, Policy, Roles,
 };
+use crate::peer::sight::Sights;
 use crate::reconcile::{Change, Ownership, assume};
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,8 @@ pub(super) struct World {
     sequence: u64,
     pub(super) events: Vec<Event>,
     pub(super) overrides: Vec<Override>,
+    /// What the other directors are told.
+    pub(super) sights: Sights,
     pub(super) applied: Vec<(Instant, Vec<Change>)>,
     pub(super) stopped: bool,
 }
@@ -84,6 +87,7 @@ impl World {
             sequence: 0,
             events: Vec::new(),
             overrides,
+            sights: Sights::new(),
             applied: Vec::new(),
             stopped: false,
         }
@@ -109,6 +113,7 @@ impl World {
         loop {
             match self.core.poll() {
                 Output::Overrides(all) => self.overrides = all,
+                Output::Sights(sights) => self.sights = sights,
                 Output::StartProbe { target, probe, .. } => {
                     let address = self.core.targets.get(target).expect("a target").key.address.ip();
                     self.schedule(PROBE_TAKES, Coming::Probe(target, probe, None, address));

@@ -33,6 +33,8 @@ macro_rules! pool_mapping {
                 optional join_ports: Flag,
                 /// The pool's packets bypass connection tracking (not with full-NAT).
                 optional untracked: Flag,
+                /// Who must see a server fail: `own` (default), each director alone; `both`, every director that is heard.
+                optional verdict: VerdictWord,
                 /// How many servers are enough; by default one.
                 optional quorum: QuorumText,
                 /// Answers while the quorum is lost: an address, or a mapping as a real server's.
@@ -77,6 +79,12 @@ words! {
 words! {
     /// A server before its first probe.
     InitialWord { "down" => Down, "up" => Up }
+    later {}
+}
+
+words! {
+    /// Who must see a server fail.
+    VerdictWord { "own" => Own, "both" => Both }
     later {}
 }
 

@@ -4,14 +4,14 @@ use super::pool::{Context, Facts};
 use super::{config, servers};
 use crate::model::{
     Curve, Drain, OnLoss, Panic, PanicAction, Percent, PoolRules, Quorum, QuorumUnit, RealServer, SlowStart,
-    WeightFrom,
+    VerdictBy, WeightFrom,
 };
 use crate::policy::codes::Code;
 use crate::policy::defaults;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::read::Spanned;
 use crate::policy::schema::{
-    CurveWord, OnLossWord, PanicText, PanicWord, PoolText, QuorumText, Share, SlowStartText,
+    CurveWord, OnLossWord, PanicText, PanicWord, PoolText, QuorumText, Share, SlowStartText, VerdictWord,
 };
 use crate::policy::source::Span;
 
@@ -38,7 +38,11 @@ pub(super) fn rules(
     }
     let deadline = pool.drain.value().and_then(|drain| drain.deadline.value()).map(|deadline| deadline.0);
     let drain = deadline.map_or_else(Drain::default, |deadline| Drain { deadline });
-    PoolRules { quorum, panic, slow_start, weight_from, drain }
+    let verdict = match pool.verdict.value() {
+        None | Some(VerdictWord::Own) => VerdictBy::Own,
+        Some(VerdictWord::Both) => VerdictBy::Both,
+    };
+    PoolRules { verdict, quorum, panic, slow_start, weight_from, drain }
 }
 
 /// The sorry server, once for each family that it says an address of.

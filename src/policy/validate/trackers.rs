@@ -22,31 +22,16 @@ pub(super) fn trackers(field: &Field<List<TrackerText>>, context: &mut Context<'
         let Some(what) = tracked(text, context) else { continue };
         if let Some(span) = first.insert(what.clone(), text.span) {
             context.problems.push(
-                Diagnostic::new(
-                    Code::TrackerTwice,
-                    text.span,
-                    format!("this router tracks {} twice", name(&what)),
-                )
-                .related(span, "first said here")
-                .help("keep one of the two"),
+                Diagnostic::new(Code::TrackerTwice, text.span, format!("this router tracks {what} twice"))
+                    .related(span, "first said here")
+                    .help("keep one of the two"),
             );
             continue;
         }
         let priority_change = text.value.priority_change.value().map(|change| change.0);
-        trackers.push(Tracker { name: name(&what).into(), what, priority_change });
+        trackers.push(Tracker { name: what.to_string().into(), what, priority_change });
     }
     trackers
-}
-
-/// What metrics and reasons call it.
-fn name(what: &Tracked) -> String {
-    match what {
-        Tracked::Interface(name) => format!("interface {name}"),
-        Tracked::Check(name) => format!("check {name}"),
-        Tracked::Pool(name) => format!("pool {name}"),
-        Tracked::Process(name) => format!("process {name}"),
-        Tracked::File(path) => format!("file {}", path.display()),
-    }
 }
 
 /// The one thing that a tracker says; `None` after a problem.

@@ -7,7 +7,7 @@ use crate::model::{ServiceKey, VirtualAddress};
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::read::{Field, Spanned};
-use crate::policy::schema::PolicyText;
+use crate::policy::schema::{PolicyText, VerdictWord};
 use crate::policy::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -20,6 +20,7 @@ pub(super) fn rules(
     problems: &mut Problems,
 ) {
     each_service_once(drafts, problems);
+    both_can_judge(text, pairing, problems);
     few_destinations(drafts, problems);
     // With a router that could not be read, its addresses would seem to be held by nobody.
     let readable = pairing.routers.len() == pairing.pair.routers.len();
@@ -28,6 +29,30 @@ pub(super) fn rules(
         && !matches!(text.virtual_routers, Field::Bad)
     {
         vips_are_held(drafts, held, pairing, problems);
+    }
+}
+
+/// Whoever asks for the other director's eyes needs another director, and a channel to it.
+fn both_can_judge(text: &PolicyText, pairing: &Pairing, problems: &mut Problems) {
+    let pools = text.pools.value().map(|named| named.0.as_slice()).unwrap_or_default();
+    let said = pools.iter().filter_map(|entry| entry.value.value()?.verdict.given());
+    // What the defaults say is said of each pool, and wrong once.
+    let places: BTreeSet<Span> =
+        said.filter(|said| said.value == VerdictWord::Both).map(|said| said.span).collect();
+    let has_key = text.peer.value().is_some_and(|peer| !peer.key.is_absent());
+    let (message, help) = match (pairing.directors.are_several(), has_key) {
+        (true, true) => return,
+        (false, _) => (
+            "there is no other director that could judge the servers, too",
+            "write `verdict: own`, or leave it out; or name both under `directors`",
+        ),
+        (true, false) => (
+            "without a channel between the directors neither knows what the other sees",
+            "add `peer: {key: {credential: peer}}`; both directors need the same key",
+        ),
+    };
+    for span in places {
+        problems.push(Diagnostic::new(Code::VerdictUnheard, span, message).help(help));
     }
 }
 

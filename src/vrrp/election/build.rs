@@ -97,7 +97,7 @@ fn seat(of: UnitOf<'_>, policy: &Policy, now: Instant) -> Seat {
         hook: hook_time(routers()),
     };
     let members = of.routers.iter().flat_map(|(id, router)| members(*id, router, &policy.pair)).collect();
-    let trackers = Trackers::new(routers().flat_map(|router| &router.track), policy);
+    let trackers = Trackers::new(routers().flat_map(|router| policy.trackers_of(router)), policy);
     let unit = Unit::new(settings, members, now);
     Seat {
         name: of.name,
