@@ -11,26 +11,26 @@ use super::composites::Composites;
 use super::event::{Cause, Event};
 use super::obstacles::Obstacles;
 use super::overrides::Overrides;
-use super::reconciler::{Reconciler, Work};
+use super::reconciler::Reconciler;
 use super::rotations::Rotations;
 use super::server_id::{ServerId, users};
 use super::sightings::Sightings;
 use super::statistics::Statistics;
 use super::targets::{TargetId, Targets, Wish};
 use crate::desired::{self, Situation, Standing};
-use crate::health::{Input as HealthInput, ProbeId, Start};
-use crate::kernel::KernelError;
+use crate::health::{Input as HealthInput, Start};
 use crate::model::{
-    CheckName, DirectorName, HostFacts, Observed, OnStop, Outcome, Override, Policy, Pool, RealServer, Roles,
-    Scope, Tables, TargetKey,
+    CheckName, DirectorName, HostFacts, Observed, OnStop, Override, Policy, Pool, RealServer, Roles, Scope,
+    Tables, TargetKey,
 };
-use crate::peer::sight::Sights;
 use crate::reconcile::{self, Ownership};
 use crate::rotation::Placement;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use super::inout::{Input, Output};
 
 /// From a planned takeover on, so long the old Master may still pass on what was begun there: it goes on for
 /// [`crate::vrrp::unit::RELEASE_BOUND`] at most, then it reads its table a last time.
@@ -39,69 +39,6 @@ const TAKING_OVER: Duration = Duration::from_secs(3);
 /// Verdicts on servers that follow another change of the tables within this time go into the kernel together: the first is
 /// acted on at once, and a rack that fails is a stream of them.
 const GATHER: Duration = Duration::from_millis(100);
-
-/// What happened. Instants never go back.
-#[derive(Debug)]
-pub enum Input {
-    /// A probe that [`Output::StartProbe`] asked for has ended.
-    ProbeFinished {
-        at: Instant,
-        target: TargetId,
-        probe: ProbeId,
-        outcome: Outcome,
-        /// How much later than asked it started.
-        lateness: Duration,
-    },
-    /// The answer to [`Work::Observe`].
-    Observed { at: Instant, result: Result<Observed, KernelError> },
-    /// The answer to [`Work::Apply`]: one result a change.
-    Applied { at: Instant, took: Duration, results: Vec<Result<(), KernelError>> },
-    /// The host's routes were looked up anew.
-    Host { at: Instant, facts: HostFacts },
-    /// What checks look at has changed: they are made at once.
-    Changed { at: Instant, checks: Vec<CheckName> },
-    /// What the wall clock says: the Unix time of [`Instant::ZERO`]. Only warnings of certificates depend on it.
-    Calendar { at: Instant, epoch: Duration },
-    /// The operator has another policy; how this host reaches its addresses. It was validated, and is taken over whole.
-    Policy { at: Instant, policy: Arc<Policy>, facts: HostFacts },
-    /// What operators ordered: all overrides that are in force from now on.
-    Overrides { at: Instant, all: Vec<Override> },
-    /// What each other director that is heard now sees of the pools that both judge.
-    Sights { at: Instant, others: Vec<Arc<Sights>> },
-    /// This director became Master of a virtual router, or is it no longer.
-    Roles { at: Instant, roles: Roles },
-    /// Time has passed.
-    Timeout { at: Instant },
-    /// The director shall stop, leaving behind what its policy says.
-    Stop { at: Instant },
-}
-
-/// What to do next.
-#[derive(Debug)]
-pub enum Output {
-    StartProbe {
-        target: TargetId,
-        probe: ProbeId,
-        /// When it should have started: now, or a little ago.
-        due: Instant,
-        give_up_at: Instant,
-    },
-    /// Work for the kernel thread; its answer comes back as an input.
-    Kernel(Work),
-    /// The record of what is ours changed: write it.
-    Record(Ownership),
-    /// The overrides changed: keep all of these.
-    Overrides(Vec<Override>),
-    /// What this director's own checks say of the pools that both judge: tell the others.
-    Sights(Sights),
-    Tell(Event),
-    /// Everything is as it shall be left behind.
-    Stopped,
-    /// Nothing until an input comes, at the latest [`Input::Timeout`] at the deadline.
-    Wait {
-        deadline: Option<Instant>,
-    },
-}
 
 /// The director's pools.
 #[derive(Debug)]

@@ -20,6 +20,7 @@ pub mod histogram;
 pub mod history;
 pub mod host_look;
 pub mod host_snapshot;
+mod inout;
 mod kernel_thread;
 pub mod loading;
 mod log;

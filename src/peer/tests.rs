@@ -202,7 +202,8 @@ async fn records_of_both_are_the_same_after_a_partition_and_are_told_when_they_c
 async fn what_each_sees_reaches_the_other_and_counts_no_more_when_it_is_gone() {
     let net = Net::new();
     let (a, b) = (net.end("lb-a"), net.end("lb-b"));
-    let sight = |up: [bool; 3]| -> Sights { [("web".into(), Arc::new(Sight::new(7, up.into_iter())))].into() };
+    let sight =
+        |up: [bool; 3]| -> Sights { [("web".into(), Arc::new(Sight::new(7, up.into_iter())))].into() };
     b.sightings.tell(sight([true, true, false]));
     let hears = |up: [bool; 3]| a.sightings.others().first().is_some_and(|heard| **heard == sight(up));
     until("what it sees", || hears([true, true, false])).await;

@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout, reason = "libtest shows what a failed case prints")]
 #![allow(dead_code, reason = "world is a library for cases")]
 
+mod both;
 mod dashboards;
 mod director;
 mod exposition;

@@ -49,7 +49,8 @@ fn turn(core: &mut Core) -> (Vec<Started>, Option<Instant>) {
                 started.push(Started { target, probe, late: probe.0.saturating_since(due) });
             }
             Output::Wait { deadline } => return (started, deadline),
-            Output::Kernel(_) | Output::Record(_) | Output::Sights(_) | Output::Tell(_) | Output::Stopped => {}
+            Output::Kernel(_) | Output::Record(_) | Output::Sights(_) | Output::Tell(_) | Output::Stopped => {
+            }
         }
     }
 }
