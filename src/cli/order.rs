@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 /// How often the servers are looked at; the kernel's counters are read every two seconds.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// A line each time so many looks have passed.
+/// How many are left is said at most each time so many looks have passed.
 const SAY_EVERY: u32 = 10;
 
 /// Orders `body` of the director at `socket`; with `wait` until no server that is meant is left in the table.
@@ -47,7 +47,7 @@ pub(super) fn order(
 /// What was last seen of the servers that drain.
 #[derive(Debug, Default)]
 struct Watch {
-    /// Connections that were left when they were last seen in the table.
+    /// Connections that were left when they were last seen in the table; once they have left, those that were cut off.
     left: u64,
 }
 
@@ -64,6 +64,8 @@ impl Watch {
             self.left = servers.iter().map(connections).sum();
             return None;
         }
+        // What was seen last is a little old; how it ended the director knows.
+        self.left = servers.iter().filter_map(|server| server.left_with).sum();
         Some(if self.left == 0 { ExitStatus::Done } else { ExitStatus::DeadlinePassed })
     }
 }
@@ -74,9 +76,13 @@ const fn connections(server: &ServerStatus) -> u64 {
     server.active_connections + server.inactive_connections
 }
 
+fn counted(connections: u64) -> String {
+    format!("{connections} connection{}", if connections == 1 { "" } else { "s" })
+}
+
 async fn watch(client: &Client, body: &OverrideBody, err: &mut dyn Write) -> Result<ExitStatus, ClientError> {
     let query = ServerQuery { pool: body.pool.clone(), server: body.server.clone() };
-    let mut watch = Watch::default();
+    let (mut watch, mut said) = (Watch::default(), None);
     for look in 0_u32.. {
         let ServerList { servers, .. } = client.servers(&query).await?;
         let servers: Vec<ServerStatus> = servers.into_iter().map(|found| found.server).collect();
@@ -84,7 +90,7 @@ async fn watch(client: &Client, body: &OverrideBody, err: &mut dyn Write) -> Res
             let sentence = match status {
                 ExitStatus::Done => "drained: no connection is left".to_owned(),
                 ExitStatus::DeadlinePassed => {
-                    format!("the deadline of the drain has passed, with {} connections left", watch.left)
+                    format!("the deadline of the drain has passed, with {} left", counted(watch.left))
                 }
                 _ => "the drain was taken back, or another override stands above it".to_owned(),
             };
@@ -92,8 +98,9 @@ async fn watch(client: &Client, body: &OverrideBody, err: &mut dyn Write) -> Res
             let _ = writeln!(err, "{sentence}");
             return Ok(status);
         }
-        if look % SAY_EVERY == 0 {
-            let _ = writeln!(err, "{} connections are left", watch.left);
+        if look % SAY_EVERY == 0 && said != Some(watch.left) {
+            let _ = writeln!(err, "{} left", counted(watch.left));
+            said = Some(watch.left);
         }
         sleep(LOOK_EVERY).await;
     }
@@ -143,8 +150,15 @@ mod tests {
     #[test]
     fn one_that_leaves_with_connections_has_passed_its_deadline() {
         let mut watch = Watch::default();
+        let left = |left_with| ServerStatus { left_with: Some(left_with), ..server(None, 0) };
         assert_eq!(watch.look(&[server(Some(0), 3)]), None);
-        assert_eq!(watch.look(&[server(None, 0)]), Some(ExitStatus::DeadlinePassed));
+        assert_eq!(watch.look(&[left(2), left(0)]), Some(ExitStatus::DeadlinePassed));
+        assert_eq!(watch.left, 2);
+        assert_eq!(
+            Watch { left: 3 }.look(&[left(0)]),
+            Some(ExitStatus::Done),
+            "they ended between two looks"
+        );
         assert_eq!(ExitStatus::DeadlinePassed.code(), 4);
     }
 

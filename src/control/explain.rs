@@ -94,7 +94,7 @@ pub struct ServerSummary {
     pub configured_weight: u32,
     /// The weight that the kernel shall have; 0 where it shall not be in the table.
     pub effective_weight: u32,
-    /// The rule that decided: verdict, advised, slow_start, drain, backup, sorry, panic, override.
+    /// The rule that decided: verdict, disputed, advised, slow_start, drain, backup, sorry, panic, override.
     pub rule: String,
     pub says: String,
 }

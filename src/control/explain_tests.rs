@@ -37,7 +37,7 @@ fn snapshot() -> Snapshot {
         went_down: 0,
         reason: Some(Reason::Passed { successes: 2 }),
         last_failure: None,
-        basis: ServerBasis { place, backup: false, progress: progress(4) },
+        basis: ServerBasis { place, progress: progress(4), ..ServerBasis::default() },
     };
     let mut failed = server("web1", false, Place { weight: None, why: Why::Verdict });
     failed.reason = Some(Reason::Failed { failures: 3, last: Failure::ConnectionRefused });

@@ -70,7 +70,7 @@ pub struct ServerStatus {
     pub checked: bool,
     /// Whether it gets new connections.
     pub in_rotation: bool,
-    /// The rule that decided where it stands: verdict, advised, slow_start, drain, backup, sorry, panic, override.
+    /// The rule that decided where it stands: verdict, disputed, advised, slow_start, drain, backup, sorry, panic, override.
     pub decided_by: String,
     /// What an operator ordered of it: drain, disable, weight, force_up; null: nothing.
     pub ordered: Option<String>,
@@ -84,6 +84,9 @@ pub struct ServerStatus {
     pub active_connections: u64,
     /// The same of those that are about to end.
     pub inactive_connections: u64,
+    /// Connections with which it left the table at the end of its drain, 0 unless the deadline came first; null: it is not drained.
+    #[serde(default)]
+    pub left_with: Option<u64>,
     /// Connections since it is in the kernel's table, over the pool's services.
     pub connections: u64,
     /// Bytes from clients since then.
@@ -184,6 +187,7 @@ impl ServerStatus {
             weight_in_kernel: held.weight,
             active_connections: held.active,
             inactive_connections: held.inactive,
+            left_with: server.basis.left_with,
             connections: held.connections,
             incoming_bytes: held.incoming_bytes,
             outgoing_bytes: held.outgoing_bytes,

@@ -92,26 +92,36 @@ impl Core {
         let PoolCounts { up, transitions, acts, .. } =
             self.statistics.pools.get(&pool.name).cloned().unwrap_or_default();
         let placement = self.rotations.placement(&pool.name);
+        let machine = self.rotations.machine(&pool.name);
         let servers = pool.servers.iter().enumerate();
         PoolSnapshot {
             name: pool.name.clone(),
             labels: Arc::new(pool.labels.clone()),
             up,
             quorum: pool.rules.quorum.least,
-            panic: self.rotations.machine(&pool.name).is_some_and(Machine::panics),
+            panic: machine.is_some_and(Machine::panics),
             sorry: placement.sorry,
             frozen: self.overrides.is_frozen(&pool.name),
             rule: pool.rules.quorum,
             acts,
             transitions,
             servers: servers
-                .map(|(index, server)| self.server_snapshot(pool, server, placement.of(index)))
+                .map(|(index, server)| {
+                    let left_with = machine.and_then(|machine| machine.left_with(index));
+                    self.server_snapshot(pool, server, placement.of(index), left_with)
+                })
                 .collect(),
             services: pool.services.iter().map(|service| self.service_snapshot(pool, service)).collect(),
         }
     }
 
-    fn server_snapshot(&self, pool: &Pool, server: &RealServer, place: Place) -> ServerSnapshot {
+    fn server_snapshot(
+        &self,
+        pool: &Pool,
+        server: &RealServer,
+        place: Place,
+        left_with: Option<u64>,
+    ) -> ServerSnapshot {
         let target = self.target_of(server);
         let last = target.and_then(|target| target.machine.last_outcome()).map(|(_, outcome)| outcome);
         let failure = last.and_then(|outcome| outcome.result.as_ref().err());
@@ -136,7 +146,7 @@ impl Core {
             went_down,
             reason: target.map(|target| target.machine.reason().clone()),
             last_failure: failure.cloned(),
-            basis: ServerBasis { place, backup: server.backup, progress: target.map(progress) },
+            basis: ServerBasis { place, backup: server.backup, left_with, progress: target.map(progress) },
         }
     }
 

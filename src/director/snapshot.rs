@@ -242,13 +242,15 @@ pub struct ServerBasis {
     pub place: Place,
     /// Whether it is a backup server.
     pub backup: bool,
+    /// Connections with which it left the table at the end of its drain; `None`: it is not drained.
+    pub left_with: Option<u64>,
     /// The check that makes it what it is; `None` without a check, or where none runs.
     pub progress: Option<Progress>,
 }
 
 impl Default for ServerBasis {
     fn default() -> Self {
-        Self { place: Place::OUT, backup: false, progress: None }
+        Self { place: Place::OUT, backup: false, left_with: None, progress: None }
     }
 }
 

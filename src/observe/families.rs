@@ -139,8 +139,8 @@ fn pools(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     )?;
     families.counters(
         "tandem_pool_acts",
-        "How often a rule of the pool acted by itself: quorum_lost, sorry, panic, backup, slow_start, drain, silence; with \
-         shadow=true it was only counted",
+        "How often a rule of the pool acted by itself: quorum_lost, sorry, panic, backup, slow_start, drain, disputed, \
+         sight_lost, silence; with shadow=true it was only counted",
         pools.iter().flat_map(|pool| {
             let labels = |act, shadow| {
                 let shadow = if shadow { "true" } else { "false" };

@@ -219,6 +219,12 @@ impl Machine {
         !self.lost.is_most()
     }
 
+    /// Connections with which the server at `index` left at the end of its drain; `None`: it is not drained.
+    #[must_use]
+    pub fn left_with(&self, index: usize) -> Option<u64> {
+        self.servers.get(index)?.draining?.left_with()
+    }
+
     /// Whether a server waits for its last connection: then each observation of the kernel is worth a look.
     #[must_use]
     pub fn drains(&self) -> bool {

@@ -26,6 +26,7 @@ mod canary;
 mod connections;
 mod doctor;
 mod drift;
+mod evening;
 mod failure;
 mod kernel;
 mod lone;

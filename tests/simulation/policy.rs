@@ -10,7 +10,7 @@ use tandem::model::{
     AnnouncementPolicy, Authentication, AuthenticationKey, AuthenticationMode, Check, Condition,
     ConnectionSync, Director, Forwarding, GroupName, Initial, KernelSettings, MetricsSettings, OnFailure,
     OnStop, Pair, Policy, Pool, PoolRules, ProbeSpec, RealServer, RouterName, Secret, SyncGroup, SyncRole,
-    TargetKey, Thresholds, Tracked, Tracker, Transport, VirtualRouter,
+    TargetKey, Thresholds, Tracker, Transport, VirtualRouter,
 };
 
 pub fn policy(sketch: &Sketch) -> Policy {
@@ -98,12 +98,7 @@ fn assemble(
 
 fn tracker(what: usize, priority_change: Option<i16>) -> Tracker {
     let what = tracked()[what].clone();
-    let name = match &what {
-        Tracked::Check(name) | Tracked::Pool(name) => name.clone(),
-        Tracked::Interface(name) | Tracked::Process(name) => name.as_str().into(),
-        Tracked::File(path) => path.display().to_string().into(),
-    };
-    Tracker { name, what, priority_change }
+    Tracker { name: what.to_string().into(), what, priority_change }
 }
 
 fn addresses(link: u8, shape: Shape) -> Vec<IpNet> {

@@ -28,6 +28,7 @@ fn server(pool: &str, number: usize, up: bool, connections: u64) -> ServerStatus
         weight_in_kernel: up.then_some(10),
         active_connections: 7,
         inactive_connections: 2,
+        left_with: None,
         connections,
         incoming_bytes: connections * 1_000,
         outgoing_bytes: 0,

@@ -65,6 +65,13 @@ impl Adverts {
         heard.iter().filter(|(at, from)| *at >= since && *from == director).count()
     }
 
+    /// When a director's advertisements came, between two instants.
+    pub(crate) fn times_of(&self, director: usize, since: Instant, until: Instant) -> Vec<Instant> {
+        let heard = self.heard.0.lock().expect("no panic");
+        let times = heard.iter().filter(|(at, from)| (since..until).contains(at) && *from == director);
+        times.map(|(at, _)| *at).collect()
+    }
+
     /// How often the sender changed since then.
     pub(crate) fn changes_since(&self, since: Instant) -> usize {
         let heard = self.heard.0.lock().expect("no panic");
