@@ -61,6 +61,7 @@ codes! {
     Error UnquotedIpv6 "unquoted-ipv6" "An IPv6 address that YAML reads as structure is not in quotes.",
     Error DuplicateKey "duplicate-key" "A key is there twice in one mapping.",
     Error DuplicateDefinition "duplicate-definition" "Two files say the same name or section.",
+    Warning TooManyWarnings "too-many-warnings" "More warnings than are worth showing at once.",
     Error TooManyProblems "too-many-problems" "More problems than are worth showing at once.",
 
     // Shape.

@@ -59,40 +59,64 @@ impl Diagnostic {
 /// are kept once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Problems {
-    diagnostics: BTreeSet<Diagnostic>,
+    errors: Bounded,
+    /// Apart, so that they neither keep an error from being shown nor refuse a policy by their number.
+    warnings: Bounded,
+}
+
+/// Diagnostics up to [`MAX_DIAGNOSTICS`]; further ones are only counted.
+#[derive(Clone, Debug, Default)]
+struct Bounded {
+    kept: BTreeSet<Diagnostic>,
     left_out: usize,
 }
 
-impl Problems {
-    /// Adds one; beyond [`MAX_DIAGNOSTICS`] it is only counted.
-    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
-        if self.diagnostics.len() < MAX_DIAGNOSTICS {
-            self.diagnostics.insert(diagnostic);
-        } else {
+impl Bounded {
+    fn push(&mut self, diagnostic: Diagnostic) {
+        if self.kept.len() < MAX_DIAGNOSTICS {
+            self.kept.insert(diagnostic);
+        } else if !self.kept.contains(&diagnostic) {
             self.left_out += 1;
+        }
+    }
+
+    /// What says how many were left out, at the last one that is shown.
+    fn overflow(&self, code: Code, what: &str, help: &str) -> Option<Diagnostic> {
+        let last = self.kept.last().filter(|_| self.left_out > 0)?;
+        let message = format!("{} more {what} are not shown", self.left_out);
+        Some(Diagnostic::new(code, last.span, message).help(help))
+    }
+}
+
+impl Problems {
+    /// Adds one; beyond [`MAX_DIAGNOSTICS`] errors, or warnings, it is only counted.
+    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+        match diagnostic.severity() {
+            Severity::Error => self.errors.push(diagnostic),
+            Severity::Warning => self.warnings.push(diagnostic),
         }
     }
 
     /// Whether an error was collected that refuses the policy.
     pub(super) fn has_errors(&self) -> bool {
-        self.left_out > 0
-            || self.diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
+        !self.errors.kept.is_empty()
     }
 
     /// Whether something inside this place was already reported: a rule that looks at the whole then stays silent.
     pub(super) fn any_within(&self, span: Span) -> bool {
-        self.diagnostics.iter().any(|diagnostic| span.contains(diagnostic.span))
+        let mut all = self.errors.kept.iter().chain(&self.warnings.kept);
+        all.any(|diagnostic| span.contains(diagnostic.span))
     }
 
-    /// All of them in the order of the files; the last says how many were left out.
+    /// All of them in the order of the files; the last say how many were left out.
     pub(super) fn into_sorted(self) -> Vec<Diagnostic> {
-        let mut sorted: Vec<Diagnostic> = self.diagnostics.into_iter().collect();
-        if let (1.., Some(last)) = (self.left_out, sorted.last()) {
-            let message = format!("{} more problems are not shown", self.left_out);
-            let overflow = Diagnostic::new(Code::TooManyProblems, last.span, message);
-            sorted.push(overflow.help("mend the first ones and check again"));
-        }
-        sorted
+        let help = "mend the first ones and check again";
+        let overflows = [
+            self.warnings.overflow(Code::TooManyWarnings, "warnings", help),
+            self.errors.overflow(Code::TooManyProblems, "problems", help),
+        ];
+        let all: BTreeSet<Diagnostic> = self.errors.kept.into_iter().chain(self.warnings.kept).collect();
+        all.into_iter().chain(overflows.into_iter().flatten()).collect()
     }
 }
 
@@ -153,5 +177,21 @@ mod tests {
         let sorted = problems.into_sorted();
         assert_eq!(sorted.len(), MAX_DIAGNOSTICS + 1);
         assert_eq!(sorted[MAX_DIAGNOSTICS].message, "1 more problems are not shown");
+    }
+
+    #[test]
+    fn any_number_of_warnings_refuses_nothing_and_hides_no_error() {
+        let mut problems = Problems::default();
+        let at = |start| Span { file: 0, start, end: start };
+        for start in 0..MAX_DIAGNOSTICS + 5 {
+            problems.push(Diagnostic::new(Code::VipNotHeld, at(start), "x"));
+        }
+        problems.push(Diagnostic::new(Code::VipNotHeld, at(0), "x"));
+        assert!(!problems.has_errors());
+        problems.push(Diagnostic::new(Code::UnknownKey, at(9_999), "y"));
+        assert!(problems.has_errors());
+        let sorted = problems.into_sorted();
+        assert_eq!(sorted[MAX_DIAGNOSTICS].code, Code::UnknownKey);
+        assert_eq!(sorted[MAX_DIAGNOSTICS + 1].message, "5 more warnings are not shown");
     }
 }

@@ -89,9 +89,19 @@ fn a_host_gives_the_advice_beside_the_policy() {
     }
 }
 
-/// Policies that are too large, or not there: made here rather than kept.
+/// Policies that are too large, or have too many mistakes, or are not there: made here rather than kept.
 fn generated() -> Vec<(&'static str, Memory)> {
     let many = |number: usize| (0..number).map(|index| format!("unknown{index}: 1\n")).collect::<String>();
+    let unheld = |number: usize| {
+        let pool = |index: usize| {
+            format!(
+                "  p{index}: {{virtual_services: [tcp://192.0.{}.{}:80], forwarding: nat, check: none, real_servers: [10.0.0.1:80]}}\n",
+                index / 250,
+                index % 250 + 1
+            )
+        };
+        format!("policy_version: 1\npools:\n{}", (0..number).map(pool).collect::<String>())
+    };
     let chain = (0..20)
         .map(|index| (format!("{index}.yaml"), format!("include: [{}.yaml]\n", index + 1).into_bytes()));
     let chain = chain.map(|(name, text)| (PathBuf::from(name), text));
@@ -107,6 +117,7 @@ fn generated() -> Vec<(&'static str, Memory)> {
         ("missing", Memory(BTreeMap::new())),
         ("too-large", Memory::of(&vec![b'#'; policy::MAX_FILE_BYTES + 1])),
         ("too-many-problems", Memory::of(format!("policy_version: 1\n{}", many(1100)).as_bytes())),
+        ("too-many-warnings", Memory::of(unheld(1100).as_bytes())),
         ("too-deep-includes", Memory(chain.chain([start]).collect())),
         ("too-many-destinations", Memory::of(destinations.as_bytes())),
     ]
@@ -116,6 +127,7 @@ fn generated() -> Vec<(&'static str, Memory)> {
 fn generated_policies_get_the_text_in_their_folder() {
     for (name, files) in generated() {
         let loaded = policy::load(Path::new("policy.yaml"), &files, View::First);
+        assert_eq!(loaded.policy.is_some(), name == "too-many-warnings", "{name}");
         // The last problem tells most: it is the one that says what was left out.
         let last = loaded.diagnostics.last().expect("a problem");
         let text = policy::render(last, &loaded.sources, Colour::Plain);

@@ -22,10 +22,9 @@ fn policy(weight: usize) -> String {
     let (own, vip) = (dip(PREFERRED).ipv4, vip().ipv4);
     let pair = format!(
         "directors: {{{}: {{address: {own}}}}}\nvirtual_routers:\n  outside: {{interface: eth0, vrid: 51, \
-         priority: {{{}: 200}}, virtual_addresses: [{vip}/24]}}\n{}",
-        NAMES[PREFERRED],
-        NAMES[PREFERRED],
-        large::UNCHECKED
+         priority: {{{}: 200}}, virtual_addresses: [{vip}/24]}}\n\
+         defaults: {{pool: {{scheduler: wrr, forwarding: nat, check: none}}}}\n",
+        NAMES[PREFERRED], NAMES[PREFERRED],
     );
     large::policy(&pair, weight)
 }

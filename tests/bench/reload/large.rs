@@ -1,24 +1,31 @@
 //! A large site, as each program is told of it: 37,000 real servers in 2,000 services, one of them with a weight that changes.
 
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 pub(crate) const SERVICES: usize = 2_000;
 pub(crate) const SERVERS: usize = 37_000;
 /// The server whose weight changes, in the middle.
 const CHANGED: usize = SERVERS / 2;
 
+/// The VIP of all services, each on a port of its own.
+pub(crate) const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 101, 100);
+const FIRST_PORT: usize = 1_000;
+
 /// What precedes the pools, where servers are probed.
-pub(crate) const ALIVE: &str = "checks: {alive: {tcp: {}, interval: 5s, timeout: 1s}}
+pub(crate) const ALIVE: &str = "virtual_addresses: [{address: 192.168.101.100/32, interface: lo}]
+checks: {alive: {tcp: {}, interval: 5s, timeout: 1s}}
 defaults: {pool: {scheduler: wrr, forwarding: nat, check: alive}}
 ";
 /// And where they are not.
-pub(crate) const UNCHECKED: &str = "defaults: {pool: {scheduler: wrr, forwarding: nat, check: none}}\n";
+pub(crate) const UNCHECKED: &str = "virtual_addresses: [{address: 192.168.101.100/32, interface: lo}]
+defaults: {pool: {scheduler: wrr, forwarding: nat, check: none}}
+";
 
 /// The service of the server whose weight changes, and that server.
 pub(crate) fn changed() -> (SocketAddr, SocketAddr) {
     let pool = (0..SERVICES).find(|pool| servers(*pool).contains(&CHANGED)).expect("a pool");
-    (SocketAddr::new(vip(pool).into(), 80), SocketAddr::new(server(CHANGED).into(), 8080))
+    (service(pool).into(), SocketAddr::new(server(CHANGED).into(), 8080))
 }
 
 fn servers(pool: usize) -> std::ops::Range<usize> {
@@ -26,8 +33,8 @@ fn servers(pool: usize) -> std::ops::Range<usize> {
     first(pool)..first(pool + 1)
 }
 
-fn vip(pool: usize) -> Ipv4Addr {
-    address(192, 0, pool)
+fn service(pool: usize) -> SocketAddrV4 {
+    SocketAddrV4::new(VIP, u16::try_from(FIRST_PORT + pool).expect("a port"))
 }
 
 fn server(number: usize) -> Ipv4Addr {
@@ -44,8 +51,8 @@ fn address(first: u8, second: usize, number: usize) -> Ipv4Addr {
 pub(crate) fn policy(before: &str, weight: usize) -> String {
     let mut text = format!("policy_version: 1\n{before}pools:\n");
     for pool in 0..SERVICES {
-        let vip = vip(pool);
-        let _ = writeln!(text, "  pool-{pool}:\n    virtual_services: [tcp://{vip}:80]\n    real_servers:");
+        let service = service(pool);
+        let _ = writeln!(text, "  pool-{pool}:\n    virtual_services: [tcp://{service}]\n    real_servers:");
         for number in servers(pool) {
             let address = server(number);
             let _ = match number == CHANGED {
@@ -61,9 +68,11 @@ pub(crate) fn policy(before: &str, weight: usize) -> String {
 pub(crate) fn keepalived(weight: usize) -> String {
     let mut text = "global_defs {\n    router_id bench\n}\n".to_owned();
     for pool in 0..SERVICES {
-        let vip = vip(pool);
-        let _ =
-            writeln!(text, "virtual_server {vip} 80 {{\n    lb_algo wrr\n    lb_kind NAT\n    protocol TCP");
+        let port = service(pool).port();
+        let _ = writeln!(
+            text,
+            "virtual_server {VIP} {port} {{\n    lb_algo wrr\n    lb_kind NAT\n    protocol TCP"
+        );
         for number in servers(pool) {
             let (address, weight) = (server(number), if number == CHANGED { weight } else { 1 });
             let _ = writeln!(text, "    real_server {address} 8080 {{\n        weight {weight}\n    }}");

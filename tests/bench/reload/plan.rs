@@ -23,7 +23,9 @@ pub(crate) fn measure(rounds: usize) -> bool {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("tandem.yaml");
     std::fs::write(&path, large::policy(large::ALIVE, 1)).expect("a file");
-    let mut core = director(load(&path));
+    let policy = load(&path);
+    std::fs::write(&path, large::policy(large::UNCHECKED, 1)).expect("a file");
+    let mut core = director(policy, load(&path));
     let (mut totals, mut takeovers) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         std::fs::write(&path, large::policy(large::ALIVE, round + 2)).expect("a file");
@@ -68,23 +70,24 @@ fn plan(core: &mut Core) -> Vec<Change> {
     }
 }
 
-/// A director that has adopted a table in which all servers stand, and has nothing left to do.
-fn director(policy: Policy) -> Core {
-    let beginning = |observed: Observed, owned| Beginning {
-        policy: policy.clone(),
+/// A director that has adopted a table in which all servers stand, and has nothing left to do. `unchecked` is the same site, whose
+/// servers stand in the table from the start on.
+fn director(policy: Policy, unchecked: Policy) -> Core {
+    let beginning = |policy: Policy, observed: Observed| Beginning {
+        policy,
         generation: 1,
         roles: Roles::default(),
         host: HostFacts::default(),
         observed,
-        owned,
+        owned: Ownership::default(),
         overrides: Vec::new(),
         epoch: Duration::ZERO,
         seed: 0,
         now: Instant::ZERO,
     };
-    let tables = Core::new(beginning(Observed::default(), Ownership::default())).tables();
+    let tables = Core::new(beginning(unchecked, Observed::default())).tables();
     let observed = Observed { services: tables.services, sysctls: tables.sysctls, ..Observed::default() };
-    let mut core = Core::new(beginning(observed, Ownership::default()));
+    let mut core = Core::new(beginning(policy, observed));
     loop {
         match core.poll() {
             Output::Wait { .. } => return core,
