@@ -71,7 +71,8 @@ impl Trackers {
         }
         let counts = known.is_some_and(|known| known.counts);
         self.statuses.insert(what.clone(), Status { good, since: at, counts });
-        known.is_some() || !good
+        // The first good verdict of a check says that the gateway is reached.
+        known.is_some() || !good || matches!(what, Tracked::Check(_))
     }
 
     /// What counts now, for a unit that is Master or not.
@@ -130,14 +131,18 @@ impl Trackers {
         self.statuses.get(what).is_some_and(|status| status.counts)
     }
 
-    /// The tracked checks are the way to the gateway.
+    /// The tracked checks are the way to the gateway. One that has no verdict yet has reached nothing.
     fn reach(&self) -> Reach {
         let is_check = |tracker: &&Tracker| matches!(tracker.what, Tracked::Check(_));
-        let checks: Vec<&Tracker> = self.trackers.iter().filter(is_check).collect();
-        match checks.iter().any(|tracker| self.is_bad(&tracker.what)) {
-            _ if checks.is_empty() => Reach::Untracked,
-            true => Reach::Lost,
-            false => Reach::Reached,
+        let checks = self.trackers.iter().filter(is_check);
+        let good: Vec<Option<bool>> =
+            checks.map(|tracker| self.statuses.get(&tracker.what).map(|status| status.good)).collect();
+        if good.contains(&Some(false)) {
+            Reach::Lost
+        } else if good.is_empty() || good.contains(&None) {
+            Reach::Untracked
+        } else {
+            Reach::Reached
         }
     }
 }
@@ -318,7 +323,8 @@ mod tests {
     #[test]
     fn what_is_not_known_yet_counts_as_good_and_what_is_said_twice_is_no_news() {
         let mut trackers = trackers([None; 3]);
-        assert!(trackers.fitness(false, at(0)).is_fit());
+        let fitness = trackers.fitness(false, at(0));
+        assert_eq!((fitness.is_fit(), fitness.reach), (true, Reach::Untracked));
         assert!(!trackers.report(&pool(), true, at(0)) && !trackers.report(&pool(), true, at(1)));
         assert!(trackers.report(&pool(), false, at(2)) && !trackers.report(&pool(), false, at(3)));
     }

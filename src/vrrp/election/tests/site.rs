@@ -104,8 +104,11 @@ fn each_router_has_its_own_priority_trackers_and_release() {
     assert_eq!(trackers(&story, OUTSIDE), []);
     assert_eq!(
         (story.election.reach(INSIDE), story.election.reach(OUTSIDE)),
-        (Reach::Reached, Reach::Untracked)
+        (Reach::Untracked, Reach::Untracked),
+        "nobody has asked yet"
     );
+    story.give(Input::Tracked { at: at(5), what: upstream.clone(), good: true });
+    assert_eq!(story.election.reach(INSIDE), Reach::Reached);
     story.give(Input::Tracked { at: at(10), what: upstream, good: false });
     assert_eq!(trackers(&story, INSIDE), [("check upstream".to_owned(), false)]);
     assert_eq!((story.election.priority(INSIDE), story.election.reach(INSIDE)), (100, Reach::Lost));
