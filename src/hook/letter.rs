@@ -129,12 +129,15 @@ mod tests {
 
     #[test]
     fn the_gravest_is_the_subject_and_what_is_left_out_is_counted() {
-        let grave = EventRecord { severity: Severity::Error, message: "web is down".to_owned(), ..event_record(7) };
+        let grave =
+            EventRecord { severity: Severity::Error, message: "web is down".to_owned(), ..event_record(7) };
         let mut many = collected(&[event_record(1)], 40_000);
         many.gravest = Arc::new(grave);
         let letter = Letter::of(&many, 3);
         assert_eq!(letter.subject, "[lb-a] web is down (and 39999 more)");
-        for said in ["39999 more are not listed here.", "The gravest of them:\n\nweb is down\n", "3 events before"] {
+        for said in
+            ["39999 more are not listed here.", "The gravest of them:\n\nweb is down\n", "3 events before"]
+        {
             assert!(letter.text.contains(said), "{}", letter.text);
         }
     }

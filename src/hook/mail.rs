@@ -8,13 +8,11 @@ use super::letter::Letter;
 use super::trust::{LONGEST_SECRET, authorities, read};
 use crate::hash::fnv1a;
 use crate::model::{MailSecurity, MailSettings};
-use lettre::message::header::{ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0};
 use lettre::message::Mailbox;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{
-    AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters,
-};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, Message};
@@ -313,7 +311,9 @@ mod tests {
 
     #[test]
     fn a_subject_stays_one_header_whatever_is_in_it() {
-        for subject in ["a\r\nBcc: all@example.com", "a\nBcc: all@example.com", "ä\r\n\r\nHello", &"long ".repeat(60)] {
+        for subject in
+            ["a\r\nBcc: all@example.com", "a\nBcc: all@example.com", "ä\r\n\r\nHello", &"long ".repeat(60)]
+        {
             let (headers, text) = written(&letter(subject, "text\n"));
             let starts = |start: &str| headers.iter().any(|line| line.starts_with(start));
             assert!(starts("Subject: ") && !starts("Bcc") && !starts("Hello"), "{headers:?}");

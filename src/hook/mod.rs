@@ -96,9 +96,7 @@ impl Ready {
                 let secret = secret.as_ref();
                 Doer::Webhook(webhook::Webhook::new(url, secret, ca.as_ref(), hook.timeout).map_err(named)?)
             }
-            HookAct::Mail(settings) => {
-                Doer::Mail(mail::Mailer::new(settings, hook.timeout).map_err(named)?)
-            }
+            HookAct::Mail(settings) => Doer::Mail(mail::Mailer::new(settings, hook.timeout).map_err(named)?),
         };
         Ok(Self { hook: hook.clone(), doer })
     }

@@ -219,8 +219,7 @@ async fn a_mail_that_nobody_takes_is_tried_again_and_its_events_are_counted() {
         hello: None,
         collect: Duration::from_secs(3_600),
     };
-    let hook =
-        EventHook { act: HookAct::Mail(settings), timeout: LONG, filter: EventFilter::default() };
+    let hook = EventHook { act: HookAct::Mail(settings), timeout: LONG, filter: EventFilter::default() };
     let mut hooks = world.start(&[hook]);
     (1..=3).for_each(|number| world.happens(EventKind::ServerDown, &number.to_string()));
     let begun = Instant::now();

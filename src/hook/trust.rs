@@ -33,7 +33,8 @@ pub(super) fn authorities(ca: Option<&Secret>) -> Result<Vec<CertificateDer<'sta
         all.retain(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok());
         if all.is_empty() {
             return Err(
-                "no certificate authority to trust: install the package ca-certificates, or say `ca`".to_owned()
+                "no certificate authority to trust: install the package ca-certificates, or say `ca`"
+                    .to_owned(),
             );
         }
         return Ok(all);

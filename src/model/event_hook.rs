@@ -73,6 +73,13 @@ impl MailSettings {
     pub const MOST_RECIPIENTS: usize = 16;
     /// Bytes of an address at most (RFC 5321, section 4.5.3.1.3, without its brackets).
     pub const LONGEST_ADDRESS: usize = 254;
+
+    /// Whether a text is an address of somebody, without a display name, and in ASCII: so any server takes it.
+    #[must_use]
+    pub fn is_address(text: &str) -> bool {
+        let plain = text.len() <= Self::LONGEST_ADDRESS && text.bytes().all(|byte| byte.is_ascii_graphic());
+        plain && text.parse::<lettre::Address>().is_ok()
+    }
 }
 
 /// How the way to a mail server is sealed.

@@ -3,9 +3,7 @@
 use super::authentication::{self, secret};
 use super::directors::Reference;
 use super::event_mail;
-use crate::model::{
-    EventFilter, EventHook, HookAct, HookUrl, MailSecurity, MailSettings, Secret, Severity,
-};
+use crate::model::{EventFilter, EventHook, HookAct, HookUrl, MailSecurity, MailSettings, Secret, Severity};
 use crate::policy::codes::Code;
 use crate::policy::defaults;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
@@ -55,7 +53,8 @@ fn event_hook(
                 true => "this hook does nothing",
                 false => "a hook runs a program, calls a webhook or sends a mail: one of them",
             };
-            let help = "write - exec: [/usr/local/bin/notify], - webhook: \"https://…\", or - mail: {server: …}";
+            let help =
+                "write - exec: [/usr/local/bin/notify], - webhook: \"https://…\", or - mail: {server: …}";
             problems.push(Diagnostic::new(Code::EventHook, said.span, message).help(help));
             None
         }

@@ -59,20 +59,29 @@ fn host(said: &Spanned<Text>, problems: &mut Problems) -> Option<(String, Option
     let found = host_and_port(&said.value.0);
     if found.is_none() {
         let message = format!("{} is not the name of a mail server", quoted(&said.value.0));
-        problem(said.span, message, "write a host name or an address, and :PORT: smtp.example.com:587", problems);
+        problem(
+            said.span,
+            message,
+            "write a host name or an address, and :PORT: smtp.example.com:587",
+            problems,
+        );
     }
     found
 }
 
-/// An address of one person or list. Without a display name, and in ASCII: so any server takes it.
+/// An address of one person or list.
 fn address(said: &Spanned<Text>, problems: &mut Problems) -> Option<String> {
     let text = &said.value.0;
-    let plain = text.len() <= MailSettings::LONGEST_ADDRESS && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if plain && text.parse::<lettre::Address>().is_ok() {
+    if MailSettings::is_address(text) {
         return Some(text.clone());
     }
     let message = format!("{} is not a mail address", quoted(text));
-    problem(said.span, message, "write NAME@DOMAIN in ASCII, without a display name: ops@example.com", problems);
+    problem(
+        said.span,
+        message,
+        "write NAME@DOMAIN in ASCII, without a display name: ops@example.com",
+        problems,
+    );
     None
 }
 
