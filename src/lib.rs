@@ -18,7 +18,7 @@
 //! | [`floating`] | keeper yes, thread no | holds, renews, announces and releases the floating addresses |
 //! | [`advert`] | no | the thread that sends and receives advertisements |
 //! | [`director`] | core yes, run no | all of them composed; the event loop |
-//! | [`hook`] | message yes, rest no | programs and webhooks at events |
+//! | [`hook`] | message, digest and letter yes, rest no | programs, webhooks and mails at events |
 //! | [`track`] | no | watches the processes and files that routers follow |
 //! | [`connections`] | pass and count no, rest yes | the connection table: read, told to the other directors, counted |
 //! | [`probe`] | no | one check and one address to one outcome; many of them, bounded |

@@ -99,6 +99,8 @@ const PURE_FILES: &[&str] = &[
     "floating/event.rs",
     "floating/keeper",
     "floating/plan.rs",
+    "hook/digest.rs",
+    "hook/letter.rs",
     "hook/message.rs",
     "observe/exposition.rs",
     "observe/families.rs",

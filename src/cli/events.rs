@@ -5,11 +5,11 @@ use super::arguments::EventsOptions;
 use super::ask::{failed, wait_for};
 use super::colour_on;
 use super::table::{Tint, tinted};
-use super::words::utc;
 use crate::control::{Client, ClientError, EventList, EventQuery, EventRecord, Followed};
 use crate::model::Severity;
 use crate::policy::Colour;
 use crate::time::milliseconds;
+use crate::time::utc;
 use std::io::{IsTerminal as _, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

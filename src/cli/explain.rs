@@ -6,9 +6,9 @@ use super::ask::{failed, wait_for};
 use super::colour_on;
 use super::events::line;
 use super::table::{Cell, Tint, cell, table, tinted};
-use super::words::utc;
 use crate::control::{Client, Explanation, Link, ServerSummary};
 use crate::policy::Colour;
+use crate::time::utc;
 use std::io::{IsTerminal as _, Write};
 
 /// Prints the chain of reasons.

@@ -30,7 +30,7 @@ pub(super) fn text(status: &Status, colour: Colour) -> String {
     if !status.overrides.is_empty() {
         let now_ms = status.started_unix_ms.saturating_add(status.uptime_ms);
         text.push('\n');
-        text.push_str(&overrides::text(&status.overrides, now_ms, colour));
+        text.push_str(&overrides::text(&status.overrides, &[], now_ms, colour));
     }
     text
 }

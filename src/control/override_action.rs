@@ -1,8 +1,11 @@
 //! What can be ordered of servers and pools, and the JSON of it. Pure.
 
 use super::action::{Action, RELEASE_TIMES, RefusalCode, Refused};
+use crate::director::snapshot::Snapshot;
 use crate::model::{Order, Override, OverrideKind, OverrideTarget};
 use crate::policy::duration_words;
+use crate::time::{Instant, milliseconds};
+use crate::vrrp::picture::RouterPicture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -259,6 +262,35 @@ impl TryFrom<OverrideRecord> for Override {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OverrideList {
     pub overrides: Vec<OverrideRecord>,
+    /// Routers of this director that an operator released.
+    #[serde(default)]
+    pub releases: Vec<ReleaseRecord>,
+}
+
+/// A virtual router that an operator released: this director does not take it over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReleaseRecord {
+    pub router: String,
+    /// Unix time in milliseconds; null: until it is cleared.
+    pub until_unix_ms: Option<u64>,
+}
+
+impl OverrideList {
+    /// What is in force.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let unix_ms = |at: Instant| milliseconds(snapshot.epoch + at.saturating_since(Instant::ZERO));
+        let release = |router: &RouterPicture| ReleaseRecord {
+            router: router.name.to_string(),
+            until_unix_ms: router.released_until.map(unix_ms),
+        };
+        let released =
+            snapshot.pair.iter().flat_map(|pair| &pair.picture.routers).filter(|router| router.released);
+        Self {
+            overrides: snapshot.overrides.iter().map(OverrideRecord::from).collect(),
+            releases: released.map(release).collect(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::action::{Action, Answer, ClearBody, ErrorBody, RefusalCode, Refused, 
 use super::caller::Caller;
 use super::event_server::{self, MOST_SUBSCRIBERS};
 use super::openapi::openapi;
-use super::override_action::{OverrideBody, OverrideList, OverrideRecord};
+use super::override_action::{OverrideBody, OverrideList};
 use super::policy_action::{ConfirmBody, PolicyAction, PolicyHistory, ReloadBody, RollbackBody};
 use super::servers::{ServerList, ServerQuery};
 use super::socket::{Socket, SocketFile};
@@ -247,8 +247,7 @@ async fn servers(
 
 async fn overrides(State(connection): State<Connection>) -> Response {
     let snapshot = connection.shared.windows.snapshot.load_full();
-    let overrides = snapshot.overrides.iter().map(OverrideRecord::from).collect();
-    json(StatusCode::OK, &OverrideList { overrides })
+    json(StatusCode::OK, &OverrideList::of(&snapshot))
 }
 
 async fn history(State(connection): State<Connection>) -> Response {

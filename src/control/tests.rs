@@ -35,6 +35,7 @@ fn router(name: &str, role: Role, cause: Cause) -> RouterPicture {
         cause: Some(cause),
         priority: 150,
         released: false,
+        released_until: None,
         contested_at: None,
         addresses_wanted: held,
         addresses_held: held,

@@ -180,6 +180,7 @@ impl Observing {
                 cause: None,
                 priority: priority(router),
                 released: false,
+                released_until: None,
                 contested_at: None,
                 addresses_wanted: wanted,
                 addresses_held: standing.held,

@@ -1,21 +1,29 @@
-//! Hooks of events (shell): programs that are run and webhooks that are called, at the events that the policy says.
+//! Hooks of events (shell): programs that are run, webhooks that are called and mails that are sent, at the events that the
+//! policy says.
 //!
 //! Each hook is a task with a place in the chronicle: it takes one event after the other, and the next only when the one before
 //! has been dealt with. Nothing waits in memory but in the chronicle; what a hook is too slow for is counted, and told with
-//! the next event that it gets. The tasks run on a thread of their own, which is there only where a policy has hooks.
+//! the next event that it gets. A mail tells the events of some seconds. The tasks run on a thread of their own, which is there only where a policy has hooks.
 //!
 //! Bounded: hooks, the events that wait for one, each run and each attempt, the attempts, and how long a hook that a policy no
 //! longer has goes on with what waited.
 
+mod attempts;
 mod delivery;
+mod digest;
 mod exec;
+mod letter;
+mod mail;
 mod message;
+mod trust;
 mod webhook;
 
 use crate::director::chronicle::Book;
 use crate::director::snapshot::HookCounts;
 use crate::model::{EventFilter, EventHook, HookAct};
 use delivery::Delivery;
+use digest::Collected;
+use letter::Letter;
 pub(crate) use message::Message;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,6 +75,7 @@ pub(crate) struct Ready {
 enum Doer {
     Exec(exec::Program),
     Webhook(webhook::Webhook),
+    Mail(mail::Mailer),
 }
 
 impl Ready {
@@ -75,6 +84,7 @@ impl Ready {
             let hook = match &hook.act {
                 HookAct::Exec { command, .. } => command.first().cloned().unwrap_or_default(),
                 HookAct::Webhook { .. } => format!("webhook {number}"),
+                HookAct::Mail(_) => format!("mail {number}"),
             };
             HookError { hook, detail }
         };
@@ -86,6 +96,7 @@ impl Ready {
                 let secret = secret.as_ref();
                 Doer::Webhook(webhook::Webhook::new(url, secret, ca.as_ref(), hook.timeout).map_err(named)?)
             }
+            HookAct::Mail(settings) => Doer::Mail(mail::Mailer::new(settings, hook.timeout).map_err(named)?),
         };
         Ok(Self { hook: hook.clone(), doer })
     }
@@ -99,13 +110,30 @@ impl Ready {
         match &self.doer {
             Doer::Exec(program) => program.name(),
             Doer::Webhook(webhook) => webhook.name(),
+            Doer::Mail(mailer) => mailer.name(),
         }
     }
 
-    async fn take(&self, message: &Message<'_>) -> Result<(), String> {
+    /// How long events are collected; nothing where each is told by itself, as soon as it can be.
+    const fn window(&self) -> Duration {
+        match &self.hook.act {
+            HookAct::Exec { .. } | HookAct::Webhook { .. } => Duration::ZERO,
+            HookAct::Mail(settings) => settings.collect,
+        }
+    }
+
+    /// Whether one telling is of one event.
+    const fn takes_one(&self) -> bool {
+        matches!(self.doer, Doer::Exec(_) | Doer::Webhook(_))
+    }
+
+    /// Tells what was collected, of which there is one event where it [takes one](Self::takes_one).
+    async fn take(&self, collected: &Collected, lost: u64) -> Result<(), String> {
+        let message = Message { event: &collected.gravest, lost };
         match &self.doer {
-            Doer::Exec(program) => program.run(message).await,
-            Doer::Webhook(webhook) => webhook.call(message).await,
+            Doer::Exec(program) => program.run(&message).await,
+            Doer::Webhook(webhook) => webhook.call(&message).await,
+            Doer::Mail(mailer) => mailer.send(&Letter::of(collected, lost)).await,
         }
     }
 }

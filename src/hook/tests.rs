@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::director::chronicle::{Draft, Stamp};
-use crate::model::{EventKind, HookUrl, Secret};
+use crate::model::{EventKind, HookUrl, MailSecurity, MailSettings, Secret};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -200,6 +200,33 @@ fn a_hook_that_cannot_be_is_named() {
     let act = HookAct::Webhook { url: HookUrl::Secret(place), secret: None, ca: None };
     let error = prepare(&[script.clone(), EventHook { act, ..script }]).expect_err("no such file");
     assert!(error.to_string().starts_with("on_event: webhook 2: /nonexistent/url: "), "{error}");
+}
+
+#[tokio::test]
+async fn a_mail_that_nobody_takes_is_tried_again_and_its_events_are_counted() {
+    let world = World::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
+    let settings = MailSettings {
+        server: "127.0.0.1".to_owned(),
+        port,
+        security: MailSecurity::None,
+        from: "tandem@example.com".to_owned(),
+        to: vec!["ops@example.com".to_owned()],
+        login: None,
+        ca: None,
+        hello: None,
+        collect: Duration::from_secs(3_600),
+    };
+    let hook = EventHook { act: HookAct::Mail(settings), timeout: LONG, filter: EventFilter::default() };
+    let mut hooks = world.start(&[hook]);
+    (1..=3).for_each(|number| world.happens(EventKind::ServerDown, &number.to_string()));
+    let begun = Instant::now();
+    // At the end nothing waits for more.
+    hooks.finish(LONG).await;
+    assert!(begun.elapsed() >= Duration::from_secs(7), "with waits between the attempts");
+    assert_eq!(world.tally.counts(), HookCounts { delivered: 0, failed: 3, lost: 0 });
 }
 
 /// What a server got: key, signature, message; and the statuses that it still has to answer.

@@ -5,26 +5,18 @@
 //! HMAC-SHA256 of the body, in hex.
 
 use super::Message;
+use super::attempts::{Attempt, Attempts};
+use super::trust::{LONGEST_SECRET, authorities, read};
 use crate::model::{HookUrl, Secret};
-use crate::secret;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::header::{CONTENT_TYPE, HeaderName};
 use reqwest::{Client, StatusCode, Url};
 use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use sha2::Sha256;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::sleep;
 
-/// Waits between the attempts, which are one more.
-const WAITS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
-/// Bytes of a secret or an address at most.
-const LONGEST_SECRET: usize = 16 * 1024;
-/// Bytes of a file of certificates at most.
-const LONGEST_PEM: usize = 1024 * 1024;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const SIGNATURE: HeaderName = HeaderName::from_static("tandem-signature");
 
@@ -44,14 +36,6 @@ impl std::fmt::Debug for Key {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Key")
     }
-}
-
-/// What came of an attempt.
-enum Attempt {
-    Taken,
-    /// Another may do better.
-    Failed(String),
-    Refused(String),
 }
 
 impl Webhook {
@@ -90,18 +74,13 @@ impl Webhook {
     /// Sends an event, more than once where that may help.
     pub(super) async fn call(&self, message: &Message<'_>) -> Result<(), String> {
         let body = message.text()?;
-        let mut waits = WAITS.into_iter();
+        let mut attempts = Attempts::begin();
         loop {
-            let reason = match self.attempt(message, &body).await {
+            match self.attempt(message, &body).await {
                 Attempt::Taken => return Ok(()),
                 Attempt::Refused(reason) => return Err(reason),
-                Attempt::Failed(reason) => reason,
-            };
-            let Some(wait) = waits.next() else {
-                return Err(format!("{reason}, in {} attempts", WAITS.len() + 1));
-            };
-            tracing::debug!("{}: {reason}; tried again in {wait:?}", self.name);
-            sleep(wait).await;
+                Attempt::Failed(reason) => attempts.again(&self.name, reason).await?,
+            }
         }
     }
 
@@ -154,33 +133,10 @@ fn signature(key: &Key, body: &[u8]) -> Option<String> {
     Some(format!("sha256={digits}"))
 }
 
-fn read(place: &Secret, longest: usize) -> Result<Vec<u8>, String> {
-    let path = secret::path_of(place).map_err(|none| none.to_string())?;
-    let content = secret::read(&path, longest).map_err(|error| format!("{}: {error}", path.display()))?;
-    let content = content.ok_or_else(|| format!("{}: it is larger than {longest} bytes", path.display()))?;
-    let content = secret::without_newline(content);
-    (!content.is_empty()).then_some(content).ok_or_else(|| format!("{}: it is empty", path.display()))
-}
-
 fn tls(ca: Option<&Secret>, is_needed: bool) -> Result<ClientConfig, String> {
     let mut store = RootCertStore::empty();
-    match ca {
-        Some(place) => {
-            let pem = read(place, LONGEST_PEM)?;
-            for certificate in CertificateDer::pem_slice_iter(&pem) {
-                let certificate = certificate.map_err(|error| format!("its authorities: {error:?}"))?;
-                store.add(certificate).map_err(|error| format!("its authorities: {error}"))?;
-            }
-        }
-        None if is_needed => {
-            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-        None => {}
-    }
-    if is_needed && store.is_empty() {
-        return Err(
-            "no certificate authority to trust: install the package ca-certificates, or say `ca`".to_owned()
-        );
+    if is_needed || ca.is_some() {
+        store.add_parsable_certificates(authorities(ca)?);
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

@@ -14,6 +14,7 @@ mod ipvsadm;
 mod keepalived;
 mod ldirectord;
 mod names;
+mod notices;
 mod pair;
 mod settle;
 mod site;
@@ -98,12 +99,13 @@ pub fn import(
     let other = peer.map(|peer| other(peer, format, files)).transpose()?;
     settle::settle(&mut site, &mut ledger);
     let pair = pair::pair(&mut site, other.as_ref(), &mut ledger);
+    let notices = notices::notices(&site, &pair, &mut ledger);
     let lines = ledger.report(counting(format));
     if lines.is_empty() {
         return Err(format!("{}: the file says nothing", source.path.display()));
     }
     let name = source.path.file_name().unwrap_or_default().to_string_lossy();
-    let mut policy = write::policy(&site, other.as_ref(), &pair, &ledger, &name);
+    let mut policy = write::policy(&site, other.as_ref(), &pair, &notices, &ledger, &name);
     policy.push_str(&write::left_out(&lines, &ledger));
     Ok(Imported { policy, lines, paths: ledger.paths(), warnings: pair.warnings })
 }

@@ -5,6 +5,7 @@
 
 use super::verdict::Origin;
 use super::yaml::Entry;
+use crate::model::EventKind;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -25,6 +26,45 @@ pub(super) struct Site {
     pub(super) timeouts: [Option<u32>; 3],
     /// A stopped daemon takes its services away.
     pub(super) removes_at_stop: bool,
+    /// Programs that are told of changes.
+    pub(super) notices: Vec<Script>,
+    pub(super) mail: Option<Mail>,
+}
+
+/// A program that is run at changes.
+#[derive(Clone, Debug)]
+pub(super) struct Script {
+    pub(super) at: Origin,
+    /// Events of the policy.
+    pub(super) kinds: Vec<EventKind>,
+    pub(super) command: Vec<String>,
+    pub(super) user: Option<String>,
+    pub(super) about: About,
+}
+
+/// What a script is told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    Director,
+    Router(String),
+    /// A pool, by its name.
+    Pool(String),
+    /// A server of a pool, as it was written.
+    Server(String, IpAddr, Option<u16>),
+}
+
+/// Mail at changes.
+#[derive(Clone, Debug)]
+pub(super) struct Mail {
+    pub(super) at: Origin,
+    pub(super) to: Vec<String>,
+    pub(super) from: Option<String>,
+    pub(super) server: String,
+    pub(super) hello: Option<String>,
+    pub(super) timeout_ms: Option<u64>,
+    /// The routers and pools that it is about.
+    pub(super) routers: Vec<String>,
+    pub(super) pools: Vec<String>,
 }
 
 /// A virtual router.
@@ -54,8 +94,6 @@ pub(super) struct Router {
     /// The checksum of version 3 has no pseudo-header.
     pub(super) checksum_as_v2: bool,
     pub(super) authentication: Option<Authentication>,
-    /// A program, its arguments, and where it was said.
-    pub(super) before_master: Option<Vec<String>>,
 }
 
 /// An address that floats.

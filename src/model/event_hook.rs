@@ -1,14 +1,14 @@
-//! Hooks of events: what is run or called, at which events.
+//! Hooks of events: what is run, called or written to, at which events.
 
 use super::{EventKind, PoolName, RouterName, Secret, Severity};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Something that is run or called at events, one after the other.
+/// Something that is run, called or written to at events, one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventHook {
     pub act: HookAct,
-    /// Bounds a program, or one attempt of a webhook, 100 ms..=60 s.
+    /// Bounds a program, or one attempt of a webhook or a mail, 100 ms..=60 s.
     pub timeout: Duration,
     pub filter: EventFilter,
 }
@@ -25,6 +25,7 @@ impl EventHook {
             HookAct::Webhook { url, secret, ca } => {
                 matches!(url, HookUrl::Secret(_)) || secret.is_some() || ca.is_some()
             }
+            HookAct::Mail(mail) => mail.login.is_some() || mail.ca.is_some(),
         }
     }
 }
@@ -42,6 +43,77 @@ pub enum HookAct {
         /// Certificate authorities to trust; `None`: the system's.
         ca: Option<Secret>,
     },
+    /// A mail of the events of some seconds.
+    Mail(MailSettings),
+}
+
+/// A mail at events, and the server that takes it (RFC 5321, RFC 6409).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailSettings {
+    /// Host name or address of the mail server.
+    pub server: String,
+    pub port: u16,
+    pub security: MailSecurity,
+    /// An address in ASCII, as all of `to` are.
+    pub from: String,
+    /// 1..=[`Self::MOST_RECIPIENTS`], each once.
+    pub to: Vec<String>,
+    /// User name and password; never with [`MailSecurity::None`].
+    pub login: Option<(String, Secret)>,
+    /// Certificate authorities to trust; `None`: the system's.
+    pub ca: Option<Secret>,
+    /// What the director calls itself in EHLO; `None`: the name of its host.
+    pub hello: Option<String>,
+    /// From the first event to the mail that tells it and what came after it, 0 s..=1 h.
+    pub collect: Duration,
+}
+
+impl MailSettings {
+    /// Recipients of one hook at most.
+    pub const MOST_RECIPIENTS: usize = 16;
+    /// Bytes of an address at most (RFC 5321, section 4.5.3.1.3, without its brackets).
+    pub const LONGEST_ADDRESS: usize = 254;
+
+    /// Whether a text is an address of somebody, without a display name, and in ASCII: so any server takes it.
+    #[must_use]
+    pub fn is_address(text: &str) -> bool {
+        let plain = text.len() <= Self::LONGEST_ADDRESS && text.bytes().all(|byte| byte.is_ascii_graphic());
+        plain && text.parse::<lettre::Address>().is_ok()
+    }
+}
+
+/// How the way to a mail server is sealed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MailSecurity {
+    /// By STARTTLS (RFC 3207); a server that does not offer it gets no mail.
+    #[default]
+    StartTls,
+    /// From the first byte on (RFC 8314).
+    Tls,
+    /// Not at all.
+    None,
+}
+
+impl MailSecurity {
+    /// The port where a server takes mail in this way, unless it is said.
+    #[must_use]
+    pub const fn usual_port(self) -> u16 {
+        match self {
+            Self::StartTls => 587,
+            Self::Tls => 465,
+            Self::None => 25,
+        }
+    }
+
+    /// Its word in the policy.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::StartTls => "starttls",
+            Self::Tls => "tls",
+            Self::None => "none",
+        }
+    }
 }
 
 /// Where a webhook is. Whoever knows some addresses may post: those are secrets.

@@ -51,7 +51,7 @@ fn hooks(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     let counts = snapshot.hooks;
     families.counters(
         "tandem_hook",
-        "Events for hooks of on_event by what came of them: taken (ok), not dealt with by program or webhook (failed), or come \
+        "Events for hooks of on_event by what came of them: taken (ok), not dealt with by program, webhook or mail server (failed), or come \
          too fast for a hook and left out (lost)",
         [("ok", counts.delivered), ("failed", counts.failed), ("lost", counts.lost)]
             .map(|(result, count)| ([("result", result)], count)),

@@ -161,6 +161,24 @@ fn split_port(text: &str) -> Result<(&str, Option<&str>), Malformed> {
     }
 }
 
+/// `HOST` or `HOST:PORT`: a name or an address, without its brackets, and the port where one is said.
+pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
+    let (host, port) = match parse_address(text) {
+        Ok(address) => (address.to_string(), None),
+        Err(_) => {
+            let (host, port) = split_port(text).ok()?;
+            let host = parse_address(host).map_or_else(|_| host.to_owned(), |address| address.to_string());
+            (host, port)
+        }
+    };
+    let port = port.map(|port| parse_port(port, 1)).transpose().ok()?;
+    let is_name = |text: &str| {
+        let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        (1..=253).contains(&text.len()) && text.bytes().all(byte)
+    };
+    (host.parse::<IpAddr>().is_ok() || is_name(&host)).then_some((host, port))
+}
+
 fn parse_port(text: &str, least: u16) -> Result<u16, Malformed> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let port = text.parse().ok().filter(|port| digits && *port >= least);

@@ -129,6 +129,7 @@ codes! {
     Warning V2Password "v2-password" "A password that everybody on the network can read.",
     Error AuthenticationKeys "authentication-keys" "Keys of advertisements that cannot be used.",
     Error HookProgram "hook-program" "A hook without the whole path of a program.",
+    Error EventMail "event-mail" "A mail at events that cannot be sent: no such address, nobody who gets it, or a password that all could read.",
     Error EventHook "event-hook" "A hook of `on_event` that does nothing, several things, or says what has no meaning for it.",
     Warning HeartbeatOwnInterface "heartbeat-own-interface" "A heartbeat on the router's own interface.",
     Warning HeartbeatUnsealed "heartbeat-unsealed" "A heartbeat without a key that proves from whom it is.",

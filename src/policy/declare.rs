@@ -222,6 +222,9 @@ pub(super) fn missing_key(name: &str, mapping: &str, span: Span) -> Diagnostic {
         "pointer" => "/status",
         "equals" => "ok",
         "exec" => "[/usr/local/bin/notify]",
+        "server" => "smtp.example.com:587",
+        "from" => "tandem@example.com",
+        "to" => "[ops@example.com]",
         "pool" => "web",
         _ => "…",
     };

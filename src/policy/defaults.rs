@@ -58,13 +58,17 @@ pub(super) const INTERVAL_V3: Duration = Duration::from_millis(100);
 pub(super) const INTERVAL_V2: Duration = Duration::from_secs(1);
 /// Of a hook at a takeover: the addresses wait for it.
 pub(super) const HOOK_TIMEOUT: Duration = Duration::from_millis(500);
-/// Of a hook of `on_event`, or of one attempt of a webhook.
+/// Of a hook of `on_event`, or of one attempt of a webhook or a mail.
 pub(super) const EVENT_HOOK_TIMEOUT: Duration = Duration::from_secs(10);
+/// From an event to the mail that tells it and what came after it.
+pub(super) const MAIL_COLLECT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AnnouncementPolicy, Drain, HttpSpec, KernelSettings, PeerSettings, WeightFrom};
+    use crate::model::{
+        AnnouncementPolicy, Drain, HttpSpec, KernelSettings, MailSecurity, PeerSettings, WeightFrom,
+    };
     use crate::policy::scalar::duration_text;
     use crate::policy::size::size_text;
 
@@ -115,6 +119,8 @@ mod tests {
             ),
             ("HookText", "timeout", duration(HOOK_TIMEOUT)),
             ("EventHookText", "timeout", duration(EVENT_HOOK_TIMEOUT)),
+            ("MailText", "collect", duration(MAIL_COLLECT)),
+            ("MailText", "tls", MailSecurity::default().name().to_owned()),
             ("GarpText", "repeat", garp.repeat.to_string()),
             ("GarpText", "delay", duration(garp.delay)),
             ("GarpText", "lower_priority_repeat", garp.lower_priority_repeat.to_string()),

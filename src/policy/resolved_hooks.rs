@@ -1,7 +1,7 @@
 //! `on_event` written out.
 
 use super::yaml_text::{Yaml, mapping, text, time};
-use crate::model::{EventFilter, EventHook, HookAct, HookUrl, Secret};
+use crate::model::{EventFilter, EventHook, HookAct, HookUrl, MailSettings, Secret};
 use std::path::Path;
 
 /// Puts the relative paths of hooks below a folder.
@@ -12,10 +12,16 @@ pub(super) fn below(hooks: &mut [EventHook], base: &Path) {
         }
     };
     for hook in hooks {
-        if let HookAct::Webhook { url, secret, ca } = &mut hook.act {
-            secret.iter_mut().chain(ca).for_each(place);
-            if let HookUrl::Secret(secret) = url {
-                place(secret);
+        match &mut hook.act {
+            HookAct::Exec { .. } => {}
+            HookAct::Webhook { url, secret, ca } => {
+                secret.iter_mut().chain(ca).for_each(place);
+                if let HookUrl::Secret(secret) = url {
+                    place(secret);
+                }
+            }
+            HookAct::Mail(MailSettings { login, ca, .. }) => {
+                login.iter_mut().map(|(_, password)| password).chain(ca).for_each(place);
             }
         }
     }
@@ -43,9 +49,29 @@ fn hook_of(hook: &EventHook) -> Yaml {
             keys.extend(secret.as_ref().map(|secret| ("secret", place_of(secret))));
             keys.extend(ca.as_ref().map(|ca| ("ca", place_of(ca))));
         }
+        HookAct::Mail(mail) => {
+            keys.push(("mail", mail_of(mail)));
+            keys.extend(mail.ca.as_ref().map(|ca| ("ca", place_of(ca))));
+        }
     }
     keys.push(("timeout", time(hook.timeout)));
     keys.extend(filter(&hook.filter));
+    mapping(keys)
+}
+
+fn mail_of(mail: &MailSettings) -> Yaml {
+    let host = if mail.server.contains(':') { format!("[{}]", mail.server) } else { mail.server.clone() };
+    let mut keys = vec![
+        ("server", text(format!("{host}:{}", mail.port))),
+        ("tls", text(mail.security.name())),
+        ("from", text(&mail.from)),
+        ("to", Yaml::List(mail.to.iter().map(text).collect())),
+    ];
+    if let Some((user, password)) = &mail.login {
+        keys.extend([("username", text(user)), ("password", place_of(password))]);
+    }
+    keys.extend(mail.hello.as_ref().map(|hello| ("hello", text(hello))));
+    keys.push(("collect", time(mail.collect)));
     mapping(keys)
 }
 

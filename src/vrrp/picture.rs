@@ -28,6 +28,8 @@ pub struct RouterPicture {
     /// Effective priority.
     pub priority: u8,
     pub released: bool,
+    /// When the release ends by itself; `None` with `released`: when it is cleared.
+    pub released_until: Option<Instant>,
     /// When another Master that has to give way was last heard.
     pub contested_at: Option<Instant>,
     pub addresses_wanted: usize,

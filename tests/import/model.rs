@@ -4,8 +4,8 @@ use super::loaded;
 use std::path::Path;
 use std::time::Duration;
 use tandem::model::{
-    Authentication, Check, Condition, Initial, OnFailure, OnStop, Policy, Preempt, ProbeSpec, QuorumUnit,
-    Tracked, Transport, VirtualRouter, VrrpVersion,
+    Authentication, Check, Condition, EventKind, HookAct, Initial, MailSecurity, OnFailure, OnStop, Policy,
+    Preempt, ProbeSpec, QuorumUnit, Tracked, Transport, VirtualRouter, VrrpVersion,
 };
 
 fn policy(name: &str) -> Policy {
@@ -117,4 +117,76 @@ fn addresses_on_other_interfaces_move_together() {
     assert_eq!(routers, ["EDGE", "EDGE-eth1", "EDGE-eth2", "EDGE-eth1-ipv6", "EDGE-ipv6"]);
     let interfaces: Vec<&str> = routers.iter().map(|name| router(&policy, name).interface.as_str()).collect();
     assert_eq!(interfaces, ["eth0", "eth1", "eth2", "eth1", "eth0"]);
+}
+
+/// What is run at an event of this kind.
+fn run_at(policy: &Policy, kind: EventKind) -> Vec<Vec<String>> {
+    let hooks = policy.on_event.iter().filter(|hook| hook.filter.kinds.contains(&kind));
+    let command = |act: &HookAct| match act {
+        HookAct::Exec { command, .. } => Some(command.clone()),
+        HookAct::Webhook { .. } | HookAct::Mail(_) => None,
+    };
+    hooks.filter_map(|hook| command(&hook.act)).collect()
+}
+
+#[test]
+fn scripts_are_run_at_the_events_that_they_were_run_at() {
+    let policy = policy("20-notify-scripts.conf");
+    let notify = |word: &str| vec![vec!["/etc/keepalived/notify.sh".to_owned(), word.to_owned()]];
+    assert_eq!(run_at(&policy, EventKind::RouterMaster), notify("master"));
+    assert_eq!(run_at(&policy, EventKind::RouterFault), notify("fault"));
+    assert_eq!(run_at(&policy, EventKind::DirectorStopping), notify("stop"));
+    let stop = policy.on_event.iter().find(|hook| hook.filter.kinds.contains(&EventKind::DirectorStopping));
+    assert!(stop.expect("a hook").filter.routers.is_empty(), "the end of a director is no router's");
+    // A hook is of a whole pool: the script of one server asks which it is.
+    for (server, told) in
+        [("10.81.0.11:80", "10.81.0.11"), ("10.81.0.12:80", "10.81.0.12"), ("10.81.0.13:80", "")]
+    {
+        let said: String = run_at(&policy, EventKind::ServerDown)
+            .iter()
+            .map(|command| {
+                let shell = [&command[..3], &["/bin/echo".to_owned()], &command[4..]].concat();
+                let output = std::process::Command::new(&shell[0])
+                    .args(&shell[1..])
+                    .env("TANDEM_SERVER", server)
+                    .output();
+                String::from_utf8(output.expect("a shell").stdout).expect("text")
+            })
+            .collect();
+        let expected = if told.is_empty() { String::new() } else { format!("down {told}\n") };
+        assert_eq!(said, expected, "{server}");
+    }
+}
+
+#[test]
+fn the_script_of_every_change_is_told_what_keepalived_tells_it() {
+    let policy = policy("11-track-script.conf");
+    let command = run_at(&policy, EventKind::RouterBackup).remove(0);
+    let shell = [&command[..3], &["/bin/echo".to_owned()], &command[4..]].concat();
+    let output =
+        std::process::Command::new(&shell[0]).args(&shell[1..]).env("TANDEM_STATE", "BACKUP").output();
+    assert_eq!(String::from_utf8(output.expect("a shell").stdout).as_deref(), Ok("INSTANCE VI_1 BACKUP\n"));
+}
+
+#[test]
+fn mail_goes_where_it_went() {
+    let policy = policy("27-large-site.conf");
+    let mails: Vec<_> = policy
+        .on_event
+        .iter()
+        .filter_map(|hook| match &hook.act {
+            HookAct::Mail(mail) => Some((mail, &hook.filter)),
+            HookAct::Exec { .. } | HookAct::Webhook { .. } => None,
+        })
+        .collect();
+    let [(mail, filter)] = mails.as_slice() else { panic!("one mail: {mails:?}") };
+    assert_eq!(
+        (mail.server.as_str(), mail.port, mail.security),
+        ("mail.shop.example", 25, MailSecurity::None)
+    );
+    assert_eq!(
+        (mail.from.as_str(), mail.to.as_slice()),
+        ("lb@shop.example", &["ops@shop.example".to_owned()][..])
+    );
+    assert!(filter.kinds.contains(&EventKind::RouterMaster) && filter.kinds.contains(&EventKind::ServerDown));
 }

@@ -15,7 +15,7 @@ const PORT: u16 = 25;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Exim with these options beside those that every case needs.
-fn server(host: &Host, options: &str) -> Process {
+pub(super) fn server(host: &Host, options: &str) -> Process {
     let user = User::from_name("Debian-exim").expect("the users can be read").expect("the lab makes it");
     for folder in [host.path("spool"), host.path("mail-log"), "/var/log/exim4".into()] {
         fs::create_dir_all(&folder).expect("a folder");
@@ -42,8 +42,21 @@ fn server(host: &Host, options: &str) -> Process {
     host.start("exim4", &["-bdf", "-C", &path])
 }
 
-fn log(host: &Host) -> String {
+pub(super) fn log(host: &Host) -> String {
     fs::read_to_string(host.path("mail-log/mainlog")).unwrap_or_default()
+}
+
+/// What Exim needs for STARTTLS: a certificate for the host's address, whose authority is in `ca.pem`.
+pub(super) fn sealed_options(host: &Host) -> String {
+    let made = certificates::shared();
+    for (file, name) in
+        [(&made.authority, "ca.pem"), (&made.certificate, "mail.pem"), (&made.key, "mail.key")]
+    {
+        fs::copy(file, host.path(name)).expect("a copy");
+        fs::set_permissions(host.path(name), fs::Permissions::from_mode(0o644))
+            .expect("the server can read it");
+    }
+    format!("tls_certificate = {}\ntls_privatekey = {}\n", host.text("mail.pem"), host.text("mail.key"))
 }
 
 #[test]
@@ -100,20 +113,7 @@ fn a_dialogue_of_texts_does_what_the_probe_does() {
 #[test]
 fn a_mail_server_goes_on_over_tls_with_a_certificate_that_is_verified() {
     let host = Host::new();
-    let made = certificates::shared();
-    for (file, name) in
-        [(&made.authority, "ca.pem"), (&made.certificate, "mail.pem"), (&made.key, "mail.key")]
-    {
-        fs::copy(file, host.path(name)).expect("a copy");
-        fs::set_permissions(host.path(name), fs::Permissions::from_mode(0o644))
-            .expect("the server can read it");
-    }
-    let certificate = format!(
-        "acl_smtp_connect = accept\ntls_certificate = {}\ntls_privatekey = {}",
-        host.text("mail.pem"),
-        host.text("mail.key")
-    );
-    let _server = server(&host, &certificate);
+    let _server = server(&host, &format!("acl_smtp_connect = accept\n{}", sealed_options(&host)));
     let sealed = |tls: &str| format!("smtp: {{starttls: true, tls: {{{tls}}}}}");
     host.comes_up(&sealed("ca: {file: ca.pem}, server_name: web.lab"), PORT);
     let outcome = host.probe(&sealed("ca: {file: ca.pem}"), PORT);

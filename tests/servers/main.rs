@@ -10,6 +10,7 @@
 
 mod certificates;
 mod datagrams;
+mod event_mail;
 mod grpc;
 mod host;
 mod mail;

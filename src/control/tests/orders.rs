@@ -1,7 +1,13 @@
 //! What operators order over the API, and the servers that it is about.
 
-use super::served;
-use crate::control::{Action, Answer, ClearBody, OverrideBody, RefusalCode, Request, ServerQuery};
+use super::{EPOCH, NOW, picture, served};
+use crate::advert::thread::Published;
+use crate::control::{
+    Action, Answer, ClearBody, OverrideBody, OverrideList, RefusalCode, ReleaseRecord, Request, ServerQuery,
+};
+use crate::director::snapshot::Snapshot;
+use crate::time::Instant;
+use std::sync::Arc;
 
 #[tokio::test]
 async fn servers_are_found_by_pool_and_by_each_of_their_names() {
@@ -16,6 +22,18 @@ async fn servers_are_found_by_pool_and_by_each_of_their_names() {
     assert_eq!(asked(Some("nowhere"), None).await, 0);
     let wrong = served.raw("GET /v1/servers?color=red HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(wrong.starts_with("HTTP/1.1 400 ") && wrong.contains("bad_request"), "{wrong}");
+}
+
+#[test]
+fn releases_stand_among_what_is_in_force() {
+    let mut picture = picture();
+    picture.routers[1].released = true;
+    picture.routers[1].released_until = Some(Instant::from_millis(90_000));
+    let pair = Some(Arc::new(Published { picture, ..Published::default() }));
+    let list = OverrideList::of(&Snapshot { pair, ..Snapshot::starting(NOW, EPOCH) });
+    let until_unix_ms = Some(1_700_000_090_000);
+    assert_eq!(list.releases, [ReleaseRecord { router: "inside".to_owned(), until_unix_ms }]);
+    assert_eq!(list.overrides, []);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What reading a keepalived.conf collects: the site, what its blocks refer to, and the verdicts.
 
 use super::keywords::{self, Place};
+use super::notify::Alerts;
 use super::sync_group::GroupRules;
 use super::tree::Statement;
 use super::value::switch;
@@ -50,6 +51,7 @@ pub(super) struct Context<'a> {
     pub(super) pool_names: BTreeSet<String>,
     /// What groups add to their routers.
     pub(super) group_rules: Vec<GroupRules>,
+    pub(super) alerts: Alerts,
 }
 
 impl<'a> Context<'a> {
@@ -74,12 +76,14 @@ impl<'a> Context<'a> {
             tracked_scripts: BTreeSet::new(),
             pool_names: BTreeSet::new(),
             group_rules: Vec::new(),
+            alerts: Alerts::default(),
         }
     }
 
     /// The site, without the scripts that nobody tracks.
     pub(super) fn finish(mut self) -> Site {
         self.apply_groups();
+        self.finish_mail();
         self.site.scripts.retain(|check| self.tracked_scripts.contains(&check.hint));
         self.site
     }

@@ -7,7 +7,7 @@ use super::tree::Statement;
 use super::value::{bad, number, or_bad, switch, time};
 use crate::import::names;
 use crate::import::site::Sync;
-use crate::import::verdict::{Judged, near, none, same};
+use crate::import::verdict::{Judged, near, same};
 
 const GROUP4: &str = "224.0.0.18";
 const GROUP6: &str = "ff02::12";
@@ -36,11 +36,8 @@ fn read(context: &mut Context<'_>, statement: &Statement) -> Option<Judged> {
         "vrrp_mcast_group4" if statement.word(1) == Some(GROUP4) => return Some(same()),
         "vrrp_mcast_group6" if statement.word(1) == Some(GROUP6) => return Some(same()),
         "vrrp_down_timer_adverts" if statement.word(1) == Some("3") => return Some(same()),
-        "notification_email" => {
-            let judged = none(
-                "no mail is sent: alerts are made of the metrics, where they can be routed and silenced",
-            );
-            context.swallow(statement, judged);
+        name if name.starts_with("notification_email") || name.starts_with("smtp_") => {
+            return context.mail(statement);
         }
         name if name.starts_with("vrrp_garp_")
             || name.starts_with("vrrp_gna_")

@@ -4,7 +4,6 @@ use super::context::Context;
 use super::keywords::Place;
 use super::tree::Statement;
 use super::value::{bad, number, or_bad, switch, time};
-use super::words::command;
 use super::{address, authentication, track};
 use crate::import::names;
 use crate::import::site::{Authentication, Garp, Preempt, Router};
@@ -42,8 +41,9 @@ pub(super) fn block(statement: &Statement, context: &mut Context<'_>) {
         trackers: Vec::new(),
         checksum_as_v2: globals.checksum_as_v2,
         authentication: None,
-        before_master: None,
     };
+    let says_alert = statement.inside().iter().any(|inner| inner.name() == "smtp_alert");
+    context.alerts_of_router(&router.name, says_alert);
     let mut preempt_at = None;
     context.block(Place::Instance, statement.inside(), |context, inner| {
         if matches!(inner.name(), "nopreempt" | "preempt_delay") {
@@ -148,7 +148,6 @@ fn further(inner: &Statement, router: &mut Router, context: &mut Context<'_>) ->
         "v3_checksum_as_v2" => router.checksum_as_v2 = switch(inner),
         "down_timer_adverts" if inner.word(1) == Some("3") => return Some(same()),
         "unicast_ttl" if inner.word(1) == Some("255") => return Some(same()),
-        "notify_master" => router.before_master = Some(or_bad!(hook(inner), inner)),
         "lvs_sync_daemon_interface" => {
             let interface = or_bad!(inner.word(1).and_then(names::interface), inner);
             let router = Some(router.name.clone());
@@ -157,7 +156,7 @@ fn further(inner: &Statement, router: &mut Router, context: &mut Context<'_>) ->
         }
         "native_ipv6" => router.version = 3,
         name if name.starts_with("garp_") => return garp(inner, &mut router.garp),
-        _ => {}
+        _ => return context.notice_of_router(inner, &router.name, None),
     }
     None
 }
@@ -165,14 +164,6 @@ fn further(inner: &Statement, router: &mut Router, context: &mut Context<'_>) ->
 /// Version of VRRP.
 pub(super) fn version(statement: &Statement) -> Option<u8> {
     number::<u8>(statement, 1).filter(|version| matches!(version, 2 | 3))
-}
-
-/// A program with its whole path and its arguments.
-pub(super) fn hook(inner: &Statement) -> Option<Vec<String>> {
-    let argv = command(inner.word(1)?);
-    let visible = |word: &String| !word.trim().is_empty() && !word.chars().any(char::is_control);
-    let good = argv.iter().all(visible) && argv.first().is_some_and(|program| program.starts_with('/'));
-    good.then_some(argv)
 }
 
 fn peers(inner: &Statement, router: &mut Router, context: &mut Context<'_>) {

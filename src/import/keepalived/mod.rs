@@ -18,6 +18,7 @@ mod http;
 mod instance;
 mod keywords;
 mod macros;
+mod notify;
 mod real_server;
 mod service_group;
 mod sync_group;

@@ -6,7 +6,7 @@ use super::keywords::Place;
 use super::tree::Statement;
 use super::value::{bad, number, or_bad, switch};
 use super::virtual_server::{Draft, forwarding};
-use crate::import::site::Server;
+use crate::import::site::{About, Server};
 use crate::import::verdict::{Judged, near, none};
 
 /// The largest weight of the kernel that a policy takes.
@@ -36,7 +36,11 @@ pub(super) fn block(statement: &Statement, draft: &mut Draft, context: &mut Cont
     let is_checker = |inner: &Statement| inner.name().ends_with("_CHECK") || inner.name().ends_with("_GET");
     let (checkers, own): (Vec<Statement>, Vec<Statement>) =
         statement.inside().iter().cloned().partition(is_checker);
-    context.block(Place::RealServer, &own, |_, inner| {
+    let about = About::Server(String::new(), address, port);
+    context.block(Place::RealServer, &own, |context, inner| {
+        if let Some(outcome) = draft.notice(inner, &about, context) {
+            return outcome;
+        }
         if let Some(outcome) = inherited.read(inner) {
             return outcome;
         }

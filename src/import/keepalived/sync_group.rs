@@ -1,13 +1,11 @@
 //! `vrrp_sync_group`: routers that move together, and what all of them track.
 
 use super::context::Context;
-use super::instance::hook;
 use super::keywords::Place;
 use super::track;
 use super::tree::Statement;
-use super::value::or_bad;
-use crate::import::site::{Group, Router, Tracker};
-use crate::import::verdict::{Origin, none, same};
+use crate::import::site::{Group, Tracker};
+use crate::import::verdict::same;
 
 /// What a group adds to its routers, which may stand below it in the file.
 #[derive(Default)]
@@ -15,8 +13,6 @@ pub(super) struct GroupRules {
     /// Number of the group in the site.
     group: usize,
     trackers: Vec<Tracker>,
-    /// With where it is said.
-    program: Option<(Vec<String>, Origin)>,
     /// Trackers of its routers may have weights.
     weights: bool,
 }
@@ -37,8 +33,15 @@ pub(super) fn block(statement: &Statement, context: &mut Context<'_>) {
                 rules.trackers.extend(track::list(inner, context));
             }
             "global_tracking" | "sync_group_tracking_weight" => rules.weights = true,
-            "notify_master" => rules.program = Some((or_bad!(hook(inner), inner), inner.at)),
-            _ => {}
+            _ => {
+                // The first of its routers tells what happens to all of them.
+                let first = statement.inside().iter().find(|inner| inner.name() == "group");
+                let first = first.and_then(|group| group.inside().first()?.words.first().cloned());
+                return match first {
+                    Some(first) => context.notice_of_router(inner, &first, Some(&group.name)),
+                    None => None,
+                };
+            }
         }
         None
     });
@@ -47,12 +50,11 @@ pub(super) fn block(statement: &Statement, context: &mut Context<'_>) {
 }
 
 impl Context<'_> {
-    /// Gives the routers of each group what the group tracks, and the program to its first one.
+    /// Gives the routers of each group what the group tracks.
     pub(super) fn apply_groups(&mut self) {
         for rules in std::mem::take(&mut self.group_rules) {
             let Some(group) = self.site.groups.get(rules.group) else { continue };
             let members: Vec<String> = group.routers.iter().map(|(name, _)| name.clone()).collect();
-            let is_first = |router: &Router| Some(&router.name) == members.first();
             for router in self.site.routers.iter_mut().filter(|router| members.contains(&router.name)) {
                 if !rules.weights {
                     without_weights(&mut router.trackers, self.ledger);
@@ -61,13 +63,6 @@ impl Context<'_> {
                     if router.trackers.iter().all(|other| other.what != tracker.what) {
                         router.trackers.push(tracker.clone());
                     }
-                }
-                match &rules.program {
-                    Some((_, at)) if is_first(router) && router.before_master.is_some() => {
-                        self.ledger.note(*at, none("the group's first router has a program of its own"));
-                    }
-                    Some((program, _)) if is_first(router) => router.before_master = Some(program.clone()),
-                    Some(_) | None => {}
                 }
             }
         }

@@ -3,11 +3,12 @@
 use super::checker::Inherited;
 use super::context::Context;
 use super::keywords::Place;
+use super::notify;
 use super::real_server;
 use super::tree::Statement;
 use super::value::{bad, mark, number, or_bad, switch};
 use crate::import::names;
-use crate::import::site::{Forwarding, Persistence, Pool, Protocol, Server, Service};
+use crate::import::site::{About, Forwarding, Persistence, Pool, Protocol, Script, Server, Service};
 use crate::import::verdict::{Judged, Origin, Verdict, near, none, same};
 use crate::model::SCHEDULERS;
 use std::net::IpAddr;
@@ -26,6 +27,10 @@ pub(super) struct Draft {
     ipv6: Option<bool>,
     sorry: Option<(IpAddr, Option<u16>, Origin)>,
     sorry_forwarding: Option<Forwarding>,
+    /// Whether mail is sent, and where it is said.
+    pub(super) alert: Option<(bool, Origin)>,
+    /// Of the pool and its servers, which has its name at the end only.
+    pub(super) scripts: Vec<Script>,
 }
 
 pub(super) fn block(statement: &Statement, context: &mut Context<'_>) {
@@ -39,10 +44,17 @@ pub(super) fn block(statement: &Statement, context: &mut Context<'_>) {
         ipv6: None,
         sorry: None,
         sorry_forwarding: None,
+        alert: None,
+        scripts: Vec::new(),
     };
     let (servers, own): (Vec<Statement>, Vec<Statement>) =
         statement.inside().iter().cloned().partition(|inner| inner.name() == "real_server");
-    context.block(Place::VirtualServer, &own, |_, inner| read(inner, &mut draft));
+    context.block(Place::VirtualServer, &own, |context, inner| {
+        match draft.notice(inner, &About::Pool(String::new()), context) {
+            Some(outcome) => outcome,
+            None => read(inner, &mut draft),
+        }
+    });
     context.block(Place::VirtualServer, &servers, |context, inner| {
         real_server::block(inner, &mut draft, context)
     });
@@ -72,6 +84,30 @@ pub(in crate::import) fn empty_pool(at: Origin) -> Pool {
         servers: Vec::new(),
         label: None,
         todo: Vec::new(),
+    }
+}
+
+impl Draft {
+    /// Takes a script or a switch of mail; `None` where it is neither.
+    pub(super) fn notice(
+        &mut self,
+        inner: &Statement,
+        about: &About,
+        context: &Context<'_>,
+    ) -> Option<Option<Judged>> {
+        if inner.name() == "smtp_alert" {
+            let before = self.alert.is_some_and(|(on, _)| on);
+            self.alert = Some((before || switch(inner), inner.at));
+            return Some(None);
+        }
+        let script = notify::script(inner, about, None, context.globals.script_user.as_ref())?;
+        Some(match script {
+            Ok(script) => {
+                self.scripts.push(script);
+                None
+            }
+            Err(judged) => Some(judged),
+        })
     }
 }
 
@@ -226,6 +262,15 @@ fn finish(statement: &Statement, draft: Draft, context: &mut Context<'_>) -> Jud
     };
     pool.services = services;
     pool.name = names::unique(&name, &mut context.pool_names);
+    for mut script in draft.scripts {
+        match &mut script.about {
+            About::Pool(name) | About::Server(name, ..) => name.clone_from(&pool.name),
+            About::Director | About::Router(_) => {}
+        }
+        context.site.notices.push(script);
+    }
+    let at = draft.alert.filter(|(on, _)| *on).map(|(_, at)| at);
+    context.alerts_of_pool(&pool.name, draft.alert.map(|(on, _)| on), at);
     pool.starts_down |= draft.inherited.alpha;
     let all_six = !pool.servers.is_empty() && pool.servers.iter().all(|server| server.address.is_ipv6());
     if statement.word(1) == Some("fwmark")

@@ -2,7 +2,8 @@
 
 use crate::import::verdict::{Judged, near, none, same};
 
-const MAIL: &str = "no mail is sent: alerts are made of the metrics, where they can be routed and silenced";
+const MAIL: &str =
+    "write {mail: {server: …, from: …, to: […]}} under on_event: which events it tells is said there";
 const NO_SCRIPT: &str =
     "no program is run at this change: it is a line of the log and a change of the metrics";
 

@@ -4,10 +4,12 @@
 //! policy's own reader could refuse: `super::settle` and `super::pair` have seen to that.
 
 mod checks;
+mod notices;
 mod pools;
 mod routers;
 
 use super::checks::time;
+use super::notices::Notice;
 use super::pair::Pair;
 use super::site::Site;
 use super::verdict::{Ledger, Line, Verdict};
@@ -18,7 +20,14 @@ use checks::Book;
 const MOST_REPEATED: usize = 200;
 
 /// The policy's text.
-pub(super) fn policy(site: &Site, other: Option<&Site>, pair: &Pair, ledger: &Ledger, name: &str) -> String {
+pub(super) fn policy(
+    site: &Site,
+    other: Option<&Site>,
+    pair: &Pair,
+    hooks: &[Notice],
+    ledger: &Ledger,
+    name: &str,
+) -> String {
     let mut book = Book::default();
     let mut entries = vec![entry("policy_version", number(1)).comments(head(name))];
     // The routers name their checks before the pools do.
@@ -27,6 +36,7 @@ pub(super) fn policy(site: &Site, other: Option<&Site>, pair: &Pair, ledger: &Le
     entries.extend(book.section());
     entries.extend(pools);
     entries.extend(kernel(site));
+    entries.extend(notices::section(hooks, ledger));
     let stays = if site.removes_at_stop { "remove" } else { "keep" };
     let comment = "Tandem's default is keep: a stopped director leaves its table serving.".to_owned();
     entries.push(entry("on_stop", word(stays)).comments([comment]));

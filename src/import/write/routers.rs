@@ -145,10 +145,6 @@ fn router(part: &Part, router: &Router, pair: &Pair, scripts: &Names, ledger: &L
         keys.push(entry("checksum", word("rfc5798")).behind("as keepalived sends it"));
     }
     keys.extend(router.authentication.as_ref().and_then(|said| authentication(said, part)));
-    if let Some(argv) = router.before_master.as_ref().filter(|_| part.is_first) {
-        let hook = mapping([entry("exec", words(argv)), entry("timeout", word("500ms"))]);
-        keys.push(entry("before_master", hook));
-    }
     entry(&part.name, mapping(keys)).comments(comments)
 }
 

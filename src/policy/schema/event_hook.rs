@@ -1,9 +1,9 @@
-//! `on_event`: what is run or called at events.
+//! `on_event`: what is run, called or written to at events.
 
 use super::{PemText, SecretText};
 use crate::model::{EventKind, Severity};
 use crate::policy::codes::Code;
-use crate::policy::declare::{mapping, unknown_word};
+use crate::policy::declare::{mapping, unknown_word, words};
 use crate::policy::diagnostic::{Diagnostic, Problems};
 use crate::policy::node::Node;
 use crate::policy::read::{List, Read};
@@ -12,7 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
 mapping! {
-    /// Something that is run (`exec`) or called (`webhook`) at events: one event after the other, in order, each awaited.
+    /// Something that is run (`exec`), called (`webhook`) or written to (`mail`) at events: in order, each awaited.
     EventHookText = "a hook of `on_event`" {
         /// A program, with its whole path, and its arguments; the event is JSON on its standard input, and in TANDEM_*
         /// variables.
@@ -20,13 +20,15 @@ mapping! {
         /// Where the event is sent as JSON by POST: https:// or http://; {file: PATH} or {credential: NAME} where whoever knows
         /// the address may post.
         optional webhook: WebhookText,
+        /// A mail of what happened, events of some seconds in one.
+        optional mail: MailText,
         /// The user that the program runs as, by default the director's own.
         optional user: Text,
         /// A key that signs what a webhook is sent: HMAC-SHA256 in the header Tandem-Signature.
         optional secret: SecretText,
-        /// Certificate authorities that a webhook is verified with, by default the system's.
+        /// Certificate authorities that a webhook or a mail server is verified with, by default the system's.
         optional ca: PemText,
-        /// How long a program, or one of four attempts of a webhook, may take, 100ms to 60s, by default 10s.
+        /// How long a program, or one of four attempts of a webhook or a mail, may take, 100ms to 60s, by default 10s.
         optional timeout: Time<100, 60_000>,
         /// Kinds of events, by default all but table_changed; `tandem man tandem.yaml.5` lists them.
         optional kinds: List<EventKindText>,
@@ -37,6 +39,36 @@ mapping! {
         /// Only what concerns these virtual routers, or the pools that are said beside them.
         optional routers: List<Text>,
     }
+    later {}
+}
+
+mapping! {
+    /// A mail and the server that takes it.
+    MailText = "`mail`" {
+        /// The mail server, `HOST` or `HOST:PORT`; by default port 587, with `tls: tls` 465, with `tls: none` 25.
+        required server: Text,
+        /// The sender's address.
+        required from: Text,
+        /// The addresses of those who get it, 1 to 16.
+        required to: List<Text>,
+        /// How the way to the server is sealed, by default starttls, without which nothing is sent; `tls` from the first byte
+        /// on, `none` not at all.
+        optional tls: MailTlsWord,
+        /// The user that logs in.
+        optional username: Text,
+        /// Its password, never with `tls: none`.
+        optional password: SecretText,
+        /// What the director calls itself to the server, by default the name of its host.
+        optional hello: Text,
+        /// How long a mail waits for more events after the first, 0s to 1h, by default 10s.
+        optional collect: Time<0, 3_600_000>,
+    }
+    later {}
+}
+
+words! {
+    /// How the way to a mail server is sealed.
+    MailTlsWord { "starttls" => StartTls, "tls" => Tls, "none" => None }
     later {}
 }
 

@@ -1,8 +1,9 @@
 //! `on_event`: each hook does one thing, and says nothing that has no meaning for it.
 
-use super::authentication::secret;
+use super::authentication::{self, secret};
 use super::directors::Reference;
-use crate::model::{EventFilter, EventHook, HookAct, HookUrl, Severity};
+use super::event_mail;
+use crate::model::{EventFilter, EventHook, HookAct, HookUrl, MailSecurity, MailSettings, Secret, Severity};
 use crate::policy::codes::Code;
 use crate::policy::defaults;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
@@ -43,15 +44,17 @@ fn event_hook(
     problems: &mut Problems,
 ) -> Option<EventHook> {
     let hook = &said.value;
-    let act = match (hook.exec.is_absent(), hook.webhook.is_absent()) {
-        (false, true) => exec(hook, problems),
-        (true, false) => webhook(hook, sources, problems),
-        (both_absent, _) => {
-            let message = match both_absent {
+    let act = match (hook.exec.is_absent(), hook.webhook.is_absent(), hook.mail.is_absent()) {
+        (false, true, true) => exec(hook, problems),
+        (true, false, true) => webhook(hook, sources, problems),
+        (true, true, false) => mail(hook, sources, problems),
+        (no_exec, no_webhook, no_mail) => {
+            let message = match no_exec && no_webhook && no_mail {
                 true => "this hook does nothing",
-                false => "a hook runs a program or calls a webhook, not both",
+                false => "a hook runs a program, calls a webhook or sends a mail: one of them",
             };
-            let help = "write - exec: [/usr/local/bin/notify], or - webhook: \"https://…\"";
+            let help =
+                "write - exec: [/usr/local/bin/notify], - webhook: \"https://…\", or - mail: {server: …}";
             problems.push(Diagnostic::new(Code::EventHook, said.span, message).help(help));
             None
         }
@@ -62,9 +65,8 @@ fn event_hook(
 }
 
 fn exec(hook: &EventHookText, problems: &mut Problems) -> Option<HookAct> {
-    for (span, key) in [(hook.secret.span(), "secret"), (hook.ca.span(), "ca")] {
-        only_for("webhook", key, span, problems);
-    }
+    only_for("`webhook`", "secret", hook.secret.span(), problems);
+    only_for("`webhook` or `mail`", "ca", hook.ca.span(), problems);
     let said = hook.exec.given()?;
     let words = &said.value.0;
     let (span, message) = match words.first() {
@@ -87,22 +89,36 @@ fn exec(hook: &EventHookText, problems: &mut Problems) -> Option<HookAct> {
 }
 
 fn webhook(hook: &EventHookText, sources: &Sources, problems: &mut Problems) -> Option<HookAct> {
-    only_for("exec", "user", hook.user.span(), problems);
+    only_for("`exec`", "user", hook.user.span(), problems);
     let url = match hook.webhook.value()? {
         WebhookText::Url(url) => HookUrl::Plain(url.clone()),
         WebhookText::Secret(place) => HookUrl::Secret(secret(place, sources)?),
     };
     let key = hook.secret.value().and_then(|place| secret(place, sources));
-    let ca = hook
-        .ca
-        .value()
-        .and_then(|place| super::authentication::place(&place.0.file, &place.0.credential, sources));
-    Some(HookAct::Webhook { url, secret: key, ca })
+    Some(HookAct::Webhook { url, secret: key, ca: authorities(hook, sources) })
+}
+
+fn mail(hook: &EventHookText, sources: &Sources, problems: &mut Problems) -> Option<HookAct> {
+    only_for("`exec`", "user", hook.user.span(), problems);
+    only_for("`webhook`", "secret", hook.secret.span(), problems);
+    let settings = event_mail::settings(hook.mail.given()?, sources, problems)?;
+    if settings.security == MailSecurity::None
+        && let Some(span) = hook.ca.span()
+    {
+        let message = "`ca` means nothing with `tls: none`: there is no certificate to verify";
+        problems.push(Diagnostic::new(Code::EventHook, span, message).help("leave one of them out"));
+    }
+    Some(HookAct::Mail(MailSettings { ca: authorities(hook, sources), ..settings }))
+}
+
+fn authorities(hook: &EventHookText, sources: &Sources) -> Option<Secret> {
+    let place = &hook.ca.value()?.0;
+    authentication::place(&place.file, &place.credential, sources)
 }
 
 fn only_for(what: &str, key: &str, span: Option<Span>, problems: &mut Problems) {
     let Some(span) = span else { return };
-    let message = format!("`{key}` belongs to a hook with `{what}`");
+    let message = format!("`{key}` belongs to a hook with {what}");
     problems.push(Diagnostic::new(Code::EventHook, span, message).help("leave it out"));
 }
 

@@ -204,8 +204,8 @@ pub(super) fn smtp(
     Some((SmtpSpec { hello, starttls: Some(tls) }, files))
 }
 
-/// What the probe calls itself.
-fn greeting_name(said: &Spanned<Text>, problems: &mut Problems) -> Option<String> {
+/// What a director calls itself to a mail server.
+pub(super) fn greeting_name(said: &Spanned<Text>, problems: &mut Problems) -> Option<String> {
     let name = &said.value.0;
     if name.len() <= SmtpSpec::LONGEST_HELLO && name.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Some(name.clone());

@@ -15,6 +15,7 @@ mod directors;
 mod dns;
 mod endpoints;
 mod event_hooks;
+mod event_mail;
 mod exchanges;
 mod finish;
 mod forwarding;

@@ -56,6 +56,12 @@ impl Election {
         self.seat_of(router).is_some_and(|seat| seat.unit.is_released())
     }
 
+    /// When the release of a router ends by itself.
+    #[must_use]
+    pub fn released_until(&self, router: RouterId) -> Option<Instant> {
+        self.seat_of(router).and_then(|seat| seat.released_until)
+    }
+
     /// The routers that move with this one, itself among them.
     #[must_use]
     pub fn together(&self, router: RouterId) -> BTreeSet<RouterId> {

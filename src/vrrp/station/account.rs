@@ -240,6 +240,7 @@ impl Account {
             cause: entry.cause.clone(),
             priority: election.priority(RouterId(index)),
             released: election.is_released(RouterId(index)),
+            released_until: election.released_until(RouterId(index)),
             contested_at: entry.contested_at,
             addresses_wanted: entry.wanted,
             addresses_held: entry.held,

@@ -43,8 +43,8 @@ pub(super) const ROOT: &[Row] = &[
     ("child_wait_time", Near, "TimeoutStopSec= of the systemd unit"),
 ];
 
-const MAIL: &str = "no mail is sent: alerts are made of the metrics, where they can be routed and silenced";
-const NO_SCRIPT: &str = "no program is run at a change: it is a line of the log and a change of the metrics";
+const MAIL: &str = "a mail of on_event; what happens within 10s is one mail";
+const FIFO: &str = "no fifo is written: `tandem events --follow --json` tells each event as it happens, and a program of on_event gets it";
 const UNIT: &str = "the systemd unit says it, for the whole process";
 
 pub(super) const GLOBAL: &[Row] = &[
@@ -69,13 +69,13 @@ pub(super) const GLOBAL: &[Row] = &[
     ("set_supplementary_groups", None, "the groups of a program are not chosen"),
     ("startup_script startup_script_timeout", Near, "ExecStartPre= of the systemd unit"),
     ("shutdown_script shutdown_script_timeout", Near, "ExecStopPost= of the systemd unit"),
-    (
-        "notification_email notification_email_from smtp_server smtp_helo_name smtp_connect_timeout",
-        None,
-        MAIL,
-    ),
-    ("smtp_alert smtp_alert_vrrp smtp_alert_checker", None, MAIL),
-    ("no_email_faults no_checker_emails", Same, ""),
+    ("notification_email", Near, MAIL),
+    ("notification_email_from smtp_helo_name", Same, ""),
+    ("smtp_server", Near, "not sealed, as keepalived's mail is not; starttls is Tandem's default"),
+    ("smtp_connect_timeout", Near, "of a whole attempt, 60s at most; there are four"),
+    ("smtp_alert smtp_alert_vrrp smtp_alert_checker", Near, MAIL),
+    ("no_email_faults", Near, "a Fault is told too: take router_fault out of the kinds"),
+    ("no_checker_emails", Same, ""),
     ("checker_log_all_failures", Near, "failures are counted by reason, in tandem_check_runs_total"),
     ("vrrp_mcast_group4 vrrp_mcast_group6", None, "the multicast group is that of the RFC"),
     ("default_interface", Same, ""),
@@ -126,7 +126,11 @@ pub(super) const GLOBAL: &[Row] = &[
         Near,
         "addresses are always compared; a difference is told, and drops nothing that shares one",
     ),
-    ("vrrp_notify_priority_changes", None, NO_SCRIPT),
+    (
+        "vrrp_notify_priority_changes",
+        None,
+        "no event tells a priority: it is in `tandem status` and the metrics",
+    ),
     (
         "max_auto_priority min_auto_priority_delay vrrp_priority vrrp_rt_priority",
         Near,
@@ -164,12 +168,8 @@ pub(super) const GLOBAL: &[Row] = &[
     ),
     ("script_user", Near, "each exec check says its user; the group is the user's"),
     ("enable_script_security", Same, ""),
-    ("notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script", None, NO_SCRIPT),
-    (
-        "lvs_notify_fifo lvs_notify_fifo_script fifo_write_vrrp_states_on_reload rs_init_notifies",
-        None,
-        NO_SCRIPT,
-    ),
+    ("notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script", None, FIFO),
+    ("lvs_notify_fifo lvs_notify_fifo_script fifo_write_vrrp_states_on_reload rs_init_notifies", None, FIFO),
     (
         "dynamic_interfaces",
         Near,

@@ -3,9 +3,8 @@
 use super::Row;
 use crate::import::verdict::Verdict::{Near, None, Same};
 
-const MAIL: &str = "no mail is sent: alerts are made of the metrics, where they can be routed and silenced";
-const NO_SCRIPT: &str =
-    "no program is run at this change: it is a line of the log and a change of the metrics";
+const MAIL: &str = "a mail of on_event, of the pool and all its servers; what happens within 10s is one mail";
+const SCRIPT: &str = "run by on_event with the same arguments, one event after the other and each awaited, killed after 60s; the event is JSON on its standard input and in variables: TANDEM_POOL, TANDEM_SERVER, TANDEM_EVENT_REASON and others";
 const WARMUP: &str = "first probes are spread within a second by themselves";
 const WHOLE: &str = "of the whole probe, not of the connection alone";
 
@@ -13,10 +12,15 @@ pub(super) const VIRTUAL_SERVER: &[Row] = &[
     ("lvs_sched lb_algo flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback ops", Same, ""),
     ("lvs_method lb_kind persistence_engine persistence_timeout persistence_granularity protocol", Same, ""),
     ("ha_suspend", Near, "both directors always check, so that a Backup that takes over knows its servers"),
-    ("smtp_alert", None, MAIL),
+    ("smtp_alert", Near, MAIL),
     ("virtualhost alpha ip_family quorum hysteresis sorry_server sorry_server_lvs_method", Same, ""),
     ("snmp_name", Near, "a label of the pool, in the metrics"),
-    ("omega quorum_up quorum_down", None, NO_SCRIPT),
+    ("quorum_up quorum_down", Near, SCRIPT),
+    (
+        "omega",
+        None,
+        "no script is run for a server that is only left behind: director_stopping is the one event of a stop",
+    ),
     ("sorry_server_inhibit", None, "the sorry server is in the table only while it stands in"),
     ("retry delay_before_retry delay_loop inhibit_on_failure real_server", Same, ""),
     ("connect_timeout", Near, WHOLE),
@@ -28,8 +32,8 @@ pub(super) const REAL_SERVER: &[Row] = &[
     ("retry delay_before_retry delay_loop", Same, ""),
     ("connect_timeout", Near, WHOLE),
     ("warmup", Near, WARMUP),
-    ("notify_up notify_down", None, NO_SCRIPT),
-    ("smtp_alert", None, MAIL),
+    ("notify_up notify_down", Near, SCRIPT),
+    ("smtp_alert", Near, MAIL),
     ("snmp_name", None, "a real server has no label: the metrics name its address"),
     ("HTTP_GET SSL_GET TCP_CHECK SMTP_CHECK DNS_CHECK MISC_CHECK UDP_CHECK PING_CHECK", Same, ""),
     ("FILE_CHECK", Near, "a file says up, down or a share such as 50%, not a number"),

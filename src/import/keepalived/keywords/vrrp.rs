@@ -3,11 +3,11 @@
 use super::Row;
 use crate::import::verdict::Verdict::{Near, None, Same};
 
-const MAIL: &str = "no mail is sent: alerts are made of the metrics, where they can be routed and silenced";
-const NO_SCRIPT: &str =
-    "no program is run at this change: it is a line of the log and a change of the metrics";
-const BEFORE: &str =
-    "run as before_master: before the addresses are held, and the takeover waits for it, 500 ms at most";
+const MAIL: &str = "a mail of on_event; what happens within 10s is one mail";
+const RUN: &str = "run by on_event with the same arguments, one event after the other and each awaited, killed after 60s; the event is JSON on its standard input and in variables: TANDEM_ROUTER, TANDEM_STATE, TANDEM_EVENT_REASON and others";
+const NOTIFY: &str = "run by on_event through sh, which adds INSTANCE or GROUP, the name and the state, and not the priority; notify_stop says how a stop is told; the event is JSON on its standard input too, and in variables";
+const STOP: &str = "run by on_event once when the director stops, not for each router, with TANDEM_STATE=STOP; what is not done within 3s is left";
+const PRIORITY: &str = "no event tells a priority: it is in `tandem status` and the metrics";
 const ROUTES: &str = "routes and rules do not move with a router";
 
 pub(super) const INSTANCE: &[Row] = &[
@@ -64,14 +64,17 @@ pub(super) const INSTANCE: &[Row] = &[
         "addresses are always compared; a difference is told, and drops nothing that shares one",
     ),
     ("debug", Near, "TANDEM_LOG sets the level of the log"),
-    ("notify_master", Near, BEFORE),
+    ("notify_master notify_backup notify_fault", Near, RUN),
+    ("notify_stop", Near, STOP),
+    ("notify_deleted", Near, "run by on_event where the router is taken out of the election, too"),
+    ("notify", Near, NOTIFY),
     (
-        "notify_backup notify_fault notify_stop notify_deleted notify notify_master_rx_lower_pri",
+        "notify_master_rx_lower_pri",
         None,
-        NO_SCRIPT,
+        "no event tells it: an advertisement of lower priority changes nothing",
     ),
-    ("notify_priority_changes", None, NO_SCRIPT),
-    ("smtp_alert", None, MAIL),
+    ("notify_priority_changes", None, PRIORITY),
+    ("smtp_alert", Near, MAIL),
     ("kernel_rx_buf_size", None, "buffers are not set by hand"),
     ("linkbeat_use_polling", Near, "links are as netlink tells them: nothing polls"),
     ("lvs_sync_daemon_interface", Same, ""),
@@ -82,9 +85,16 @@ pub(super) const SYNC_GROUP: &[Row] = &[
     ("track_interface track_script track_process", Same, ""),
     ("track_file", Near, "a file says good or bad, not a number"),
     ("track_bfd", None, "there is no BFD; a file that BIRD or FRR write is followed by {file: PATH}"),
-    ("notify_master", Near, BEFORE),
-    ("notify_backup notify_fault notify_stop notify_deleted notify notify_priority_changes", None, NO_SCRIPT),
-    ("smtp_alert", None, MAIL),
+    ("notify_master notify_backup notify_fault", Near, RUN),
+    ("notify_stop", Near, STOP),
+    (
+        "notify_deleted",
+        Near,
+        "run by on_event where the group's first router is taken out of the election, too",
+    ),
+    ("notify", Near, NOTIFY),
+    ("notify_priority_changes", None, PRIORITY),
+    ("smtp_alert", Near, MAIL),
     (
         "global_tracking sync_group_tracking_weight",
         Near,
