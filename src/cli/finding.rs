@@ -6,6 +6,61 @@ use super::ExitStatus;
 use serde_json::{Value, json};
 use std::io::Write;
 
+/// Every code. A finding that bears another one is a fault of this program.
+const CODES: [&str; 51] = [
+    "accept-local",
+    "advert-priority",
+    "arp-announce",
+    "arp-ignore",
+    "clock",
+    "clock-jump",
+    "conn-reuse-mode",
+    "conntrack-liberal",
+    "encapsulation",
+    "expire-nodest-conn",
+    "expire-quiescent-template",
+    "failover",
+    "firewall",
+    "firewall-legacy",
+    "firewall-unread",
+    "fixed",
+    "full-nat",
+    "gateway",
+    "gue-port",
+    "interface",
+    "interface-down",
+    "interface-missing",
+    "interface-no-carrier",
+    "ip-forward",
+    "module-missing",
+    "module-not-loaded",
+    "module-unknown",
+    "modules",
+    "nft",
+    "not-a-real-server",
+    "not-fixed",
+    "other-program",
+    "own-address",
+    "rp-filter",
+    "run-estimation",
+    "segments",
+    "send-redirects",
+    "server-gateway",
+    "server-link",
+    "server-unreachable",
+    "settings",
+    "stolen-time",
+    "tunnel-missing",
+    "tunnel-mtu",
+    "vip-answers",
+    "vip-missing",
+    "vip-tentative",
+    "vs-conntrack",
+    "vs-expire",
+    "vs-setting",
+    "vs-sync",
+];
+
 /// How a finding is to be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -43,6 +98,7 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn good(code: &'static str, what: impl Into<String>, evidence: impl Into<String>) -> Self {
+        debug_assert!(CODES.contains(&code), "{code} is in no list of codes");
         Self { code, mark: Mark::Good, what: what.into(), evidence: evidence.into(), remedy: None }
     }
 
@@ -107,13 +163,15 @@ pub(super) fn status(findings: &[Finding]) -> ExitStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::path::Path;
 
     #[test]
     fn a_finding_is_one_line_with_its_remedy_and_its_code() {
         let findings = [
             Finding::good("clock", "clock", "synchronised"),
-            Finding::note("mtu", "MTU of eth0", "1500", "raise it"),
-            Finding::look("forwarding", "net.ipv4.ip_forward=0", "answers are not routed", "set it to 1"),
+            Finding::note("tunnel-mtu", "MTU of eth0", "1500", "raise it"),
+            Finding::look("ip-forward", "net.ipv4.ip_forward=0", "answers are not routed", "set it to 1"),
         ];
         let mut out = Vec::new();
         print_text(&findings, &mut out).expect("written");
@@ -121,8 +179,8 @@ mod tests {
         assert_eq!(
             text,
             "ok    clock: synchronised [clock]\n\
-             note  MTU of eth0: 1500; raise it [mtu]\n\
-             look  net.ipv4.ip_forward=0: answers are not routed; set it to 1 [forwarding]\n"
+             note  MTU of eth0: 1500; raise it [tunnel-mtu]\n\
+             look  net.ipv4.ip_forward=0: answers are not routed; set it to 1 [ip-forward]\n"
         );
         assert_eq!(status(&findings), ExitStatus::Failed);
         assert_eq!(status(&findings[..2]), ExitStatus::Done, "a note is no failure");
@@ -131,7 +189,23 @@ mod tests {
         let json: Value = serde_json::from_slice(&out).expect("JSON");
         assert_eq!(
             (&json["findings"][2]["code"], &json["findings"][0]["remedy"]),
-            (&json!("forwarding"), &Value::Null)
+            (&json!("ip-forward"), &Value::Null)
         );
+    }
+
+    /// The cases of the lab break each thing on a real host: whoever adds a code adds its case.
+    #[test]
+    fn each_code_is_seen_from_outside() {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        let files = ["lab/doctor.rs", "lab/real_servers.rs", "pair/doctor.rs", "pair/real_server.rs"];
+        let folder = fs::read_dir(tests.join("pair/doctor")).expect("the cases");
+        let files =
+            folder.map(|entry| entry.expect("an entry").path()).chain(files.map(|file| tests.join(file)));
+        let cases: String = files.map(|file| fs::read_to_string(file).expect("a case")).collect();
+        let is_seen =
+            |code: &&&str| cases.contains(&format!("\"{code}\"")) || cases.contains(&format!("[{code}]"));
+        let unseen: Vec<_> = CODES.iter().filter(|code| !is_seen(code)).collect();
+        assert!(unseen.is_empty(), "no case of tests/pair or tests/lab sees {unseen:?}");
+        assert!(CODES.is_sorted(), "easy to find");
     }
 }

@@ -109,13 +109,17 @@ fn closing(see_also: &[String]) -> String {
 }
 
 /// The contract of [`ExitStatus`].
-const STATUSES: [(&str, &str); 6] = [
+const STATUSES: [(&str, &str); 7] = [
     ("0", "Done. Of check: the policy would start; of plan: nothing would change."),
     ("1", "Failed, the policy is invalid, or a finding is to be looked at."),
     ("2", "Wrong usage."),
     ("3", "plan found changes."),
+    ("4", "drain --wait: the deadline came with connections left."),
     ("5", "No director answers."),
-    ("6", "Refused by a guard: nobody took over."),
+    (
+        "6",
+        "Refused by a guard: nobody would take over, a reload or an order would take too much away, no policy waits to be confirmed or is there to go back to.",
+    ),
 ];
 
 const FILES: [(&str, &str); 2] = [

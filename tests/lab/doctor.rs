@@ -17,18 +17,42 @@ use crate::world::real_server::Encapsulation;
 /// How often the clock is set.
 const STEPS: i64 = 12;
 
+/// A pair with full-NAT, which needs most of IPVS's settings.
+const PAIR: &str = "policy_version: 1
+directors:
+  lb-a: {address: 192.168.101.200}
+  lb-b: {address: 192.168.101.201}
+virtual_routers:
+  outside: {interface: eth0, vrid: 51, prefer: [lb-a, lb-b], virtual_addresses: [192.168.101.100/24]}
+connection_sync: {interface: eth0, sync_id: 61, role: {follow: outside}}
+pools:
+  web:
+    virtual_services: [tcp://192.168.101.100:80]
+    forwarding: {full-nat: {local_addresses: {router: outside, addresses: [192.168.101.120]}}}
+    persistence: {timeout: 10m}
+    check: none
+    real_servers: [192.168.101.110:8080]
+";
+
 /// The codes of what is to be looked at on the director's host.
 fn looks(world: &World, policy: &str) -> BTreeSet<String> {
+    looks_by(world, policy, &[]).into_iter().map(|(code, _)| code).collect()
+}
+
+/// The same, each with its evidence and its remedy.
+fn looks_by(world: &World, policy: &str, more: &[&str]) -> BTreeSet<(String, String)> {
     let file = world.folder().join("doctor.yaml");
     std::fs::write(&file, policy).expect("the policy");
     let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
-    command.arg("doctor").arg(&file).arg("--json");
+    command.arg("doctor").arg(&file).arg("--json").args(more);
     let output = world.director().output(&mut command);
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let findings = document["findings"].as_array().expect("findings");
     assert!(findings.iter().any(|finding| finding["mark"] == "ok"), "something is good: {findings:?}");
     let looks = findings.iter().filter(|finding| finding["mark"] == "look");
-    looks.map(|finding| finding["code"].as_str().expect("a code").to_owned()).collect()
+    let text = |finding: &serde_json::Value, key: &str| finding[key].as_str().expect("a text").to_owned();
+    let words = |finding| format!("{}; {}", text(finding, "evidence"), text(finding, "remedy"));
+    looks.map(|finding| (text(finding, "code"), words(finding))).collect()
 }
 
 #[track_caller]
@@ -61,6 +85,38 @@ fn counters_that_stand_still_and_tracking_that_is_off_are_found() {
 }
 
 #[test]
+fn each_setting_of_ipvs_that_is_not_as_a_pair_needs_it_is_found_and_mended() {
+    let world = World::new();
+    let host = world.director();
+    let of_ipvs = |more: &[&str]| -> Vec<(String, String)> {
+        let looks = looks_by(&world, PAIR, &[&["--director", "lb-a"], more].concat());
+        looks.into_iter().filter(|(code, _)| code.starts_with("vs-")).collect()
+    };
+    of_ipvs(&["--fix"]);
+    assert_eq!(of_ipvs(&[]), []);
+    let mended = "; `tandem run` sets it to ";
+    let broken = [
+        ("expire_nodest_conn", "0", "vs-expire", "clients of a server that has left stay on it"),
+        ("conntrack", "0", "vs-conntrack", "full-NAT's connections are not tracked"),
+        ("sync_threshold", "3 50", "vs-sync", "connections are told to the other director late"),
+        ("conn_reuse_mode", "0", "vs-setting", "IPVS does not do what the policy says"),
+    ];
+    for (name, value, _, _) in broken {
+        host.sysctl(&[(&format!("net.ipv4.vs.{name}"), value)]);
+    }
+    let found = of_ipvs(&[]);
+    assert_eq!(found.len(), broken.len(), "{found:?}");
+    for (name, _, code, evidence) in broken {
+        let is_told = |(found, words): &(String, String)| {
+            found == code && words.starts_with(evidence) && words.contains(mended)
+        };
+        assert!(found.iter().any(is_told), "{name}: {found:?}");
+    }
+    of_ipvs(&["--fix"]);
+    assert_eq!(of_ipvs(&[]), []);
+}
+
+#[test]
 fn a_clock_that_is_set_while_the_doctor_looks_is_found() {
     if std::env::var("TANDEM_LAB_PLACE").as_deref() != Ok("vm") {
         println!("left out: this would set the clock of the machine itself");
@@ -83,4 +139,5 @@ fn a_clock_that_is_set_while_the_doctor_looks_is_found() {
     let looks = looks(&world, policy);
     step.join().expect("it ends");
     assert!(looks.contains("clock-jump"), "{looks:?}");
+    assert!(!self::looks(&world, policy).contains("clock-jump"), "nobody sets it any more");
 }

@@ -113,3 +113,27 @@ fn each_thing_that_is_broken_on_a_tun_server_is_found_and_down_leaves_nothing() 
     printed.run("down");
     assert_eq!(printed.everything(), before, "nothing is left to take back");
 }
+
+#[test]
+fn a_vip_that_waits_for_the_detection_of_duplicates_is_found() {
+    let world = World::new();
+    let server = &world.real_servers[0].namespace;
+    let printed = Printed::new(server, world.folder(), &Mode::Dr.policy(Family::Ipv6));
+    let vip = near(100).ipv6;
+    // A device that asks its neighbours, for a long time.
+    server.ip("link add vip0 type dummy\nlink set vip0 arp on");
+    for interface in ["all", "vip0"] {
+        server.sysctl(&[(&format!("net.ipv6.conf.{interface}.accept_dad"), "1")]);
+    }
+    server.sysctl(&[("net.ipv6.conf.vip0.dad_transmits", "100")]);
+    server.ip(&format!("link set vip0 up\naddress add {vip}/128 dev vip0"));
+    let told = printed.told("look");
+    assert_eq!(
+        told,
+        [format!(
+            "VIP {vip}: vip0 holds it but does not use it: detection of duplicates; add it with `nodad` [vip-tentative]"
+        )]
+    );
+    server.ip(&format!("address del {vip}/128 dev vip0\naddress add {vip}/128 dev vip0 nodad"));
+    assert_eq!(printed.told("look"), [""; 0]);
+}

@@ -19,6 +19,7 @@ mod prometheus;
 mod rules;
 mod servers;
 mod site;
+mod statuses;
 mod tracking;
 #[path = "../lab/world/mod.rs"]
 mod world;

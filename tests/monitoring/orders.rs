@@ -7,7 +7,6 @@ use serde_json::Value;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(30);
-const KEY: &str = "peer: {key: {file: peer.key}}\n";
 
 fn json(site: &Site, director: usize, arguments: &[&str]) -> Value {
     let output = site.ask(director, arguments);
@@ -51,7 +50,7 @@ fn order(site: &Site, director: usize, arguments: &[&str]) {
 
 #[test]
 fn an_order_is_in_force_on_both_directors_and_the_newer_word_counts_after_a_partition() {
-    let site = Site::with(KEY);
+    let site = Site::new();
     channel(&site, true);
     order(&site, 0, &["drain", "--server", "192.168.101.110", "--reason", "a new disk", "--force"]);
     both(&site, &["drain */192.168.101.110 lb-a"]);

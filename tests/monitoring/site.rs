@@ -54,11 +54,6 @@ pub(crate) fn metrics_of(director: usize) -> SocketAddr {
 impl Site {
     /// The pair runs, both are ready, and Prometheus scrapes them.
     pub(crate) fn new() -> Self {
-        Self::with("")
-    }
-
-    /// The same, with `more` at the end of the policy, and a key for the channel beside it.
-    pub(crate) fn with(more: &str) -> Self {
         let [switch, far_switch, monitor, servers] =
             ["switch", "far-switch", "monitor", "servers"].map(Namespace::new);
         let machines: Vec<_> = DIRECTORS.map(Namespace::new).into();
@@ -74,10 +69,8 @@ impl Site {
         let folder = tempfile::tempdir().expect("a folder for the site");
         let tls = servers::start_tls(&servers, folder.path(), TLS_PORT);
         let acceptors = SERVERS.map(|host| Some(Acceptor::start(&servers, address(host)))).into();
-        let directors = DIRECTORS
-            .iter()
-            .zip(&machines)
-            .map(|(name, machine)| Some(begin(machine, folder.path(), name, more)));
+        let directors =
+            DIRECTORS.iter().zip(&machines).map(|(name, machine)| Some(begin(machine, folder.path(), name)));
         let directors = directors.collect();
         let prometheus = Prometheus::start(&monitor, folder.path());
         let site = Self {
@@ -124,9 +117,18 @@ impl Site {
 
     /// A subcommand that asks a director.
     pub(crate) fn ask(&self, director: usize, arguments: &[&str]) -> Output {
-        let socket = self.folder_of(director).join(SOCKET);
-        let mut command = Command::new(binary());
-        command.args(arguments).arg("--socket").arg(socket);
+        self.ask_by(Command::new(binary()), director, arguments)
+    }
+
+    /// The same by a user who has no rights.
+    pub(crate) fn ask_as_nobody(&self, director: usize, arguments: &[&str]) -> Output {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(binary());
+        self.ask_by(command, director, arguments)
+    }
+
+    fn ask_by(&self, mut command: Command, director: usize, arguments: &[&str]) -> Output {
+        command.args(arguments).arg("--socket").arg(self.folder_of(director).join(SOCKET));
         self.machines[director].output(&mut command)
     }
 }
@@ -135,11 +137,11 @@ fn address(host: u16) -> SocketAddr {
     SocketAddr::new(near(host).ipv4.into(), PORT)
 }
 
-fn begin(machine: &Namespace, folder: &Path, name: &str, more: &str) -> Process {
+fn begin(machine: &Namespace, folder: &Path, name: &str) -> Process {
     let own = folder.join(name);
     fs::create_dir_all(own.join("state")).expect("a state directory");
     let policy = fs::read_to_string(crate::project("tests/monitoring/policy.yaml")).expect("the policy");
-    fs::write(own.join(POLICY), policy + more).expect("the policy");
+    fs::write(own.join(POLICY), policy).expect("the policy");
     fs::write(own.join("peer.key"), "k".repeat(32)).expect("a key");
     fs::copy(&certificates::shared().authority, own.join("ca.pem")).expect("the authority");
     director::start(machine, &own, name)

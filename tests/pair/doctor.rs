@@ -1,10 +1,14 @@
-//! `tandem doctor` on a director whose host is broken in one way after the other. No IPVS is needed: what it says of modules
-//! is left out here. (Settings of IPVS and the clock: tests/lab/doctor.rs.)
+//! `tandem doctor` on a director whose host is broken in one way after the other: each finding with its evidence and its remedy,
+//! and gone when it is mended. No IPVS is needed. (Settings of IPVS and a clock that is set: tests/lab/doctor.rs.)
+
+mod firewall;
+mod network;
+mod parts;
+mod policy;
 
 use crate::stage::{INTERFACE, NAMES, PREFERRED, Stage};
 use crate::world::namespace::Namespace;
 use crate::world::process::Process;
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,6 +28,39 @@ pools:
     check: none
     real_servers: [192.168.101.110:8080]
 ";
+/// What depends on the machine that the cases run on. It is broken in cases of its own.
+const OF_THE_MACHINE: [&str; 5] =
+    ["clock", "module-missing", "module-not-loaded", "module-unknown", "stolen-time"];
+
+/// A finding as it should be: its code, and words of its evidence and of its remedy.
+type Expected<'a> = (&'a str, &'a str, &'a str);
+
+/// One that is not good.
+#[derive(Debug)]
+struct Complaint {
+    code: String,
+    is_note: bool,
+    evidence: String,
+    remedy: String,
+}
+
+impl Complaint {
+    fn new(finding: &serde_json::Value) -> Self {
+        let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+        let complaint = Self {
+            code: text("code"),
+            is_note: finding["mark"] == "note",
+            evidence: text("evidence"),
+            remedy: text("remedy"),
+        };
+        assert!(!complaint.evidence.is_empty() && !complaint.remedy.is_empty(), "{finding}");
+        complaint
+    }
+
+    fn is(&self, (code, evidence, remedy): Expected<'_>) -> bool {
+        self.code == code && self.evidence.contains(evidence) && self.remedy.contains(remedy)
+    }
+}
 
 struct Visit {
     stage: Stage,
@@ -31,139 +68,134 @@ struct Visit {
 }
 
 impl Visit {
+    /// A host that is well but for what it finds of [`OF_THE_MACHINE`].
     fn new() -> Self {
+        let visit = Self::unprepared();
+        visit.findings("", &["--fix"]);
+        visit.assert_complaints(&[]);
+        visit
+    }
+
+    fn unprepared() -> Self {
         let stage = Stage::new();
         let policy = stage.folder().join("tandem.yaml");
-        fs::write(&policy, POLICY).expect("the policy");
-        Self { stage, policy }
+        let visit = Self { stage, policy };
+        visit.write(POLICY);
+        visit
+    }
+
+    fn write(&self, policy: &str) {
+        fs::write(&self.policy, policy).expect("the policy");
     }
 
     fn host(&self) -> &Namespace {
         &self.stage.directors[PREFERRED]
     }
 
-    fn findings(&self, more: &[&str]) -> Vec<serde_json::Value> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
-        command.arg("doctor").arg(&self.policy).args(["--director", NAMES[PREFERRED], "--json"]).args(more);
+    /// What the doctor finds after `before`: lines of a shell in a mount namespace of its own, where files can be hidden. The
+    /// last one may start the doctor by another program.
+    #[track_caller]
+    fn findings(&self, before: &str, more: &[&str]) -> Vec<serde_json::Value> {
+        let mut command = Command::new("unshare");
+        let script = format!("{PUT}\n{before} \"$@\"");
+        command.args(["--mount", "sh", "-ec", &script, "sh", env!("CARGO_BIN_EXE_tandem"), "doctor"]);
+        command.arg(&self.policy).args(["--director", NAMES[PREFERRED], "--json"]).args(more);
         let output = self.host().output(&mut command);
-        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let document: serde_json::Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
         let findings = document["findings"].as_array().expect("findings").clone();
         let is_bad = findings.iter().any(|finding| finding["mark"] == "look");
         assert_eq!(output.status.code(), Some(i32::from(is_bad)), "{findings:?}");
         findings
     }
 
-    /// The codes of what is to be looked at, but for what this machine's kernel cannot have and who keeps its clock.
-    fn looks(&self) -> BTreeSet<String> {
-        let findings = self.findings(&[]);
-        let looks = findings.iter().filter(|finding| finding["mark"] == "look");
-        let codes = looks.map(|finding| finding["code"].as_str().expect("a code").to_owned());
-        codes
-            .filter(|code| !code.starts_with("module") && !["clock", "stolen-time"].contains(&code.as_str()))
-            .collect()
+    /// What is to be looked at, and what is noted.
+    #[track_caller]
+    fn complaints(&self, before: &str) -> Vec<Complaint> {
+        let findings = self.findings(before, &[]);
+        findings.iter().filter(|finding| finding["mark"] != "ok").map(Complaint::new).collect()
     }
 
+    /// There are these, and no other but what depends on the machine.
     #[track_caller]
-    fn assert_looks(&self, codes: &[&str]) {
-        let looks = self.looks();
-        assert_eq!(looks.iter().map(String::as_str).collect::<Vec<_>>(), codes);
+    fn assert_complaints(&self, expected: &[Expected<'_>]) {
+        let mut found = self.complaints("");
+        found.retain(|complaint| !OF_THE_MACHINE.contains(&&*complaint.code));
+        let all = expected.iter().all(|expected| found.iter().any(|complaint| complaint.is(*expected)));
+        assert!(all && found.len() == expected.len(), "{found:#?}, not {expected:#?}");
     }
 
     /// Breaks something, sees that it is found, mends it, and sees that it is well again.
     #[track_caller]
-    fn broken(&self, codes: &[&str], break_it: impl FnOnce(&Namespace), mend_it: impl FnOnce(&Namespace)) {
+    fn broken(
+        &self,
+        expected: &[Expected<'_>],
+        break_it: impl FnOnce(&Namespace),
+        mend_it: impl FnOnce(&Namespace),
+    ) {
         break_it(self.host());
-        self.assert_looks(codes);
+        self.assert_complaints(expected);
         mend_it(self.host());
-        self.assert_looks(&[]);
+        self.assert_complaints(&[]);
+    }
+
+    /// Under `policy` it is found, and under another no more.
+    #[track_caller]
+    fn broken_by(&self, expected: &[Expected<'_>], policy: &str, mended: &str) {
+        self.broken(expected, |_| self.write(policy), |_| self.write(mended));
+    }
+
+    /// The same where the machine itself cannot be broken, since others use it: `broken` and `mended` are for the doctor alone.
+    #[track_caller]
+    fn broken_for_the_doctor(&self, expected: Expected<'_>, broken: &str, mended: &str) {
+        let found = self.complaints(broken);
+        assert!(found.iter().any(|complaint| complaint.is(expected)), "{found:#?}, not {expected:?}");
+        let found = self.complaints(mended);
+        assert!(
+            found.iter().all(|complaint| complaint.code != expected.0),
+            "after it was mended: {found:#?}"
+        );
     }
 }
 
+/// `put TEXT FILE`: the file has another content in this mount namespace.
+const PUT: &str = r#"put() { file=$(mktemp); printf "$1" >"$file"; mount --bind "$file" "$2"; }"#;
+
 #[test]
 fn settings_that_tandem_would_set_are_found_and_fixed() {
-    let visit = Visit::new();
-    visit.assert_looks(&["ip-forward", "send-redirects"]);
+    let visit = Visit::unprepared();
+    let by_fix = "`tandem doctor --fix` does so now";
+    let forward = ("ip-forward", "answers of NAT's and full-NAT's real servers are not forwarded", by_fix);
+    let redirects = ("send-redirects", "told of a way past the director", by_fix);
+    visit.assert_complaints(&[forward, redirects, redirects]);
+    let may_not = "mount --bind /proc/sys/net /proc/sys/net; mount -o remount,bind,ro /proc/sys/net;";
+    let refused = visit.findings(may_not, &["--fix"]);
+    let refused = refused.iter().find(|finding| finding["code"] == "not-fixed").map(Complaint::new);
+    assert!(
+        refused.as_ref().is_some_and(|refused| refused.is(("not-fixed", "ead-only", "set it by hand"))),
+        "{refused:?}"
+    );
     let fixed: Vec<String> = visit
-        .findings(&["--fix"])
+        .findings("", &["--fix"])
         .iter()
         .filter(|finding| finding["code"] == "fixed")
         .map(|finding| format!("{}: {}", finding["what"], finding["evidence"]).replace('"', ""))
         .collect();
     assert!(fixed.contains(&"net.ipv4.ip_forward=1: it was 0, and is set now".to_owned()), "{fixed:?}");
     assert_eq!(visit.host().read_sysctl("net.ipv4.ip_forward"), "1");
-    visit.assert_looks(&[]);
+    visit.assert_complaints(&[]);
     visit.broken(
-        &["ip-forward"],
+        &[forward],
         |host| host.sysctl(&[("net.ipv4.ip_forward", "0")]),
         |host| host.sysctl(&[("net.ipv4.ip_forward", "1")]),
     );
-}
-
-#[test]
-fn interfaces_and_addresses_that_are_missing_are_found() {
-    let visit = Visit::new();
-    visit.findings(&["--fix"]);
-    let down = |host: &Namespace| host.ip(&format!("link set {INTERFACE} down"));
-    let up = |host: &Namespace| host.ip(&format!("link set {INTERFACE} up"));
-    visit.broken(&["interface-down", "server-unreachable"], down, up);
-    let pull = |_: &Namespace| visit.stage.set_cable(PREFERRED, false);
-    let plug = |_: &Namespace| visit.stage.set_cable(PREFERRED, true);
-    visit.broken(&["interface-no-carrier"], pull, plug);
-    visit.host().ip(&format!("address flush dev {INTERFACE}"));
-    visit.assert_looks(&["own-address", "server-unreachable"]);
-}
-
-/// A chain at a hook, with its policy and its rules.
-fn chain(family: &str, hook: &str, policy: &str, rules: &[&str]) -> String {
-    let rules = rules.join("\n");
-    format!(
-        "table {family} filter {{\nchain {hook} {{\ntype filter hook {hook} priority 0\npolicy {policy}\n{rules}\n}}\n}}\n"
-    )
-}
-
-fn load(host: &Namespace, rules: &str) {
-    host.run_with_input("nft", &["-f", "/proc/self/fd/0"], rules);
-}
-
-#[test]
-fn a_firewall_that_drops_what_the_pair_needs_is_found() {
-    let visit = Visit::new();
-    visit.findings(&["--fix"]);
-    let known = "ct state established,related accept";
-    let dropping = [
-        chain("inet", "input", "accept", &["ip protocol 112 drop"]),
-        chain("inet", "output", "accept", &["meta l4proto vrrp counter reject"]),
-        chain("ip", "input", "drop", &[known, "tcp dport 22 accept"]),
-        chain("inet", "input", "accept", &[known, "meta l4proto { icmp, vrrp } accept", "drop"]),
-        chain(
-            "inet",
-            "forward",
-            "accept",
-            &["ct state vmap { established : accept, related : accept, invalid : drop }"],
-        ),
-    ];
-    for rules in dropping {
-        load(visit.host(), &rules);
-        assert_eq!(visit.looks().into_iter().collect::<Vec<_>>(), ["firewall"], "{rules}");
-        load(visit.host(), "flush ruleset\n");
-        visit.assert_looks(&[]);
-    }
-    let accepting = [
-        "iif lo accept",
-        known,
-        "meta l4proto { icmp, 112 } accept",
-        "ip saddr 192.168.101.201 udp dport { 8848, 9751 } accept",
-        "tcp dport { 22, 80-443 } accept",
-    ];
-    load(visit.host(), &chain("inet", "input", "drop", &accepting));
-    load(visit.host(), &chain("ip6", "input", "drop", &[known]));
-    visit.assert_looks(&[]);
+    let good: Vec<_> = visit.findings("", &[]).iter().map(|finding| finding["code"].clone()).collect();
+    assert!(good.contains(&"settings".into()) && good.contains(&"interface".into()), "{good:?}");
 }
 
 #[test]
 fn another_program_that_holds_vrrp_is_found_where_it_shares_the_network() {
     let visit = Visit::new();
-    visit.findings(&["--fix"]);
     // The kernel knows a process by the name of its file.
     let program = visit.stage.folder().join("keepalived");
     fs::copy("/bin/sleep", &program).expect("a copy");
@@ -172,10 +204,11 @@ fn another_program_that_holds_vrrp_is_found_where_it_shares_the_network() {
         Process::start(host, program.to_str().expect("a plain path"), &["60"], &log)
     };
     let elsewhere = start(&visit.stage.client);
-    visit.assert_looks(&[]);
+    visit.assert_complaints(&[]);
     drop(elsewhere);
     let here = start(visit.host());
-    visit.assert_looks(&["other-program"]);
+    let stop = "stop keepalived on this host";
+    visit.assert_complaints(&[("other-program", "it holds addresses or the IPVS table too", stop)]);
     drop(here);
-    visit.assert_looks(&[]);
+    visit.assert_complaints(&[]);
 }

@@ -10,6 +10,21 @@ const POLICY: &str = include_str!("../../conf/dr.yaml");
 const VIP: &str = "192.168.101.100";
 const RIP: &str = "192.168.101.110";
 
+/// The real servers' gateway floats.
+const NAT_PAIR: &str = "policy_version: 1
+directors:
+  lb-a: {address: 192.168.101.200}
+  lb-b: {address: 192.168.101.201}
+virtual_routers:
+  outside: {interface: eth0, vrid: 51, prefer: [lb-a, lb-b], virtual_addresses: [192.168.101.100/24, 192.168.101.1/24]}
+pools:
+  web: {virtual_services: [tcp://192.168.101.100:80], forwarding: nat, check: none, real_servers: [192.168.101.110:8080]}
+";
+const NAT_ALONE: &str = "policy_version: 1
+pools:
+  web: {virtual_services: [tcp://10.20.0.100:80], forwarding: nat, check: none, real_servers: [192.168.101.110:8080]}
+";
+
 /// A real server and a client on one switch.
 struct Link {
     client: Namespace,
@@ -118,4 +133,53 @@ fn the_wrong_machine_is_refused() {
     let complaint = printed.refused();
     assert!(complaint.contains("it is no real server of pool web"), "{complaint}");
     assert_eq!(printed.everything(), before);
+    assert_eq!(printed.found(), ["not-a-real-server"]);
+    link.client.ip(&format!("address add {RIP}/32 dev lo"));
+    assert!(!printed.found().contains(&"not-a-real-server".to_owned()), "it has the address of one now");
+}
+
+/// The lines that are not good: as they should be, by their beginnings and ends.
+#[track_caller]
+fn assert_told(lines: &[String], expected: &[(&str, &str)]) {
+    let fits = |line: &String, (start, end): &(&str, &str)| line.starts_with(start) && line.ends_with(end);
+    let all = lines.len() == expected.len()
+        && lines.iter().zip(expected).all(|(line, expected)| fits(line, expected));
+    assert!(all, "{lines:#?}, not {expected:#?}");
+}
+
+#[test]
+fn a_gateway_that_is_not_the_director_is_found() {
+    let link = Link::new();
+    let printed = Printed::new(&link.server, link.folder.path(), &NAT_PAIR.replace("nat", "full-nat"));
+    assert_eq!(
+        printed.told("ok"),
+        ["full-NAT: nothing is needed here: answers go to the director's address [full-nat]"]
+    );
+    let printed = Printed::new(&link.server, link.folder.path(), NAT_PAIR);
+    let what = "default gateway, IPv4: ";
+    let remedy = "; ip route replace default via 192.168.101.1 [gateway]";
+    let told = |evidence: &str| assert_told(&printed.told("look"), &[(&format!("{what}{evidence}"), remedy)]);
+    told("there is none, so answers do not reach the director");
+    link.server.ip("route replace default via 192.168.101.10");
+    told("192.168.101.10 is no address of the director (192.168.101.1, 192.168.101.100): answers pass it by");
+    link.server.ip("route replace default via 192.168.101.200");
+    told("192.168.101.200 is one director's own address: with the other as Master, answers are lost");
+    link.server.ip("route replace default via 192.168.101.1");
+    assert_eq!(printed.found(), [""; 0]);
+    // The policy does not say where a lone director is in the servers' network.
+    let lone = Printed::new(&link.server, link.folder.path(), NAT_ALONE);
+    let note = "192.168.101.1; the policy does not say whether that is the director; look whether it is";
+    assert_told(&lone.told("note"), &[(&format!("{what}{note}"), "[gateway]")]);
+}
+
+#[test]
+fn segments_that_do_not_fit_when_they_are_wrapped_are_noted() {
+    let link = Link::new();
+    let printed = Printed::new(&link.server, link.folder.path(), include_str!("../../conf/tun.yaml"));
+    let note = "segments of IPv4 clients: this host asks for up to 1460 bytes; wrapped (20 bytes more) only 1440 fit the 1500 of eth0; \
+                let the links from the directors carry 1520, or add `advmss 1440`";
+    link.server.ip("route replace default via 192.168.101.10");
+    assert_told(&printed.told("note"), &[(note, "[segments]")]);
+    link.server.ip("route replace default via 192.168.101.10 advmss 1440");
+    assert_told(&printed.told("note"), &[]);
 }

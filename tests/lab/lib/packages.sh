@@ -5,7 +5,7 @@
 
 # What the cases call inside. prometheus (for promtool) is fetched apart, since only one file of it is wanted.
 INSIDE_PACKAGES=(
-    bind9-dnsutils conntrack curl dnsmasq-base ethtool frr iproute2 iputils-ping ipvsadm jq keepalived kmod nftables nginx
+    bind9-dnsutils conntrack curl dnsmasq-base ethtool frr iproute2 iptables iputils-ping ipvsadm jq keepalived kmod nftables nginx
     openssl procps socat strace tcpdump tmux tshark
 )
 

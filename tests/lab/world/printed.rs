@@ -73,13 +73,22 @@ impl<'world> Printed<'world> {
     /// The codes of what `--check` finds to be looked at.
     #[track_caller]
     pub(crate) fn found(&self) -> Vec<String> {
+        let code = |line: &String| line.rsplit('[').next().expect("a code").trim_end_matches(']').to_owned();
+        self.told("look").iter().map(code).collect()
+    }
+
+    /// What `--check` says with this mark (`ok`, `note`, `look`), a line each: `WHAT: EVIDENCE; REMEDY [CODE]`.
+    #[track_caller]
+    pub(crate) fn told(&self, mark: &str) -> Vec<String> {
         let output = self.tandem(&["--check"]);
         let text = String::from_utf8(output.stdout).expect("text");
-        let looks: Vec<&str> = text.lines().filter(|line| line.starts_with("look")).collect();
-        assert_eq!(output.status.code(), Some(i32::from(!looks.is_empty())), "{text}");
+        let looks = text.lines().any(|line| line.starts_with("look"));
+        assert_eq!(output.status.code(), Some(i32::from(looks)), "{text}");
         assert!(!text.is_empty(), "something is said");
-        let code = |line: &&str| line.rsplit('[').next().expect("a code").trim_end_matches(']').to_owned();
-        looks.iter().map(code).collect()
+        let has_remedy = |line: &str| line.starts_with("ok") || line.contains(": ") && line.contains("; ");
+        assert!(text.lines().all(has_remedy), "what is not good has evidence and a remedy: {text}");
+        let lines = text.lines().filter_map(|line| line.strip_prefix(mark));
+        lines.map(|line| line.trim_start().to_owned()).collect()
     }
 
     /// Whether the script has left files of its own.
