@@ -178,3 +178,29 @@ fn the_numbers_are_written_down() {
         assert!(page.contains(&format!("\\fB{status}\\fR\n")), "tandem.8: {status} in {page}");
     }
 }
+
+/// A terminal can go without a signal: where the program is not its session's.
+#[test]
+fn top_ends_when_its_terminal_is_closed() {
+    // The clones are closed in the program that is started, and the first ones are not.
+    let opened = nix::pty::openpty(None, None).expect("a terminal");
+    let [terminal, slave] = [&opened.master, &opened.slave].map(|end| end.try_clone().expect("a handle"));
+    drop(opened);
+    let end = || Stdio::from(slave.try_clone().expect("a second handle"));
+    let mut top = Command::new(env!("CARGO_BIN_EXE_tandem"));
+    top.args(["top", "--socket", ABSENT]).stdin(end()).stdout(end()).stderr(Stdio::null());
+    let mut running = top.spawn().expect("it starts");
+    drop((top, slave));
+    let mut screen = [0; 64];
+    let drawn = nix::unistd::read(&terminal, &mut screen).expect("a screen");
+    assert!(drawn > 0 && running.try_wait().expect("our child").is_none(), "it shows something");
+    drop(terminal);
+    let status = (0..100).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        running.try_wait().expect("our child")
+    });
+    if status.is_none() {
+        running.kill().expect("our child");
+    }
+    assert_eq!(status.expect("it ended").code(), Some(1));
+}

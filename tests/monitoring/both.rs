@@ -7,7 +7,6 @@ use serde_json::Value;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(30);
-const KEY: &str = "peer: {key: {file: peer.key}}\n";
 const LABELS: &str = "labels: {team: shop}";
 /// What drops the probes of one director, of one server or of all.
 const FIREWALL: &str =
@@ -59,7 +58,7 @@ fn explained(site: &Site, director: usize) -> String {
 
 #[test]
 fn a_server_leaves_when_both_see_it_fail_and_who_is_blind_yields_the_vip() {
-    let mut site = Site::with(KEY);
+    let mut site = Site::new();
     for director in [0, 1] {
         let both = format!("{LABELS}\n    verdict: both");
         let taken = site.reload(director, LABELS, &both);

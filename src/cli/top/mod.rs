@@ -17,9 +17,12 @@ use crate::policy::Colour;
 use crate::time::Instant;
 use anyhow::{Context as _, bail};
 use model::{Key, Top};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use seen::Seen;
 use std::io::IsTerminal as _;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
 use std::time::Duration;
@@ -56,8 +59,10 @@ pub(super) fn top(socket: &Path, colour: Colour) -> anyhow::Result<ExitStatus> {
     let mut terminal = ratatui::try_init().context("the terminal cannot be used")?;
     let shown = show(&mut terminal, &news, theme);
     // Whatever was wrong with the terminal, it is put back.
-    ratatui::try_restore().context("the terminal could not be put back: `reset` does it")?;
-    shown.map(|()| ExitStatus::Done)
+    let restored = ratatui::try_restore();
+    shown?;
+    restored.context("the terminal could not be put back: `reset` does it")?;
+    Ok(ExitStatus::Done)
 }
 
 fn show(terminal: &mut ratatui::DefaultTerminal, news: &Receiver<News>, theme: Theme) -> anyhow::Result<()> {
@@ -76,7 +81,10 @@ fn show(terminal: &mut ratatui::DefaultTerminal, news: &Receiver<News>, theme: T
         terminal.draw(|frame| view::draw(frame, &top, theme))?;
         let mut wait = LOOK_EVERY;
         for _ in 0..KEYS_AT_ONCE {
-            if !event::poll(wait)? {
+            if is_closed(wait)? {
+                bail!("the terminal was closed");
+            }
+            if !event::poll(Duration::ZERO)? {
                 break;
             }
             if let Event::Key(pressed) = event::read()?
@@ -88,6 +96,20 @@ fn show(terminal: &mut ratatui::DefaultTerminal, news: &Receiver<News>, theme: T
         }
     }
     Ok(())
+}
+
+/// Waits until there is something to read, or for so long; whether the terminal is gone. Reading on from a closed one would find
+/// its end again and again, for ever.
+fn is_closed(wait: Duration) -> anyhow::Result<bool> {
+    let input = std::io::stdin();
+    let mut watched = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut watched, PollTimeout::try_from(wait)?) {
+        // A signal: the window has another size, say.
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+    Ok(watched.iter().filter_map(PollFd::revents).any(|found| found.intersects(gone)))
 }
 
 fn key(pressed: KeyEvent) -> Option<Key> {
