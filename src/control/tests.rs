@@ -205,6 +205,7 @@ const CONTRACT: &str = r#"{
       ]
     }
   ],
+  "addresses": [],
   "peers": [
     {
       "name": "lb-b",
