@@ -64,6 +64,7 @@ const PURE_FILES: &[&str] = &[
     "control/tokens.rs",
     "control/status_peer.rs",
     "director/adoption.rs",
+    "director/alone.rs",
     "director/asides.rs",
     "director/certificates.rs",
     "director/chronicle/mod.rs",

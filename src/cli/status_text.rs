@@ -4,7 +4,7 @@ use super::overrides;
 use super::status_peers;
 use super::table::{Cell, Tint, cell, table, tinted};
 use super::words::time;
-use crate::control::{DifferenceStatus, PoolStatus, RouterStatus, Status};
+use crate::control::{AddressStatus, DifferenceStatus, PoolStatus, RouterStatus, Status};
 use crate::policy::Colour;
 
 /// A view older than this says that the event loop stands still.
@@ -21,6 +21,8 @@ pub(super) fn text(status: &Status, colour: Colour) -> String {
     };
     let routers = status.routers.iter().flat_map(|found| router(found, status.uptime_ms)).collect();
     section(&["ROUTER", "ROLE", "FOR", "PRIORITY", "ADDRESSES", "BECAUSE"], routers);
+    let alone = status.addresses.iter().map(|held| address(held, status.uptime_ms)).collect();
+    section(&["ADDRESS", "INTERFACE", "STATE", "FOR", "BECAUSE"], alone);
     let (head, directors) = status_peers::directors(status);
     section(head, directors);
     let differences = status.differences.iter().map(|found| difference(found, status.uptime_ms)).collect();
@@ -99,6 +101,17 @@ fn router(router: &RouterStatus, uptime_ms: u64) -> Vec<Vec<Cell>> {
         row
     }));
     rows
+}
+
+fn address(address: &AddressStatus, uptime_ms: u64) -> Vec<Cell> {
+    let (state, tint) = if address.held { ("held", Tint::Good) } else { ("missing", Tint::Bad) };
+    vec![
+        cell(&address.address, Tint::Bold),
+        cell(&address.interface, Tint::Plain),
+        cell(state, tint),
+        cell(time(uptime_ms.saturating_sub(address.since_ms)), Tint::Plain),
+        cell(address.because.as_deref().unwrap_or_default(), Tint::Plain),
+    ]
 }
 
 fn difference(difference: &DifferenceStatus, uptime_ms: u64) -> Vec<Cell> {

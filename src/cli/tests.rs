@@ -202,6 +202,23 @@ api   up     2 of 2      3 of 6
 }
 
 #[test]
+fn what_a_director_holds_alone_is_there_or_missing_with_the_reason() {
+    let address = |address: &str, because: Option<&str>| crate::control::AddressStatus {
+        address: address.to_owned(),
+        interface: "eth0".to_owned(),
+        held: because.is_none(),
+        since_ms: 40_000,
+        because: because.map(str::to_owned),
+    };
+    let status = changed(|status| {
+        status.addresses = vec![address("192.0.2.1/24", None), address("192.0.2.2/24", Some("no"))];
+    });
+    let text = status_text::text(&status, Colour::Plain);
+    let table = "\nADDRESS       INTERFACE  STATE    FOR  BECAUSE\n192.0.2.1/24  eth0       held     20s\n192.0.2.2/24  eth0       missing  20s  no\n";
+    assert!(text.contains(table), "{text}");
+}
+
+#[test]
 fn an_observing_director_says_so_and_lists_what_differs() {
     let status = changed(|status| {
         (status.observing, status.differences_total) = (true, 1);

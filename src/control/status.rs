@@ -7,7 +7,7 @@ use super::override_action::OverrideRecord;
 use super::pool_status::PoolStatus;
 use super::safety::SafeToFailOver;
 use super::status_peer::PeerStatus;
-use crate::director::snapshot::Snapshot;
+use crate::director::snapshot::{AddressSnapshot, Snapshot};
 use crate::model::{DirectorName, Pair};
 use crate::reconcile::Table;
 use crate::time::{Instant, milliseconds};
@@ -57,6 +57,9 @@ pub struct Status {
     pub safe_to_fail_over: SafeToFailOver,
     /// In the order of the policy.
     pub routers: Vec<RouterStatus>,
+    /// What this director holds alone, without a virtual router; sorted.
+    #[serde(default)]
+    pub addresses: Vec<AddressStatus>,
     /// The other directors, sorted by name.
     pub peers: Vec<PeerStatus>,
     /// Sorted by name.
@@ -75,6 +78,20 @@ pub struct DifferenceStatus {
     pub what: String,
     /// When it was seen first, in milliseconds after the start of the director.
     pub since_ms: u64,
+}
+
+/// An address that this director holds alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AddressStatus {
+    /// With the length of its prefix.
+    pub address: String,
+    pub interface: String,
+    /// Whether it is really there; it is looked for every two seconds.
+    pub held: bool,
+    /// Since when it is there, or is not, in milliseconds after the start of the director.
+    pub since_ms: u64,
+    /// Why it is not there, in the kernel's words; null while it is, and before it was tried.
+    pub because: Option<String>,
 }
 
 /// One virtual router on this director.
@@ -166,6 +183,7 @@ impl Status {
                 Some(_) => SafeToFailOver::observing(),
             },
             routers: picture.routers.iter().map(|router| RouterStatus::of(router, now)).collect(),
+            addresses: snapshot.addresses.iter().map(AddressStatus::of).collect(),
             peers: PeerStatus::all(picture, &snapshot.peers, now),
             pools: snapshot.pools.iter().map(PoolStatus::of).collect(),
             overrides: snapshot.overrides.iter().map(OverrideRecord::from).collect(),
@@ -193,6 +211,18 @@ impl Status {
 impl DifferenceStatus {
     fn of((since, table, what): &(Instant, Table, Arc<str>)) -> Self {
         Self { table: table.name().to_owned(), what: what.to_string(), since_ms: after_start(*since) }
+    }
+}
+
+impl AddressStatus {
+    fn of(held: &AddressSnapshot) -> Self {
+        Self {
+            address: held.address.to_string(),
+            interface: held.interface.clone(),
+            held: held.held,
+            since_ms: after_start(held.since),
+            because: held.refusal.clone(),
+        }
     }
 }
 

@@ -206,6 +206,7 @@ const CONTRACT: &str = r#"{
       ]
     }
   ],
+  "addresses": [],
   "peers": [
     {
       "name": "lb-b",

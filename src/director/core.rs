@@ -6,6 +6,7 @@
 //! pool says `initial: up`.
 
 use super::adoption::{self, Adoption, Past};
+use super::alone::Alone;
 use super::certificates::Certificates;
 use super::composites::Composites;
 use super::event::{Cause, Event};
@@ -66,6 +67,7 @@ pub struct Core {
     pub(super) unprobed: BTreeMap<TargetId, String>,
     pub(super) reconciler: Reconciler,
     pub(super) statistics: Statistics,
+    pub(super) alone: Alone,
     outputs: VecDeque<Output>,
     /// Whether something changed that the desired tables depend on.
     pub(super) undecided: bool,
@@ -128,6 +130,7 @@ impl Core {
             reconciler: Reconciler::new(observed, now),
             unprobed: BTreeMap::new(),
             statistics: Statistics::new(&policy),
+            alone: Alone::default(),
             outputs: VecDeque::new(),
             undecided: false,
             gathering: false,
@@ -154,6 +157,7 @@ impl Core {
         let tables = core.tables();
         core.reconciler.begin(tables, &owned);
         core.count_pools();
+        core.look_at_addresses();
         core
     }
 
@@ -176,12 +180,14 @@ impl Core {
                 self.now = at;
                 self.reconciler.observe(result, at);
                 self.look_who_holds();
+                self.look_at_addresses();
                 self.undecided |= self.rotations.drains();
             }
             Input::Applied { at, took, results } => {
                 self.now = at;
                 self.statistics.passes.record(took);
                 self.reconciler.applied(results, at);
+                self.look_at_addresses();
             }
             Input::Host { at, facts } => {
                 self.now = at;

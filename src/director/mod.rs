@@ -4,6 +4,7 @@
 //! the only place that knows every module.
 
 mod adoption;
+mod alone;
 mod asides;
 mod attend;
 mod beginning;

@@ -152,7 +152,8 @@ impl Observing {
     /// Looks at who holds the addresses; the roles that follow.
     fn look(&mut self, policy: &Policy, observed: &Observed, now: Instant) -> Roles {
         let routers = &policy.pair.routers;
-        self.watched = routers.values().flat_map(VirtualRouter::floating_addresses).collect();
+        let alone = policy.virtual_addresses.iter().map(|held| held.address.addr());
+        self.watched = routers.values().flat_map(VirtualRouter::floating_addresses).chain(alone).collect();
         self.routers.retain(|name, _| routers.contains_key(name));
         for (name, router) in routers {
             let held = observed.held.iter().filter(|found| holds(router, found)).count();

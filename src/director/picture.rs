@@ -49,6 +49,7 @@ impl Core {
             hooks: HookCounts::default(),
             pair: None,
             routers: self.policy.pair.routers.values().map(RouterSnapshot::from).collect(),
+            addresses: self.address_snapshots(),
             tracking: TrackingCounts::default(),
             silences: BTreeMap::new(),
             peers: Arc::default(),

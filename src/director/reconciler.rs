@@ -129,6 +129,11 @@ impl Reconciler {
         &self.observed
     }
 
+    /// What the kernel said of an object that it refuses.
+    pub(super) fn refusal(&self, object: &Object) -> Option<&str> {
+        self.backoff.message(object)
+    }
+
     /// Whether the first pass is through: everything is applied that the kernel accepts.
     pub(super) fn is_applied(&self) -> bool {
         match &self.observing {

@@ -83,6 +83,7 @@ impl Core {
         self.reconciler.desire(tables, Cause::Reload);
         (self.undecided, self.gathering, self.decided_at) = (false, false, Some(self.now));
         self.count_pools();
+        self.look_at_addresses();
     }
 
     /// How the servers stand that `policy` names as well.

@@ -15,6 +15,7 @@ use crate::peer::PeersView;
 use crate::reconcile::Table;
 use crate::rotation::Place;
 use crate::time::Instant;
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -55,6 +56,8 @@ pub struct Snapshot {
     pub pair: Option<Arc<Published>>,
     /// The virtual routers as the policy says them, sorted by name.
     pub routers: Vec<RouterSnapshot>,
+    /// What this director holds alone, sorted.
+    pub addresses: Vec<AddressSnapshot>,
     pub tracking: TrackingCounts,
     /// By thread: how often it gave no sign of life for too long.
     pub silences: BTreeMap<&'static str, u64>,
@@ -84,6 +87,7 @@ impl Snapshot {
             hooks: HookCounts::default(),
             pair: None,
             routers: Vec::new(),
+            addresses: Vec::new(),
             tracking: TrackingCounts::default(),
             silences: BTreeMap::new(),
             peers: Arc::default(),
@@ -95,6 +99,20 @@ impl Snapshot {
     pub fn unix_time(&self, instant: Instant) -> Duration {
         self.epoch.saturating_add(instant.saturating_since(Instant::ZERO))
     }
+}
+
+/// An address that a director holds alone: no virtual router moves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressSnapshot {
+    /// With the prefix length of its network.
+    pub address: IpNet,
+    pub interface: String,
+    /// Whether this host was last seen to have it.
+    pub held: bool,
+    /// Since when it is, or is not, there.
+    pub since: Instant,
+    /// What the kernel said when it was to be added; `None` while it is there, and before it was tried.
+    pub refusal: Option<String>,
 }
 
 /// What became of the policies that a director was asked to take over.

@@ -63,6 +63,12 @@ impl Backoff {
         self.refused.retain(|object, _| objects.contains(object));
     }
 
+    /// What the kernel said when it last refused an object; `None` where it did not.
+    #[must_use]
+    pub fn message(&self, object: &Object) -> Option<&str> {
+        self.refused.get(object).map(|refusal| refusal.message.as_str())
+    }
+
     /// When the next refused object may be tried.
     #[must_use]
     pub fn next(&self) -> Option<Instant> {

@@ -18,6 +18,13 @@ pub(crate) struct Size {
 pub(crate) const PHONE: Size = Size { width: 390, height: 844 };
 pub(crate) const DESK: Size = Size { width: 1440, height: 900 };
 
+/// Keys by their characters of WebDriver.
+pub(crate) const TAB: &str = "\u{e004}";
+pub(crate) const ENTER: &str = "\u{e007}";
+pub(crate) const ESCAPE: &str = "\u{e00c}";
+/// Until something is on the page that comes with the next look, or the one after it.
+const SOON: Duration = Duration::from_secs(8);
+
 /// An element's box, in the viewport.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
@@ -103,6 +110,14 @@ impl Browser {
         self.command("POST", "/url", &json!({"url": address}));
     }
 
+    /// Opens a page, if anybody serves it.
+    pub(crate) fn can_open(&self, address: &str) -> bool {
+        TcpStream::connect(address.trim_start_matches("http://").trim_end_matches('/')).is_ok() && {
+            self.open(address);
+            true
+        }
+    }
+
     /// Runs a script in the page; what it returns.
     #[track_caller]
     pub(crate) fn run(&self, script: &str) -> Value {
@@ -125,6 +140,25 @@ impl Browser {
                     self.run("return document.body.innerText")
                 );
             }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Until a part of the page says some words.
+    #[track_caller]
+    pub(crate) fn until_says(&self, selector: &str, words: &str) {
+        let script = format!(
+            "const e = document.querySelector({selector:?}); return !!e && e.textContent.replace(/\\s+/g, ' ').includes({words:?})"
+        );
+        self.until(&format!("{words:?} in {selector}"), SOON, &script);
+    }
+
+    /// Until something outside of the page is so.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, what: &str, limit: Duration, is_so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < limit, "{what} did not come within {limit:?}");
             thread::sleep(Duration::from_millis(50));
         }
     }

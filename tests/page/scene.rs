@@ -20,16 +20,17 @@ fn router(name: &str, role: &str, ago: u64, because: &str, addresses: &[&str]) -
     })
 }
 
-fn pool(name: &str, servers: u64, up: u64) -> Value {
+fn pool(name: &str, servers: &[Value]) -> Value {
+    let (all, up) = (servers.len(), servers.iter().filter(|server| server["up"] == true).count());
     json!({
-        "name": name, "up": up * 2 >= servers, "servers": servers, "servers_up": up, "weight": servers, "weight_up": up,
-        "in_rotation": up, "panic": false, "sorry": up == 0, "frozen": false,
+        "name": name, "up": up * 2 >= all, "servers": all, "servers_up": up, "weight": all, "weight_up": up,
+        "in_rotation": up, "panic": false, "sorry": up == 0, "frozen": false, "virtual_services": [], "real_servers": servers,
     })
 }
 
-fn server(pool: &str, name: &str, address: &str, failure: Option<&str>) -> Value {
+fn server(name: &str, address: &str, failure: Option<&str>) -> Value {
     json!({
-        "pool": pool, "name": name, "address": address, "up": failure.is_none(), "checked": true,
+        "name": name, "address": address, "up": failure.is_none(), "checked": true,
         "in_rotation": failure.is_none(), "decided_by": "verdict", "ordered": null, "weight_configured": 10,
         "weight_effective": if failure.is_none() { 10 } else { 0 }, "active_connections": if failure.is_none() { 214 } else { 0 },
         "last_change_ms": UPTIME - 3 * MINUTE, "reason": "the check fails", "last_failure": failure,
@@ -44,10 +45,14 @@ fn peer(up: bool, roles: &[(&str, &str)]) -> Value {
             json!({"name": name, "role": role, "addresses_wanted": held, "addresses_held": held})
         })
         .collect();
-    json!({"name": "lb-b", "up": up, "last_heard_ms_ago": if up { 40 } else { 252_000 }, "channel": {"up": up, "policy_match": true, "table_match": true, "report": {"routers": routers}}})
+    let report = json!({"ready": true, "pools": 17, "pools_up": 15, "routers": routers});
+    json!({
+        "name": "lb-b", "up": up, "last_heard_ms_ago": if up { 40 } else { 252_000 },
+        "channel": {"up": up, "fault": null, "policy_match": up.then_some(true), "table_match": up.then_some(true), "report": report},
+    })
 }
 
-fn event(id: u64, ago: u64, severity: &str, director: &str, message: &str) -> Value {
+pub(crate) fn event(id: u64, ago: u64, severity: &str, director: &str, message: &str) -> Value {
     json!({
         "id": id, "unix_ms": now() - ago, "at_ms": UPTIME - ago, "kind": "server", "severity": severity, "director": director,
         "reason": "x", "message": message, "pool": null, "server": null, "router": null,
@@ -59,7 +64,9 @@ fn healthy() -> Vec<Value> {
         "accounts", "assets", "auth", "billing", "blog", "cart", "docs", "feed", "mail", "media", "search",
         "stock", "taxes", "wiki",
     ];
-    names.iter().map(|name| pool(name, 8, 8)).collect()
+    let servers: Vec<Value> =
+        (1..=8).map(|n| server(&format!("s{n}"), &format!("10.20.4.{n}:80"), None)).collect();
+    names.iter().map(|name| pool(name, &servers)).collect()
 }
 
 fn status(yes: bool, because: &str, routers: &[Value], peers: &[Value], pools: &[Value]) -> Value {
@@ -67,7 +74,7 @@ fn status(yes: bool, because: &str, routers: &[Value], peers: &[Value], pools: &
         "status_version": 1, "version": "0.1.0", "director": "lb-a", "started_unix_ms": now() - UPTIME, "uptime_ms": UPTIME,
         "age_ms": 180, "policy_generation": 42, "ready": true, "awaits": null,
         "safe_to_fail_over": {"yes": yes, "because": because}, "routers": routers, "peers": peers, "pools": pools,
-        "overrides": [],
+        "addresses": [], "overrides": [],
     })
 }
 
@@ -85,19 +92,17 @@ fn both_routers() -> [Value; 2] {
 pub(crate) fn calm() -> Value {
     let peers = [peer(true, &[("outside", "backup"), ("inside", "backup")])];
     let status = status(true, "lb-b was heard 40 ms ago", &both_routers(), &peers, &healthy());
-    json!({"status": status, "events": [event(1, 4 * MINUTE, "info", "lb-b", "policy 42 is in force")], "servers": {}})
+    json!({"status": status, "events": [event(1, 4 * MINUTE, "info", "lb-b", "policy 42 is in force")]})
 }
 
 /// A switch of a rack has died: a rack of servers is gone, and the directors do not hear each other on the inside.
 pub(crate) fn incident() -> Value {
     let refused = Some("no answer to the connection: timed out after 1 s");
-    let shop: Vec<Value> = (1..=12)
-        .map(|n| server("shop", &format!("shop{n}"), &format!("10.20.1.{n}:8080"), refused))
-        .collect();
+    let shop: Vec<Value> =
+        (1..=12).map(|n| server(&format!("shop{n}"), &format!("10.20.1.{n}:8080"), refused)).collect();
     let web: Vec<Value> = (1..=40)
         .map(|n| {
             server(
-                "web",
                 &format!("web{n}"),
                 &format!("10.20.{}.{}:8080", if n <= 28 { 1 } else { 2 }, 100 + n),
                 refused.filter(|_| n <= 28),
@@ -107,14 +112,13 @@ pub(crate) fn incident() -> Value {
     let api: Vec<Value> = (1..=4)
         .map(|n| {
             server(
-                "api",
                 &format!("api{n}"),
                 &format!("10.20.3.{n}:443"),
                 (n == 2).then_some("HTTP status 503 instead of 200-299"),
             )
         })
         .collect();
-    let pools = [vec![pool("api", 4, 3), pool("shop", 12, 0), pool("web", 40, 12)], healthy()].concat();
+    let pools = [vec![pool("api", &api), pool("shop", &shop), pool("web", &web)], healthy()].concat();
     let peers = [peer(true, &[("outside", "backup"), ("inside", "master")])];
     let because = "another Master is heard for inside, which does not give way";
     let mut status = status(false, because, &both_routers(), &peers, &pools);
@@ -153,14 +157,14 @@ pub(crate) fn incident() -> Value {
         event(11, 12 * MINUTE, "info", "lb-b", "policy 42 is in force: reload"),
         event(25, 12 * MINUTE, "info", "lb-a", "policy 42 is in force: reload"),
     ];
-    json!({"status": status, "events": events, "servers": {"shop": shop, "web": web, "api": api}})
+    json!({"status": status, "events": events})
 }
 
 /// The other director is gone.
 pub(crate) fn survivor() -> Value {
     let status =
         status(false, "lb-b was last heard 252000 ms ago", &both_routers(), &[peer(false, &[])], &healthy());
-    json!({"status": status, "events": [event(9, 4 * MINUTE, "error", "lb-a", "lb-b is not heard any more")], "servers": {}})
+    json!({"status": status, "events": [event(9, 4 * MINUTE, "error", "lb-a", "lb-b is not heard any more")]})
 }
 
 /// Nobody holds the addresses.
@@ -172,7 +176,7 @@ pub(crate) fn nobody() -> Value {
     let peers = [peer(true, &[("outside", "fault"), ("inside", "master")])];
     let status =
         status(false, "outside is in Fault here (bad: interface eth1)", &routers, &peers, &healthy());
-    json!({"status": status, "events": [], "servers": {}})
+    json!({"status": status, "events": []})
 }
 
 /// The event loop stands still.
@@ -182,13 +186,60 @@ pub(crate) fn old() -> Value {
     scene
 }
 
+/// This director has just taken over as it was planned; the last word of the Master before it is still in the air.
+pub(crate) fn handed_over() -> Value {
+    let mut scene = calm();
+    let router = &mut scene["status"]["routers"][0];
+    router["since_ms"] = json!(UPTIME - 900);
+    router["other_master"] = json!({"address": "192.168.101.201", "heard_ms_ago": 800});
+    scene
+}
+
+/// A director that is alone with its addresses, one of which cannot be added.
+pub(crate) fn lone() -> Value {
+    let held = |address: &str, interface: &str, because: Option<&str>| {
+        json!({
+            "address": address, "interface": interface, "held": because.is_none(), "since_ms": UPTIME - 2 * MINUTE,
+            "because": because,
+        })
+    };
+    let mut scene = bare();
+    scene["status"]["addresses"] = json!([
+        held("192.168.101.100/24", "eth0", None),
+        held("192.168.101.101/24", "eth0", None),
+        held(
+            "10.20.0.1/24",
+            "eth9",
+            Some(
+                "address 10.20.0.1/24: there is no interface eth9 in this network namespace; there are lo, eth0"
+            )
+        ),
+    ]);
+    scene
+}
+
+/// Fifty pools of forty servers, half of which have a failure.
+pub(crate) fn large() -> Value {
+    let failure = "HTTP status 503 instead of 200-299";
+    let servers = |pool: u64| -> Vec<Value> {
+        let fails = |n: u64| (pool % 2 == 0 && n % 20 == 0).then_some(failure);
+        (1..=40).map(|n| server(&format!("s{n}"), &format!("10.{pool}.{n}.1:80"), fails(n))).collect()
+    };
+    let pools: Vec<Value> = (0..50).map(|n| pool(&format!("pool{n:02}"), &servers(n))).collect();
+    let mut scene = calm();
+    scene["status"]["pools"] = json!(pools);
+    scene
+}
+
 /// A director that is alone, of a version without events.
 pub(crate) fn bare() -> Value {
     let mut status =
         status(false, "this director has no virtual routers: it holds its addresses alone", &[], &[], &[]);
     status["director"] = Value::Null;
-    status.as_object_mut().expect("an object").remove("overrides");
-    json!({"status": status, "servers": {}})
+    let fields = status.as_object_mut().expect("an object");
+    fields.remove("overrides");
+    fields.remove("addresses");
+    json!({"status": status})
 }
 
 /// Every text that comes from somebody else wants to be markup.
@@ -198,12 +249,11 @@ pub(crate) fn hostile() -> Value {
     let status = &mut scene["status"];
     status["safe_to_fail_over"]["because"] = json!(evil);
     status["routers"][0]["because"] = json!(evil);
-    status["pools"][1]["name"] = json!("shop");
     status["overrides"][0]["reason"] = json!(evil);
     status["overrides"][0]["by"] = json!(evil);
-    scene["events"][0]["message"] = json!(evil);
-    for server in scene["servers"]["shop"].as_array_mut().expect("servers") {
+    for server in status["pools"][1]["real_servers"].as_array_mut().expect("servers") {
         server["last_failure"] = json!(evil);
     }
+    scene["events"][0]["message"] = json!(evil);
     scene
 }

@@ -2,12 +2,14 @@
 
 use super::super::throttle::{BURST, MOST_OF_ONE};
 use super::{EPOCH, NOW, picture, status, windows};
+use crate::control::page::FILES;
 use crate::control::{Action, Answer, Api, Control, ElectionAction, Request, Socket, asset, judge};
 use crate::director::snapshot::Snapshot;
 use crate::model::{ApiScope, ApiSettings, ApiTls, ApiToken, Secret};
 use crate::observe::View;
 use arc_swap::ArcSwap;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -221,22 +223,42 @@ async fn every_answer_tells_a_browser_to_be_careful_and_allows_nothing_from_outs
 
 #[test]
 fn the_page_writes_data_as_text_alone_and_asks_nobody_else() {
-    let text = |path| asset(path).expect("a file of the page").text;
-    let script = text("/page.js");
-    for word in
-        ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "cookie"]
-    {
-        assert!(!script.contains(word), "{word}");
-    }
-    for path in ["/", "/page.css", "/page.js"] {
-        let text = text(path).replace("http://www.w3.org/2000/svg", "");
+    for (path, text) in FILES {
+        for word in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            "new Function",
+            "cookie",
+        ] {
+            assert!(!text.contains(word), "{path}: {word}");
+        }
+        let text = text.replace("http://www.w3.org/2000/svg", "");
         assert!(!text.contains("http:") && !text.contains("https:") && !text.contains("//cdn"), "{path}");
     }
-    let page = text("/");
+    let page = asset("/").expect("the page").text;
     assert!(
         !page.contains(" style=") && !page.contains(" onclick=") && !page.contains("<style"),
         "the policy of the page forbids it"
     );
+}
+
+/// A slow line would wait for each part of the script in turn, or get a path that is none.
+#[test]
+fn the_page_names_each_part_of_its_script_and_no_other() {
+    let page = asset("/").expect("the page").text;
+    let named = |before: &'static str| page.split(before).skip(1).filter_map(|rest| rest.split('"').next());
+    let named: BTreeSet<&str> = named("modulepreload\" href=\"").chain(named("script src=\"")).collect();
+    let scripts = FILES.iter().map(|(path, _)| *path).filter(|path| path.ends_with(".js"));
+    assert_eq!(named, scripts.collect());
+    for (path, text) in FILES {
+        for part in text.split("from \"./").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(asset(&format!("/{part}")).is_some(), "{path} wants {part}");
+        }
+        assert!(text.lines().count() <= 200, "{path} is too long");
+    }
 }
 
 #[tokio::test]

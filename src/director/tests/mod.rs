@@ -1,5 +1,6 @@
 //! What a director does, told by a small [`world`].
 
+mod alone;
 mod both;
 mod changed;
 mod conditions;

@@ -7,7 +7,7 @@ AXE=axe-core@4.14.1
 
 want_browser() {
     mkdir -p "$CACHE"
-    host_needs chromium=chromium chromedriver=chromium-driver npm=npm fc-list=fontconfig
+    host_needs chromium=chromium chromedriver=chromium-driver npm=npm fc-list=fontconfig ip=iproute2
     # Fonts are no command: they are asked for where there is none at all.
     [ -n "$(fc-list | head -n 1)" ] || host_needs fonts-dejavu-core=fonts-dejavu-core
     [ ! -e "$(axe_file)" ] || return 0
