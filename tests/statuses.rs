@@ -51,6 +51,8 @@ const FAILED: [&[&str]; 15] = [
     &["import", "/nonexistent/keepalived.conf"],
     &["man", "unknown.8"],
 ];
+/// There is no terminal here. (In one: tests/pair/top.rs.)
+const TOP: [&str; 3] = ["top", "--socket", ABSENT];
 /// Wrong usage.
 const USAGE: [&[&str]; 12] = [
     &[],
@@ -123,6 +125,13 @@ fn what_fails_ends_with_1_and_says_why() {
     }
 }
 
+#[cfg(feature = "top")]
+#[test]
+fn a_live_view_without_a_terminal_ends_with_1() {
+    let said = assert_ends(&TOP, 1);
+    assert!(said.contains("top needs a terminal"), "{said}");
+}
+
 #[test]
 fn wrong_usage_ends_with_2_of_every_command() {
     USAGE.iter().for_each(|arguments| drop(assert_ends(arguments, 2)));
@@ -158,8 +167,7 @@ fn a_monitoring_system_is_told_that_no_director_answers() {
 /// Whoever adds a command adds it here.
 #[test]
 fn each_command_is_seen_to_end_well_or_ill() {
-    let tables =
-        DONE.iter().chain(&FAILED).chain(&ASKING).copied().chain([&["explain", "web"][..], &["top"]]);
+    let tables = DONE.iter().chain(&FAILED).chain(&ASKING).copied().chain([&["explain", "web"][..], &TOP]);
     let seen: BTreeSet<String> =
         tables.filter_map(|arguments| arguments.first()).map(|command| (*command).to_owned()).collect();
     let unseen: Vec<_> = commands().difference(&seen).cloned().collect();

@@ -235,3 +235,20 @@ fn every_module_says_what_it_is() {
         assert!(is_tests || text.starts_with("//!"), "{}: begins without a module head", file.display());
     }
 }
+
+/// The cases of the lab break each thing on a real host: whoever adds a code of a finding adds its case.
+#[test]
+fn each_finding_of_the_doctor_is_seen_from_outside() {
+    let source = fs::read_to_string(root().join("src/cli/finding.rs")).expect("a source file");
+    let list = source.split_once("const CODES").expect("the list").1.split_once("];").expect("its end").0;
+    let codes: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+    assert!(codes.len() > 50 && codes.is_sorted(), "{codes:?}");
+    let places =
+        ["lab/doctor.rs", "lab/real_servers.rs", "pair/doctor", "pair/doctor.rs", "pair/real_server.rs"];
+    let files = places.iter().flat_map(|place| files_below(&root().join("tests").join(place)));
+    let cases: String = files.map(|file| fs::read_to_string(file).expect("a case")).collect();
+    let is_seen =
+        |code: &&&str| cases.contains(&format!("\"{code}\"")) || cases.contains(&format!("[{code}]"));
+    let unseen: Vec<_> = codes.iter().filter(|code| !is_seen(code)).collect();
+    assert!(unseen.is_empty(), "no case of tests/pair or tests/lab sees {unseen:?}");
+}
