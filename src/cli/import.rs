@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(status, ExitStatus::Done);
         assert!(policy.contains("vrid: 1") && !report.contains("virtual_router_id"), "{policy}{report}");
         assert!(
-            report.ends_with("/keepalived.conf: 5 lines: 4 same, 0 near, 1 none: 80.0 % same or near\n"),
+            report.ends_with("/keepalived.conf: 5 lines: 4 same, 1 near, 0 none: 100.0 % same or near\n"),
             "{report}"
         );
         assert!(imported(ROUTER, true).2.contains("3     same     virtual_router_id 1"));

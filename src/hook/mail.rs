@@ -137,25 +137,36 @@ impl Mailer {
         let deadline = Instant::now() + self.timeout;
         let mut connection = match timeout_at(deadline, self.connect()).await {
             Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return judge(&error),
+            Ok(Err(attempt)) => return attempt,
             Err(_) => return Attempt::Failed("it did not greet in time".to_owned()),
         };
         let attempt = timeout_at(deadline, self.converse(&mut connection, open)).await;
-        // What was taken is taken, whatever becomes of the goodbye.
-        let _ = timeout(LONGEST_GOODBYE, connection.abort()).await;
+        goodbye(&mut connection).await;
         match attempt {
             Ok(attempt) => attempt.unwrap_or_else(|error| judge(&error)),
             Err(_) => Attempt::Failed("no answer in time".to_owned()),
         }
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
+    /// A connection, sealed as it should be. One that TLS failed on has no stream any more: nothing more may be said on it.
+    async fn connect(&self) -> Result<AsyncSmtpConnection, Attempt> {
         let from_the_start = match &self.security {
             Security::Tls(parameters) => Some(parameters.clone()),
             Security::StartTls(_) | Security::None => None,
         };
         let server = (self.server.as_str(), self.port);
-        AsyncSmtpConnection::connect_tokio1(server, None, &self.hello, from_the_start, None).await
+        let mut connection =
+            AsyncSmtpConnection::connect_tokio1(server, None, &self.hello, from_the_start, None)
+                .await
+                .map_err(|error| judge(&error))?;
+        if let Security::StartTls(parameters) = &self.security {
+            if !connection.can_starttls() {
+                goodbye(&mut connection).await;
+                return Err(Attempt::Refused("it does not offer STARTTLS: nothing is sent".to_owned()));
+            }
+            connection.starttls(parameters.clone(), &self.hello).await.map_err(|error| judge(&error))?;
+        }
+        Ok(connection)
     }
 
     async fn converse(
@@ -163,12 +174,6 @@ impl Mailer {
         connection: &mut AsyncSmtpConnection,
         open: &mut Open,
     ) -> Result<Attempt, Error> {
-        if let Security::StartTls(parameters) = &self.security {
-            if !connection.can_starttls() {
-                return Ok(Attempt::Refused("it does not offer STARTTLS: nothing is sent".to_owned()));
-            }
-            connection.starttls(parameters.clone(), &self.hello).await?;
-        }
         if let Some(login) = &self.login {
             connection.auth(DEFAULT_MECHANISMS, login).await?;
         }
@@ -210,6 +215,11 @@ impl Mailer {
             }
         })
     }
+}
+
+/// What was taken is taken, whatever becomes of this.
+async fn goodbye(connection: &mut AsyncSmtpConnection) {
+    let _ = timeout(LONGEST_GOODBYE, connection.abort()).await;
 }
 
 /// What the director calls itself: what the policy says, or the name of its host.

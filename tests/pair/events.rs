@@ -73,6 +73,14 @@ fn the_hooks_of_both_are_told_of_a_failover_in_order_with_its_reasons() {
         "before the release"
     );
 
+    let released = |member: &Member| {
+        let orders = member.said(&stage, &["overrides"]);
+        orders
+            .lines()
+            .any(|line| line.starts_with("outside ") && line.contains(" release ") && line.contains(" in 9m"))
+    };
+    assert!(released(&pair[PREFERRED]) && !released(&pair[OTHER]), "the release is among the orders");
+
     let before = roles(&pair[PREFERRED], &stage);
     pair[PREFERRED].kill();
     pair[PREFERRED].start_again(&stage);
@@ -80,6 +88,7 @@ fn the_hooks_of_both_are_told_of_a_failover_in_order_with_its_reasons() {
     // What an operator ordered outlives a crash.
     pair[PREFERRED].clear_release(&stage);
     until_true("Master again", START, || holders.only_holder() == Some(PREFERRED));
+    assert!(!released(&pair[PREFERRED]), "it was cleared");
     let after = roles(&pair[PREFERRED], &stage);
     assert_eq!(after[..before.len()], before, "what was before the crash");
     assert!(after.len() > before.len(), "{after:?}");

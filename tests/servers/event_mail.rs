@@ -4,7 +4,7 @@ use crate::host::{ADDRESS, Host};
 use crate::mail::{log, sealed_options, server};
 use crate::world::director::binary;
 use crate::world::process::Process;
-use crate::world::wait::until_true;
+use crate::world::wait::{until, until_true};
 use std::fs;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ const USERS: &str = "begin authenticators\nplain:\n  driver = plaintext\n  publi
 
 /// A director that is alone with its router, which it holds: `mail` are more keys of the mail, `hook` of the hook.
 fn director(host: &Host, mail: &str, hook: &str) -> Process {
-    at(host, ADDRESS, mail, hook)
+    at(host, &format!("{ADDRESS}:{PORT}"), mail, hook)
 }
 
 /// The same, whose mail server is at this address.
@@ -41,7 +41,7 @@ fn at(host: &Host, server: &str, mail: &str, hook: &str) -> Process {
         "policy_version: 1\ndirectors:\n  lb-a: {{address: 192.168.102.1}}\n  lb-b: {{address: 192.168.102.2}}\n\
          virtual_routers:\n  outside:\n    interface: eth0\n    vrid: 51\n    prefer: [lb-a, lb-b]\n    \
          virtual_addresses: [192.168.102.100/24]\n\
-         on_event:\n  - mail: {{server: \"{server}:{PORT}\", from: tandem@example.com, {mail}}}\n    {hook}\n"
+         on_event:\n  - mail: {{server: \"{server}\", from: tandem@example.com, {mail}}}\n    {hook}\n"
     );
     let config = host.write("tandem.yaml", &policy);
     let (program, state, socket) = (binary(), host.text("state"), host.text("tandem.sock"));
@@ -53,6 +53,14 @@ fn at(host: &Host, server: &str, mail: &str, hook: &str) -> Process {
 
 fn inbox(host: &Host) -> String {
     fs::read_to_string(host.path("mail-log/box")).unwrap_or_default()
+}
+
+/// Until these words are in a director's log.
+fn comes_to_say(director: &Process, words: &str) {
+    until(words, LIMIT, || {
+        let log = director.log();
+        if log.contains(words) { Ok(()) } else { Err(log) }
+    });
 }
 
 fn greets(host: &Host) {
@@ -90,8 +98,21 @@ fn a_failover_is_one_mail_over_starttls_from_who_logged_in() {
     director.stop(LIMIT);
     until_true("the last mail", LIMIT, || inbox(&host).matches("Subject: ").count() >= 2);
     assert!(inbox(&host).contains("because: stopped"), "{}", inbox(&host));
-    until_true("a QUIT", LIMIT, || !log(&host).contains("unexpected disconnection"));
+    let rude = ["lost", "unexpected", "reset"].into_iter().find(|word| log(&host).contains(word));
+    assert_eq!(rude, None, "{}", log(&host));
     assert!(!director.log().contains("a secret"), "{}", director.log());
+}
+
+#[test]
+fn a_mail_goes_over_tls_from_the_first_byte_on() {
+    let host = Host::new();
+    let ports = "local_interfaces = 0.0.0.0.25 : 0.0.0.0.465\ntls_on_connect_ports = 465\n";
+    let _server = server(&host, &format!("{}{ports}{}", sealed_options(&host), delivery(&host, "")));
+    greets(&host);
+    let hook = "ca: {file: ca.pem}\n    kinds: [router_master]";
+    let _director = at(&host, ADDRESS, "to: [ops@example.com], tls: tls, collect: 0s", hook);
+    until_true("a mail", LIMIT, || inbox(&host).contains("Subject: [lb-a] outside is Master"));
+    assert!(log(&host).contains("X=TLS1.3"), "{}", log(&host));
 }
 
 #[test]
@@ -101,9 +122,7 @@ fn without_starttls_or_with_another_certificate_nothing_is_sent() {
     greets(&host);
     host.write("ca.pem", &fs::read_to_string(&crate::world::certificates::shared().authority).expect("PEM"));
     let director = director(&host, "to: [ops@example.com], collect: 0s", "ca: {file: ca.pem}");
-    until_true("a word in the log", LIMIT, || {
-        director.log().contains("it does not offer STARTTLS: nothing is sent")
-    });
+    comes_to_say(&director, "it does not offer STARTTLS: nothing is sent");
     assert!(!log(&host).contains("<="), "{}", log(&host));
     drop(director);
 
@@ -112,9 +131,9 @@ fn without_starttls_or_with_another_certificate_nothing_is_sent() {
     greets(&sealed);
     let hook = "ca: {file: ca.pem}\n    kinds: [router_master]";
     // Its certificate is good for another address.
-    let director = at(&sealed, "127.0.0.1", "to: [ops@example.com], collect: 0s", hook);
-    until_true("a word in the log", LIMIT, || director.log().contains("certificate"));
-    assert!(director.log().contains("in 4 attempts"), "{}", director.log());
+    let director = at(&sealed, "127.0.0.1:25", "to: [ops@example.com], collect: 0s", hook);
+    comes_to_say(&director, "in 4 attempts");
+    assert!(director.log().contains("invalid peer certificate"), "{}", director.log());
     assert!(!log(&sealed).contains("<="), "{}", log(&sealed));
 }
 

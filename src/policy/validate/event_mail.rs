@@ -114,12 +114,12 @@ fn login(
     sources: &Sources,
     problems: &mut Problems,
 ) -> Option<(String, Secret)> {
-    let half = match (text.username.span(), text.password.span()) {
-        (Some(span), None) => Some((span, "`username` without `password`")),
-        (None, Some(span)) => Some((span, "`password` without `username`")),
-        (Some(_), Some(_)) | (None, None) => None,
+    let (said, message) = match (text.username.is_absent(), text.password.is_absent()) {
+        (false, true) => (text.username.span(), "`username` without `password`"),
+        (true, false) => (text.password.span(), "`password` without `username`"),
+        (true, true) | (false, false) => (None, ""),
     };
-    if let Some((span, message)) = half {
+    if let Some(span) = said {
         problem(span, message, "who logs in says both", problems);
     }
     if let (MailSecurity::None, Some(span)) = (security, text.password.span()) {
