@@ -2,6 +2,7 @@
 
 use super::mirror::Record;
 use super::report::{PoolSummary, Report};
+use crate::control::EventRecord;
 use crate::model::DirectorName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -60,6 +61,10 @@ pub enum Message {
     Pools(Pools),
     Records {
         records: Vec<Record>,
+    },
+    /// What happened there: each event once a connection, and the last ones of before at its begin.
+    Events {
+        events: Vec<EventRecord>,
     },
     /// One of a later version.
     #[serde(other)]

@@ -2,12 +2,14 @@
 
 use super::comparison::{Alarm, Compared, Comparison, Ours};
 use super::fault::Fault;
+use super::happened::Happened;
 use super::heard::Heard;
 use super::message::{Hello, Message, Versions};
 use super::records::Records;
 use super::report::{Facts, Report, Summaries, summaries};
 use super::settings::Settings;
 use super::view::{ChannelView, PeersView};
+use crate::director::chronicle::Book;
 use crate::model::DirectorName;
 use crate::time::Instant;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -50,6 +52,7 @@ impl Default for Pace {
 pub(super) struct Own {
     pub(super) report: Option<Report>,
     pub(super) pools: Summaries,
+    pub(super) book: Book,
 }
 
 #[derive(Debug)]
@@ -81,6 +84,7 @@ struct Peer {
     told: BTreeSet<&'static str>,
     version: Option<String>,
     heard: Heard,
+    happened: Arc<Happened>,
     comparison: Comparison,
     compared: Compared,
 }
@@ -96,6 +100,7 @@ impl Shared {
                 told: BTreeSet::new(),
                 version: None,
                 heard: Heard::default(),
+                happened: Arc::default(),
                 comparison: Comparison::default(),
                 compared: Compared::default(),
             };
@@ -157,6 +162,7 @@ impl Shared {
         match message {
             Message::Report(report) => peer.heard.report(*report, now),
             Message::Pools(pools) => peer.heard.pools(pools),
+            Message::Events { events } => Arc::make_mut(&mut peer.happened).take(name, events),
             // Records are no affair of one connection.
             Message::Records { .. } | Message::Hello(_) | Message::Unknown => {}
         }
@@ -200,7 +206,8 @@ impl Shared {
     pub(super) fn look(&self, facts: Option<&Facts>) -> PeersView {
         if let Some(facts) = facts {
             let pools = summaries(facts, &self.own.load().pools);
-            self.own.store(Arc::new(Own { report: Some(Report::of(facts)), pools }));
+            let book = facts.book.clone();
+            self.own.store(Arc::new(Own { report: Some(Report::of(facts)), pools, book }));
         }
         let (own, now) = (self.own.load(), self.now());
         let ours = Ours { report: own.report.as_ref(), pools: &own.pools };
@@ -241,6 +248,7 @@ impl Peer {
             last_heard: self.heard.at,
             version: self.version.clone(),
             report: self.heard.report.clone(),
+            happened: Arc::clone(&self.happened),
             policy_match: compared.policy_match,
             table_match: compared.table_match,
             differing: compared.differing,

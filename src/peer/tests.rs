@@ -10,7 +10,9 @@ use super::settings::{ChannelSecret, Settings};
 use super::shared::{Pace, Shared};
 use super::thread::PeerThread;
 use super::view::ChannelView;
+use crate::director::chronicle::{Book, Draft, Stamp};
 use crate::director::snapshot::Snapshot;
+use crate::model::EventKind;
 use crate::policy::Fingerprint;
 use crate::time::Instant;
 use rustls::pki_types::ServerName;
@@ -101,6 +103,7 @@ const fn address(number: u8, host: u8) -> IpAddr {
 struct End {
     thread: PeerThread,
     records: Arc<Records>,
+    book: Book,
 }
 
 impl End {
@@ -111,7 +114,7 @@ impl End {
         let mut shared = Shared::new(settings, Arc::clone(&records), started);
         (shared.pace, shared.versions) = (PACE, versions);
         let thread = PeerThread::with(shared).expect("a thread");
-        let end = Self { thread, records };
+        let end = Self { thread, records, book: Book::default() };
         end.tell("policy");
         end
     }
@@ -121,7 +124,23 @@ impl End {
         let snapshot = Snapshot { readiness, ..Snapshot::starting(Instant::ZERO, Duration::ZERO) };
         let policy = Fingerprint { meaning: policy.to_owned(), files: policy.to_owned() };
         let policy = Some(Arc::new(policy));
-        self.thread.tell(Facts { snapshot: Arc::new(snapshot), tables: Arc::default(), policy });
+        self.thread.tell(Facts {
+            snapshot: Arc::new(snapshot),
+            tables: Arc::default(),
+            policy,
+            book: self.book.clone(),
+        });
+    }
+
+    fn happens(&self, number: u64) {
+        let draft = Draft::new(EventKind::PoolDown, "quorum", format!("number {number}"));
+        self.book.write(draft, Stamp { unix_ms: number, at_ms: number, director: None });
+    }
+
+    /// Numbers of the events that the other end told.
+    fn knows(&self) -> Vec<u64> {
+        let channel = self.channel();
+        channel.happened.events().map(|event| event.id).collect()
     }
 
     fn channel(&self) -> ChannelView {
@@ -191,6 +210,28 @@ async fn records_of_both_are_the_same_after_a_partition_and_are_told_when_they_c
     a.records.set(Record { body: None, ..record("there", "lb-a") });
     until("it is taken back", || a.records.all() == b.records.all()).await;
     assert_eq!(b.records.take_changed()[0].body, None);
+}
+
+#[tokio::test]
+async fn what_happens_is_told_once_and_kept_when_the_one_who_told_it_is_gone() {
+    let net = Net::new();
+    let (a, b) = (net.end("lb-a"), net.end("lb-b"));
+    b.happens(1);
+    b.tell("policy");
+    until("the past", || a.knows() == [1]).await;
+    b.happens(2);
+    until("what is new", || a.knows() == [1, 2]).await;
+    assert!(b.knows().is_empty(), "nothing happened at the other end");
+    let book = b.book.clone();
+    drop(b);
+    until("b is gone", || !a.is_up()).await;
+    assert_eq!(a.knows(), [1, 2]);
+    let mut b = net.end("lb-b");
+    b.book = book;
+    b.happens(3);
+    b.tell("policy");
+    until("what happened since", || a.knows() == [1, 2, 3]).await;
+    assert_eq!(a.channel().happened.heard(), 3, "the past was told once more, and counts once");
 }
 
 #[tokio::test]
