@@ -116,6 +116,7 @@ const PURE_FILES: &[&str] = &[
     "peer/fault.rs",
     "peer/fingerprint.rs",
     "peer/frame.rs",
+    "peer/happened.rs",
     "peer/heard.rs",
     "peer/identity.rs",
     "peer/message.rs",

@@ -122,6 +122,7 @@ mod tests {
             differing_pools: Vec::new(),
             pools_down_there: Vec::new(),
             pools_down_here: Vec::new(),
+            events_heard: 0,
             report: Some(PeerReport {
                 ready: true,
                 awaits: None,

@@ -59,6 +59,10 @@ pub struct Subject {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventList {
     pub events: Vec<EventRecord>,
+    /// What the other directors told of themselves over the channel, a thousand events of each at most. Each counts its events
+    /// on its own, so `after` says nothing of them.
+    #[serde(default)]
+    pub others: Vec<EventRecord>,
     /// The id of the newest event there is, 0 before the first; what `after` takes to go on from here.
     pub last_id: u64,
     /// Events after `after` that are not kept any more.

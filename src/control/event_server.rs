@@ -5,10 +5,11 @@
 //! has missed is told by an event `lost` with the number.
 
 use super::action::{RefusalCode, Refused};
-use super::event::{EventQuery, EventRecord, MOST_EVENTS};
+use super::event::{EventList, EventQuery, EventRecord, MOST_EVENTS};
 use super::explain::explain;
 use super::server::{Connection, Windows, beside, json, refuse, understood};
 use crate::director::chronicle::Book;
+use crate::peer::PeersView;
 use crate::serving::Patience;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -53,9 +54,22 @@ async fn events(State(connection): State<Connection>, query: Asked) -> Response 
         Ok(asked) => asked,
         Err(refused) => return refuse(refused),
     };
-    let book = connection.shared.windows.book;
+    let Windows { book, snapshot } = connection.shared.windows;
     // Ten thousand events are some megabytes of text.
-    beside(move || json(StatusCode::OK, &book.find(&query, limit).told())).await
+    beside(move || {
+        let others = told_by_others(&snapshot.load().peers, &query, limit);
+        json(StatusCode::OK, &EventList { others, ..book.find(&query, limit).told() })
+    })
+    .await
+}
+
+/// The newest events of the other directors that a query asks for, the oldest first.
+fn told_by_others(peers: &PeersView, query: &EventQuery, limit: usize) -> Vec<EventRecord> {
+    let all = peers.channels.iter().flat_map(|channel| channel.happened.events());
+    let mut events: Vec<EventRecord> =
+        all.filter(|event| query.takes(event)).map(|event| EventRecord::clone(event)).collect();
+    events.sort_by_key(|event| event.unix_ms);
+    events.split_off(events.len().saturating_sub(limit))
 }
 
 /// Parameters of `GET /v1/explain/{pool}`.

@@ -45,6 +45,9 @@ pub struct ChannelStatus {
     pub pools_down_there: Vec<String>,
     /// Some of the pools that are up there and not here.
     pub pools_down_here: Vec<String>,
+    /// How many events it told of itself: `GET /v1/events` has the newest of them.
+    #[serde(default)]
+    pub events_heard: u64,
     /// What it said of itself; null until it did.
     pub report: Option<PeerReport>,
 }
@@ -110,6 +113,7 @@ impl ChannelStatus {
             differing_pools: names(&channel.differing),
             pools_down_there: names(&channel.down_there),
             pools_down_here: names(&channel.down_here),
+            events_heard: channel.happened.heard(),
             report,
         }
     }

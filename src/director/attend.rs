@@ -85,7 +85,7 @@ impl Loop {
         let picture = picture.or_else(|| self.core.seen_routers()).unwrap_or_default();
         let (peers, counts) = (self.peers.view(), self.reloads.counts());
         if let Some(snapshot) = self.published.publish(&self.core, pair, peers, counts, self.clock) {
-            self.peers.tell(&self.core, &snapshot, self.clock);
+            self.peers.tell(&self.core, &snapshot, self.chronicler.book(), self.clock);
             let policy = Arc::clone(&self.core.policy);
             self.control.publish_when_asked(move || {
                 let own = policy.pair.own.as_ref();

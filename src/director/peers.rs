@@ -1,6 +1,7 @@
 //! The channels to the other directors, seen from the pools' loop (shell): it hands over what there is to tell and takes what was
 //! heard, both swapped whole. It waits for neither.
 
+use super::chronicle::Book;
 use super::clock::Clock;
 use super::core::Core;
 use super::error::RunError;
@@ -77,7 +78,7 @@ impl Peers {
     }
 
     /// Tells the others what there is.
-    pub(super) fn tell(&mut self, core: &Core, snapshot: &Arc<Snapshot>, clock: Clock) {
+    pub(super) fn tell(&mut self, core: &Core, snapshot: &Arc<Snapshot>, book: &Book, clock: Clock) {
         let Some(thread) = &self.thread else { return };
         let begun = clock.now();
         if self.due <= begun {
@@ -89,6 +90,7 @@ impl Peers {
             snapshot: Arc::clone(snapshot),
             tables: Arc::clone(&self.tables),
             policy: self.fingerprint.load_full(),
+            book: book.clone(),
         });
     }
 

@@ -6,7 +6,9 @@ use super::fault::Fault;
 use super::frame::{self, Decoder};
 use super::message::{Hello, Message};
 use super::shared::Shared;
-use super::telling::Told;
+use super::telling::{PAST_EVENTS, Told};
+use crate::control::EventQuery;
+use crate::director::chronicle::Book;
 use crate::model::DirectorName;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -133,7 +135,19 @@ fn views(told: &Mutex<Told>, shared: &Shared) -> Vec<Message> {
     let report = own.report.clone().unwrap_or_default();
     let mut messages = told.lock().unwrap_or_else(PoisonError::into_inner).pools(&own.pools);
     messages.insert(0, Message::Report(Box::new(report)));
+    messages.extend(events(told, &own.book));
     messages
+}
+
+/// What happened since it was told last; at the begin of a connection the last things of before.
+fn events(told: &Mutex<Told>, book: &Book) -> Vec<Message> {
+    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    // A book that has gone back is another one.
+    let last = told.last_event().filter(|last| *last <= book.last_id());
+    let query = EventQuery { after: last, ..EventQuery::default() };
+    let found = book.find(&query, PAST_EVENTS);
+    let newest = found.events.last().map(|event| event.id);
+    told.events(&found.events, newest.or(last).unwrap_or_default())
 }
 
 fn records(told: &Mutex<Told>, shared: &Shared) -> Vec<Message> {

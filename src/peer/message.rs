@@ -3,6 +3,7 @@
 use super::mirror::Record;
 use super::report::{PoolSummary, Report};
 use super::sight::Sight;
+use crate::control::EventRecord;
 use crate::model::DirectorName;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,6 +69,10 @@ pub enum Message {
         #[serde(default)]
         anew: bool,
         sights: BTreeMap<String, Sight>,
+    },
+    /// What happened there: each event once a connection, and the last ones of before at its begin.
+    Events {
+        events: Vec<EventRecord>,
     },
     /// One of a later version.
     #[serde(other)]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   event loop ── Facts (swapped whole) ──▶ thread "peers" ── TLS 1.3 over TCP ──▶ the other director
-//!              ◀── PeersView (swapped whole) ──┘   one task a director: report every second, pools when they change, records
+//!              ◀── PeersView (swapped whole) ──┘   one task a director: report every second, pools when they change, records, events
 //! ```
 //!
 //! **Authentication and encryption.** TLS 1.3 alone, by rustls, which probes and metrics have in the program anyway. Each end
@@ -20,7 +20,7 @@
 //! that there is one connection and no race. The other accepts from addresses of the policy's directors and from no others.
 //!
 //! **Bounds.** A frame has 256 KiB at most, so whatever is large travels in parts: pools by their summaries (names and numbers,
-//! no servers; 50,000 servers in 10,000 pools are 2 MB once, then only the pools that changed), records in parts of 256. The
+//! no servers; 50,000 servers in 10,000 pools are 2 MB once, then only the pools that changed), records and events in parts. The
 //! handshake takes 5 s at most, a write as long; who is silent for 5 s is gone. Tries are spaced by a back-off with jitter.
 //! Everything here is a thread of its own: the slowest or most hostile peer holds up neither the event loop nor an
 //! advertisement.
@@ -33,6 +33,7 @@
 //! | [`frame`], [`message`] | yes | bytes to messages and back |
 //! | [`report`] | yes | a director's view as what it tells |
 //! | [`fingerprint`] | yes | a pool's IPVS tables as a number |
+//! | [`happened`] | yes | what happened at the other director, by its own word |
 //! | [`heard`], [`telling`] | yes | what one peer has said; what one is still to be told |
 //! | [`comparison`] | yes | ours beside theirs, with a time of grace |
 //! | [`sight`] | yes | what a director's checks say of the pools that both judge |
@@ -47,6 +48,7 @@ mod connect;
 mod fault;
 pub mod fingerprint;
 pub mod frame;
+pub mod happened;
 pub mod heard;
 pub mod identity;
 mod link;

@@ -4,6 +4,7 @@
 //! there are only counts, however many there are.
 
 use super::fingerprint::{PoolTable, of_all};
+use crate::director::chronicle::Book;
 use crate::director::snapshot::{PoolSnapshot, Snapshot};
 use crate::model::PoolName;
 use crate::policy::Fingerprint;
@@ -24,6 +25,8 @@ pub struct Facts {
     pub tables: Arc<BTreeMap<PoolName, PoolTable>>,
     /// Fingerprint of the policy; `None` until it is known.
     pub policy: Option<Arc<Fingerprint>>,
+    /// What happened here.
+    pub book: Book,
 }
 
 /// One director, now.

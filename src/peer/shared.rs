@@ -2,6 +2,7 @@
 
 use super::comparison::{Alarm, Compared, Comparison, Ours};
 use super::fault::Fault;
+use super::happened::Happened;
 use super::heard::Heard;
 use super::message::{Hello, Message, Versions};
 use super::records::Records;
@@ -9,6 +10,7 @@ use super::report::{Facts, Report, Summaries, summaries};
 use super::settings::Settings;
 use super::sightings::Sightings;
 use super::view::{ChannelView, PeersView};
+use crate::director::chronicle::Book;
 use crate::model::DirectorName;
 use crate::time::Instant;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -51,6 +53,7 @@ impl Default for Pace {
 pub(super) struct Own {
     pub(super) report: Option<Report>,
     pub(super) pools: Summaries,
+    pub(super) book: Book,
 }
 
 /// What outlives the channels, and a reload.
@@ -89,6 +92,7 @@ struct Peer {
     told: BTreeSet<&'static str>,
     version: Option<String>,
     heard: Heard,
+    happened: Arc<Happened>,
     comparison: Comparison,
     compared: Compared,
 }
@@ -104,6 +108,7 @@ impl Shared {
                 told: BTreeSet::new(),
                 version: None,
                 heard: Heard::default(),
+                happened: Arc::default(),
                 comparison: Comparison::default(),
                 compared: Compared::default(),
             };
@@ -167,6 +172,7 @@ impl Shared {
             Message::Report(report) => peer.heard.report(*report, now),
             Message::Pools(pools) => peer.heard.pools(pools),
             Message::Sights { anew, sights } => self.known.sightings.heard(name, anew, sights),
+            Message::Events { events } => Arc::make_mut(&mut peer.happened).take(name, events),
             // Records are no affair of one connection.
             Message::Records { .. } | Message::Hello(_) | Message::Unknown => {}
         }
@@ -211,7 +217,8 @@ impl Shared {
     pub(super) fn look(&self, facts: Option<&Facts>) -> PeersView {
         if let Some(facts) = facts {
             let pools = summaries(facts, &self.own.load().pools);
-            self.own.store(Arc::new(Own { report: Some(Report::of(facts)), pools }));
+            let book = facts.book.clone();
+            self.own.store(Arc::new(Own { report: Some(Report::of(facts)), pools, book }));
         }
         let (own, now) = (self.own.load(), self.now());
         let ours = Ours { report: own.report.as_ref(), pools: &own.pools };
@@ -252,6 +259,7 @@ impl Peer {
             last_heard: self.heard.at,
             version: self.version.clone(),
             report: self.heard.report.clone(),
+            happened: Arc::clone(&self.happened),
             policy_match: compared.policy_match,
             table_match: compared.table_match,
             differing: compared.differing,

@@ -1,18 +1,20 @@
 //! What one peer is still to be told: of pools and records only what it does not know. Pure.
 
+use super::happened::{self, LONGEST_EVENT};
 use super::message::{Message, Pools};
 use super::mirror::{MOST_RECORDS, Record};
 use super::report::{PoolSummary, Summaries};
 use super::sight::{Sight, Sights};
+use crate::control::EventRecord;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Pools of one message: of the longest names and numbers, these are less than a frame.
 const POOLS_AT_ONCE: usize = 256;
-/// Bytes of the records of one message, roughly; one record is far smaller, and a frame larger.
-const RECORD_BYTES: usize = 128 * 1024;
-/// Bytes of the sights of one message, roughly; one alone may have more, and fits into a frame.
-const SIGHT_BYTES: usize = 128 * 1024;
+/// Bytes of the records, events or sights of one message, roughly; one is far smaller, and a frame larger.
+const PART_BYTES: usize = 128 * 1024;
+/// Events of before that a connection begins with.
+pub const PAST_EVENTS: usize = 256;
 
 /// What a peer was told in this connection, or has told itself.
 #[derive(Debug, Default)]
@@ -21,6 +23,7 @@ pub struct Told {
     /// By key, what is known of the newest word.
     records: BTreeMap<String, (u64, String)>,
     sights: Option<Arc<Sights>>,
+    last_event: Option<u64>,
 }
 
 impl Told {
@@ -56,46 +59,43 @@ impl Told {
             Some(before) if !is_gone(&before) => (false, before),
             _ => (true, Arc::default()),
         };
-        let (mut messages, mut part, mut bytes) = (Vec::new(), BTreeMap::new(), 0);
-        for (pool, sight) in now.iter().filter(|(pool, sight)| before.get(*pool) != Some(*sight)) {
-            let size = pool.len() + sight.size();
-            if bytes + size > SIGHT_BYTES && !part.is_empty() {
-                let sights = std::mem::take(&mut part);
-                messages.push(Message::Sights { anew: std::mem::take(&mut anew), sights });
-                bytes = 0;
-            }
-            part.insert(pool.to_string(), Sight::clone(sight));
-            bytes += size;
+        let news = now.iter().filter(|(pool, sight)| before.get(*pool) != Some(*sight));
+        let news: Vec<(String, Sight)> =
+            news.map(|(pool, sight)| (pool.to_string(), Sight::clone(sight))).collect();
+        let mut parts = parts(news, |(pool, sight)| pool.len() + sight.size());
+        // That nothing is judged by both any more has to be said, too.
+        if anew && parts.is_empty() {
+            parts.push(Vec::new());
         }
-        if anew || !part.is_empty() {
-            messages.push(Message::Sights { anew, sights: part });
-        }
-        messages
+        let message = |part: Vec<(String, Sight)>| {
+            let sights = part.into_iter().collect();
+            Message::Sights { anew: std::mem::take(&mut anew), sights }
+        };
+        parts.into_iter().map(message).collect()
     }
 
     /// The messages about records; they count as told.
     pub fn records<'a>(&mut self, now: impl Iterator<Item = &'a Record>) -> Vec<Message> {
-        let mut messages = Vec::new();
-        let (mut part, mut bytes) = (Vec::new(), 0);
-        for record in now.filter(|record| !self.knows(record)) {
-            let size = record.key.len() + record.body.as_ref().map_or(0, |body| body.to_string().len());
-            if bytes + size > RECORD_BYTES {
-                messages.push(Message::Records { records: std::mem::take(&mut part) });
-                bytes = 0;
-            }
-            part.push(record.clone());
-            bytes += size + 128;
-        }
-        part.iter().for_each(|record| self.note(record));
-        for message in &messages {
-            if let Message::Records { records } = message {
-                records.iter().for_each(|record| self.note(record));
-            }
-        }
-        if !part.is_empty() {
-            messages.push(Message::Records { records: part });
-        }
-        messages
+        let news: Vec<Record> = now.filter(|record| !self.knows(record)).cloned().collect();
+        news.iter().for_each(|record| self.note(record));
+        let size = |record: &Record| {
+            record.key.len() + record.body.as_ref().map_or(0, |body| body.to_string().len()) + 128
+        };
+        parts(news, size).into_iter().map(|records| Message::Records { records }).collect()
+    }
+
+    /// The number of the last event that was told; `None` where none was.
+    #[must_use]
+    pub const fn last_event(&self) -> Option<u64> {
+        self.last_event
+    }
+
+    /// The messages about events, up to number `last`; they count as told.
+    pub fn events(&mut self, news: &[Arc<EventRecord>], last: u64) -> Vec<Message> {
+        self.last_event = Some(last);
+        let news = news.iter().filter(|event| happened::size(event) <= LONGEST_EVENT);
+        let news = news.map(|event| EventRecord::clone(event)).collect();
+        parts(news, happened::size).into_iter().map(|events| Message::Events { events }).collect()
     }
 
     /// The peer has said a word itself: it is not told to it again.
@@ -110,6 +110,24 @@ impl Told {
         let known = self.records.get(&record.key);
         known.is_some_and(|(stamp, director)| *stamp == record.stamp_unix_ms && *director == record.director)
     }
+}
+
+/// In parts that fit into a message each.
+fn parts<T>(all: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let mut parts: Vec<Vec<T>> = Vec::new();
+    let mut bytes = 0;
+    for one in all {
+        let more = size(&one);
+        match parts.last_mut().filter(|_| bytes + more <= PART_BYTES) {
+            Some(part) => part.push(one),
+            None => {
+                parts.push(vec![one]);
+                bytes = 0;
+            }
+        }
+        bytes += more;
+    }
+    parts
 }
 
 #[cfg(test)]
@@ -197,5 +215,25 @@ mod tests {
         assert!(told.records(all.iter()).is_empty());
         let newer = Record { stamp_unix_ms: 2, ..record(0, 1) };
         assert_eq!(told.records([&newer].into_iter()).len(), 1);
+    }
+
+    #[test]
+    fn events_travel_in_parts_and_one_that_is_too_long_does_not() {
+        let event = |id, bytes| {
+            Arc::new(EventRecord { message: "\n".repeat(bytes), ..crate::control::event_record(id) })
+        };
+        let mut all: Vec<_> = (1..=200).map(|id| event(id, 2_000)).collect();
+        all.push(event(201, LONGEST_EVENT));
+        let mut told = Told::default();
+        assert_eq!(told.last_event(), None);
+        let messages = told.events(&all, 201);
+        assert_eq!(told.last_event(), Some(201));
+        assert!(messages.len() > 5 && messages.iter().all(|message| frame::encode(message).is_ok()));
+        let count = |message: &Message| match message {
+            Message::Events { events } => events.len(),
+            _ => 0,
+        };
+        assert_eq!(messages.iter().map(count).sum::<usize>(), 200);
+        assert!(told.events(&[], 201).is_empty());
     }
 }

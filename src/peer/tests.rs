@@ -12,7 +12,9 @@ use super::sight::{Sight, Sights};
 use super::sightings::Sightings;
 use super::thread::PeerThread;
 use super::view::ChannelView;
+use crate::director::chronicle::{Book, Draft, Stamp};
 use crate::director::snapshot::Snapshot;
+use crate::model::EventKind;
 use crate::policy::Fingerprint;
 use crate::time::Instant;
 use rustls::pki_types::ServerName;
@@ -104,6 +106,7 @@ struct End {
     thread: PeerThread,
     records: Arc<Records>,
     sightings: Arc<Sightings>,
+    book: Book,
 }
 
 impl End {
@@ -116,7 +119,7 @@ impl End {
         let mut shared = Shared::new(settings, known, started);
         (shared.pace, shared.versions) = (PACE, versions);
         let thread = PeerThread::with(shared).expect("a thread");
-        let end = Self { thread, records, sightings };
+        let end = Self { thread, records, sightings, book: Book::default() };
         end.tell("policy");
         end
     }
@@ -126,7 +129,23 @@ impl End {
         let snapshot = Snapshot { readiness, ..Snapshot::starting(Instant::ZERO, Duration::ZERO) };
         let policy = Fingerprint { meaning: policy.to_owned(), files: policy.to_owned() };
         let policy = Some(Arc::new(policy));
-        self.thread.tell(Facts { snapshot: Arc::new(snapshot), tables: Arc::default(), policy });
+        self.thread.tell(Facts {
+            snapshot: Arc::new(snapshot),
+            tables: Arc::default(),
+            policy,
+            book: self.book.clone(),
+        });
+    }
+
+    fn happens(&self, number: u64) {
+        let draft = Draft::new(EventKind::PoolDown, "quorum", format!("number {number}"));
+        self.book.write(draft, Stamp { unix_ms: number, at_ms: number, director: None });
+    }
+
+    /// Numbers of the events that the other end told.
+    fn knows(&self) -> Vec<u64> {
+        let channel = self.channel();
+        channel.happened.events().map(|event| event.id).collect()
     }
 
     fn channel(&self) -> ChannelView {
@@ -215,6 +234,28 @@ async fn what_each_sees_reaches_the_other_and_counts_no_more_when_it_is_gone() {
     let b = net.end("lb-b");
     b.sightings.tell(sight([true; 3]));
     until("it is back", || hears([true; 3])).await;
+}
+
+#[tokio::test]
+async fn what_happens_is_told_once_and_kept_when_the_one_who_told_it_is_gone() {
+    let net = Net::new();
+    let (a, b) = (net.end("lb-a"), net.end("lb-b"));
+    b.happens(1);
+    b.tell("policy");
+    until("the past", || a.knows() == [1]).await;
+    b.happens(2);
+    until("what is new", || a.knows() == [1, 2]).await;
+    assert!(b.knows().is_empty(), "nothing happened at the other end");
+    let book = b.book.clone();
+    drop(b);
+    until("b is gone", || !a.is_up()).await;
+    assert_eq!(a.knows(), [1, 2]);
+    let mut b = net.end("lb-b");
+    b.book = book;
+    b.happens(3);
+    b.tell("policy");
+    until("what happened since", || a.knows() == [1, 2, 3]).await;
+    assert_eq!(a.channel().happened.heard(), 3, "the past was told once more, and counts once");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The channels as they are told: to status, metrics, and whoever asks whether it is safe to fail over. Pure data.
 
+use super::happened::Happened;
 use super::report::Report;
 use crate::model::DirectorName;
 use crate::time::Instant;
@@ -42,6 +43,8 @@ pub struct ChannelView {
     pub version: Option<String>,
     /// What was last reported; kept when the channel is down.
     pub report: Option<Arc<Report>>,
+    /// What happened there; kept when the channel is down.
+    pub happened: Arc<Happened>,
     /// Whether it runs the same policy; `None` while that is unknown. A difference counts after a time of grace.
     pub policy_match: Option<bool>,
     /// The same of the IPVS tables of the pools.
@@ -68,6 +71,7 @@ impl ChannelView {
             last_heard: None,
             version: None,
             report: None,
+            happened: Arc::default(),
             policy_match: None,
             table_match: None,
             differing: Names::default(),

@@ -173,6 +173,8 @@ fn a_pair_is_watched_a_server_is_drained_and_cleared_and_the_survivor_goes_on_te
         until(&browser, "[data-router=outside]", "lb-b agrees");
         until(&browser, "#verdict", "Safe to fail over: yes");
         until(&browser, "#pools-list", "1 healthy pool");
+        // What happened at the other director stands among it.
+        until(&browser, "#events-list", "lb-b tandem 0.1.0 has started");
         browser.screenshot("real-calm-desk-light");
 
         // Who may only read is shown nothing to click.
@@ -210,6 +212,7 @@ fn a_pair_is_watched_a_server_is_drained_and_cleared_and_the_survivor_goes_on_te
         second.signal(nix::sys::signal::Signal::SIGKILL);
         until(&browser, "#verdict", "Safe to fail over: no");
         until(&browser, "[data-router=outside]", "lb-b not heard for");
+        until(&browser, "#events-list", "lb-b tandem 0.1.0 has started");
         browser.look_like(PHONE, true);
         browser.screenshot("real-survivor-phone-dark");
         assert_eq!(browser.run("return document.querySelector('#stale').hidden"), json!(true));

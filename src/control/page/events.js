@@ -9,7 +9,8 @@ const SHOWN = 100;
 const KEPT = 1000;
 const LEVELS = { error: "bad", warning: "warn", info: "quiet" };
 
-const keyOf = (event) => (event.director || "") + " " + event.id;
+// A director that has lost its state counts from 1 again.
+const keyOf = (event) => (event.director || "") + " " + event.id + " " + event.unix_ms;
 
 // Takes events in, each once.
 export function addEvents(found) {

@@ -3,7 +3,7 @@
 import { ask, follow, refusal } from "./ask.js";
 import { addEvents, EVENTS_FOR_MS } from "./events.js";
 import { sample } from "./sparks.js";
-import { clockNow, state } from "./state.js";
+import { clockNow, peers, state } from "./state.js";
 
 const LOOK_EVERY_MS = 2000;
 // The director publishes its view twice a second: an event is in it after so long.
@@ -14,6 +14,7 @@ const MOST_EVENTS = 1000;
 
 let looking = null;
 let lookAgain = null;
+let toldByOthers = 0;
 let stop = new AbortController();
 
 // One look; who asks for one while one is under way gets that. `told` is called when there is something to show, `denied`
@@ -39,7 +40,10 @@ async function askStatus(denied) {
   }
   Object.assign(state, { may, status: answer, statusAt: performance.now(), failure: null });
   sample(answer, state.statusAt);
-  if (!state.streaming) await askEvents();
+  // The stream tells what happens here alone.
+  const told = peers().reduce((sum, { channel }) => sum + ((channel && channel.events_heard) || 0), 0);
+  if (!state.streaming || told !== toldByOthers) await askEvents();
+  toldByOthers = told;
 }
 
 // Where to go on from; null where this director tells no events.
@@ -48,7 +52,7 @@ async function askEvents() {
   const { code, answer } = await ask("/v1/events?since_ms=" + since + "&limit=" + MOST_EVENTS);
   if (code === 404) state.events = null;
   if (code !== 200 || !answer || !Array.isArray(answer.events)) return null;
-  addEvents(answer.events);
+  addEvents([...answer.events, ...(answer.others || [])]);
   return answer.last_id === undefined ? null : answer.last_id;
 }
 

@@ -159,7 +159,7 @@ pub(crate) struct Found {
 impl Found {
     pub(crate) fn told(&self) -> EventList {
         let events = self.events.iter().map(|event| EventRecord::clone(event)).collect();
-        EventList { events, last_id: self.last_id, lost: self.lost }
+        EventList { events, others: Vec::new(), last_id: self.last_id, lost: self.lost }
     }
 }
 
