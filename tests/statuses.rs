@@ -1,9 +1,12 @@
 //! The exit statuses of the README, of the real binary, for each command that can give one where no director runs. (Those that
 //! take a director: tests/monitoring/statuses.rs.)
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 const GOOD: &str = "conf/dr.yaml";
 const OTHER: &str = "conf/nat.yaml";
@@ -203,12 +206,12 @@ fn top_ends_when_its_terminal_is_closed() {
     let drawn = nix::unistd::read(&terminal, &mut screen).expect("a screen");
     assert!(drawn > 0 && running.try_wait().expect("our child").is_none(), "it shows something");
     drop(terminal);
-    let status = (0..100).find_map(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        running.try_wait().expect("our child")
-    });
-    if status.is_none() {
-        running.kill().expect("our child");
+    let program = Pid::from_raw(i32::try_from(running.id()).expect("a process"));
+    let (ended, end) = std::sync::mpsc::channel();
+    std::thread::spawn(move || ended.send(running.wait().expect("our child")));
+    let status = end.recv_timeout(Duration::from_secs(10));
+    if status.is_err() {
+        kill(program, Signal::SIGKILL).expect("our child");
     }
     assert_eq!(status.expect("it ended").code(), Some(1));
 }
