@@ -226,8 +226,9 @@ impl Core {
     }
 
     fn connections(&self, pool: &Pool, servers: &[&RealServer]) -> u64 {
-        let observed = self.reconciler.observed();
-        let held = servers.iter().filter_map(|server| super::rotations::held(pool, server, observed));
+        let (observed, counted_at) = (self.reconciler.observed(), self.reconciler.counted_at());
+        let held =
+            servers.iter().filter_map(|server| super::rotations::held(pool, server, observed, counted_at));
         held.map(|held| held.connections).sum()
     }
 }

@@ -61,6 +61,8 @@ pub(super) struct Reconciler {
     desired: Tables,
     /// The picture.
     observed: Observed,
+    /// When the picture was taken: what is counted in it is as old.
+    counted_at: Instant,
     /// What the picture covers.
     seen: Scope,
     owned: Ownership,
@@ -90,6 +92,7 @@ impl Reconciler {
             unwritten: false,
             desired: Tables::default(),
             observed,
+            counted_at: now,
             owned: Ownership::default(),
             backoff: Backoff::default(),
             step: Step::Idle,
@@ -127,6 +130,11 @@ impl Reconciler {
 
     pub(super) const fn observed(&self) -> &Observed {
         &self.observed
+    }
+
+    /// When the connections in the picture were counted.
+    pub(super) const fn counted_at(&self) -> Instant {
+        self.counted_at
     }
 
     /// What the kernel said of an object that it refuses.
@@ -259,6 +267,7 @@ impl Reconciler {
         match result {
             Ok(observed) => {
                 self.note_unreadable(observed.unreadable.iter().map(|(_, why)| why.clone()).collect());
+                self.counted_at = now;
                 self.take_picture(observed);
             }
             Err(error) => self.note_unreadable([error.message].into()),

@@ -109,24 +109,31 @@ fn fall_window(policy: &Policy, pool: &Pool) -> Duration {
 
 /// What had stood in when the director began: it goes on until the verdicts are in.
 fn found(pool: &Pool, observed: &Observed) -> Found {
-    let serves = |server: &RealServer| held(pool, server, observed).is_some_and(|held| held.weight > 0);
+    let serves =
+        |server: &RealServer| held(pool, server, observed, Instant::ZERO).is_some_and(|held| held.weight > 0);
     Found {
         sorry: pool.sorry_servers.iter().any(serves),
         backup: pool.servers.iter().any(|server| server.backup && serves(server)),
     }
 }
 
-/// A server as the kernel holds it, over all services of its pool; `None`: it is in none.
-pub(super) fn held(pool: &Pool, server: &RealServer, observed: &Observed) -> Option<Held> {
+/// A server as the kernel holds it, over all services of its pool, when its connections were last counted; `None`: it is in none.
+pub(super) fn held(
+    pool: &Pool,
+    server: &RealServer,
+    observed: &Observed,
+    counted_at: Instant,
+) -> Option<Held> {
     let held = |service: ServiceKey| {
         let key: DestinationKey = destination_key(service, server);
         let weight = observed.services.get(&service)?.destinations.get(&key)?.weight;
         let counts = observed.destination_counts.get(&(service, key)).copied().unwrap_or_default();
-        Some(Held { weight, connections: counts.connections.held() })
+        Some(Held { weight, connections: counts.connections.held(), counted_at })
     };
     let each = pool.services.iter().filter_map(|service| held(service.key));
     each.reduce(|sum, held| Held {
         weight: sum.weight.max(held.weight),
         connections: sum.connections + held.connections,
+        counted_at,
     })
 }

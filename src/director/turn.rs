@@ -58,7 +58,9 @@ impl Sight for Core {
             vouched: false,
             usable: desired::obstacle(server, &self.host).is_none(),
             said,
-            held: may_drain.then(|| held(pool, server, self.reconciler.observed())).flatten(),
+            held: may_drain
+                .then(|| held(pool, server, self.reconciler.observed(), self.reconciler.counted_at()))
+                .flatten(),
             ordered,
         }
     }

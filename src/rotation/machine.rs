@@ -48,6 +48,8 @@ pub struct Held {
     pub weight: u32,
     /// Active and inactive connections.
     pub connections: u64,
+    /// When these were counted.
+    pub counted_at: Instant,
 }
 
 /// What was found in the kernel's table at the start: what had stood in goes on until the verdicts are in.

@@ -67,6 +67,10 @@ impl Story {
     }
 
     fn look(&mut self, second: u64) -> String {
+        self.seen
+            .iter_mut()
+            .filter_map(|seen| seen.held.as_mut())
+            .for_each(|held| held.counted_at = at(second));
         let servers = self.seen.clone();
         let frozen = self.frozen;
         self.machine.handle(Input::Looked { at: at(second), servers, sorry_up: true, frozen });
@@ -173,12 +177,13 @@ fn backup_servers_join_while_the_others_are_too_few_and_leave_with_their_last_co
     assert_eq!(story.verdicts(1, "+++"), "1 1 .");
     assert_eq!(story.verdicts(2, "--+"), ". . 3");
     assert_eq!(story.told(), "+backup");
-    story.seen[2].held = Some(Held { weight: 3, connections: 7 });
+    story.seen[2].held = Some(Held { weight: 3, connections: 7, ..Held::default() });
     assert_eq!(story.verdicts(3, "+-+"), "1 . 3");
     assert_eq!(story.verdicts(4, "+++"), "1 1 0", "its connections live on");
     assert_eq!(story.told(), "-backup");
-    story.seen[2].held = Some(Held { weight: 0, connections: 0 });
-    assert_eq!(story.look(5), "1 1 .");
+    story.seen[2].held = Some(Held { weight: 0, connections: 0, ..Held::default() });
+    assert_eq!(story.look(5), "1 1 0", "one may have come while the weight was changed");
+    assert_eq!(story.look(6), "1 1 .");
 }
 
 fn panicking(action: PanicAction) -> Pool {
@@ -293,10 +298,10 @@ fn who_asks_to_drain_leaves_with_its_last_connection() {
     pool.rules.drain = Drain { deadline: Duration::from_secs(20) };
     let mut story = Story::new(&pool);
     story.verdicts(1, "++");
-    story.seen[0].held = Some(Held { weight: 100, connections: 3 });
+    story.seen[0].held = Some(Held { weight: 100, connections: 3, ..Held::default() });
     story.advise(2, 0, state(AdvisedState::Drain));
     assert_eq!(story.look(2), "0 100");
-    story.seen[0].held = Some(Held { weight: 0, connections: 1 });
+    story.seen[0].held = Some(Held { weight: 0, connections: 1, ..Held::default() });
     assert_eq!(story.look(4), "0 100");
     assert!(story.machine.drains());
     assert_eq!(story.pass(22), ". 100", "the deadline");

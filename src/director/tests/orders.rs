@@ -45,6 +45,15 @@ fn refused(world: &World, wanted: &Wanted) -> (RefusalCode, String) {
 }
 
 #[test]
+fn a_connection_that_came_since_they_were_counted_is_not_cut_off_by_a_drain() {
+    let mut world = settled();
+    // The kernel was looked at just before.
+    world.hold_connections(ONE, 1);
+    give(&mut world, &an_order(Order::Drain, ONE));
+    assert_eq!(world.weights(), [(ONE.to_owned(), 0), (TWO.to_owned(), 1)], "it is waited for");
+}
+
+#[test]
 fn a_drained_server_leaves_the_table_and_comes_back_when_it_is_cleared() {
     let mut world = settled();
     let said = give(&mut world, &an_order(Order::Drain, ONE));

@@ -10,7 +10,7 @@ impl Story {
     }
 
     fn hold(&mut self, server: usize, weight: u32, connections: u64) {
-        self.seen[server].held = Some(Held { weight, connections });
+        self.seen[server].held = Some(Held { weight, connections, ..Held::default() });
     }
 
     fn why(&self, server: usize) -> &'static str {
