@@ -6,7 +6,7 @@ use crate::control::{RefusalCode, Selection, Wanted};
 use crate::director::core::Input;
 use crate::director::event::{Event, OverrideChange};
 use crate::director::ordering::Given;
-use crate::model::{Drain, Order, Override, OverrideKind, OverrideTarget};
+use crate::model::{Drain, Order, Override, OverrideKind, OverrideTarget, Roles};
 use crate::reconcile::Ownership;
 use std::time::Duration;
 
@@ -49,7 +49,13 @@ fn a_connection_that_came_since_they_were_counted_is_not_cut_off_by_a_drain() {
     let mut world = settled();
     // The kernel was looked at just before.
     world.hold_connections(ONE, 1);
-    give(&mut world, &an_order(Order::Drain, ONE));
+    let (all, _) = world.core.with_override(&an_order(Order::Drain, ONE), ALICE).expect("not refused");
+    world.core.handle(Input::Overrides { at: world.now, all });
+    world.run_for(Duration::from_millis(50));
+    // And before it is looked at again, something else is decided.
+    let roles = Roles { master_of: ["outside".into()].into(), ..Roles::default() };
+    world.core.handle(Input::Roles { at: world.now, roles });
+    world.run_for(seconds(5));
     assert_eq!(world.weights(), [(ONE.to_owned(), 0), (TWO.to_owned(), 1)], "it is waited for");
 }
 
