@@ -51,7 +51,7 @@ fn what_readme_shows_of_an_evening_is_what_happens() {
             only_master(&machines, 0);
             until("both ready", LIMIT, || machines.iter().try_for_each(Machine::is_ready));
             std::thread::sleep(SETTLES);
-            load = Some(Load::start(&site.client, Pool::Dr.service(), "/", 5));
+            load = Some(Load::start(&site.client, Pool::Dr.service(), "/", 20));
         }
         let host = usize::from(step.host == machine::NAMES[1]);
         let printed = machine::typed(&mut machines, host, &step.command);
