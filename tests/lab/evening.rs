@@ -20,8 +20,8 @@ const README: &str = include_str!("../../README.md");
 const HEADING: &str = "## An evening: from keepalived.conf to a running pair";
 /// Longer than two machines take to elect, with version 2 and a second.
 const LIMIT: Duration = Duration::from_secs(60);
-/// A person needs longer for the next line; until then each has heard the other, and is told what it holds.
-const SETTLES: Duration = Duration::from_secs(3);
+/// From one line to the next.
+const MOMENT: Duration = Duration::from_millis(1500);
 /// The commands with which a running pair was made.
 const TO_A_PAIR: usize = 5;
 
@@ -50,7 +50,7 @@ fn what_readme_shows_of_an_evening_is_what_happens() {
         if number == TO_A_PAIR {
             only_master(&machines, 0);
             until("both ready", LIMIT, || machines.iter().try_for_each(Machine::is_ready));
-            std::thread::sleep(SETTLES);
+            std::thread::sleep(MOMENT * 2);
             load = Some(Load::start(&site.client, Pool::Dr.service(), "/", 20));
         }
         let host = usize::from(step.host == machine::NAMES[1]);
@@ -59,8 +59,11 @@ fn what_readme_shows_of_an_evening_is_what_happens() {
         if let Err(why) = step.compare(&printed) {
             differences.push(format!("{}# {}: {why}", step.host, step.command));
         }
+        // Nobody types faster, and what is shown of a director is up to a second old.
+        std::thread::sleep(MOMENT);
         if step.command.starts_with("tandem release") {
             only_master(&machines, 1);
+            std::thread::sleep(MOMENT);
         }
     }
     let report = load.expect("a pair").finish();
