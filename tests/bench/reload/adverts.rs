@@ -4,7 +4,7 @@
 use super::{director, large, report};
 use crate::stage::adverts::Adverts;
 use crate::stage::canary::Canary;
-use crate::stage::{NAMES, PREFERRED, Stage, dip, vip};
+use crate::stage::{PREFERRED, Stage, dip, vip};
 use crate::world::wait::until_true;
 use std::fs;
 use std::path::Path;
@@ -20,11 +20,12 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 fn policy(weight: usize) -> String {
     let (own, vip) = (dip(PREFERRED).ipv4, vip().ipv4);
+    // The director finds itself by the name of this machine.
+    let name = nix::unistd::gethostname().expect("a host name").to_string_lossy().into_owned();
     let pair = format!(
-        "directors: {{{}: {{address: {own}}}}}\nvirtual_routers:\n  outside: {{interface: eth0, vrid: 51, \
-         priority: {{{}: 200}}, virtual_addresses: [{vip}/24]}}\n\
+        "directors: {{{name}: {{address: {own}}}}}\nvirtual_routers:\n  outside: {{interface: eth0, vrid: 51, \
+         priority: {{{name}: 200}}, virtual_addresses: [{vip}/24]}}\n\
          defaults: {{pool: {{scheduler: wrr, forwarding: nat, check: none}}}}\n",
-        NAMES[PREFERRED], NAMES[PREFERRED],
     );
     large::policy(&pair, weight)
 }
