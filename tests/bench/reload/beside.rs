@@ -5,6 +5,7 @@ use super::{large, report};
 use crate::world::director::binary;
 use crate::world::namespace::Namespace;
 use crate::world::process::Process;
+use crate::world::wait::until;
 use nix::sys::signal::Signal;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -32,6 +33,8 @@ pub(crate) fn measure(rounds: usize) -> bool {
         start_keepalived(&machines[1], folder.path(), &files[1]),
     ];
     machines.iter().for_each(|machine| wait(machine, 1, START));
+    // The server in the middle is there before the last one is.
+    until("a filled table", START, || machines[0].fetch(METRICS, "/readyz"));
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let changes = changes(&machines[0]);
     for round in 0..rounds {
