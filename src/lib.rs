@@ -7,6 +7,7 @@
 //! | [`time`] | yes | `Instant`: microseconds since start |
 //! | `internet_checksum` | yes | RFC 1071, for packets of our own |
 //! | `hash` | yes | FNV-1a, for what must hash the same after a restart |
+//! | `hex` | yes | bytes as hexadecimal digits |
 //! | [`model`] | yes | the nouns: policy, pool, virtual service, destination, check, tables; the glossary |
 //! | [`policy`] | yes | YAML files to a policy, with every problem at once |
 //! | [`import`] | yes | other directors' configurations to a policy, with a verdict for each line |
@@ -39,6 +40,7 @@ pub mod director;
 pub mod floating;
 mod hash;
 pub mod health;
+mod hex;
 pub mod hook;
 pub mod import;
 mod internet_checksum;

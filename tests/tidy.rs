@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// Modules that decide: no IO, no clock, no runtime, no environment, ordered maps only.
 const PURE: &[&str] = &[
     "hash.rs",
+    "hex.rs",
     "internet_checksum.rs",
     "model",
     "policy",

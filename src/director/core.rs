@@ -434,7 +434,7 @@ impl Core {
     /// Has all overrides kept.
     pub(super) fn keep_overrides(&mut self) {
         let all = self.overrides.all().cloned().collect();
-        self.outputs.push_back(Output::Overrides(all));
+        self.output(Output::Overrides(all));
     }
 
     pub(super) fn output(&mut self, output: Output) {

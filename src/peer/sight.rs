@@ -76,16 +76,11 @@ mod number {
 
 mod bits {
     use super::{Deserialize as _, Deserializer, MOST_BYTES, Serializer};
+    use crate::hex;
     use serde::de::Error as _;
-    use std::fmt::Write as _;
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = String::with_capacity(bytes.len() * 2);
-        for byte in bytes {
-            // A string takes everything.
-            let _ = write!(text, "{byte:02x}");
-        }
-        serializer.serialize_str(&text)
+        serializer.serialize_str(&hex::encode(bytes))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
@@ -93,12 +88,7 @@ mod bits {
         if text.len() > MOST_BYTES * 2 {
             return Err(D::Error::custom("more servers than a pool can have"));
         }
-        let byte = |pair: &[u8]| {
-            let pair = std::str::from_utf8(pair).ok()?;
-            u8::from_str_radix(pair, 16).ok()
-        };
-        let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
-        bytes.ok_or_else(|| D::Error::custom("not hexadecimal"))
+        hex::decode(&text).ok_or_else(|| D::Error::custom("not hexadecimal"))
     }
 }
 

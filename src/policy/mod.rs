@@ -18,7 +18,6 @@ mod declare;
 mod defaults;
 mod diagnostic;
 mod fingerprint;
-mod hex;
 mod join;
 mod load;
 mod node;

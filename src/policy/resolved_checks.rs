@@ -3,6 +3,7 @@
 use super::resolved_exchange;
 use super::size::size_text;
 use super::yaml_text::{Yaml, mapping, text, time};
+use crate::hex;
 use crate::model::{
     AgentSpec, BodyRule, Check, ExecSpec, ExecWeight, FailAtOnce, FileSpec, GrpcSpec, HeaderText, HttpSpec,
     HttpVersion, Missing, ProbeSpec, Secret, Through, TlsSpec, Verify,
@@ -161,10 +162,7 @@ fn body(rule: &BodyRule) -> Yaml {
         BodyRule::Json { pointer, equals } => {
             mapping([("json", mapping([("pointer", text(pointer)), ("equals", text(equals))]))])
         }
-        BodyRule::Sha256(digest) => {
-            let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            mapping([("sha256", text(digits))])
-        }
+        BodyRule::Sha256(digest) => mapping([("sha256", text(hex::encode(digest)))]),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::resolved_checks;
 use super::yaml_text::{Yaml, mapping, text};
+use crate::hex;
 use crate::model::{
     DialogueSpec, DnsSpec, DnsTransport, OnSilence, Pattern, Preset, ProbeSpec, Secret, SmtpSpec, Step,
     UdpSpec,
 };
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// Puts the relative paths of a probe below a folder.
@@ -97,13 +97,7 @@ fn bytes(bytes: &[u8]) -> Yaml {
     let readable = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t');
     match std::str::from_utf8(bytes) {
         Ok(readable_text) if bytes.iter().all(readable) => text(readable_text),
-        Ok(_) | Err(_) => {
-            let digits = bytes.iter().fold(String::new(), |mut digits, byte| {
-                let _ = write!(digits, "{byte:02x}");
-                digits
-            });
-            mapping([("hex", text(digits))])
-        }
+        Ok(_) | Err(_) => mapping([("hex", text(hex::encode(bytes)))]),
     }
 }
 

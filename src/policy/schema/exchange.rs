@@ -1,11 +1,11 @@
 //! Probes that exchange bytes, as they are written: what is sent, and what an answer must hold.
 
 use super::{OrNothing, SecretText, TlsText};
+use crate::hex;
 use crate::model::{DialogueSpec, UdpSpec};
 use crate::policy::codes::Code;
 use crate::policy::declare::{mapping, words};
 use crate::policy::diagnostic::{Diagnostic, Problems};
-use crate::policy::hex;
 use crate::policy::node::Node;
 use crate::policy::read::{List, Read, wrong_type};
 use crate::policy::scalar::{Flag, Text};

@@ -1,9 +1,9 @@
 //! What the body of an answer must be: the rule, read as far as it can be without an answer.
 
+use crate::hex;
 use crate::model::{BodyRule, Pattern};
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
-use crate::policy::hex;
 use crate::policy::read::Spanned;
 use crate::policy::scalar::Text;
 use crate::policy::schema::{BodyRuleText, BodyText, JsonText, RegexText};

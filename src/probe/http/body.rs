@@ -4,13 +4,13 @@
 //! kept up to `response_limit`.
 
 use super::answer::Drained;
+use crate::hex;
 use crate::model::{BodyRule, Failure};
 use crate::probe::PrepareError;
 use crate::probe::failure::bounded;
 use crate::probe::search::{Needle, Position, regex};
 use regex::bytes::Regex;
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 
 /// A rule made ready.
 #[derive(Debug)]
@@ -118,11 +118,7 @@ fn digest(found: &[u8; 32], expected: &[u8; 32]) -> Result<(), Failure> {
     if found == expected {
         return Ok(());
     }
-    let mut hex = String::with_capacity(64);
-    for byte in found {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    Err(Failure::Content(format!("the body has the SHA-256 digest {hex}")))
+    Err(Failure::Content(format!("the body has the SHA-256 digest {}", hex::encode(found))))
 }
 
 /// Judges a value of a JSON text (RFC 8259, RFC 6901).
