@@ -3,7 +3,6 @@
 use crate::prometheus::pace;
 use crate::site::Site;
 use crate::world::wait::until;
-use serde_json::Value;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -11,10 +10,6 @@ const LABELS: &str = "labels: {team: shop}";
 /// What drops the probes of one director, of one server or of all.
 const FIREWALL: &str =
     "nft add table inet fault; nft add chain inet fault out '{type filter hook output priority 0;}';";
-
-fn json(site: &Site, director: usize, arguments: &[&str]) -> Value {
-    serde_json::from_slice(&site.ask(director, arguments).stdout).unwrap_or_default()
-}
 
 fn shell(site: &Site, director: usize, line: &str) {
     let output = site.machines[director].output(std::process::Command::new("sh").args(["-ec", line]));
@@ -25,7 +20,7 @@ fn shell(site: &Site, director: usize, line: &str) {
 fn master(site: &Site, wanted: usize) {
     until("the Master", LIMIT * pace(), || {
         let roles = [0, 1].map(|director| {
-            let status = json(site, director, &["status", "--json"]);
+            let status = site.json(director, &["status"]);
             let routers = status["routers"].as_array().cloned().unwrap_or_default();
             let roles: Vec<_> = routers.iter().map(|router| router["role"] == "master").collect();
             (!roles.is_empty() && roles.iter().all(|master| *master), roles.contains(&true))
@@ -39,11 +34,7 @@ fn master(site: &Site, wanted: usize) {
 #[track_caller]
 fn in_tables(site: &Site, wanted: [u64; 2]) {
     until("the tables", LIMIT * pace(), || {
-        let found = [0, 1].map(|director| {
-            let status = json(site, director, &["status", "--json"]);
-            let pools = status["pools"].as_array().cloned().unwrap_or_default();
-            pools.iter().find(|pool| pool["name"] == "web").and_then(|web| web["in_rotation"].as_u64())
-        });
+        let found = [0, 1].map(|director| site.pool(director, "web")["in_rotation"].as_u64());
         if found == wanted.map(Some) {
             Ok(())
         } else {

@@ -8,14 +8,9 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-fn json(site: &Site, director: usize, arguments: &[&str]) -> Value {
-    let output = site.ask(director, arguments);
-    serde_json::from_slice(&output.stdout).unwrap_or_default()
-}
-
 /// Kind, identity and director of each override in force.
 fn overrides(site: &Site, director: usize) -> Vec<String> {
-    let list = json(site, director, &["overrides", "--json"]);
+    let list = site.json(director, &["overrides"]);
     let word = |given: &Value, field: &str| given[field].as_str().unwrap_or_default().to_owned();
     let words = |given: &Value| ["kind", "id", "director"].map(|field| word(given, field)).join(" ");
     list["overrides"].as_array().map(|list| list.iter().map(words).collect()).unwrap_or_default()
@@ -35,7 +30,7 @@ fn both(site: &Site, wanted: &[&str]) {
 fn channel(site: &Site, up: bool) {
     for director in [0, 1] {
         until("the channel", LIMIT * pace(), || {
-            let status = json(site, director, &["status", "--json"]);
+            let status = site.json(director, &["status"]);
             let found = &status["peers"][0]["channel"]["up"];
             if *found == up { Ok(()) } else { Err(format!("{found}")) }
         });

@@ -16,6 +16,7 @@ use crate::world::director::binary;
 use crate::world::namespace::Namespace;
 use crate::world::process::Process;
 use crate::world::wait::until;
+use serde_json::Value;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -113,6 +114,19 @@ impl Site {
         assert_eq!(text.matches(from).count(), 1, "{from} in {text}");
         fs::write(&path, text.replace(from, to)).expect("the policy");
         self.ask(director, &["reload"])
+    }
+
+    /// What a subcommand prints with `--json`; null where it prints none.
+    pub(crate) fn json(&self, director: usize, arguments: &[&str]) -> Value {
+        let output = self.ask(director, &[arguments, &["--json"]].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    /// A pool in a director's status; null where it is not there.
+    pub(crate) fn pool(&self, director: usize, name: &str) -> Value {
+        let mut status = self.json(director, &["status"]);
+        let mut pools = status["pools"].as_array_mut().into_iter().flatten();
+        pools.find(|pool| pool["name"] == name).map(Value::take).unwrap_or_default()
     }
 
     /// A subcommand that asks a director.

@@ -60,12 +60,9 @@ fn orders_end_with_what_came_of_them() {
     }
     // Connections that never end; a server that the kernel does not have yet has none.
     until("both servers in the table", Duration::from_secs(20), || {
-        let status = site.ask(0, &["status", "--json"]).stdout;
-        let status: serde_json::Value = serde_json::from_slice(&status).unwrap_or_default();
-        let pools = status["pools"].as_array().cloned().unwrap_or_default();
-        let held =
-            pools.iter().filter(|pool| pool["name"] == "web").flat_map(|web| web["real_servers"].as_array());
-        let held = held.flatten().filter(|server| server["weight_in_kernel"].as_u64() > Some(0)).count();
+        let web = site.pool(0, "web");
+        let servers = web["real_servers"].as_array().into_iter().flatten();
+        let held = servers.filter(|server| server["weight_in_kernel"].as_u64() > Some(0)).count();
         if held == 2 { Ok(()) } else { Err(format!("{held} of them")) }
     });
     assert_ends(&site, &["drain", "--wait", "--pool", "web", WEB1[0], WEB1[1]], 4, "connections left");

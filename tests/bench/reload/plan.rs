@@ -36,11 +36,10 @@ pub(crate) fn measure(rounds: usize) -> bool {
         let difference = core.difference(&policy);
         let guards = core.guards(&policy, &difference);
         core.handle(Input::Policy { at, policy: policy.into(), facts: HostFacts::default() });
-        let changes = plan(&mut core, at);
+        let changes = next(&mut core, at).expect("there is something to change");
         let total = begun.elapsed();
         assert_eq!((changes.len(), guards.len(), difference.servers_changed.len()), (1, 0, 1));
-        let results = changes.iter().map(|_| Ok(())).collect();
-        core.handle(Input::Applied { at, took: Duration::ZERO, results });
+        applied(&mut core, &changes, at);
         totals.push(total);
         takeovers.push(total - loaded);
     }
@@ -53,17 +52,16 @@ pub(crate) fn measure(rounds: usize) -> bool {
     median <= PROMISED
 }
 
-/// The changes that the core wants made next.
-fn plan(core: &mut Core, at: Instant) -> Vec<Change> {
+/// The changes that the core wants made next; `None`: it waits. A look that is due finds everything as it was.
+fn next(core: &mut Core, at: Instant) -> Option<Vec<Change>> {
     loop {
         match core.poll() {
-            Output::Kernel(Work::Apply { changes, .. }) => return changes,
-            // It is time for a look, which finds everything as it was.
+            Output::Wait { .. } => return None,
+            Output::Kernel(Work::Apply { changes, .. }) => return Some(changes),
             Output::Kernel(Work::Observe(_)) => {
                 let result = Ok(core.observed().clone());
                 core.handle(Input::Observed { at, result });
             }
-            Output::Wait { .. } => panic!("there is something to change"),
             Output::StartProbe { .. }
             | Output::Record(_)
             | Output::Overrides(_)
@@ -72,6 +70,12 @@ fn plan(core: &mut Core, at: Instant) -> Vec<Change> {
             | Output::Stopped => {}
         }
     }
+}
+
+/// Says that they were made.
+fn applied(core: &mut Core, changes: &[Change], at: Instant) {
+    let results = changes.iter().map(|_| Ok(())).collect();
+    core.handle(Input::Applied { at, took: Duration::ZERO, results });
 }
 
 /// A director that has adopted a table in which all servers stand, and has nothing left to do. `unchecked` is the same site, whose
@@ -92,25 +96,10 @@ fn director(policy: Policy, unchecked: Policy) -> Core {
     let tables = Core::new(beginning(unchecked, Observed::default())).tables();
     let observed = Observed { services: tables.services, sysctls: tables.sysctls, ..Observed::default() };
     let mut core = Core::new(beginning(policy, observed));
-    loop {
-        match core.poll() {
-            Output::Wait { .. } => return core,
-            Output::Kernel(Work::Observe(_)) => {
-                let result = Ok(core.observed().clone());
-                core.handle(Input::Observed { at: Instant::ZERO, result });
-            }
-            Output::Kernel(Work::Apply { changes, .. }) => {
-                let results = changes.iter().map(|_| Ok(())).collect();
-                core.handle(Input::Applied { at: Instant::ZERO, took: Duration::ZERO, results });
-            }
-            Output::StartProbe { .. }
-            | Output::Record(_)
-            | Output::Overrides(_)
-            | Output::Sights(_)
-            | Output::Tell(_)
-            | Output::Stopped => {}
-        }
+    while let Some(changes) = next(&mut core, Instant::ZERO) {
+        applied(&mut core, &changes, Instant::ZERO);
     }
+    core
 }
 
 fn load(path: &Path) -> Policy {
