@@ -29,9 +29,14 @@ pub(super) enum Past<'a> {
 }
 
 impl Adoption {
-    pub(super) fn new(policy: &Policy, observed: &Observed, past: Past<'_>) -> Self {
+    /// For the servers of these pools.
+    pub(super) fn new<'a>(
+        pools: impl Iterator<Item = &'a Pool>,
+        observed: &Observed,
+        past: Past<'_>,
+    ) -> Self {
         let mut adoption = Self { servers: BTreeSet::new(), starts: BTreeMap::new() };
-        for pool in policy.pools.values() {
+        for pool in pools {
             for server in pool.every_server() {
                 let start = past.of(pool, server).unwrap_or_else(|| start_of(pool, server, observed, past));
                 adoption.take(pool, server, start);

@@ -14,7 +14,7 @@ use super::obstacles::Obstacles;
 use super::overrides::Overrides;
 use super::reconciler::Reconciler;
 use super::rotations::Rotations;
-use super::server_id::{ServerId, users};
+use super::server_id::{ServerId, Users};
 use super::sightings::Sightings;
 use super::statistics::Statistics;
 use super::targets::{TargetId, Targets, Wish};
@@ -53,7 +53,7 @@ pub struct Core {
     pub(super) roles: Roles,
     pub(super) targets: Targets,
     /// The servers that each target decides on.
-    pub(super) users: BTreeMap<TargetId, Vec<ServerId>>,
+    pub(super) users: Users,
     /// Servers that are up from the start: they stay until a check fails them.
     pub(super) adopted: BTreeSet<ServerId>,
     /// Servers on which more than one check of their own decides.
@@ -115,10 +115,11 @@ impl Core {
     pub fn new(beginning: Beginning) -> Self {
         let Beginning { policy, generation, host, roles, observed, owned, overrides, epoch, seed, now } =
             beginning;
-        let Adoption { servers: adopted, starts } = Adoption::new(&policy, &observed, Past::Unknown);
+        let Adoption { servers: adopted, starts } =
+            Adoption::new(policy.pools.values(), &observed, Past::Unknown);
         let start = |key: &TargetKey| starts.get(key).copied().unwrap_or(Start::Down);
-        let targets = Targets::new(&policy, policy.tracked_targets(), seed, now, start);
-        let users = users(&policy, &targets);
+        let targets = Targets::new(&policy, seed, now, start);
+        let users = Users::of(&policy, &targets);
         let found = adoption::found(&policy, &observed);
         let mut core = Self {
             composites: Composites::new(&policy),
@@ -299,7 +300,7 @@ impl Core {
 
     /// The servers that a running check decides on.
     pub(super) fn servers_of(&self, id: TargetId) -> &[ServerId] {
-        self.users.get(&id).map(Vec::as_slice).unwrap_or_default()
+        self.users.of_target(id)
     }
 
     /// Whether a check that a virtual router tracks is good; `None` before its first verdict, and for one that does not run.

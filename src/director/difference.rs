@@ -64,14 +64,14 @@ impl Difference {
     /// From `before` to `next`.
     #[must_use]
     pub fn between(before: &Policy, next: &Policy) -> Self {
-        let (old, new) = (services(before), services(next));
-        let (had, has) = (servers(before), servers(next));
+        let unchanged = Unchanged::between(before, next);
+        let (old, new) = (services(unchanged.touched(before)), services(unchanged.touched(next)));
+        let (had, has) = (servers(unchanged.touched(before)), servers(unchanged.touched(next)));
         let name = |(pool, server): &(PoolName, std::sync::Arc<str>)| format!("{pool}/{server}");
         let same = |id| match (had.get(id), has.get(id)) {
             (Some((_, before)), Some((_, next))) => identity(before) == identity(next),
             _ => false,
         };
-        let unchanged = Unchanged::between(before, next);
         let restarted = next.checks.keys().filter(|check| !unchanged.checks.contains(*check));
         Self {
             services_added: new.difference(&old).copied().collect(),
@@ -115,7 +115,7 @@ impl Difference {
     /// What speaks against it whatever the table holds.
     #[must_use]
     pub fn removes_too_much(&self, before: &Policy) -> Option<Guard> {
-        let (services, of) = (self.services_removed.len(), services(before).len());
+        let (services, of) = (self.services_removed.len(), services(before.pools.values()).len());
         let part = of >= FEWEST_COUNTED && services * 100 > of * REMOVED_PERCENT_MOST;
         let all = of > 0 && services == of;
         (part || all).then_some(Guard::Removes { services, of })
@@ -132,8 +132,8 @@ fn listed(words: &str, names: &[String]) -> String {
     }
 }
 
-fn services(policy: &Policy) -> BTreeSet<ServiceKey> {
-    policy.pools.values().flat_map(|pool| &pool.services).map(|service| service.key).collect()
+fn services<'a>(pools: impl Iterator<Item = &'a Pool>) -> BTreeSet<ServiceKey> {
+    pools.flat_map(|pool| &pool.services).map(|service| service.key).collect()
 }
 
 impl Core {
@@ -146,8 +146,10 @@ impl Core {
     /// What speaks against taking over `next` unasked, which makes this `difference`.
     #[must_use]
     pub fn guards(&self, next: &Policy, difference: &Difference) -> Vec<Guard> {
-        let past = self.past(next);
-        let adoption = Adoption::new(next, self.reconciler.observed(), Past::Policy(&past));
+        let unchanged = Unchanged::between(&self.policy, next);
+        let past = self.past(next, &unchanged);
+        let observed = self.reconciler.observed();
+        let adoption = Adoption::new(unchanged.touched(next), observed, Past::Policy(&past));
         let stands = |pool: &Pool, server: &RealServer| self.standing(pool, server) == Standing::Up;
         let serves =
             |pool: &Pool| pool.servers.iter().any(|server| server.weight > 0 && stands(pool, server));
@@ -155,7 +157,7 @@ impl Core {
             server.check.is_none() || adoption.servers.contains(&id(pool, server))
         };
         let joins = |pool: &Pool| pool.servers.iter().any(|server| server.weight > 0 && begins(pool, server));
-        let pools = self.policy.pools.values().filter(|pool| serves(pool));
+        let pools = unchanged.touched(&self.policy).filter(|pool| serves(pool));
         let pools = pools.filter_map(|pool| next.pools.get(&pool.name));
         let emptied: Vec<PoolName> =
             pools.filter(|pool| !joins(pool)).map(|pool| pool.name.clone()).collect();
@@ -173,9 +175,11 @@ impl Core {
 /// The same for a table that was observed.
 #[must_use]
 pub fn connections_at_risk(before: &Policy, next: &Policy, observed: &crate::model::Observed) -> u64 {
+    let unchanged = Unchanged::between(before, next);
     let keys = |policy: &Policy| -> BTreeSet<_> {
-        let pools = policy.pools.values();
-        let pairs = pools.flat_map(|pool| pool.services.iter().map(move |service| (pool, &service.key)));
+        let pairs = unchanged
+            .touched(policy)
+            .flat_map(|pool| pool.services.iter().map(move |service| (pool, &service.key)));
         pairs
             .flat_map(|(pool, key)| {
                 pool.answering(key).map(move |server| (*key, destination_key(*key, server)))

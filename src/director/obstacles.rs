@@ -18,9 +18,11 @@ impl Obstacles {
         self.servers.is_empty()
     }
 
-    /// Only these servers are left.
-    pub(super) fn keep_only(&mut self, servers: &BTreeSet<ServerId>) {
-        self.servers.retain(|server| servers.contains(server));
+    /// These servers are no more.
+    pub(super) fn forget(&mut self, gone: &[&ServerId]) {
+        for server in gone {
+            self.servers.remove(*server);
+        }
     }
 
     /// Looks anew; what changed since the last look.

@@ -11,7 +11,7 @@ use super::renewal::Unchanged;
 use super::run::Loop;
 use super::snapshot::ReloadCounts;
 use crate::control::{Answer, PolicyAction, RefusalCode, Refused};
-use crate::model::{PairChange, Policy, Pool, PoolName, RealServer};
+use crate::model::{PairChange, Policy, PoolName};
 use crate::policy::duration_words;
 use crate::time::Instant;
 use crate::vrrp::station::Keyring;
@@ -324,13 +324,7 @@ impl Loop {
     /// Pools that `policy` changes and that have their quorum now.
     fn watched(&self, policy: &Policy) -> BTreeSet<PoolName> {
         let unchanged = Unchanged::between(&self.core.policy, policy);
-        let asks_the_same = |pool: &Pool| {
-            let mut targets = pool.every_server().flat_map(RealServer::asked);
-            targets.all(|target| unchanged.asks_as_before(&target.check, target.real_path))
-        };
-        let same =
-            |pool: &&Pool| self.core.policy.pools.get(&pool.name) == Some(*pool) && asks_the_same(pool);
-        let changed = policy.pools.values().filter(|pool| !same(pool)).map(|pool| pool.name.clone());
+        let changed = unchanged.touched(policy).map(|pool| pool.name.clone());
         changed.filter(|name| self.core.pool_verdict(name) == Some(true)).collect()
     }
 

@@ -1,5 +1,6 @@
 //! The rotation of every pool, and what each is told of its servers. Pure.
 
+use super::renewal::Unchanged;
 use super::server_id::identity;
 use crate::desired::destination_key;
 use crate::model::{DestinationKey, Observed, Policy, Pool, PoolName, RealServer, ServiceKey, TargetKey};
@@ -38,11 +39,19 @@ impl Rotations {
     }
 
     /// The pools of another policy: what is under way in one that stays goes on.
-    pub(super) fn renew(&mut self, before: &Policy, policy: &Policy, observed: &Observed) {
-        let mut known = std::mem::take(&mut self.machines);
-        for (name, pool) in &policy.pools {
+    pub(super) fn renew(
+        &mut self,
+        before: &Policy,
+        policy: &Policy,
+        unchanged: &Unchanged,
+        observed: &Observed,
+    ) {
+        let had = unchanged.touched(before);
+        let mut known: BTreeMap<_, _> =
+            had.filter_map(|old| Some((&old.name, (self.machines.remove(&old.name)?, old)))).collect();
+        for pool in unchanged.touched(policy) {
             let window = fall_window(policy, pool);
-            let machine = match known.remove(name).zip(before.pools.get(name)) {
+            let machine = match known.remove(&pool.name) {
                 Some((mut machine, old)) => {
                     let places = places(old, pool);
                     machine.renew(pool, window, |index| places.get(index).copied().flatten());
@@ -50,7 +59,7 @@ impl Rotations {
                 }
                 None => Machine::new(pool, window, found(pool, observed)),
             };
-            self.machines.insert(name.clone(), machine);
+            self.machines.insert(pool.name.clone(), machine);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Which server of which pool: the name that counts, events and adoption share. Pure.
+//! Which server of which pool: the name that counts, events and adoption share; and which servers each check decides on. Pure.
 
 use super::targets::{TargetId, Targets};
 use crate::model::{Policy, Pool, PoolName, RealServer};
@@ -20,15 +20,54 @@ pub(super) fn identity(server: &RealServer) -> (&str, IpAddr, Option<u16>) {
 }
 
 /// The servers that each running check decides on.
-pub(super) fn users(policy: &Policy, targets: &Targets) -> BTreeMap<TargetId, Vec<ServerId>> {
-    let mut users: BTreeMap<TargetId, Vec<ServerId>> = BTreeMap::new();
-    for pool in policy.pools.values() {
-        for server in pool.every_server() {
-            let own: BTreeSet<TargetId> = server.targets().filter_map(|key| targets.id_of(key)).collect();
-            for target in own {
-                users.entry(target).or_default().push(id(pool, server));
+#[derive(Debug, Default)]
+pub(super) struct Users(BTreeMap<TargetId, Vec<ServerId>>);
+
+impl Users {
+    /// Those of all pools of the policy.
+    pub(super) fn of(policy: &Policy, targets: &Targets) -> Self {
+        let mut users = Self::default();
+        users.join(policy.pools.values(), targets);
+        users
+    }
+
+    /// The servers of a check.
+    pub(super) fn of_target(&self, target: TargetId) -> &[ServerId] {
+        self.0.get(&target).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The servers of these pools are there, too.
+    pub(super) fn join<'a>(&mut self, pools: impl Iterator<Item = &'a Pool>, targets: &Targets) {
+        for pool in pools {
+            for server in pool.every_server() {
+                for target in deciding(server, targets) {
+                    self.0.entry(target).or_default().push(id(pool, server));
+                }
             }
         }
     }
-    users
+
+    /// The servers of these pools are gone; their checks still run.
+    pub(super) fn leave<'a>(&mut self, pools: impl Iterator<Item = &'a Pool>, targets: &Targets) {
+        let (mut left, mut names) = (BTreeSet::new(), BTreeSet::new());
+        for pool in pools {
+            left.extend(pool.every_server().flat_map(|server| deciding(server, targets)));
+            names.insert(&pool.name);
+        }
+        for target in left {
+            self.0.entry(target).or_default().retain(|(pool, _)| !names.contains(pool));
+        }
+    }
+
+    /// These checks run no more.
+    pub(super) fn forget(&mut self, ended: &BTreeSet<TargetId>) {
+        for target in ended {
+            self.0.remove(target);
+        }
+    }
+}
+
+/// The running checks that decide on a server, each once.
+fn deciding(server: &RealServer, targets: &Targets) -> BTreeSet<TargetId> {
+    server.targets().filter_map(|key| targets.id_of(key)).collect()
 }

@@ -5,7 +5,7 @@ use super::server_id::ServerId;
 use super::snapshot::{CheckStatistics, Direction};
 use crate::model::{CheckName, Outcome, Policy, PoolName};
 use crate::rotation::Act;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How often a server went up and down.
@@ -60,8 +60,9 @@ impl Statistics {
         }
     }
 
-    /// Goes on counting what another policy names as well; what it does not name is counted no more.
-    pub(super) fn renew(&mut self, policy: &Policy, servers: &BTreeSet<ServerId>) {
+    /// Goes on counting what another policy names as well; what it does not name is counted no more, nor are the servers that
+    /// are gone.
+    pub(super) fn renew(&mut self, policy: &Policy, gone: &[&ServerId]) {
         let mut fresh = Self::new(policy);
         for (name, counted) in std::mem::take(&mut self.checks) {
             fresh.checks.entry(name).and_modify(|statistics| *statistics = counted);
@@ -70,7 +71,9 @@ impl Statistics {
             fresh.pools.entry(name).and_modify(|counts| *counts = counted);
         }
         (self.checks, self.pools) = (fresh.checks, fresh.pools);
-        self.servers.retain(|server, _| servers.contains(server));
+        for server in gone {
+            self.servers.remove(*server);
+        }
     }
 
     pub(super) fn probe(&mut self, check: &CheckName, outcome: &Outcome, lateness: Duration) {

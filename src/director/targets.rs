@@ -1,7 +1,7 @@
 //! Every running check of the policy, with one timer queue for all. Pure.
 
 use super::renewal::Unchanged;
-use super::sharing::{Shared, shared};
+use super::sharing::{Alike, Place, Shared};
 use crate::hash::Fixed;
 use crate::health::{Input, Machine, Output, Params, ProbeId, Start, WaitReason, schedule};
 use crate::model::{CheckName, Policy, Pool, RealServer, TargetKey};
@@ -41,13 +41,12 @@ pub(super) enum Wish {
 /// No probe starts at the very instant at which its check began: one of an earlier check may have.
 const SOONEST_FIRST: Duration = Duration::from_micros(1);
 
-/// What running checks are made from.
+/// What running checks are renewed by.
 #[derive(Debug)]
 pub(super) struct Renewal<'a> {
+    pub(super) before: &'a Policy,
     pub(super) policy: &'a Policy,
-    /// Targets that no server names.
-    pub(super) further: BTreeSet<TargetKey>,
-    /// What is asked as under the policy before.
+    /// What the two have in common.
     pub(super) unchanged: &'a Unchanged,
     pub(super) seed: u64,
     pub(super) now: Instant,
@@ -69,6 +68,17 @@ impl Target {
     pub(super) fn checks(&self) -> impl Iterator<Item = &CheckName> {
         std::iter::once(&self.key.check).chain(&self.namesakes)
     }
+
+    /// What each of them asks.
+    fn keys(&self) -> impl Iterator<Item = TargetKey> {
+        self.checks().map(|check| TargetKey { check: check.clone(), ..self.key.clone() })
+    }
+}
+
+/// What the servers of these pools need asked, and the policy's virtual routers.
+fn asked<'a>(pools: impl Iterator<Item = &'a Pool>, policy: &Policy) -> BTreeSet<TargetKey> {
+    let servers = pools.flat_map(Pool::every_server);
+    servers.flat_map(RealServer::asked).cloned().chain(policy.tracked_targets()).collect()
 }
 
 /// All running checks. One keeps its identity for as long as it runs; what a policy that is taken over leaves out makes room.
@@ -88,17 +98,12 @@ pub(super) struct Targets {
 type Queue = BTreeSet<(Instant, TargetId)>;
 
 impl Targets {
-    /// One check for each target that a server of `policy` names, and for each of `further`, where those that ask the same of
-    /// the same address are one; `start` says what is known of each. A target whose check is not in the policy is left out.
-    pub(super) fn new(
-        policy: &Policy,
-        further: BTreeSet<TargetKey>,
-        seed: u64,
-        now: Instant,
-        start: impl Fn(&TargetKey) -> Start,
-    ) -> Self {
+    /// One check for each target that a server of `policy` names or a router tracks, where those that ask the same of the same
+    /// address are one; `start` says what is known of each. A target whose check is not in the policy is left out.
+    pub(super) fn new(policy: &Policy, seed: u64, now: Instant, start: impl Fn(&TargetKey) -> Start) -> Self {
         let mut all = Self::default();
-        all.renew(Renewal { policy, further, unchanged: &Unchanged::default(), seed, now }, start);
+        let asked = asked(policy.pools.values(), policy);
+        all.begin_all(asked, (policy, seed, now), start);
         all
     }
 
@@ -109,21 +114,62 @@ impl Targets {
         renewal: Renewal<'_>,
         start: impl Fn(&TargetKey) -> Start,
     ) -> BTreeSet<TargetId> {
-        let Renewal { policy, further, unchanged, seed, now } = renewal;
-        let servers = policy.pools.values().flat_map(Pool::every_server);
-        let keys: BTreeSet<TargetKey> = servers.flat_map(RealServer::asked).cloned().chain(further).collect();
-        let (kept, new): (Vec<_>, Vec<_>) = shared(policy, keys)
-            .into_iter()
-            .map(|group| (self.running(&group, unchanged), group))
-            .partition(|(running, _)| running.is_some());
-        self.ids.clear();
-        let kept = kept.into_iter().filter_map(|(running, group)| Some((running?, group)));
-        let kept: BTreeSet<TargetId> = kept.map(|(id, group)| self.go_on(id, &group)).collect();
-        let ended = self.end_all_but(&kept);
+        let Renewal { before, policy, unchanged, seed, now } = renewal;
+        let asked_before = asked(unchanged.touched(before), before);
+        let asked_now = asked(unchanged.touched(policy), policy);
+        let stays =
+            |key: &TargetKey| asked_now.contains(key) && unchanged.asks_as_before(&key.check, key.real_path);
+        let mut left: BTreeSet<TargetKey> = asked_before.into_iter().filter(|key| !stays(key)).collect();
+        if !left.is_empty() {
+            // Other pools may still ask it.
+            let others = unchanged.untouched(policy).flat_map(Pool::every_server);
+            for key in others.flat_map(RealServer::asked) {
+                left.remove(key);
+            }
+        }
+        let ended = self.leave(&left);
+        self.begin_all(asked_now, (policy, seed, now), start);
+        ended
+    }
+
+    /// These are asked no more: a check that nobody asks any more ends.
+    fn leave(&mut self, left: &BTreeSet<TargetKey>) -> BTreeSet<TargetId> {
+        let ids: BTreeSet<TargetId> = left.iter().filter_map(|key| self.ids.swap_remove(key)).collect();
+        let rest = |target: &Target| target.keys().filter(|key| !left.contains(key)).collect::<Shared>();
+        let mut ended = BTreeSet::new();
+        for id in ids {
+            let rest = self.get(id).map(rest).unwrap_or_default();
+            if rest.is_empty() {
+                self.end(id);
+                ended.insert(id);
+            } else {
+                self.go_on(id, &rest);
+            }
+        }
+        ended
+    }
+
+    /// Begins what is asked and does not run yet. What asks the same as a running check shares it.
+    fn begin_all(
+        &mut self,
+        mut asked: BTreeSet<TargetKey>,
+        (policy, seed, now): (&Policy, u64, Instant),
+        start: impl Fn(&TargetKey) -> Start,
+    ) {
+        asked.retain(|key| !self.ids.contains_key(key));
+        if asked.is_empty() {
+            return;
+        }
+        let alike = Alike::of(policy);
+        let (new, shared) = self.grouped(&alike, asked);
+        for (id, group) in shared {
+            let keys: BTreeSet<_> = self.get(id).into_iter().flat_map(Target::keys).chain(group).collect();
+            self.go_on(id, &Vec::from_iter(keys));
+        }
         let params = policy.checks.iter().map(|(name, check)| (name, Arc::new(Params::from(check))));
         let params: BTreeMap<_, _> = params.collect();
         let stretch = schedule::stretch(new.len());
-        for (_, group) in new {
+        for group in new {
             let Some(key) = group.first() else { continue };
             let Some(params) = params.get(&key.check) else { continue };
             let start = group.iter().map(&start).fold(Start::Down, Start::or);
@@ -132,15 +178,27 @@ impl Targets {
                 now + SOONEST_FIRST + schedule::first_probe_after(own_seed, params.interval) * stretch;
             self.begin(&group, Machine::new(Arc::clone(params), start, first).with_seed(own_seed));
         }
-        ended
     }
 
-    /// The check that already asks what a group asks.
-    fn running(&self, group: &Shared, unchanged: &Unchanged) -> Option<TargetId> {
-        group
-            .iter()
-            .filter(|key| unchanged.asks_as_before(&key.check, key.real_path))
-            .find_map(|key| self.id_of(key))
+    /// Keys in groups of those that are one check: those of new ones, and those that share one that runs.
+    fn grouped(
+        &self,
+        alike: &Alike<'_>,
+        keys: BTreeSet<TargetKey>,
+    ) -> (Vec<Shared>, Vec<(TargetId, Shared)>) {
+        let running = self.targets.iter().enumerate();
+        let running = running.filter_map(|(index, target)| Some((index, target.as_ref()?)));
+        let running =
+            running.filter_map(|(index, target)| Some((alike.place(&target.key)?, TargetId(index))));
+        let running: IndexMap<Place<'_>, TargetId, Fixed> = running.collect();
+        let (mut new, mut shared) = (Vec::new(), Vec::new());
+        for (place, group) in alike.grouped(keys) {
+            match running.get(&place) {
+                Some(id) => shared.push((*id, group)),
+                None => new.push(group),
+            }
+        }
+        (new, shared)
     }
 
     /// A check goes on for those that share it now.
@@ -168,21 +226,13 @@ impl Targets {
         self.settle(id);
     }
 
-    fn end_all_but(&mut self, kept: &BTreeSet<TargetId>) -> BTreeSet<TargetId> {
-        let mut ended = BTreeSet::new();
-        for (index, slot) in self.targets.iter_mut().enumerate() {
-            let id = TargetId(index);
-            if let Some(target) = slot.take_if(|_| !kept.contains(&id)) {
-                let at = target.deadline.map(|deadline| (deadline, id));
-                at.into_iter().for_each(|at| {
-                    self.waiting.remove(&at);
-                    self.probing.remove(&at);
-                });
-                self.free.push(id);
-                ended.insert(id);
-            }
+    fn end(&mut self, id: TargetId) {
+        let Some(target) = self.targets.get_mut(id.0).and_then(Option::take) else { return };
+        if let Some(deadline) = target.deadline {
+            self.waiting.remove(&(deadline, id));
+            self.probing.remove(&(deadline, id));
         }
-        ended
+        self.free.push(id);
     }
 
     fn slot(&mut self, id: TargetId) -> Option<&mut Target> {
@@ -207,6 +257,12 @@ impl Targets {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.targets.len() - self.free.len()
+    }
+
+    /// Those that are asked by one check each, sorted.
+    #[cfg(test)]
+    pub(super) fn groups(&self) -> BTreeSet<Vec<TargetKey>> {
+        self.targets.iter().flatten().map(|target| target.keys().collect()).collect()
     }
 
     /// The next instant at which a check wants to be called. With no room for another probe only the end of one brings it

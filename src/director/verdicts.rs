@@ -63,7 +63,7 @@ impl Core {
 
     /// The servers that the verdict of a target changes, or could change where only one check decides.
     pub(super) fn changed_by(&mut self, id: TargetId) -> Vec<ServerId> {
-        let servers = self.users.get(&id).cloned().unwrap_or_default();
+        let servers = self.users.of_target(id).to_vec();
         let now = self.now;
         self.with_composites(|composites, core| {
             composites.refresh(&servers, now, |server, condition| core.stands(server, condition))
