@@ -31,6 +31,7 @@ impl Loop {
             Duty::Roles(roles) => {
                 let at = self.clock.now();
                 self.core.handle(Input::Roles { at, roles });
+                self.publish_soon();
             }
             Duty::Stopped if self.pair_restart.is_asked() && self.stop_by.is_none() => self.end_pair(),
             Duty::Stopped => {

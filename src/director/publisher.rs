@@ -75,7 +75,6 @@ impl Publisher {
             self.entries = EntryLook::start(counts_entries);
         }
         self.tracking.renew(local_addresses(policy));
-        self.due = clock.now();
     }
 
     /// What is served, for another listener.

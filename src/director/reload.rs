@@ -299,6 +299,7 @@ impl Loop {
         self.note_taken(why, text, watched);
         self.peers.renew(&policy, peer_keys.as_ref(), self.clock);
         self.peers.identify(self.reloads.in_force());
+        self.publish_soon();
         let mut notes = difference.lines();
         if at_risk > 0 {
             notes.push(format!("{at_risk} connections went to real servers that left the table"));

@@ -40,7 +40,7 @@ pub(super) fn join(documents: Vec<Node>, problems: &mut Problems) -> Node {
             }
         }
     }
-    Node::new(span, Value::Mapping(joined))
+    Node::new(span, Value::Mapping(joined.into()))
 }
 
 fn join_section(first: &Key, section: &mut Node, (key, node): (&Key, &Node), problems: &mut Problems) {
@@ -77,7 +77,7 @@ fn join_names(section: &mut Node, node: &Node, problems: &mut Problems) {
             None => all.push((key.clone(), value.clone())),
         }
     }
-    *section = Node::new(section.span, Value::Mapping(all));
+    *section = Node::new(section.span, Value::Mapping(all.into()));
 }
 
 fn said_twice(what: &str, again: Span, first: Span) -> Diagnostic {

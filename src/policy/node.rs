@@ -4,8 +4,9 @@
 //! value means is said by the type that reads it.
 
 use super::source::Span;
+use std::rc::Rc;
 
-/// A value of the file.
+/// A value of the file. A copy costs a reference count: what is inherited, merged and joined is shared.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) span: Span,
@@ -21,12 +22,12 @@ pub(super) struct Node {
 pub(super) enum Value {
     /// `plain`: without quotes.
     Scalar {
-        text: String,
+        text: Rc<str>,
         plain: bool,
     },
-    List(Vec<Node>),
+    List(Rc<[Node]>),
     /// In the order of the file, no key twice.
-    Mapping(Vec<(Key, Node)>),
+    Mapping(Rc<[(Key, Node)]>),
 }
 
 /// A key of a mapping.
@@ -48,12 +49,12 @@ impl Node {
 
     /// An empty mapping at a place.
     pub(super) fn empty_mapping(span: Span) -> Self {
-        Self::new(span, Value::Mapping(Vec::new()))
+        Self::new(span, Value::Mapping(Rc::new([])))
     }
 
     /// Whether nothing was written: an empty value, `~` or `null`.
     pub(super) fn is_null(&self) -> bool {
-        matches!(&self.value, Value::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null"))
+        matches!(&self.value, Value::Scalar { text, plain: true } if matches!(&**text, "" | "~" | "null"))
     }
 
     /// The text of a scalar that is there.
@@ -122,7 +123,7 @@ impl Node {
             merged.push((key.clone(), merged_node));
         }
         merged.extend(others.iter().filter(|(key, _)| self.get(&key.name).is_none()).cloned());
-        Self::new(self.span, Value::Mapping(merged))
+        Self::new(self.span, Value::Mapping(merged.into()))
     }
 
     /// This mapping with another one laid over it, key by key and mapping by mapping; anything else is replaced. Unlike
@@ -136,7 +137,7 @@ impl Node {
             merged.push((key.clone(), node));
         }
         merged.extend(others.iter().filter(|(key, _)| self.get(&key.name).is_none()).cloned());
-        Self::new(self.span, Value::Mapping(merged))
+        Self::new(self.span, Value::Mapping(merged.into()))
     }
 }
 

@@ -109,7 +109,7 @@ pub(super) fn merged(root: &Node, own: Option<&str>) -> Node {
     if differences.is_empty() {
         return root.clone();
     }
-    root.under(&Node::new(root.span, Value::Mapping(differences)))
+    root.under(&Node::new(root.span, Value::Mapping(differences.into())))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::yaml_error;
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, Tag};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Nodes of one file at most, those that aliases repeat included.
 pub const MAX_NODES: usize = 1_000_000;
@@ -49,7 +50,7 @@ enum Content {
     /// `names`: where each key was first said.
     Mapping {
         entries: Vec<(Key, Node)>,
-        names: BTreeMap<String, Span>,
+        names: BTreeMap<Rc<str>, Span>,
         merged: Vec<Node>,
         key: Option<PendingKey>,
     },
@@ -92,7 +93,7 @@ impl Builder<'_> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.as_ref(), span)?;
-                let value = Value::Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain };
+                let value = Value::Scalar { text: text.into(), plain: style == ScalarStyle::Plain };
                 self.complete(Node::new(span, value), anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -133,9 +134,9 @@ impl Builder<'_> {
     fn close(&mut self, span: Span) -> Step {
         let Some(open) = self.stack.pop() else { return Ok(()) };
         let value = match open.content {
-            Content::List(items) => Value::List(items),
+            Content::List(items) => Value::List(items.into()),
             Content::Mapping { entries, names, merged, .. } => {
-                Value::Mapping(with_merged(entries, &names, &merged))
+                Value::Mapping(with_merged(entries, &names, &merged).into())
             }
         };
         let span = Span { start: open.start, end: span.end.max(open.start), ..span };
@@ -199,17 +200,17 @@ impl Builder<'_> {
 
 fn pending_key(
     node: Node,
-    names: &mut BTreeMap<String, Span>,
+    names: &mut BTreeMap<Rc<str>, Span>,
     text: &str,
     problems: &mut Problems,
 ) -> PendingKey {
     let span = node.span;
     match node.value {
-        Value::Scalar { text, plain: true } if text == "<<" => PendingKey::Merge,
+        Value::Scalar { text, plain: true } if &*text == "<<" => PendingKey::Merge,
         Value::Scalar { text, .. } => {
             let Some(first) = names.get(&text) else {
-                names.insert(text.clone(), span);
-                return PendingKey::Entry(Key { name: text, span });
+                names.insert(Rc::clone(&text), span);
+                return PendingKey::Entry(Key { name: text.to_string(), span });
             };
             let message = format!("the key {} is there twice", quoted(&text));
             let diagnostic =
@@ -227,9 +228,9 @@ fn pending_key(
 fn collect_merge(node: Node, merged: &mut Vec<Node>, problems: &mut Problems) {
     let sources = match node.value {
         Value::List(items) => items,
-        _ => vec![node],
+        _ => Rc::new([node]),
     };
-    for source in sources {
+    for source in sources.iter().cloned() {
         if source.entries().is_some() {
             merged.push(source);
         } else {
@@ -245,11 +246,11 @@ fn collect_merge(node: Node, merged: &mut Vec<Node>, problems: &mut Problems) {
 /// The entries, and those of the merged mappings that they do not say themselves; of these the first wins.
 fn with_merged(
     entries: Vec<(Key, Node)>,
-    names: &BTreeMap<String, Span>,
+    names: &BTreeMap<Rc<str>, Span>,
     merged: &[Node],
 ) -> Vec<(Key, Node)> {
     let mut all = entries;
-    let mut known: BTreeSet<&str> = names.keys().map(String::as_str).collect();
+    let mut known: BTreeSet<&str> = names.keys().map(Rc::as_ref).collect();
     for (key, node) in merged.iter().filter_map(Node::entries).flatten() {
         if known.insert(&key.name) {
             all.push((key.clone(), node.clone()));
