@@ -37,8 +37,8 @@ const ROUNDS: usize = 7;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(folder) = director::asked_for(&words) {
-        director::run(&folder);
+    if let Some((folder, name)) = director::asked_for(&words) {
+        director::run(&folder, name);
         return ExitCode::SUCCESS;
     }
     let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS).max(1);

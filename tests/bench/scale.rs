@@ -65,8 +65,8 @@ const FIRST_PACKETS: &str = "tcp port 80 and tcp[tcpflags] & (tcp-syn|tcp-ack) =
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(folder) = director::asked_for(&words) {
-        director::run(&folder);
+    if let Some((folder, name)) = director::asked_for(&words) {
+        director::run(&folder, name);
         return ExitCode::SUCCESS;
     }
     match Arguments::read(words.into_iter()) {

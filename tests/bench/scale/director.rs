@@ -24,24 +24,33 @@ pub(crate) const POLICY: &str = "tandem.yaml";
 /// Asks this program to be the director.
 const WORD: &str = "--be-the-director";
 
-/// Starts this program again, as the director.
+/// Starts this program again, as the director that has this machine's name, or as the only one.
 pub(crate) fn start(namespace: &Namespace, folder: &Path) -> Process {
-    let program = std::env::current_exe().expect("this program");
-    let [program, place] = [&program, folder].map(|path| path.to_str().expect("a plain path"));
-    Process::start(namespace, program, &[WORD, place], &folder.join("tandem.log"))
+    begin(namespace, folder, &[])
 }
 
-/// The folder, if this program was started as the director.
-pub(crate) fn asked_for(words: &[String]) -> Option<PathBuf> {
-    let [word, folder] = words else { return None };
-    (word == WORD).then(|| folder.into())
+/// Starts this program again, as the director of this name.
+pub(crate) fn start_as(namespace: &Namespace, folder: &Path, name: &str) -> Process {
+    begin(namespace, folder, &[name])
+}
+
+fn begin(namespace: &Namespace, folder: &Path, name: &[&str]) -> Process {
+    let program = std::env::current_exe().expect("this program");
+    let [program, place] = [&program, folder].map(|path| path.to_str().expect("a plain path"));
+    Process::start(namespace, program, &[&[WORD, place], name].concat(), &folder.join("tandem.log"))
+}
+
+/// The folder and the director's name, if this program was started as one.
+pub(crate) fn asked_for(words: &[String]) -> Option<(PathBuf, Option<String>)> {
+    let (word, [folder, name @ ..]) = words.split_first()? else { return None };
+    (word == WORD).then(|| (folder.into(), name.first().cloned()))
 }
 
 /// Runs for ever.
-pub(crate) fn run(folder: &Path) {
+pub(crate) fn run(folder: &Path, name: Option<String>) {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
     setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("the limit of open files");
-    let loader = Loader::new(folder.join(POLICY), None, Colour::Plain);
+    let loader = Loader::new(folder.join(POLICY), name, Colour::Plain);
     let state = folder.join("state");
     let parts = Parts {
         candidate: loader.read_files().unwrap_or_else(|problems| panic!("{problems}")),

@@ -1,0 +1,219 @@
+//! Everything at once and for long: a pair of directors with 2,000 real servers that go up and down all the time, scraped every second,
+//! reloaded, asked for their state and made to hand over. Whether memory, descriptors and threads stay where they are, and
+//! advertisements come on time.
+//!
+//! Everything of the directors is the real thing but IPVS, whose table is kept in memory: the figures are those of this machine and
+//! not of an emulated one. The servers are an nginx beside each director; a set of nftables says which of them refuse. A canary,
+//! a bare real-time sleeper, tells how late the machine itself was.
+//!
+//! Needs root and network namespaces, no IPVS: `tests/lab/run bench soak [MINUTES]` (10; the promise is made for 60). Each minute
+//! prints a line, so that a curve can be looked at. The exit status is 1 when the promise is broken.
+
+#![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
+#![allow(clippy::print_stdout, reason = "a bench prints")]
+#![allow(
+    dead_code,
+    reason = "world and stage are libraries for the lab's cases, and the bench uses a part of them"
+)]
+
+#[path = "scale/director.rs"]
+mod director;
+#[path = "soak/readings.rs"]
+mod readings;
+#[path = "servers.rs"]
+mod servers;
+#[path = "soak/site.rs"]
+mod site;
+#[path = "../pair/stage/mod.rs"]
+mod stage;
+#[path = "usage.rs"]
+mod usage;
+#[path = "../lab/world/mod.rs"]
+mod world;
+
+use readings::Readings;
+use servers::Servers;
+use site::{Flapping, INTERVAL};
+use stage::adverts::Adverts;
+use stage::canary::Canary;
+use stage::{NAMES, OTHER, PREFERRED, Stage};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Output};
+use std::time::{Duration, Instant};
+use world::namespace::Namespace;
+use world::process::Process;
+use world::wait::until_true;
+
+const MINUTES: u64 = 10;
+const TICK: Duration = Duration::from_millis(200);
+const START: Duration = Duration::from_secs(60);
+/// What is taken while the director starts is given back by then.
+const SETTLES: Duration = Duration::from_secs(60);
+const RELEASED: &str = "5s";
+/// An advertisement later than the canary by more than this breaks the promise.
+const LATER: Duration = Duration::from_millis(5);
+const CANARY_PERIOD: Duration = Duration::from_millis(1);
+const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9752);
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((folder, name)) = director::asked_for(&words) {
+        director::run(&folder, name);
+        return ExitCode::SUCCESS;
+    }
+    let minutes = words.iter().find_map(|word| word.parse().ok()).unwrap_or(MINUTES).max(1);
+    if measure(Duration::from_secs(60 * minutes)) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whether the promise was kept.
+fn measure(time: Duration) -> bool {
+    let stage = Stage::new();
+    let adverts = Adverts::listen(&stage);
+    let pair = Pair::start(&stage);
+    until_true("an advertisement", START, || adverts.next_of(PREFERRED, INTERVAL * 5).is_some());
+    let mut flapping = Flapping::begin(&stage);
+    println!("{} real servers in {} pools, a pair, for {time:?}", site::SERVERS, site::POOLS);
+    let mut readings = Readings::new(pair.pids());
+    run_for(&pair, &mut flapping, None, SETTLES);
+    let canary = Canary::start(CANARY_PERIOD);
+    let (begun, unanswered) = run_for(&pair, &mut flapping, Some(&mut readings), time);
+    let lateness = lateness(&adverts, begun, Instant::now());
+    let machine = canary.worst_since(begun);
+    let real_time = canary.finish();
+    println!("  servers changed sides {} times", flapping.count);
+    let on_time = on_time(&lateness, machine, real_time);
+    let verdict = if unanswered == 0 { "kept:  " } else { "BROKEN:" };
+    println!("  {verdict} scrapes that were not answered: {unanswered}");
+    readings.are_flat() && on_time && unanswered == 0
+}
+
+/// Has everything happen for a while; when it began, and how many scrapes were not answered.
+fn run_for(
+    pair: &Pair<'_>,
+    flapping: &mut Flapping<'_>,
+    mut readings: Option<&mut Readings>,
+    time: Duration,
+) -> (Instant, usize) {
+    let begun = Instant::now();
+    let (mut ticks, mut unanswered) = (0_u64, 0);
+    while begun.elapsed() < time {
+        ticks += 1;
+        flapping.flap();
+        let every = |seconds: u64| ticks.is_multiple_of(seconds * 5);
+        if every(1) {
+            unanswered += pair.scrape();
+        }
+        if every(7) {
+            pair.ask(&["status", "--json"]);
+        }
+        if every(20) {
+            pair.reload(ticks);
+        }
+        if every(60) {
+            pair.hand_over();
+        }
+        if let Some(readings) = readings.as_deref_mut().filter(|_| every(10)) {
+            readings.take(begun.elapsed());
+        }
+        std::thread::sleep(
+            (begun + TICK * u32::try_from(ticks).expect("a number"))
+                .saturating_duration_since(Instant::now()),
+        );
+    }
+    (begun, unanswered)
+}
+
+/// How late each advertisement came after the one before of the same director. Between two terms of a Master there is none.
+fn lateness(adverts: &Adverts, since: Instant, until: Instant) -> Vec<Duration> {
+    let of = |director| adverts.times_of(director, since, until);
+    let mut late: Vec<Duration> = [PREFERRED, OTHER]
+        .into_iter()
+        .flat_map(|director| of(director).windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>())
+        .filter(|gap| *gap < INTERVAL * 10)
+        .map(|gap| gap.saturating_sub(INTERVAL))
+        .collect();
+    late.sort();
+    late
+}
+
+fn on_time(late: &[Duration], machine: Duration, real_time: bool) -> bool {
+    let Some(worst) = late.last() else {
+        println!("  BROKEN: no advertisement was heard");
+        return false;
+    };
+    let kept = *worst <= machine + LATER;
+    let verdict = if kept { "kept:  " } else { "BROKEN:" };
+    let note = if real_time { "" } else { ", without real time" };
+    println!(
+        "  {verdict} {} advertisements, late by {worst:.1?} at most; the canary {machine:.1?}{note}",
+        late.len()
+    );
+    kept
+}
+
+/// Two directors with their servers.
+struct Pair<'a> {
+    stage: &'a Stage,
+    running: [Process; 2],
+    _servers: [Servers; 2],
+}
+
+impl<'a> Pair<'a> {
+    fn start(stage: &'a Stage) -> Self {
+        let folder = |director: usize| stage.folder().join(NAMES[director]);
+        let servers = [PREFERRED, OTHER].map(|director| {
+            std::fs::create_dir_all(folder(director)).expect("a folder");
+            site::write(&folder(director), 1);
+            Servers::start(&stage.directors[director], &folder(director))
+        });
+        let start = |director: usize| {
+            director::start_as(&stage.directors[director], &folder(director), NAMES[director])
+        };
+        Self { stage, running: [start(PREFERRED), start(OTHER)], _servers: servers }
+    }
+
+    fn pids(&self) -> [u32; 2] {
+        [self.running[PREFERRED].pid(), self.running[OTHER].pid()]
+    }
+
+    fn folder(&self, director: usize) -> PathBuf {
+        self.stage.folder().join(NAMES[director])
+    }
+
+    /// How many of the two did not answer whole.
+    fn scrape(&self) -> usize {
+        let answers = |director: &&Namespace| {
+            director.fetch(METRICS, "/metrics").is_ok_and(|text| text.ends_with("# EOF\n"))
+        };
+        self.stage.directors.iter().filter(|director| !answers(director)).count()
+    }
+
+    /// A command of the command line, at both; it must succeed.
+    fn ask(&self, words: &[&str]) {
+        for director in [PREFERRED, OTHER] {
+            let output = self.command(director, words);
+            assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+
+    fn command(&self, director: usize, words: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
+        command.args(words).arg("--socket").arg(self.folder(director).join("tandem.sock"));
+        self.stage.directors[director].output(&mut command)
+    }
+
+    /// Another weight, which is another policy.
+    fn reload(&self, ticks: u64) {
+        for director in [PREFERRED, OTHER] {
+            site::write(&self.folder(director), 1 + ticks % 100);
+        }
+        self.ask(&["reload"]);
+    }
+
+    /// The preferred one gives its addresses away for a while.
+    fn hand_over(&self) {
+        let output = self.command(PREFERRED, &["release", "--for", RELEASED]);
+        assert!(output.status.success(), "release: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
