@@ -88,7 +88,8 @@ impl Range {
             0..40 => (self.once(director), false),
             40..60 => (self.for_long(director), false),
             60..85 => (self.while_it_starts(director), false),
-            _ => (self.both_of_them(director), true),
+            85..96 => (self.both_of_them(director), true),
+            _ => (self.both_for_long(director), true),
         };
         let started = Instant::now();
         until(&format!("a pair that is right after {words}"), RIGHT_MAX, || self.is_right());
@@ -133,6 +134,21 @@ impl Range {
         self.pause(300);
         self.pair[1 - director].start_again(&self.stage);
         format!("a kill of both, {} first", NAMES[director])
+    }
+
+    /// Until nobody holds the VIP any more: clients must miss it, or their pings prove nothing.
+    fn both_for_long(&mut self, director: usize) -> String {
+        self.kill(director);
+        self.kill(1 - director);
+        let holds = |range: &Self| [0, 1].iter().any(|director| range.holders.holds(*director));
+        until_true("dead directors without addresses", GONE_MAX, || !holds(self));
+        let pinger = Pinger::start(&self.stage.client, vip().of(SETTING.family), PING_EVERY);
+        sleep(Duration::from_millis(200));
+        let pings = pinger.finish();
+        assert_eq!(pings.lost(), pings.count(), "nobody is there to answer");
+        self.pair[director].start_again(&self.stage);
+        self.pair[1 - director].start_again(&self.stage);
+        format!("a long death of both, {} first", NAMES[director])
     }
 
     /// The preferred one is Master and holds the VIP, the other is Backup and holds nothing, and each hears the other.

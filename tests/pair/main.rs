@@ -13,6 +13,7 @@ mod access;
 mod channel;
 mod doctor;
 mod events;
+mod faults;
 mod handover;
 mod interoperation;
 mod kills;
