@@ -15,6 +15,7 @@ const PURE: &[&str] = &[
     "desired",
     "reconcile",
     "rotation",
+    "stillness.rs",
     "time.rs",
     "vrrp",
 ];
@@ -101,6 +102,7 @@ const PURE_FILES: &[&str] = &[
     "floating/event.rs",
     "floating/keeper",
     "floating/plan.rs",
+    "floating/untold.rs",
     "hook/digest.rs",
     "hook/letter.rs",
     "hook/message.rs",
@@ -253,4 +255,32 @@ fn each_finding_of_the_doctor_is_seen_from_outside() {
         |code: &&&str| cases.contains(&format!("\"{code}\"")) || cases.contains(&format!("[{code}]"));
     let unseen: Vec<_> = codes.iter().filter(|code| !is_seen(code)).collect();
     assert!(unseen.is_empty(), "no case of tests/pair or tests/lab sees {unseen:?}");
+}
+
+/// A promise is worth what breaks when it does.
+#[test]
+fn each_promise_names_tests_that_exist() {
+    let text = fs::read_to_string(root().join("tests/PROMISES.md")).expect("the promises");
+    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| fault "));
+    let mut missing = Vec::new();
+    let mut count = 0;
+    for row in rows {
+        count += 1;
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [_fault, _promise, within, tests] = cells[..] else { panic!("four cells: {row}") };
+        assert!(!within.is_empty(), "no bound: {row}");
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test: {row}");
+        missing.extend(names.into_iter().filter(|name| !is_a_test(name)));
+    }
+    assert!(count > 20 && missing.is_empty(), "of {count} promises these tests are missing: {missing:#?}");
+}
+
+/// `FILE::NAME`: a function with this name in that file, marked as a test right above.
+fn is_a_test(name: &str) -> bool {
+    let Some((file, function)) = name.split_once("::") else { return false };
+    let text = fs::read_to_string(root().join(file)).unwrap_or_default();
+    let Some((before, _)) = text.split_once(&format!("fn {function}(")) else { return false };
+    let mark = before.lines().rev().find(|line| line.trim_start().starts_with("#["));
+    mark.is_some_and(|mark| mark.contains("test]") || mark.contains("test("))
 }

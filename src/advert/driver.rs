@@ -2,6 +2,7 @@
 //! together, and does what it says. It never makes an rtnetlink request: those are errands.
 
 mod renewal;
+mod signs;
 
 use super::errands::{Done, Errand, Errands};
 use super::frame::Framing;
@@ -19,6 +20,7 @@ use crate::time::Instant;
 use crate::vrrp::SessionId;
 use crate::vrrp::station::{self, Input, Output, Station};
 use arc_swap::ArcSwap;
+use signs::Signs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -31,12 +33,13 @@ const CHORES_EVERY: Duration = Duration::from_millis(250);
 /// The sources of all paths are looked up anew so often: a Backup sends nothing by which it would notice that its address is
 /// gone, or that a better one has come. A listener for addresses would wake this thread for each renewal of a floating one.
 const SOURCES_EVERY: Duration = Duration::from_secs(2);
-/// An address thread without a sign of life for so long stands still: soon the kernel takes the addresses away.
-const KEEPER_SILENT: Duration = Duration::from_secs(2);
 /// What is to be kept against replays is told so often.
 const MARKS_EVERY: Duration = Duration::from_secs(1);
 /// Datagrams that are handed over together; more are taken after the timers were looked at.
 const DATAGRAMS_AT_ONCE: usize = 256;
+/// The same of changes of links, beyond which only what was read already is taken; and of commands.
+const LINKS_AT_ONCE: usize = 256;
+const COMMANDS_AT_ONCE: usize = 1024;
 /// Without a wait that works the loop goes on at this pace.
 const AFTER_FAILED_WAIT: Duration = Duration::from_millis(5);
 
@@ -57,8 +60,7 @@ pub(super) struct Driver {
     commands: Commands,
     order: Box<dyn FnMut(Order) + Send>,
     alive: Arc<AtomicU64>,
-    keeper_pulse: Box<dyn Fn() -> Instant + Send>,
-    keeper_stands: bool,
+    signs: Signs,
     ports: Ports,
     /// The sessions of each path.
     sessions: BTreeMap<PathId, Vec<SessionId>>,
@@ -87,7 +89,7 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(parts: Parts, ports: Ports) -> Self {
-        let Parts { station, paths, clock, commands, order, alive, keeper_pulse, commander: _ } = parts;
+        let Parts { station, paths, clock, commands, order, alive, keeper_pulse, pools_turns, .. } = parts;
         let mut sessions: BTreeMap<PathId, Vec<SessionId>> = BTreeMap::new();
         for (session, path) in &paths.sessions {
             sessions.entry(*path).or_default().push(*session);
@@ -121,8 +123,7 @@ impl Driver {
             commands,
             order,
             alive,
-            keeper_pulse,
-            keeper_stands: false,
+            signs: Signs::new(keeper_pulse, pools_turns),
             ports,
         }
     }
@@ -279,7 +280,13 @@ impl Driver {
 
     fn take_commands(&mut self, at: Instant) {
         let _ = self.commands.wake.read();
-        while let Ok(command) = self.commands.queue.try_recv() {
+        for turn in 0.. {
+            if turn == COMMANDS_AT_ONCE {
+                // Whoever gives without end waits for the timers, too.
+                let _ = self.commands.wake.write(1);
+                return;
+            }
+            let Ok(command) = self.commands.queue.try_recv() else { return };
             self.station.handle(match command {
                 Command::Renew(renewal) => {
                     self.renew(at, *renewal);
@@ -322,12 +329,15 @@ impl Driver {
     }
 
     fn take_links(&mut self, at: Instant) {
-        while let Some(event) = self.ports.links.receive() {
+        let mut taken = 0;
+        while taken < LINKS_AT_ONCE || self.ports.links.has_pending() {
+            let Some(event) = self.ports.links.receive() else { return };
             match event {
                 LinkEvent::Is(link) => self.link_is(at, link),
                 LinkEvent::Gone { name, .. } => self.link_gone(at, &name),
                 LinkEvent::Overrun => self.order_errand(Errand::Links),
             }
+            taken += 1;
         }
     }
 
@@ -436,7 +446,7 @@ impl Driver {
             return;
         }
         self.chores_at = at + CHORES_EVERY;
-        self.look_at_keeper(at);
+        self.look_for_signs(at);
         for errand in std::mem::take(&mut self.refused) {
             self.order_errand(errand);
         }
@@ -459,23 +469,6 @@ impl Driver {
                 self.notice(Notice::Marks(marks));
             }
         }
-    }
-
-    /// A Master whose address thread hangs would go on advertising without its addresses.
-    fn look_at_keeper(&mut self, at: Instant) {
-        let silent_for = at.saturating_since((self.keeper_pulse)());
-        let still = silent_for > KEEPER_SILENT;
-        if std::mem::replace(&mut self.keeper_stands, still) == still {
-            return;
-        }
-        self.station.handle(Input::KeeperStands { at, still });
-        self.notice(Notice::Trouble(match still {
-            true => format!(
-                "the address thread has given no sign of life for {silent_for:?}: this director is unfit until it does; \
-                 look for a program that holds the kernel's network lock, and restart the director if this lasts"
-            ),
-            false => "the address thread is alive again".to_owned(),
-        }));
     }
 
     fn publish(&self) {

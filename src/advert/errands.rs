@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -71,7 +72,7 @@ impl Errands {
         let current = Arc::clone(&paths);
         thread::Builder::new().name("advert-errands".to_owned()).spawn(move || {
             while let Ok(errand) = ordered.recv() {
-                let Some(result) = run(&current.load(), errand) else { continue };
+                let Some(result) = caught(&current.load(), errand) else { continue };
                 if done.send(result).is_err() {
                     return;
                 }
@@ -109,6 +110,28 @@ impl Errands {
     }
 }
 
+/// An errand that panics is one that failed, and no reason not to do the next.
+fn caught(paths: &Paths, errand: Errand) -> Option<Done> {
+    let failed = unanswered(&errand);
+    // It is given away whole, and the paths are only read: nothing half done can be seen.
+    catch_unwind(AssertUnwindSafe(|| run(paths, errand))).unwrap_or(failed)
+}
+
+/// What is told of an errand that came to no end.
+fn unanswered(errand: &Errand) -> Option<Done> {
+    let message = "a panic, which is a bug: please report it with the log".to_owned();
+    let no_answer = || KernelError::new(message.clone());
+    match errand {
+        Errand::Open(path) => {
+            let error = OpenError { path: *path, errno: None, message };
+            Some(Done::Opened(*path, Err(error)))
+        }
+        Errand::Source(path) => Some(Done::Source(*path, Err(no_answer()))),
+        Errand::Links => Some(Done::Links(Err(no_answer()))),
+        Errand::Close(_) => None,
+    }
+}
+
 fn run(paths: &Paths, errand: Errand) -> Option<Done> {
     match errand {
         Errand::Open(path) => Some(Done::Opened(path, PathSocket::open(paths, path))),
@@ -118,5 +141,19 @@ fn run(paths: &Paths, errand: Errand) -> Option<Done> {
             drop(socket);
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever waits for an errand waits for its answer: a path that nobody answers for would never be opened again.
+    #[test]
+    fn each_errand_that_panics_is_answered_as_one_that_failed() {
+        let path = PathId(3);
+        assert!(matches!(unanswered(&Errand::Open(path)), Some(Done::Opened(PathId(3), Err(_)))));
+        assert!(matches!(unanswered(&Errand::Source(path)), Some(Done::Source(PathId(3), Err(_)))));
+        assert!(matches!(unanswered(&Errand::Links), Some(Done::Links(Err(_)))));
     }
 }

@@ -26,6 +26,8 @@ const IFLA_IFNAME: u16 = 3;
 const GOOD: u32 = 0x1 | 0x40 | 0x1_0000;
 /// One datagram; a link with all its attributes takes 2 kB.
 const DATAGRAM_BYTES_MAX: usize = 32 * 1024;
+/// Datagrams without an event that are passed over before somebody else has a turn.
+const DATAGRAMS_AT_ONCE: usize = 64;
 /// Some 400 changes may wait while this process does not run.
 const RECEIVE_BUFFER_BYTES: usize = 1024 * 1024;
 
@@ -88,9 +90,18 @@ impl LinkListener {
         Ok(Self { socket, buffer, pending: VecDeque::new() })
     }
 
-    /// The next event; `None` when there is none now.
+    /// Whether events wait that no descriptor tells of: they came in a datagram that was read for others.
+    #[must_use]
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// The next event; `None` when there is none now, or too much that is none.
     pub fn receive(&mut self) -> Option<LinkEvent> {
-        while self.pending.is_empty() {
+        for _ in 0..DATAGRAMS_AT_ONCE {
+            if !self.pending.is_empty() {
+                break;
+            }
             self.buffer.clear();
             match self.socket.recv_from(&mut self.buffer, libc::MSG_DONTWAIT | libc::MSG_TRUNC) {
                 // Nobody but the kernel has port 0; another process may send here, and is not believed.

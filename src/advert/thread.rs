@@ -167,6 +167,8 @@ pub struct Parts {
     pub alive: Arc<AtomicU64>,
     /// The last sign of life of the address thread.
     pub keeper_pulse: Box<dyn Fn() -> Instant + Send>,
+    /// A number that changes while the loop of the pools lives.
+    pub pools_turns: Box<dyn Fn() -> u64 + Send>,
 }
 
 impl std::fmt::Debug for Parts {

@@ -13,6 +13,7 @@ use crate::director::state_directory::{StateDirectory, StateError};
 use crate::director::targets::MOST_AT_ONCE;
 use crate::hash::fnv1a;
 use crate::kernel::{LinuxKernel, epoch, host_facts};
+use crate::panics;
 use anyhow::Context as _;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io::Write;
@@ -49,6 +50,7 @@ pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> an
     };
     let state = StateDirectory::lock(places.state).map_err(|error| of_observer(error.into(), places))?;
     let socket = places.socket.to_owned();
+    panics::watch();
     make_room_for_sockets();
     let runtime = runtime::start().context("cannot start the threads of the director")?;
     let epoch = epoch()?;

@@ -66,10 +66,12 @@ impl Loop {
     }
 
     /// Puts the director's view where its readers find it, and asks again for what may have got lost.
-    pub(super) fn publish(&mut self) {
+    ///
+    /// # Errors
+    /// When a thread of the director has ended or hangs.
+    pub(super) fn publish(&mut self) -> Result<(), RunError> {
         self.core.handle(Input::Calendar { at: self.clock.now(), epoch: self.clock.epoch() });
-        let pulses = self.pair.as_ref().map(PairThreads::pulses);
-        self.watchdog.feed(self.clock.now(), pulses.as_ref().map_or(&[], <[_; 2]>::as_slice));
+        self.look_after_threads()?;
         let missed = self.pair.as_mut().and_then(PairThreads::roles_missed);
         if let Some(roles) = missed {
             let at = self.clock.now();
@@ -93,6 +95,19 @@ impl Loop {
                 Status::of(own, &snapshot, &picture).with_addresses(&policy.pair)
             });
         }
+        Ok(())
+    }
+
+    fn look_after_threads(&mut self) -> Result<(), RunError> {
+        let now = self.clock.now();
+        if self.pair.as_ref().is_some_and(PairThreads::has_lost_its_addresses) {
+            return Err(RunError::AddressThreadEnded);
+        }
+        let of_pair = self.pair.iter().flat_map(PairThreads::pulses);
+        // While it has nothing to do it is not missed.
+        let kernel = ("kernel", self.core.kernel_busy_since().unwrap_or(now));
+        let pulses: Vec<_> = of_pair.chain([kernel]).collect();
+        self.watchdog.feed(now, &pulses)
     }
 
     /// Another director sees something else, or is no longer heard.

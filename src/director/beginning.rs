@@ -5,6 +5,7 @@ use super::chronicle::{Book, Chronicler, PolicyNews, of_policy};
 use super::clock::Clock;
 use super::core::{Beginning, Core};
 use super::error::RunError;
+use super::guard::{Guard, Turns};
 use super::history::{Entry, History, tell};
 use super::host_look::{AskHost, HostLook};
 use super::kernel_thread::KernelThread;
@@ -86,13 +87,14 @@ impl Loop {
             seed,
             now: clock.now(),
         });
+        let guard = Guard::start(Turns::default(), move || clock.now()).map_err(RunError::Thread)?;
         let (pair, mut peers) = match observe {
             Some(observe) => {
                 core = core.observing(observe.found);
                 // Who only looks on tells nobody anything.
                 (None, Peers::default())
             }
-            None => others(&core.policy, clock, &folder)?,
+            None => others(&core.policy, clock, &folder, guard.turns())?,
         };
         let chronicler = chronicler(&core, clock, &folder);
         let hooks = Hooks::start(chronicler.book().clone(), published.tally(), hooks);
@@ -117,6 +119,7 @@ impl Loop {
             publish_at: clock.started(),
             tidy_at: clock.started() + FIRST_TIDY,
             watchdog: Watchdog::of_unit(),
+            guard,
             stop_by: None,
             hand_over_asked: false,
             ready_told: false,
@@ -128,8 +131,13 @@ impl Loop {
 }
 
 /// The election and the channels to the other directors.
-fn others(policy: &Policy, clock: Clock, folder: &Path) -> Result<(Option<PairThreads>, Peers), RunError> {
-    let pair = PairThreads::start(policy, clock, folder)?;
+fn others(
+    policy: &Policy,
+    clock: Clock,
+    folder: &Path,
+    turns: Turns,
+) -> Result<(Option<PairThreads>, Peers), RunError> {
+    let pair = PairThreads::start(policy, clock, folder, turns)?;
     Ok((pair, Peers::start(policy, keyring(&policy.pair)?.peer.as_ref(), clock)?))
 }
 

@@ -342,8 +342,11 @@ impl Core {
         self.stopping = true;
         if self.reconciler.observing.is_some() {
             self.tell_last_differences();
-        } else if self.policy.on_stop == OnStop::Remove {
-            self.reconciler.desire(Tables::default(), Cause::Stop);
+            return;
+        }
+        match self.policy.on_stop {
+            OnStop::Keep => self.reconciler.wait_for_nobody(Cause::Stop),
+            OnStop::Remove => self.reconciler.desire(Tables::default(), Cause::Stop),
         }
     }
 
@@ -351,7 +354,7 @@ impl Core {
     fn nothing_left(&self) -> bool {
         match self.policy.on_stop {
             _ if self.reconciler.observing.is_some() => self.reconciler.is_idle(),
-            OnStop::Keep => self.reconciler.is_idle(),
+            OnStop::Keep => self.reconciler.is_idle() && !self.reconciler.has_to_stop(),
             OnStop::Remove => self.reconciler.is_done(),
         }
     }
@@ -430,6 +433,11 @@ impl Core {
     pub(super) fn note_obstacles(&mut self) {
         let events = self.obstacles.look(&self.policy, &self.host);
         self.tell(events);
+    }
+
+    /// Since when the kernel has been asked for something that it has not answered.
+    pub(super) const fn kernel_busy_since(&self) -> Option<Instant> {
+        self.reconciler.busy_since()
     }
 
     /// Has all overrides kept.

@@ -37,4 +37,11 @@ pub enum RunError {
     Memory(#[source] std::io::Error),
     #[error("the advert thread has ended, which it never does: a bug; please report it with the log")]
     AdvertThreadEnded,
+    #[error("the address thread has ended, which it never does: a bug; please report it with the log")]
+    AddressThreadEnded,
+    #[error(
+        "the thread `{thread}` has given no sign of life for {seconds} s: giving up, so that the director is started anew; its \
+         table goes on serving, and the kernel takes its floating addresses away"
+    )]
+    Hangs { thread: &'static str, seconds: u64 },
 }

@@ -17,6 +17,7 @@ pub mod difference;
 mod entry_look;
 pub mod error;
 pub mod event;
+mod guard;
 pub mod histogram;
 pub mod history;
 pub mod host_look;

@@ -81,7 +81,7 @@ impl Loop {
         if self.stop_by.is_some() || self.core.is_observing() {
             return;
         }
-        match PairThreads::start(&self.core.policy, self.clock, &self.state) {
+        match PairThreads::start(&self.core.policy, self.clock, &self.state, self.guard.turns()) {
             Ok(pair) => {
                 self.pair = pair;
                 self.release_again();

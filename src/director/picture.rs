@@ -52,6 +52,7 @@ impl Core {
             addresses: self.address_snapshots(),
             tracking: TrackingCounts::default(),
             silences: BTreeMap::new(),
+            panics: BTreeMap::new(),
             peers: Arc::default(),
         }
     }

@@ -10,6 +10,7 @@ use crate::advert::thread::Published;
 use crate::hook::Tally;
 use crate::model::Policy;
 use crate::observe::{ListenError, Listener, View};
+use crate::panics;
 use crate::peer::PeersView;
 use crate::time::Instant;
 use arc_swap::ArcSwap;
@@ -115,6 +116,7 @@ impl Publisher {
         snapshot.reloads = reloads;
         snapshot.tracking = self.tracking.seen();
         snapshot.silences.clone_from(&self.silences);
+        snapshot.panics = panics::counts();
         snapshot.hooks = self.tally.counts();
         if let Some(sync) = &mut snapshot.connection_sync {
             sync.entries = self.entries.synchronised();

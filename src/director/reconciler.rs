@@ -160,15 +160,27 @@ impl Reconciler {
         self.is_idle() && self.due.is_none()
     }
 
+    /// Whether the kernel has still to be told of a stop.
+    pub(super) const fn has_to_stop(&self) -> bool {
+        matches!(self.due, Some(Cause::Stop))
+    }
+
     /// Whether nothing is under way, due, or waiting to be tried again.
     pub(super) const fn is_done(&self) -> bool {
         self.is_idle() && self.due.is_none() && self.counts.pending == 0
     }
 
+    /// When the work under way began.
+    pub(super) const fn busy_since(&self) -> Option<Instant> {
+        match self.step {
+            Step::Observing { since } | Step::Applying { since, .. } => Some(since),
+            Step::Idle => None,
+        }
+    }
+
     /// How long the work under way has taken, if that is too long.
     pub(super) fn hangs_for(&self, now: Instant) -> Option<Duration> {
-        let (Step::Observing { since } | Step::Applying { since, .. }) = self.step else { return None };
-        Some(now.saturating_since(since)).filter(|took| *took > LONGEST_WORK)
+        self.busy_since().map(|since| now.saturating_since(since)).filter(|took| *took > LONGEST_WORK)
     }
 
     /// Brings the record up to the picture: a director that has taken everything back owns nothing any more.
@@ -193,6 +205,13 @@ impl Reconciler {
             self.level = false;
             self.due = Some(self.due.filter(|due| *due == Cause::Start).unwrap_or(cause));
         }
+    }
+
+    /// What is desired goes on without the rules that wait for another director.
+    pub(super) fn wait_for_nobody(&mut self, cause: Cause) {
+        let mut desired = self.desired.clone();
+        desired.ruleset = desired.ruleset.without_waiting();
+        self.desire(desired, cause);
     }
 
     /// The next piece of work, if one is due and none is under way.

@@ -8,6 +8,7 @@ use super::chronicle::{Chronicler, PolicyNews, of_policy, of_pools};
 use super::clock::Clock;
 use super::core::{Core, Input, Output};
 use super::error::RunError;
+use super::guard::Guard;
 use super::history::History;
 use super::host_look::{AskHost, HostLook};
 use super::kernel_thread::{Answer, Job, KernelThread};
@@ -111,6 +112,7 @@ pub(super) struct Loop {
     pub(super) publish_at: tokio::time::Instant,
     pub(super) tidy_at: tokio::time::Instant,
     pub(super) watchdog: Watchdog,
+    pub(super) guard: Guard,
     pub(super) stop_by: Option<tokio::time::Instant>,
     /// Whether the pair knows that the director stops.
     pub(super) hand_over_asked: bool,
@@ -131,6 +133,10 @@ pub async fn run<K: Kernel + 'static>(
     let mut stop = std::pin::pin!(stop);
     let mut timer = std::pin::pin!(sleep_until(running.clock.started()));
     while let Some(deadline) = running.drain()? {
+        // A director that misses one of its threads counts as one that stands still itself.
+        if !running.watchdog.misses_one() {
+            running.guard.turn();
+        }
         if timer.deadline() != deadline {
             timer.as_mut().reset(deadline);
         }
@@ -149,7 +155,7 @@ pub async fn run<K: Kernel + 'static>(
             () = running.peers.records().arrived() => running.records_arrived(),
             () = running.peers.sightings().arrived() => running.sights_arrived(),
             Some(request) = running.control.requests.recv() => running.requested(request),
-            () = &mut timer => running.time_passed(),
+            () = &mut timer => running.time_passed()?,
         }
     }
     if let Some(pair) = running.pair.as_mut().or(running.stopped_pair.as_mut()) {
@@ -225,13 +231,13 @@ impl Loop {
     }
 
     /// One timer wakes for everything that waits for time.
-    fn time_passed(&mut self) {
+    fn time_passed(&mut self) -> Result<(), RunError> {
         let now = tokio::time::Instant::now();
         if self.host.due <= now {
             self.host.begin();
         }
         if self.publish_at <= now {
-            self.publish();
+            self.publish()?;
             self.publish_at = now + PUBLISH_EVERY;
         }
         if self.tidy_at <= now {
@@ -240,6 +246,7 @@ impl Loop {
         }
         let at = self.clock.at(now);
         self.core.handle(Input::Timeout { at });
+        Ok(())
     }
 
     /// Who asks next sees what has just been decided.

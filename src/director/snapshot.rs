@@ -61,6 +61,8 @@ pub struct Snapshot {
     pub tracking: TrackingCounts,
     /// By thread: how often it gave no sign of life for too long.
     pub silences: BTreeMap<&'static str, u64>,
+    /// By thread: how often something in it panicked.
+    pub panics: BTreeMap<String, u64>,
     /// The channels to the other directors; none where the policy has no key for them.
     pub peers: Arc<PeersView>,
 }
@@ -90,6 +92,7 @@ impl Snapshot {
             addresses: Vec::new(),
             tracking: TrackingCounts::default(),
             silences: BTreeMap::new(),
+            panics: BTreeMap::new(),
             peers: Arc::default(),
         }
     }

@@ -15,8 +15,8 @@ pub enum Event {
     Expired { router: RouterName, addresses: Vec<IpAddr> },
     /// The kernel refused an operation; it is tried again. Told once for each address and errno.
     Refused { router: RouterName, addresses: Vec<IpAddr>, kind: OperationKind, errno: i32 },
-    /// The interface holds the IPv6 address with another prefix length, which the kernel takes for the same address: it is
-    /// neither changed nor removed, and does not float.
+    /// The interface holds the address with another prefix length: that one is another program's, is neither changed nor
+    /// removed, and does not float. For IPv6 the kernel takes both for the same.
     Obstructed { router: RouterName, address: IpAddr, interface: Arc<str>, prefix_length: u8 },
     /// An interface that floating addresses live on is not there, with all it held.
     InterfaceGone { interface: Arc<str> },
@@ -54,6 +54,11 @@ impl fmt::Display for Event {
                     list(addresses)
                 )
             }
+            Self::Obstructed { router, address, interface, prefix_length } if address.is_ipv4() => write!(
+                formatter,
+                "{router}: {interface} holds {address}/{prefix_length}, which is another program's and does not float: this \
+                 director answers for it in every role, beside the Master; remove it"
+            ),
             Self::Obstructed { router, address, interface, prefix_length } => write!(
                 formatter,
                 "{router}: {interface} holds {address}/{prefix_length} already, which is in the way of {address}/128: remove it"

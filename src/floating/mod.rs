@@ -9,6 +9,7 @@
 //! | [`macvlan`] | yes | the links of virtual MACs, and the settings that they need |
 //! | [`keeper`] | yes | orders, kernel facts and time to operations, announcements and reports |
 //! | [`event`] | yes | what the log is told |
+//! | `untold` | yes | reports that the election has not taken yet |
 //! | [`orders`] | no (atomics) | orders on their way to the thread: the last one of each router |
 //! | [`thread`] | no | the thread: rtnetlink, packet sockets, real-time priority |
 
@@ -18,6 +19,7 @@ pub mod macvlan;
 pub mod orders;
 pub mod plan;
 pub mod thread;
+mod untold;
 
 pub use event::Event;
 pub use plan::Plan;

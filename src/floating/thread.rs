@@ -15,7 +15,7 @@ use crate::kernel::floating::AddressTable;
 use crate::time::Instant;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::thread;
 use std::time::Duration;
 use worker::Worker;
@@ -31,7 +31,7 @@ pub struct Surroundings<Clock, Reports> {
     pub alive: Arc<AtomicU64>,
     /// `SCHED_FIFO` priority, 1..=99; `None`: as the starting thread.
     pub priority: Option<u8>,
-    /// Called on the address thread for each report; must not wait.
+    /// Called on the address thread with each report; must not wait. `false`: it was not taken, and is to be told again.
     pub reports: Reports,
     /// Called on the address thread for each line of the log; must not wait.
     pub events: Box<dyn FnMut(Event) + Send>,
@@ -59,7 +59,7 @@ impl AddressThread {
     ) -> Result<Handle, KernelError>
     where
         Clock: Fn() -> Instant + Send + 'static,
-        Reports: FnMut(Report) + Send + 'static,
+        Reports: FnMut(Report) -> bool + Send + 'static,
     {
         let failed = |what: &str, error: &std::io::Error| {
             KernelError::from_io(&format!("cannot start the address thread: {what}"), error)
@@ -76,8 +76,9 @@ impl AddressThread {
         thread::Builder::new()
             .name("addresses".to_owned())
             .spawn(move || {
+                // However it ends, by a panic too.
+                let _end = end;
                 worker.run();
-                drop(end);
             })
             .map_err(|error| failed("no thread", &error))?;
         Ok(Handle { orders, ended })
@@ -113,6 +114,12 @@ impl Handle {
     pub fn pulse(&self) -> impl Fn() -> Instant + Clone + Send + Sync + 'static {
         let orders = Arc::clone(&self.orders);
         move || orders.alive()
+    }
+
+    /// Whether the thread has ended, which it does only when it was asked to, or by a panic.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.try_recv() == Err(TryRecvError::Disconnected)
     }
 
     /// A planned restart: what is held is renewed once more, for so long (whole seconds), and only removed from then on. The

@@ -155,7 +155,7 @@ kinds! {
     Warning AddressesTakenAway "addresses_taken_away" "Another program removed floating addresses; they are put back.",
     Warning AddressesExpired "addresses_expired" "The kernel removed floating addresses that were not renewed in time.",
     Error AddressRefused "address_refused" "The kernel refused to add or remove a floating address.",
-    Warning AddressObstructed "address_obstructed" "An address that stands already is in the way of a floating one.",
+    Warning AddressObstructed "address_obstructed" "An address that stands already is in the way of a floating one, or answers in its place.",
     Warning InterfaceGone "interface_gone" "An interface of floating addresses is not there.",
     Info InterfaceReturned "interface_returned" "It is there again.",
     Error AdvertThreadSilent "advert_thread_silent" "The thread of the advertisements gave no sign of life.",

@@ -60,6 +60,18 @@ impl Ruleset {
         }
     }
 
+    /// The same without what waits for another director to hand over: nobody is there any more who takes it in.
+    #[must_use]
+    pub fn without_waiting(self) -> Self {
+        Self {
+            withheld_resets: BTreeSet::new(),
+            withheld_replies: BTreeSet::new(),
+            awaited_replies: BTreeSet::new(),
+            awaited_at: BTreeSet::new(),
+            ..self
+        }
+    }
+
     /// Whether no rule is needed: the table shall not exist.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -51,7 +51,13 @@ fn life(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     )?;
     families.counters(
         "tandem_watchdog",
-        "How often a loop of the director gave no sign of life for 5 s: adverts (advertisements), addresses, pools",
+        "How often a loop of the director gave no sign of life for too long: adverts (advertisements), addresses and pools for 5 \
+         s, kernel (which the tables are changed by) for 20 s",
         snapshot.silences.iter().map(|(thread, count)| ([("loop", *thread)], *count)),
+    )?;
+    families.counters(
+        "tandem_panics",
+        "Panics, which are bugs, by the thread that they happened in; each stands in the log with its reason and place",
+        snapshot.panics.iter().map(|(thread, count)| ([("thread", thread.clone())], *count)),
     )
 }

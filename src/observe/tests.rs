@@ -138,6 +138,7 @@ fn snapshot() -> Snapshot {
             ports_used: [([10, 20, 0, 20].into(), 41)].into(),
         },
         silences: [("pools", 1)].into(),
+        panics: [("kernel".to_owned(), 0)].into(),
         ..Snapshot::starting(Instant::from_millis(9_500), EPOCH)
     }
 }
@@ -237,7 +238,7 @@ fn the_families_are_those_of_the_contract() {
     let mut contract: BTreeSet<String> = [
         "build_info policy_generation policy_reload_total policy_last_reload_successful",
         "policy_last_reload_timestamp_seconds policy_file_differs policy_unconfirmed hook_total",
-        "ready start_timestamp_seconds snapshot_timestamp_seconds watchdog_total",
+        "ready start_timestamp_seconds snapshot_timestamp_seconds watchdog_total panics_total",
         "conntrack_entries conntrack_limit conntrack_insert_failed_total full_nat_ports_used",
         "pool_servers pool_servers_up pool_weight pool_weight_up pool_up pool_quorum pool_panic pool_sorry",
         "pool_acts_total pool_transitions_total pool_labels pool_frozen",

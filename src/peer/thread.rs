@@ -14,8 +14,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
-use tokio::time::interval;
+use tokio::time::{interval, sleep};
 
+/// A task that panicked begins again so much later.
+const AFTER_PANIC: Duration = Duration::from_secs(1);
 /// How often what was taken back long ago is looked for.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
@@ -83,12 +85,14 @@ async fn work(shared: Arc<Shared>, facts: FactsCell, view: Arc<ArcSwap<PeersView
         settings.others.keys().partition(|other| settings.connects_to(other));
     if !awaited.is_empty() {
         for address in &settings.addresses {
-            tokio::spawn(accept(Arc::clone(&shared), *address));
+            let (shared, address) = (Arc::clone(&shared), *address);
+            tokio::spawn(kept(move || accept(Arc::clone(&shared), address)));
         }
     }
     for name in called {
         let seed = fnv1a(settings.own.bytes().chain(name.bytes()));
-        tokio::spawn(connect(Arc::clone(&shared), name.clone(), seed));
+        let (shared, name) = (Arc::clone(&shared), name.clone());
+        tokio::spawn(kept(move || connect(Arc::clone(&shared), name.clone(), seed)));
     }
     let mut ticks = interval(shared.pace.tick / 2);
     let mut forgets = interval(FORGET_EVERY);
@@ -100,8 +104,28 @@ async fn work(shared: Arc<Shared>, facts: FactsCell, view: Arc<ArcSwap<PeersView
     }
 }
 
+/// A panic (over what another director sent, say) must not end the channel for good.
+async fn kept<F: Future<Output = ()> + Send + 'static>(begin: impl Fn() -> F) {
+    while tokio::spawn(begin()).await.is_err_and(|error| error.is_panic()) {
+        sleep(AFTER_PANIC).await;
+    }
+}
+
 fn unix_ms() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "stamps of records are the wall clock's")]
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     milliseconds(wall)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[tokio::test]
+    async fn a_task_that_panics_begins_anew() {
+        static BEGUN: AtomicU32 = AtomicU32::new(0);
+        kept(|| async { assert!(BEGUN.fetch_add(1, Ordering::Relaxed) >= 1, "on purpose") }).await;
+        assert_eq!(BEGUN.load(Ordering::Relaxed), 2);
+    }
 }

@@ -7,6 +7,7 @@
 //! with starting a program, runs on [`Workers`], so that it delays no other.
 
 use crate::model::{Failure, Outcome};
+use crate::panics;
 use std::any::Any;
 use std::future::poll_fn;
 use std::io;
@@ -164,7 +165,7 @@ async fn guarded<P: Probe>(prober: &P, target: SocketAddr) -> Outcome {
     match timeout(limit, caught(prober.probe(target))).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => {
-            tracing::error!(%target, panic = words(&*panic), "a probe panicked; this is a bug, please report it");
+            tracing::error!(%target, panic = panics::words(&*panic), "a probe panicked; this is a bug, please report it");
             failed(started, Failure::Panicked)
         }
         Err(_) => failed(started, Failure::Local("the probe did not keep its time-out".to_owned())),
@@ -184,9 +185,4 @@ async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> 
         Err(panic) => Poll::Ready(Err(panic)),
     })
     .await
-}
-
-fn words(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

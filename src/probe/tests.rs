@@ -2,6 +2,7 @@
 
 mod agent;
 mod datagram;
+mod endless;
 mod exchange;
 mod exec;
 mod file;

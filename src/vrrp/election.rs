@@ -22,6 +22,7 @@ use crate::floating::{Order, Report};
 use crate::model::{RouterName, Tracked};
 use crate::time::Instant;
 use grip::Grip;
+pub use grip::Part;
 use peers::Peers;
 pub use peers::{Beat, UnitBeat};
 use std::collections::{BTreeMap, VecDeque};
@@ -78,9 +79,10 @@ pub enum Input {
         at: Instant,
         unit: usize,
     },
-    /// Whether the address thread gives no sign of life.
-    KeeperStands {
+    /// Whether a part of this director gives no sign of life.
+    Stands {
         at: Instant,
+        part: Part,
         still: bool,
     },
     /// The machine was suspended for so long, which its clock does not show.
@@ -119,7 +121,7 @@ impl Input {
             | Self::Keeper { at, .. }
             | Self::StatePassed { at }
             | Self::HookDone { at, .. }
-            | Self::KeeperStands { at, .. }
+            | Self::Stands { at, .. }
             | Self::Slept { at, .. }
             | Self::Release { at, .. }
             | Self::Clear { at, .. }
@@ -241,9 +243,9 @@ impl Election {
                 let seat = self.seats.get_mut(unit);
                 seat.into_iter().for_each(|seat| seat.unit.handle(UnitInput::HookDone { at }));
             }
-            Input::KeeperStands { at, still } => {
+            Input::Stands { at, part, still } => {
                 self.now = at;
-                self.seats.iter_mut().for_each(|seat| seat.grip.keeper(still));
+                self.seats.iter_mut().for_each(|seat| seat.grip.stands(part, still));
             }
             Input::Slept { at, slept } => {
                 self.now = at;

@@ -14,7 +14,7 @@ mod tests;
 use super::SessionId;
 use super::authentication::{Keys, Mark, Password, Sender, Signer, Stale, Verifier};
 use super::beat::Beats;
-use super::election::{self, Election};
+use super::election::{self, Election, Part};
 use super::event::Event;
 use super::machine::OWNER;
 use super::packet::{Advertisement, Endpoints};
@@ -106,9 +106,10 @@ pub enum Input<'a> {
         at: Instant,
         unit: usize,
     },
-    /// Whether the address thread gives no sign of life.
-    KeeperStands {
+    /// Whether a part of this director gives no sign of life.
+    Stands {
         at: Instant,
+        part: Part,
         still: bool,
     },
     /// The machine was suspended for so long, which its clock does not show.
@@ -274,7 +275,7 @@ impl Station {
             Input::Warm { at, since } => election::Input::Warm { at, since },
             Input::StatePassed { at } => election::Input::StatePassed { at },
             Input::HookDone { at, unit } => election::Input::HookDone { at, unit },
-            Input::KeeperStands { at, still } => election::Input::KeeperStands { at, still },
+            Input::Stands { at, part, still } => election::Input::Stands { at, part, still },
             Input::Slept { at, slept } => election::Input::Slept { at, slept },
             Input::Release { at, router, until } => election::Input::Release { at, router, until },
             Input::Clear { at, router } => election::Input::Clear { at, router },

@@ -29,6 +29,7 @@ mod drift;
 mod evening;
 mod failure;
 mod kernel;
+mod kills;
 mod lone;
 mod modes;
 mod observe;
@@ -36,6 +37,9 @@ mod orders;
 mod policies;
 mod ports;
 mod rack;
+#[allow(unreachable_pub, reason = "another test's module, which is a library there")]
+#[path = "../simulation/random.rs"]
+mod random;
 mod real_servers;
 #[path = "../pair/stage/realtime.rs"]
 mod realtime;

@@ -13,9 +13,14 @@ mod access;
 mod channel;
 mod doctor;
 mod events;
+mod faults;
 mod handover;
 mod interoperation;
+mod kills;
 mod packets;
+#[allow(unreachable_pub, reason = "another test's module, which is a library there")]
+#[path = "../simulation/random.rs"]
+mod random;
 mod real_server;
 mod reload;
 mod stage;

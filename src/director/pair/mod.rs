@@ -12,6 +12,7 @@ use super::chronicle::{self, Chronicler};
 use super::clock::Clock;
 use super::core::Core;
 use super::error::RunError;
+use super::guard::Turns;
 use crate::advert::Paths;
 use crate::advert::realtime;
 use crate::advert::thread::{AdvertThread, Command, Commander, Notice, Parts, Published, Renewal};
@@ -99,7 +100,12 @@ pub(super) enum News {
 
 impl PairThreads {
     /// Starts the threads of a policy with virtual routers; `None` without.
-    pub(super) fn start(policy: &Policy, clock: Clock, state: &Path) -> Result<Option<Self>, RunError> {
+    pub(super) fn start(
+        policy: &Policy,
+        clock: Clock,
+        state: &Path,
+        turns: Turns,
+    ) -> Result<Option<Self>, RunError> {
         if policy.pair.routers.is_empty() {
             return Ok(None);
         }
@@ -124,6 +130,7 @@ impl PairThreads {
             order: Box::new(order),
             alive: Arc::clone(&alive),
             keeper_pulse: Box::new(addresses.pulse()),
+            pools_turns: Box::new(move || turns.count()),
         };
         let (adverts, notices) = AdvertThread::start(parts)?;
         let tracked = crate::vrrp::tracking::tracked(policy);
@@ -201,6 +208,11 @@ impl PairThreads {
         // One that was ended on purpose is not missed.
         let addresses = self.addresses.as_ref().map_or(adverts, |addresses| addresses.pulse()());
         [("adverts", adverts), ("addresses", addresses)]
+    }
+
+    /// Whether the address thread has ended without being asked.
+    pub(super) fn has_lost_its_addresses(&self) -> bool {
+        self.addresses.as_ref().is_some_and(Handle::has_ended)
     }
 
     /// Tells the election what has become of pools and checks, and that the tables are warm.
@@ -380,9 +392,7 @@ fn address_thread(
     events: mpsc::Sender<floating::Event>,
 ) -> Result<Handle, RunError> {
     let to_adverts = commander.clone();
-    let reports = move |report| {
-        to_adverts.give(Command::Keeper(report));
-    };
+    let reports = move |report| to_adverts.give(Command::Keeper(report));
     let surroundings = Surroundings {
         clock: move || clock.now(),
         alive: Arc::clone(alive),

@@ -9,6 +9,7 @@ mod explained;
 mod observing;
 mod orders;
 mod policy;
+mod stopping;
 mod touched;
 mod tracked;
 mod world;

@@ -207,10 +207,10 @@ impl Keeper {
         self.address_of_place.get(&(interface, address)).copied()
     }
 
-    /// IPv4 holds an address with two prefix lengths as two; IPv6 has it once.
+    /// IPv4 holds an address with two prefix lengths as two, of which only ours floats; IPv6 has it once.
     fn is_obstructed(&mut self, id: usize, prefix_length: u8) {
         let address = &mut self.addresses[id];
-        if address.address.is_ipv4() || std::mem::replace(&mut address.obstructed, true) {
+        if std::mem::replace(&mut address.obstructed, true) {
             return;
         }
         let event = Event::Obstructed {

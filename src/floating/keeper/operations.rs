@@ -102,7 +102,8 @@ impl Keeper {
             (Standing::Unwished, _)
             | (Standing::Release { .. } | Standing::Drop { .. }, Presence::Absent) => None,
             (Standing::Hold, Presence::Absent) => {
-                let blocked = address.obstructed || !interface.is_up() || self.lengthened.is_some();
+                let in_the_way = address.obstructed && address.address.is_ipv6();
+                let blocked = in_the_way || !interface.is_up() || self.lengthened.is_some();
                 if blocked { None } else { at(OperationKind::Add, address.not_before) }
             }
             (Standing::Hold | Standing::Release { .. }, Presence::Held { until, renewed, last }) => {

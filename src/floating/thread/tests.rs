@@ -105,7 +105,10 @@ impl World {
             clock: move || clock.now(),
             alive: Arc::clone(&alive),
             priority: None,
-            reports: move |report| heard.lock().expect("a lock").push(report),
+            reports: move |report| {
+                heard.lock().expect("a lock").push(report);
+                true
+            },
             events: Box::new(move |event| drop(sender.send(event))),
         };
         let handle = Some(AddressThread::start(plan, surroundings).expect("a thread"));
@@ -374,4 +377,26 @@ fn the_other_end_sees_well_formed_announcements() {
 fn shown_mac() -> String {
     let all: serde_json::Value = serde_json::from_str(&ip("-j link show dev v0")).expect("JSON");
     all[0]["address"].as_str().expect("an address").to_owned()
+}
+
+/// The director must know at once: its addresses are renewed by nobody any more.
+#[test]
+fn a_thread_that_panics_has_ended() {
+    let Some(()) = namespace() else { return };
+    let clock = Clock::start();
+    let surroundings = Surroundings {
+        clock: move || clock.now(),
+        alive: Arc::new(AtomicU64::new(clock.now().as_micros())),
+        priority: None,
+        reports: |_: Report| -> bool { panic!("on purpose") },
+        events: Box::new(drop),
+    };
+    let handle = AddressThread::start(&plan(&vips()), surroundings).expect("a thread");
+    assert!(!handle.has_ended());
+    handle.order(Order::Wish { router: WEB, wish: Wish::Hold });
+    let begun = clock.now();
+    while !handle.has_ended() {
+        assert!(clock.now().saturating_since(begun) < Duration::from_secs(5), "it goes on");
+        thread::park_timeout(Duration::from_millis(5));
+    }
 }

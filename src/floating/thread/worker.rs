@@ -4,6 +4,7 @@ use super::Surroundings;
 use super::macvlans::Macvlans;
 use crate::floating::keeper::{Announcement, Input, Keeper, Link, Operation, Output};
 use crate::floating::orders::Orders;
+use crate::floating::untold::Untold;
 use crate::floating::{Event, Plan, Report};
 use crate::kernel::KernelError;
 use crate::kernel::floating::{AddressTable, KernelEvent, PacketSocket, frame};
@@ -41,11 +42,12 @@ pub(super) struct Worker<Clock, Reports> {
     sockets: BTreeMap<(Arc<str>, Family), PacketSocket>,
     /// Troubles that were told, so that each is told once: what, and the errno.
     told: BTreeMap<String, i32>,
+    untold: Untold,
     dump_at: Instant,
     finish_at: Option<Instant>,
 }
 
-impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
+impl<Clock: Fn() -> Instant, Reports: FnMut(Report) -> bool> Worker<Clock, Reports> {
     pub(super) fn new(
         plan: &Plan,
         surroundings: Surroundings<Clock, Reports>,
@@ -62,6 +64,7 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
             present: BTreeMap::new(),
             sockets: BTreeMap::new(),
             told: BTreeMap::new(),
+            untold: Untold::default(),
             dump_at: Instant::ZERO,
             finish_at: None,
         }
@@ -128,9 +131,13 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report)> Worker<Clock, Reports> {
                 Output::Operate(operations) => self.operate(&operations),
                 Output::SetLink { interface, index, up } => self.set_link(&interface, index, up),
                 Output::Announce(announcement) => self.announce(&announcement),
-                Output::Report(report) => (self.surroundings.reports)(report),
+                Output::Report(report) => self.untold.add(report),
                 Output::Tell(event) => self.tell(event),
-                Output::Wait { deadline } => return deadline,
+                Output::Wait { deadline } => {
+                    // What is not taken is told at the next turn, of which there are two a second at least.
+                    self.untold.tell(&mut self.surroundings.reports);
+                    return deadline;
+                }
             }
         }
     }

@@ -1,9 +1,10 @@
 //! Whether a Master holds what it should hold. One that cannot is unfit: the addresses are nobody's while it goes on
-//! advertising. So is a director whose address thread stands still, which renews and adds none.
+//! advertising. So is a director a part of which stands still: the address thread renews and adds none, and the loop of the
+//! pools follows no check.
 
 use crate::time::Instant;
 use crate::vrrp::RouterId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,25 @@ const BOUND: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_secs(30);
 /// What reasons call it.
 const NAME: &str = "addresses that could not be held";
-const STANDS_STILL: &str = "the address thread, which stands still";
+
+/// A part of the director that the election cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The address thread.
+    Addresses,
+    /// The loop of the pools.
+    Pools,
+}
+
+impl Part {
+    /// What reasons call one that stands still.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Addresses => "the address thread, which stands still",
+            Self::Pools => "the loop of the pools, which stands still",
+        }
+    }
+}
 
 /// What the keeper said of the routers of one unit.
 #[derive(Debug, Default)]
@@ -21,8 +40,8 @@ pub(super) struct Grip {
     /// Routers that hold less than they should: how many, and since when no more.
     short: BTreeMap<RouterId, (usize, Instant)>,
     unfit_until: Option<Instant>,
-    /// Whether the address thread gives no sign of life.
-    stands_still: bool,
+    /// The parts that give no sign of life.
+    still: BTreeSet<Part>,
 }
 
 impl Grip {
@@ -37,8 +56,12 @@ impl Grip {
         }
     }
 
-    pub(super) fn keeper(&mut self, stands_still: bool) {
-        self.stands_still = stands_still;
+    pub(super) fn stands(&mut self, part: Part, still: bool) {
+        if still {
+            self.still.insert(part);
+        } else {
+            self.still.remove(&part);
+        }
     }
 
     /// The fault that it is, if any.
@@ -47,10 +70,10 @@ impl Grip {
             self.unfit_until = Some(now + REST);
         }
         self.unfit_until = self.unfit_until.filter(|until| *until > now);
-        match (self.stands_still, self.unfit_until) {
-            (true, _) => Some(STANDS_STILL.into()),
-            (false, Some(_)) => Some(NAME.into()),
-            (false, None) => None,
+        match (self.still.first(), self.unfit_until) {
+            (Some(part), _) => Some(part.name().into()),
+            (None, Some(_)) => Some(NAME.into()),
+            (None, None) => None,
         }
     }
 
@@ -97,12 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn no_director_is_fit_while_its_address_thread_stands_still() {
+    fn no_director_is_fit_while_a_part_of_it_stands_still() {
         let (mut grip, now) = (Grip::default(), Instant::from_millis(100));
-        for is_master in [true, false] {
-            grip.keeper(true);
-            assert_eq!(grip.fault(is_master, now).as_deref(), Some(STANDS_STILL));
-            grip.keeper(false);
+        for (is_master, part) in [(true, Part::Addresses), (false, Part::Pools)] {
+            grip.stands(part, true);
+            assert_eq!(grip.fault(is_master, now).as_deref(), Some(part.name()));
+            grip.stands(part, false);
             assert_eq!(grip.fault(is_master, now), None);
         }
     }

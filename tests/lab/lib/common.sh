@@ -97,7 +97,7 @@ write_job() {
     local name
     {
         echo "cd $(quote "$PWD")"
-        for name in TERM RUST_BACKTRACE RUST_LOG NO_COLOR ${!TANDEM_@}; do
+        for name in TERM RUST_BACKTRACE RUST_LOG NO_COLOR KILLS SEED ${!TANDEM_@}; do
             [ -z "${!name-}" ] || echo "export $name=$(quote "${!name}")"
         done
         echo "export TANDEM_LAB_PROJECT=$(quote "$PROJECT") TANDEM_LAB_OUT=$(quote "$RUN/shared/out")"

@@ -77,6 +77,13 @@ impl Pings {
         self
     }
 
+    /// Those that were sent within this time.
+    pub(crate) fn between(self, start: Instant, end: Instant) -> Self {
+        let mut pings = self.since(start);
+        pings.sent.retain(|(at, _)| *at <= end);
+        pings
+    }
+
     /// The longest time without service.
     pub(crate) fn blackout(&self) -> Duration {
         let answered: Vec<Instant> =

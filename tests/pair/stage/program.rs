@@ -164,7 +164,7 @@ impl Member {
         tandem::command(stage, self.director, self.pid(), &arguments)
     }
 
-    fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.processes.last().expect("it runs").pid()
     }
 }

@@ -53,6 +53,10 @@ fn an_address_that_leaves_at_the_end_of_its_lifetime_was_not_taken_away() {
     );
 }
 
+/// What IPv4 holds with another prefix length.
+const BESIDE: &str = "web: eth0 holds 192.0.2.1/24, which is another program's and does not float: this director answers for \
+                      it in every role, beside the Master; remove it";
+
 #[test]
 fn a_dump_shows_what_was_missed() {
     let mut world = holding();
@@ -62,7 +66,7 @@ fn a_dump_shows_what_was_missed() {
     let held = vec![held(24), held(32)];
     world.input(Input::Addresses { at: millis(1_500), interface: "eth0".into(), held });
     world.run_until(1_900);
-    assert_eq!(world.told(&["add", "web"]), []);
+    assert_eq!(world.told(&["add", "web"]), lines(&[(1_500, BESIDE)]), "and what is not ours, once");
 }
 
 #[test]

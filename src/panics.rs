@@ -1,0 +1,71 @@
+//! Panics, of whatever thread or task (shell): each is told with its reason and its place, and counted by thread. What follows
+//! from one is its owner's: a probe that panics has failed, an errand is done again, a thread that the director cannot do
+//! without ends it.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{PanicHookInfo, set_hook};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Those without which no director goes on: they are counted from the beginning.
+const ESSENTIAL: [&str; 4] = ["addresses", "adverts", "kernel", "pools"];
+/// What the first thread of a process is called, which the pools' loop runs on.
+const MAIN: &str = "main";
+
+/// By thread. A hook is the whole process's, and so is its count.
+static COUNTS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
+
+/// From now on every panic of this process is told in its log and counted.
+pub(crate) fn watch() {
+    let mut counts = counted();
+    for thread in ESSENTIAL {
+        counts.entry(thread.to_owned()).or_default();
+    }
+    drop(counts);
+    set_hook(Box::new(note));
+}
+
+/// How often each thread has panicked.
+pub(crate) fn counts() -> BTreeMap<String, u64> {
+    counted().clone()
+}
+
+/// What it said.
+pub(crate) fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+fn note(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let thread = thread.name().map_or("unnamed", |name| if name == MAIN { "pools" } else { name });
+    *counted().entry(thread.to_owned()).or_default() += 1;
+    let reason = words(panic.payload());
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(thread, place, "a panic, which is a bug: please report it with this line: {reason}");
+}
+
+fn counted() -> MutexGuard<'static, BTreeMap<String, u64>> {
+    COUNTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::take_hook;
+    use std::thread;
+
+    /// The hook is the process's: it is put back, so that other tests that panic are heard.
+    #[test]
+    fn a_panic_is_counted_under_the_name_of_its_thread() {
+        let before = take_hook();
+        watch();
+        assert_eq!(counts().get("adverts"), Some(&0));
+        let panics = || panic!("on purpose, {}", 1);
+        let ended = thread::Builder::new().name("panics-on-purpose".to_owned()).spawn(panics);
+        let reason = ended.expect("a thread").join().expect_err("it panicked");
+        set_hook(before);
+        assert_eq!(words(&*reason), "on purpose, 1");
+        assert_eq!(counts().get("panics-on-purpose"), Some(&1));
+    }
+}
