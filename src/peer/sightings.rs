@@ -46,7 +46,7 @@ impl Sightings {
     }
 
     /// A director says what it sees: all of it, or what is new. What is more than any site has is not taken in.
-    pub(super) fn heard(&self, director: &DirectorName, anew: bool, sights: BTreeMap<String, Sight>) {
+    pub fn heard(&self, director: &DirectorName, anew: bool, sights: BTreeMap<String, Sight>) {
         let mut others = self.lock();
         let known = others.entry(director.clone()).or_default();
         let mut all = if anew { Sights::default() } else { Sights::clone(known) };
