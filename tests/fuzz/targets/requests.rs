@@ -1,5 +1,5 @@
 //! Requests to the API: any bytes over its Unix socket and over TCP, and actions as JSON. Every answer is one that the API
-//! has, and over TCP nothing is done without a token.
+//! has, and over TCP nothing is done without a token. And the stream of events, as a client reads it.
 
 use super::bytes::Bytes;
 use arc_swap::ArcSwap;
@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tandem::control::sse::Stream;
 use tandem::control::{
     Action, Answer, Api, ClearBody, Control, OverrideBody, ReleaseBody, ReloadBody, Socket, Status, Windows,
 };
@@ -34,8 +35,9 @@ thread_local! {
 /// The first byte: where the others go.
 pub fn run(data: &[u8]) {
     let mut bytes = Bytes(data);
-    match bytes.byte() % 4 {
+    match bytes.byte() % 8 {
         0 => bodies(bytes.0),
+        4 => stream(&mut bytes),
         1 => drop(SITE.with_borrow_mut(|site| site.ask(bytes.0, None))),
         _ => {
             let from = Ipv4Addr::new(127, bytes.byte(), bytes.byte(), bytes.byte() | 1);
@@ -60,6 +62,15 @@ fn bodies(body: &[u8]) {
             Err(refused) => assert_eq!(refused.code.http_status() / 100, 4, "{refused}"),
         }
     }
+}
+
+/// A stream of events that a client follows: the same events however it is cut.
+fn stream(bytes: &mut Bytes<'_>) {
+    let size = usize::from(bytes.byte()).max(1);
+    let whole = Stream::default().push(bytes.0);
+    let mut cut = Stream::default();
+    let pieces: Option<Vec<_>> = bytes.0.chunks(size).map(|piece| cut.push(piece)).collect();
+    assert_eq!(whole, pieces.map(|pieces| pieces.concat()));
 }
 
 struct Site {
@@ -148,15 +159,13 @@ async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8
     answer
 }
 
+/// One of 200 to 499; or 503, where too many follow the events.
 fn is_an_answer(answer: &[u8]) {
-    let Some(rest) = answer.strip_prefix(b"HTTP/1.") else {
-        assert!(answer.is_empty(), "no HTTP: {:?}", String::from_utf8_lossy(answer));
+    let shown = || String::from_utf8_lossy(answer).into_owned();
+    if answer.is_empty() {
         return;
-    };
-    let class = rest.get(2).copied();
-    assert!(
-        class.is_some_and(|class| (b'2'..=b'4').contains(&class)),
-        "{:?}",
-        String::from_utf8_lossy(answer)
-    );
+    }
+    let status = answer.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
+    let known = status.is_some_and(|status| matches!(status, [b'2'..=b'4', ..] | b"503"));
+    assert!(known, "{}", shown());
 }
