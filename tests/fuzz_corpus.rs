@@ -1,5 +1,7 @@
 //! The corpora of `tests/fuzz`, run once more without a fuzzer: what did harm once, or reaches far, does none now.
 
+#![allow(unreachable_pub, reason = "the modules of a test have no other reader")]
+
 #[path = "fuzz/targets/mod.rs"]
 mod targets;
 
@@ -56,7 +58,7 @@ fn no_input_of_a_corpus_does_harm() {
     let mut harmful = Vec::new();
     for ((name, run), (_, folders)) in TARGETS.into_iter().zip(listed()) {
         let files: Vec<PathBuf> = folders.iter().flat_map(|folder| files_below(folder)).collect();
-        assert!(files.len() > 5, "{name}: {} inputs", files.len());
+        assert!(files.len() > 4, "{name}: {} inputs", files.len());
         harmful.extend(files.iter().filter_map(|file| harm(run, file)).map(|what| format!("{name}: {what}")));
     }
     assert!(harmful.is_empty(), "{}", harmful.join("\n"));

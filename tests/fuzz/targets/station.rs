@@ -165,16 +165,15 @@ impl<'a> World<'a> {
 
     fn give(&mut self, input: Input<'_>) {
         self.station.handle(input);
-        let (before, mut spoke) = (self.masters.clone(), BTreeSet::new());
+        // Who is Master, and who was it for a moment.
+        let (mut were, mut spoke) = (self.masters.clone(), BTreeSet::new());
         for _ in 0..MOST_OUTPUTS {
             match self.station.poll() {
                 Output::Wait { deadline } => {
                     self.deadline = deadline;
-                    let silent = spoke.iter().all(|id| before.contains(id) || self.masters.contains(id));
                     assert!(
-                        silent,
-                        "{spoke:?} spoke or held; Masters were {before:?}, are {:?}",
-                        self.masters
+                        spoke.is_subset(&were),
+                        "{spoke:?} spoke or held, and of them were Master {were:?}"
                     );
                     return;
                 }
@@ -183,7 +182,10 @@ impl<'a> World<'a> {
                     spoke.insert(session.router);
                 }
                 Output::Order(Order::Wish { router, wish: Wish::Hold }) => drop(spoke.insert(router)),
-                Output::Role { router, is_master: true, .. } => drop(self.masters.insert(router)),
+                Output::Role { router, is_master: true, .. } => {
+                    were.insert(router);
+                    self.masters.insert(router);
+                }
                 Output::Role { router, is_master: false, .. } => drop(self.masters.remove(&router)),
                 Output::Beat { bytes } => {
                     self.own_beat = Some(self.beats.decode(&bytes).expect("our own beat can be read"));
