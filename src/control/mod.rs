@@ -41,7 +41,7 @@ mod safety;
 mod server;
 mod servers;
 mod socket;
-mod sse;
+pub mod sse;
 mod status;
 mod status_peer;
 mod tcp;

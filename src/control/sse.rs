@@ -1,26 +1,26 @@
 //! Server-sent events as they arrive: bytes in, events out (HTML Living Standard, section 9.2.6). Pure.
 
-/// Bytes of a line at most: more than any event has.
-const LONGEST_LINE: usize = 64 * 1024;
+/// Bytes of a line, and of all lines of an event, at most: more than any event has.
+const LONGEST: usize = 64 * 1024;
 
 /// One event of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Message {
+pub struct Message {
     /// Empty for the usual one.
-    pub(super) event: String,
-    pub(super) data: String,
+    pub event: String,
+    pub data: String,
 }
 
 /// What has come of a stream.
 #[derive(Debug, Default)]
-pub(super) struct Stream {
+pub struct Stream {
     rest: Vec<u8>,
     begun: Message,
 }
 
 impl Stream {
     /// The events that these bytes complete. `None`: what comes is no stream of events.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Option<Vec<Message>> {
+    pub fn push(&mut self, bytes: &[u8]) -> Option<Vec<Message>> {
         self.rest.extend(bytes);
         let mut messages = Vec::new();
         while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
@@ -28,7 +28,7 @@ impl Stream {
             let line = String::from_utf8(line).ok()?;
             messages.extend(self.line(line.trim_end_matches(['\r', '\n'])));
         }
-        (self.rest.len() <= LONGEST_LINE).then_some(messages)
+        (self.rest.len() <= LONGEST && self.begun.data.len() <= LONGEST).then_some(messages)
     }
 
     /// An empty line ends an event.
@@ -73,6 +73,16 @@ mod tests {
 
     #[test]
     fn what_never_ends_a_line_is_no_stream() {
-        assert_eq!(Stream::default().push(&vec![b'x'; LONGEST_LINE + 1]), None);
+        assert_eq!(Stream::default().push(&vec![b'x'; LONGEST + 1]), None);
+    }
+
+    #[test]
+    fn lines_that_never_end_an_event_are_no_stream() {
+        let mut stream = Stream::default();
+        let line = format!("data: {}\n", "x".repeat(LONGEST / 4));
+        assert_eq!(
+            (0..5).map(|_| stream.push(line.as_bytes()).is_some()).collect::<Vec<_>>(),
+            [true, true, true, false, false]
+        );
     }
 }

@@ -207,7 +207,10 @@ fn now() -> u64 {
 
 fn read(path: &Path) -> Result<Entry, String> {
     let entry: Entry = read_whole(path, LARGEST)?.ok_or("it has just been removed")?;
-    known(entry.version, VERSION).map(|()| entry)
+    known(entry.version, VERSION)?;
+    // The next one needs a number, too.
+    let counts = entry.generation < u64::MAX;
+    counts.then_some(entry).ok_or("its number is larger than any that was given".to_owned())
 }
 
 #[cfg(test)]
@@ -285,5 +288,15 @@ mod tests {
         let mut told = Vec::new();
         let again = History::open(folder.path(), &mut |message| told.push(message));
         assert_eq!((again.entries.len(), told.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_file_whose_number_has_no_next_one_is_told_and_left_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut history = History::open(folder.path(), &mut silent);
+        history.add(u64::MAX, "reload", true, text("a")).expect("kept");
+        let mut told = Vec::new();
+        let again = History::open(folder.path(), &mut |message| told.push(message));
+        assert_eq!((again.next_generation(), told.len()), (1, 1));
     }
 }

@@ -31,6 +31,13 @@ pub(super) fn host(text: &str) -> Option<&str> {
     (!text.is_empty() && text.bytes().all(good)).then_some(text)
 }
 
+/// What a session of TLS names its server by: an address, or letters, digits, `.`, `_` and `-`.
+pub(super) fn server(text: &str) -> Option<&str> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_name = !text.is_empty() && text.bytes().all(good);
+    (is_name || text.parse::<std::net::IpAddr>().is_ok()).then_some(text)
+}
+
 /// A name that a name server can be asked for.
 pub(super) fn domain(text: &str) -> Option<&str> {
     let name = text.strip_suffix('.').unwrap_or(text);
@@ -73,5 +80,18 @@ mod tests {
         let mut taken = BTreeSet::new();
         let names = ["tcp-2001:db8::1-80", "a b", "a/b", "_", "a b"].map(|text| unique(text, &mut taken));
         assert_eq!(names, ["tcp-2001-db8--1-80", "a-b", "a-b-2", "unnamed", "a-b-3"]);
+    }
+
+    #[test]
+    fn a_session_of_tls_names_a_host_or_an_address() {
+        for (text, good) in [
+            ("a_b.example.org", true),
+            ("2001:db8::1", true),
+            ("a:443", false),
+            ("\u{fffd}.org", false),
+            ("", false),
+        ] {
+            assert_eq!(server(text).is_some(), good, "{text:?}");
+        }
     }
 }

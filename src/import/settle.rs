@@ -153,7 +153,12 @@ fn servers(pool: &mut Pool, ledger: &mut Ledger) {
         }
         thresholds(&mut server, ledger);
         port(&mut server, pool, ledger);
-        if seen.insert((server.address, server.port)) {
+        // With NAT the service's port may be said, and with DR it is never: it is the same place.
+        let place = match ports(pool) {
+            Ports::One(port) => server.port.or(Some(port)),
+            Ports::Every | Ports::Several | Ports::Mark => server.port,
+        };
+        if seen.insert((server.address, place)) {
             kept.push(server);
         } else {
             ledger.left_out(server.at, "this real server is there before");
@@ -304,4 +309,22 @@ fn quorum(pool: &mut Pool, ledger: &mut Ledger) {
             .note(at, near(format!("all servers together weigh {most}: more cannot bring the quorum back")));
     }
     pool.quorum = Some((least.min(most), recover.min(most).max(least.min(most)), at));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ipvsadm;
+    use super::*;
+    use std::path::Path;
+
+    /// What `tests/fuzz` found: the policy that was written was refused.
+    #[test]
+    fn a_server_that_is_there_twice_by_two_methods_is_left_out_once() {
+        let text = "-A -t 10.0.0.1:443 -s wlc\n-a -t 10.0.0.1:443 -r 10.0.1.1:443 -m\n-a -t 10.0.0.1:443 -r 10.0.1.1:443 -g\n";
+        let mut ledger = Ledger::default();
+        let mut site = ipvsadm::read(Path::new("table"), text, &mut ledger);
+        assert_eq!(site.pools[0].servers.len(), 2);
+        settle(&mut site, &mut ledger);
+        assert_eq!(site.pools[0].servers.len(), 1);
+    }
 }

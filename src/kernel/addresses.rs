@@ -141,7 +141,7 @@ fn list(routing: &Routing, interfaces: &BTreeMap<u32, String>) -> Result<Vec<Lis
 }
 
 /// `IFA_LOCAL`, which IPv6 leaves out where it equals `IFA_ADDRESS` (that is the peer's, on a point-to-point link).
-fn own_address(message: &AddressMessage) -> Option<IpAddr> {
+pub(super) fn own_address(message: &AddressMessage) -> Option<IpAddr> {
     let local = message.attributes.iter().find_map(|attribute| match attribute {
         AddressAttribute::Local(address) => Some(*address),
         _ => None,

@@ -232,9 +232,9 @@ fn explain(error: &NetlinkError) -> KernelError {
 
 /// What an answer to `CT_GET` says of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Found {
-    connection: Connection,
-    answers_to: SocketAddr,
+pub(super) struct Found {
+    pub(super) connection: Connection,
+    pub(super) answers_to: SocketAddr,
     /// Differs from one entry to the next in the same place.
     id: [u8; 4],
 }
@@ -247,7 +247,7 @@ impl Found {
     }
 
     /// `None` for one of a protocol that IPVS does not balance.
-    fn read(payload: &[u8]) -> Option<Self> {
+    pub(super) fn read(payload: &[u8]) -> Option<Self> {
         let attributes = Attributes(payload.get(NFGENMSG_BYTES..)?).by_kind::<KINDS>();
         let (protocol, client, virtual_service) = tuple(attributes.find(CTA_TUPLE_ORIG)?.nested())?;
         let (_, destination, answers_to) = tuple(attributes.find(CTA_TUPLE_REPLY)?.nested())?;
@@ -309,7 +309,7 @@ fn begin(message_type: u16, flags: u16, address: IpAddr) -> Message {
     Message::new(message_type, flags).header(&[u8::try_from(family).unwrap_or_default(), 0, 0, 0])
 }
 
-fn new_message(entry: &ConntrackEntry) -> Message {
+pub(super) fn new_message(entry: &ConntrackEntry) -> Message {
     let mut message = begin(CT_NEW, NLM_F_CREATE | NLM_F_EXCL, entry.source);
     let Connection { protocol, client, virtual_service, destination } = entry.connection;
     put_tuple(&mut message, CTA_TUPLE_ORIG, protocol, client, virtual_service);

@@ -64,7 +64,7 @@ const fn means_no_route(errno: i32) -> bool {
     matches!(errno, libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::EINVAL)
 }
 
-fn reach_of(route: Option<&RouteMessage>, interfaces: &BTreeMap<u32, String>) -> Reach {
+pub(super) fn reach_of(route: Option<&RouteMessage>, interfaces: &BTreeMap<u32, String>) -> Reach {
     let Some(route) = route else { return Reach::Unreachable };
     let index = route.attributes.iter().find_map(|attribute| match attribute {
         RouteAttribute::Oif(index) => Some(*index),

@@ -17,6 +17,7 @@ mod routing;
 pub(crate) mod sys;
 pub(crate) mod sysctl;
 mod tracking;
+pub mod wire;
 
 pub use conntrack::{Conntrack, Restored};
 pub use epoch::epoch;

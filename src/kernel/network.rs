@@ -86,7 +86,7 @@ pub(crate) fn gue_ports() -> Result<BTreeSet<(Family, u16)>, KernelError> {
     Ok(ports.into_iter().collect())
 }
 
-fn gue_port(payload: &[u8]) -> Option<(Family, u16)> {
+pub(super) fn gue_port(payload: &[u8]) -> Option<(Family, u16)> {
     let attributes = Attributes(payload.get(GENERIC_HEADER_BYTES..)?).by_kind::<8>();
     let byte = |kind| attributes.find(kind).and_then(|attribute| attribute.value.first().copied());
     if byte(FOU_ATTR_TYPE)? != FOU_ENCAP_GUE {
@@ -97,7 +97,7 @@ fn gue_port(payload: &[u8]) -> Option<(Family, u16)> {
     Some((family, port))
 }
 
-fn interface(link: &LinkMessage) -> InterfaceFacts {
+pub(super) fn interface(link: &LinkMessage) -> InterfaceFacts {
     let mut facts = InterfaceFacts {
         up: link.header.flags.contains(LinkFlags::Up),
         carrier: link.header.flags.contains(LinkFlags::LowerUp),
@@ -159,7 +159,7 @@ fn tunnel_ends(data: &InfoData) -> Vec<(bool, IpAddr)> {
     }
 }
 
-fn default_route(
+pub(super) fn default_route(
     route: &RouteMessage,
     family: Family,
     names: &BTreeMap<u32, String>,

@@ -24,7 +24,7 @@ pub fn tracking_counts() -> TrackingCounts {
 }
 
 /// The sum of a column over the processors.
-fn sum_of(text: &str, column: &str) -> Option<u64> {
+pub(super) fn sum_of(text: &str, column: &str) -> Option<u64> {
     let mut lines = text.lines();
     let place = lines.next()?.split_whitespace().position(|name| name == column)?;
     let value = |line: &str| u64::from_str_radix(line.split_whitespace().nth(place)?, 16).ok();

@@ -46,12 +46,12 @@ impl Sightings {
     }
 
     /// A director says what it sees: all of it, or what is new. What is more than any site has is not taken in.
-    pub(super) fn heard(&self, director: &DirectorName, anew: bool, sights: BTreeMap<String, Sight>) {
+    pub fn heard(&self, director: &DirectorName, anew: bool, sights: BTreeMap<String, Sight>) {
         let mut others = self.lock();
         let known = others.entry(director.clone()).or_default();
         let mut all = if anew { Sights::default() } else { Sights::clone(known) };
         all.extend(sights.into_iter().map(|(pool, sight)| (pool.as_str().into(), Arc::new(sight))));
-        if all.values().map(|sight: &Arc<Sight>| sight.size()).sum::<usize>() <= MOST_BYTES {
+        if all.iter().map(|(pool, sight)| pool.len() + sight.size()).sum::<usize>() <= MOST_BYTES {
             *known = Arc::new(all);
         }
         drop(others);
@@ -73,5 +73,23 @@ impl Sightings {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<DirectorName, Arc<Sights>>> {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only a director of the pair can say so; its mistakes must not take this one's memory either.
+    #[test]
+    fn names_count_as_bytes_too() {
+        let sightings = Sightings::default();
+        let name = |number: usize| format!("{number}{}", "x".repeat(MOST_BYTES / 8));
+        for number in 0..20 {
+            let said = BTreeMap::from([(name(number), Sight::new(1, [true].into_iter()))]);
+            sightings.heard(&"lb-b".into(), false, said);
+        }
+        let pools: Vec<usize> = sightings.others().iter().map(|sights| sights.len()).collect();
+        assert_eq!(pools, [7]);
     }
 }

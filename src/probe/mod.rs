@@ -34,7 +34,7 @@ mod tls;
 mod watch;
 
 pub use pool::*;
-pub use tls::TlsProfiles;
+pub use tls::{TlsProfiles, certificate_expiry};
 pub use watch::FileWatch;
 
 use crate::model::{AgentSpec, Check, Failure, FileSpec, Findings, Outcome, Phase, Preset, ProbeSpec};

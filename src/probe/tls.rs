@@ -142,10 +142,16 @@ impl Tls {
     }
 }
 
-/// Unix time at which the server's certificate expires; `None` for one without a date that can be read, or before 1970.
+/// When the certificate expires that the server has shown.
 pub(super) fn expiry(session: &TlsStream<TcpStream>) -> Option<Duration> {
-    let leaf = session.get_ref().1.peer_certificates()?.first()?;
-    let (_, certificate) = X509Certificate::from_der(leaf).ok()?;
+    certificate_expiry(session.get_ref().1.peer_certificates()?.first()?)
+}
+
+/// Unix time at which a certificate (DER, as a server shows it) expires; `None` for one without a date that can be read, or
+/// before 1970.
+#[must_use]
+pub fn certificate_expiry(certificate: &[u8]) -> Option<Duration> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     u64::try_from(certificate.validity().not_after.timestamp()).ok().map(Duration::from_secs)
 }
 

@@ -73,11 +73,11 @@ pub(crate) struct Chronicle {
 }
 
 impl Chronicle {
-    /// One that goes on after what an earlier run left, sorted by number.
+    /// One that goes on after what an earlier run left, sorted by number. A number that has no next one was never given.
     pub(crate) fn after_past(past: impl IntoIterator<Item = EventRecord>) -> Self {
         let mut chronicle = Self::default();
         for event in past {
-            if event.id > chronicle.last_id {
+            if event.id > chronicle.last_id && event.id < u64::MAX {
                 chronicle.keep(Arc::new(event));
             }
         }

@@ -54,6 +54,13 @@ fn numbers_go_on_after_what_was_left_even_with_gaps() {
 }
 
 #[test]
+fn a_number_that_has_no_next_one_is_left_out() {
+    let last = EventRecord { id: u64::MAX, ..crate::control::event_record(4) };
+    let mut chronicle = Chronicle::after_past([crate::control::event_record(3), last]);
+    assert_eq!(chronicle.push(draft(1), stamp()).id, 4);
+}
+
+#[test]
 fn a_long_sentence_is_cut_between_characters() {
     let mut chronicle = Chronicle::default();
     let event = chronicle.push(Draft::new(EventKind::Trouble, "", "é".repeat(10_000)), stamp());

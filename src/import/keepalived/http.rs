@@ -38,7 +38,10 @@ pub(super) fn checks(statement: &Statement, inherited: &Inherited, context: &mut
     common(Some(Place::Http), statement.inside(), &mut inherited, &mut target, context, |context, inner| {
         match (inner.name(), inner.word(1)) {
             ("url", _) => urls.push(url(inner, context)),
-            ("sni_name", Some(name)) => server_name = Some(name.to_owned()),
+            ("sni_name", Some(name)) if secure => match names::server(name) {
+                Some(name) => server_name = Some(name.to_owned()),
+                None => return Some(none("this cannot be the name of a server")),
+            },
             ("http_protocol", Some("1.1")) => return Some(same()),
             ("enable_sni" | "sni_name", _) if !secure => {
                 return Some(none("only SSL_GET has a session of TLS"));

@@ -45,7 +45,10 @@ pub(super) fn directors(site: &Site, other: Option<&Site>, parts: &[Part]) -> Ve
     let own = own_addresses(&site.routers, other.map(|other| other.routers.as_slice()));
     let known = std::iter::once((site.name.as_ref(), own)).chain(others);
     let mut number = 0_u8;
+    // An address that two machines seem to have is the first one's.
+    let mut said = BTreeSet::new();
     known
+        .map(|(name, own)| (name, own.map(|own| own.filter(|address| said.insert(*address)))))
         .map(|(name, [ipv4, ipv6])| {
             number = number.saturating_add(1);
             let guess = format!("director-{number}");
@@ -71,13 +74,16 @@ fn others<'a>(site: &'a Site, other: Option<&'a Site>) -> Vec<(Option<&'a String
         let same_name = other.name == site.name;
         return vec![(other.name.as_ref().filter(|_| !same_name), own)];
     }
+    let own: BTreeSet<IpAddr> = site.routers.iter().filter_map(|router| router.source).collect();
     let peers = |six: bool| -> Vec<IpAddr> {
         let all = site.routers.iter().map(|router| {
+            // Who is listed twice is one machine, and who sends to itself another one's copy.
+            let mut known = own.clone();
             router
                 .peers
                 .iter()
                 .map(|(peer, _)| *peer)
-                .filter(|peer| peer.is_ipv6() == six && good(*peer))
+                .filter(|peer| peer.is_ipv6() == six && good(*peer) && known.insert(*peer))
                 .collect::<Vec<_>>()
         });
         all.max_by_key(Vec::len).unwrap_or_default()
@@ -155,5 +161,42 @@ pub(super) fn own_no_floating(pair: &mut Pair, site: &Site) {
                 *address = Address { address: stand_in(six, number, &mut used), guessed: true };
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::import::keepalived;
+    use crate::import::verdict::Ledger;
+    use crate::policy::Files;
+    use std::path::{Path, PathBuf};
+
+    struct Nothing;
+
+    impl Files for Nothing {
+        fn read(&self, _: &Path, _: usize) -> Result<Vec<u8>, String> {
+            Err("no such file".to_owned())
+        }
+
+        fn glob(&self, _: &Path) -> Result<Vec<PathBuf>, String> {
+            Ok(Vec::new())
+        }
+    }
+
+    /// What `tests/fuzz` found: the policy that was written was refused.
+    #[test]
+    fn a_peer_that_is_listed_twice_is_one_director_and_no_other_one_has_its_address() {
+        let text = "vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 51\n unicast_src_ip 10.0.0.1\n unicast_peer {\n 10.0.0.2\n 10.0.0.3\n 10.0.0.2\n 10.0.0.1\n }\n virtual_ipaddress {\n 10.0.0.9/24\n }\n}\n";
+        let mut ledger = Ledger::default();
+        let site = keepalived::read(Path::new("a"), text, &Nothing, "lb-a", &mut ledger).expect("a site");
+        let all = |other| -> Vec<String> {
+            let directors = super::directors(&site, other, &[]);
+            directors
+                .iter()
+                .map(|one| one.ipv4.map_or(String::new(), |own| own.address.to_string()))
+                .collect()
+        };
+        assert_eq!(all(None), ["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+        assert_eq!(all(Some(&site)), ["10.0.0.1", "192.0.2.202"], "one file, given twice");
     }
 }

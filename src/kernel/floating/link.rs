@@ -38,7 +38,7 @@ fn link_message(message_type: u16, flags: u16, index: u32, up: Option<bool>) -> 
 }
 
 /// Makes a macvlan, down, on the parent with this index.
-pub(super) fn create(macvlan: &Macvlan, parent: u32) -> Message {
+pub(in crate::kernel) fn create(macvlan: &Macvlan, parent: u32) -> Message {
     let mut message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, None);
     message.put_string(IFLA_IFNAME, &macvlan.name);
     message.put_u32(IFLA_LINK, parent);
@@ -75,7 +75,7 @@ pub(super) fn link_local_route(index: u32) -> Message {
 }
 
 /// An interface in a message of the kernel, with what stands below it.
-pub(super) fn found(payload: &[u8]) -> Option<(FoundLink, Link)> {
+pub(in crate::kernel) fn found(payload: &[u8]) -> Option<(FoundLink, Link)> {
     let (name, link) = link(payload)?;
     let attributes = Attributes(payload.get(LINK_HEADER_BYTES..)?).by_kind::<21>();
     let info = attributes.find(IFLA_LINKINFO).map(|info| info.nested().by_kind::<3>());

@@ -41,7 +41,7 @@ const IFF_LOWER_UP: u32 = 0x1_0000;
 /// The message of an operation. An address is /32 or /128, without a prefix route (one that left with its lifetime took the
 /// network's other addresses with it) and without duplicate address detection. IPv6 comes deprecated, so that nobody chooses
 /// it as a source; IPv4 knows no such thing.
-pub(super) fn operation(operation: &Operation) -> Message {
+pub(in crate::kernel) fn operation(operation: &Operation) -> Message {
     let (message_type, flags) = match operation.kind {
         OperationKind::Add | OperationKind::Renew => (RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE),
         OperationKind::Remove => (RTM_DELADDR, 0),
@@ -86,7 +86,7 @@ pub(super) fn all_links() -> Message {
 }
 
 /// An address in a message of the kernel: index of its interface, and what it is.
-pub(super) fn held_address(payload: &[u8]) -> Option<(u32, HeldAddress)> {
+pub(in crate::kernel) fn held_address(payload: &[u8]) -> Option<(u32, HeldAddress)> {
     let prefix_length = *payload.get(1)?;
     let index = u32::from_ne_bytes(*payload.get(4..)?.first_chunk()?);
     let attributes = Attributes(payload.get(ADDRESS_HEADER_BYTES..)?).by_kind::<12>();

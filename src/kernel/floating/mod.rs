@@ -2,8 +2,8 @@
 //! hears other claims by packet sockets. It decides nothing and knows no router: [`crate::floating::keeper`] does.
 
 pub(crate) mod frame;
-mod link;
-mod message;
+pub(super) mod link;
+pub(super) mod message;
 mod packet;
 
 pub(crate) use packet::PacketSocket;

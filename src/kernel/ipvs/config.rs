@@ -28,7 +28,7 @@ pub(super) fn put_timeouts(message: &mut Message, timeouts: &Timeouts) {
 }
 
 /// Reads the answer to `IPVS_CMD_GET_CONFIG`; a kernel without TCP or UDP support leaves those parts out.
-pub(super) fn read_timeouts(message: Attributes<'_>) -> Timeouts {
+pub(in crate::kernel) fn read_timeouts(message: Attributes<'_>) -> Timeouts {
     let seconds = |kind| message.find(kind).and_then(Attribute::u32);
     Timeouts {
         tcp_s: seconds(IPVS_CMD_ATTR_TIMEOUT_TCP),
@@ -38,7 +38,7 @@ pub(super) fn read_timeouts(message: Attributes<'_>) -> Timeouts {
 }
 
 /// Reads the answer to `IPVS_CMD_GET_INFO`.
-pub(super) fn read_info(message: Attributes<'_>) -> Option<IpvsInfo> {
+pub(in crate::kernel) fn read_info(message: Attributes<'_>) -> Option<IpvsInfo> {
     let [_, major, minor, patch] = message.find(IPVS_INFO_ATTR_VERSION)?.u32()?.to_be_bytes();
     Some(IpvsInfo {
         version: (major, minor, patch),

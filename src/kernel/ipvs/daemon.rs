@@ -21,7 +21,7 @@ pub(super) fn put_daemon(message: &mut Message, daemon: &SyncDaemon) {
 }
 
 /// Reads one entry of the answer to `IPVS_CMD_GET_DAEMON`.
-pub(super) fn read_daemon(message: Attributes<'_>) -> Option<SyncDaemon> {
+pub(in crate::kernel) fn read_daemon(message: Attributes<'_>) -> Option<SyncDaemon> {
     let daemon = message.find(IPVS_CMD_ATTR_DAEMON)?.nested();
     let number = |kind| daemon.find(kind).and_then(Attribute::u32);
     let role = match number(IPVS_DAEMON_ATTR_STATE)? {

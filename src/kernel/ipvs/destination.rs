@@ -13,10 +13,10 @@ use crate::model::{
 
 /// A destination as one entry of a service's dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct DestinationEntry {
-    pub(super) key: DestinationKey,
-    pub(super) destination: Destination,
-    pub(super) counts: DestinationCounts,
+pub(in crate::kernel) struct DestinationEntry {
+    pub(in crate::kernel) key: DestinationKey,
+    pub(in crate::kernel) destination: Destination,
+    pub(in crate::kernel) counts: DestinationCounts,
 }
 
 /// The attributes inside `IPVS_CMD_ATTR_DEST`.
@@ -79,7 +79,10 @@ const fn method_number(method: ForwardingMethod) -> u32 {
 
 /// Reads one message of a service's destination dump; `family` is the service's, for kernels before 3.18 that don't tell
 /// the destination's own.
-pub(super) fn read_destination(message: Attributes<'_>, family: Family) -> Option<DestinationEntry> {
+pub(in crate::kernel) fn read_destination(
+    message: Attributes<'_>,
+    family: Family,
+) -> Option<DestinationEntry> {
     let nest: DestinationAttributes<'_> = message.find(IPVS_CMD_ATTR_DEST)?.nested().by_kind();
     let number = |kind| nest.find(kind).and_then(Attribute::u32);
     let family = match nest.find(IPVS_DEST_ATTR_ADDR_FAMILY) {

@@ -9,12 +9,12 @@
 mod address;
 #[cfg(test)]
 mod captured;
-mod config;
+pub(super) mod config;
 mod constants;
-mod daemon;
-mod destination;
+pub(super) mod daemon;
+pub(super) mod destination;
 mod explain;
-mod service;
+pub(super) mod service;
 mod stats;
 
 pub use config::IpvsInfo;
@@ -165,12 +165,12 @@ impl Ipvs {
 }
 
 /// The attributes behind the generic header.
-fn attributes_of(payload: &[u8]) -> Attributes<'_> {
+pub(super) fn attributes_of(payload: &[u8]) -> Attributes<'_> {
     Attributes(payload.get(GENERIC_HEADER_BYTES..).unwrap_or_default())
 }
 
 /// The message that makes a change; `None` for a change of another table.
-fn message_of(family: GenericFamily, change: &Change) -> Option<Message> {
+pub(super) fn message_of(family: GenericFamily, change: &Change) -> Option<Message> {
     let with_service = |command, service: &ServiceKey| {
         let mut message = family.message(command, 0);
         service::put_service_key(&mut message, service);

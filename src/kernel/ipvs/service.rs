@@ -26,10 +26,10 @@ const FLAG_BITS: [u32; 5] = [
 
 /// A service as one entry of the dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ServiceEntry {
-    pub(super) key: ServiceKey,
-    pub(super) config: ServiceConfig,
-    pub(super) counters: Counters,
+pub(in crate::kernel) struct ServiceEntry {
+    pub(in crate::kernel) key: ServiceKey,
+    pub(in crate::kernel) config: ServiceConfig,
+    pub(in crate::kernel) counters: Counters,
 }
 
 /// The attributes inside `IPVS_CMD_ATTR_SERVICE`.
@@ -105,7 +105,7 @@ fn read_prefix(attribute: Attribute<'_>, family: Family) -> Option<u8> {
 }
 
 /// Reads one message of the service dump, behind its generic header; `None` for what the model cannot say.
-pub(super) fn read_service(message: Attributes<'_>) -> Option<ServiceEntry> {
+pub(in crate::kernel) fn read_service(message: Attributes<'_>) -> Option<ServiceEntry> {
     let service: ServiceAttributes<'_> = message.find(IPVS_CMD_ATTR_SERVICE)?.nested().by_kind();
     let key = read_key(&service)?;
     let stats = service.find(IPVS_SVC_ATTR_STATS64).or_else(|| service.find(IPVS_SVC_ATTR_STATS));

@@ -94,6 +94,11 @@ impl Message {
         self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT_BYTES), 0);
     }
 
+    /// What stands behind the header.
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.bytes[HEADER_BYTES..]
+    }
+
     /// Its length on the wire, in bytes.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
@@ -114,7 +119,7 @@ impl Message {
 /// The attributes of a message built for a test, after `skip` bytes of the family's own header.
 #[cfg(test)]
 pub(crate) fn attributes_of(message: &Message, skip: usize) -> Vec<u8> {
-    message.bytes[HEADER_BYTES + skip..].to_vec()
+    message.payload()[skip..].to_vec()
 }
 
 /// One received message.

@@ -60,7 +60,7 @@ impl NetlinkError {
     }
 
     /// From the payload of `NLMSG_ERROR`: `None` is the acknowledgement of a success.
-    fn from_error_message(received: &Received<'_>) -> Option<Self> {
+    pub(crate) fn from_error_message(received: &Received<'_>) -> Option<Self> {
         let errno = errno_at(received.payload)?;
         // Behind the errno comes our own message, or with NLM_F_CAPPED its header only; then the attributes.
         let own_bytes = if received.flags & NLM_F_CAPPED == 0 {

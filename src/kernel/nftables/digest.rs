@@ -10,7 +10,7 @@ const FNV_OFFSET_BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
 const FNV_PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
 
 /// The digest of a listing, as 32 hexadecimal digits.
-pub(super) fn digest_of(listing: &Value) -> String {
+pub(in crate::kernel) fn digest_of(listing: &Value) -> String {
     let step = |hash: u128, byte: u8| (hash ^ u128::from(byte)).wrapping_mul(FNV_PRIME);
     format!("{:032x}", canonical(listing).bytes().fold(FNV_OFFSET_BASIS, step))
 }

@@ -9,6 +9,8 @@
 mod digest;
 mod render;
 
+pub(super) use digest::digest_of;
+
 use super::KernelError;
 use super::netlink::{Attributes, Message, Netlink, NetlinkError};
 use super::program::{self, Ended};
@@ -107,7 +109,7 @@ fn list() -> Result<ObservedRuleset, KernelError> {
     let listing: Value = serde_json::from_slice(&ended.stdout).map_err(|error| {
         KernelError::new(format!("cannot list nftables table {FAMILY} {TABLE}: nft printed no JSON: {error}"))
     })?;
-    Ok(ObservedRuleset::Present(digest::digest_of(&listing)))
+    Ok(ObservedRuleset::Present(digest_of(&listing)))
 }
 
 /// The rules of all tables of this network namespace, as libnftables-json(5) has them.

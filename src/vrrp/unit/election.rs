@@ -45,6 +45,9 @@ impl Unit {
         member.last_heard = Some(heard);
         member.machine.handle(MachineInput::Advertisement { at, heard });
         if was_backup && !heard.is_resignation() {
+            if !self.preempting {
+                self.gate.reset();
+            }
             self.heard_as_backup(at, index, heard, own);
         }
     }
@@ -76,6 +79,7 @@ impl Unit {
     fn withdraw_preemption(&mut self, at: Instant) {
         if self.preempting && self.role == Role::Backup {
             self.preempting = false;
+            self.gate.reset();
             self.members.iter_mut().for_each(|member| member.machine.restart_down_timer(at));
         }
     }

@@ -34,6 +34,9 @@ pub(super) struct Gate {
     /// When the postponement is looked at again.
     again_at: Option<Instant>,
     hook: Hook,
+    /// Whether nothing but the hook stands before the takeover. One that goes on while the sessions are not due, because the
+    /// Master that was to be preempted resigns, say, is no reason to be woken.
+    waits_for_hook: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,7 +65,9 @@ impl Gate {
         (self.due_since, self.again_at, self.hook) = (None, None, Hook::NotRun);
     }
 
+    /// Not every session is due, or not any more.
     pub(super) fn not_due(&mut self) {
+        self.waits_for_hook = false;
         if self.due_since.is_some() {
             self.reset();
         }
@@ -95,6 +100,7 @@ impl Gate {
 
     /// Whether the hook is through; and whether it is to be started now.
     pub(super) fn hook_over(&mut self, now: Instant, limit: Duration) -> (bool, bool) {
+        self.waits_for_hook = true;
         match self.hook {
             Hook::NotRun => {
                 self.hook = Hook::Runs { until: now + limit };
@@ -107,7 +113,7 @@ impl Gate {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let hook = match self.hook {
-            Hook::Runs { until } => Some(until),
+            Hook::Runs { until } => Some(until).filter(|_| self.waits_for_hook),
             Hook::NotRun | Hook::Done => None,
         };
         hook.into_iter().chain(self.again_at).min()

@@ -279,3 +279,36 @@ fn one_whose_tables_are_cold_follows_an_unfit_master_when_it_is_allowed_to() {
         assert_eq!(story.unit.role() == Role::Master, follows);
     }
 }
+
+/// What `tests/fuzz` found: the time of the hook was over, and the thread that sends advertisements was woken without end.
+#[test]
+fn the_hook_of_a_preemption_that_came_to_nothing_is_forgotten_and_runs_before_the_next_takeover() {
+    let hook = Some(Duration::from_millis(300));
+    let mut story = Story::new(Settings { hook, ..settings() }, 150, &[OUTSIDE]);
+    story.hear(100, OUTSIDE, 12, 100);
+    story.until(450);
+    assert_eq!(story.says(), ["hook"]);
+    for millis in (500..=1_500).step_by(100) {
+        story.until(millis);
+        story.hear(millis, OUTSIDE, 12, 200);
+    }
+    assert_eq!(story.says(), [""; 0], "the other is the better one");
+    story.until(2_500);
+    assert_eq!(story.says().first().map(String::as_str), Some("hook"));
+}
+
+#[test]
+fn a_hook_goes_on_while_the_master_that_is_preempted_resigns() {
+    let hook = Some(Duration::from_millis(300));
+    let mut story = Story::new(Settings { hook, ..settings() }, 150, &[OUTSIDE]);
+    story.hear(100, OUTSIDE, 12, 100);
+    story.until(450);
+    assert_eq!(story.says(), ["hook"]);
+    story.hear(450, OUTSIDE, 12, 0);
+    story.until(700);
+    let said = story.says();
+    assert!(
+        said.iter().any(|word| word.starts_with("master")) && !said.contains(&"hook".to_owned()),
+        "{said:?}"
+    );
+}
