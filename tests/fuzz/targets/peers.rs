@@ -53,7 +53,9 @@ impl World {
             Message::Report(report) => self.heard.report(*report, Instant::ZERO),
             Message::Pools(pools) => self.heard.pools(pools),
             Message::Sights { anew, sights } => {
-                sights.values().for_each(|sight| drop((sight.is_of(7), sight.sees(usize::MAX))));
+                for sight in sights.values() {
+                    let _ = (sight.is_of(7), sight.sees(usize::MAX));
+                }
                 self.known.sightings.heard(&director, anew, sights);
             }
             Message::Events { events } => {

@@ -14,7 +14,7 @@ use tandem::policy::{View, load};
 use tandem::time::Instant;
 use tandem::vrrp::authentication::{Key, Keys, Password, Session, Signer};
 use tandem::vrrp::beat::Beats;
-use tandem::vrrp::election::Beat;
+use tandem::vrrp::election::{Beat, Part};
 use tandem::vrrp::fitness::Reach;
 use tandem::vrrp::packet::{Advertisement, Endpoints, Interval};
 use tandem::vrrp::role::Role;
@@ -300,7 +300,10 @@ impl<'a> World<'a> {
             }
             4 | 5 => self.give(Input::Clear { at, router }),
             6 => self.give(Input::Slept { at, slept: Duration::from_millis(bytes.u32().into()) }),
-            _ => self.give(Input::KeeperStands { at, still: bytes.bool() }),
+            _ => {
+                let part = if bytes.bool() { Part::Addresses } else { Part::Pools };
+                self.give(Input::Stands { at, part, still: bytes.bool() });
+            }
         }
     }
 }
