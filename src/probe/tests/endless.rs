@@ -77,7 +77,12 @@ async fn never_end(mut stream: TcpStream, manner: Manner, gone: mpsc::UnboundedS
                 sleep(Duration::from_millis(10)).await;
             }
         }
-        Manner::Flooding => while stream.write_all(&[b'5'; 16 * 1024]).await.is_ok() {},
+        Manner::Flooding => {
+            while stream.write_all(&[b'5'; 64 * 1024]).await.is_ok() {
+                // Far beyond every limit within a time-out, and still leaves the other tests a processor.
+                sleep(Duration::from_millis(2)).await;
+            }
+        }
     }
     let _ = gone.send(());
 }
