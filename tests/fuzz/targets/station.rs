@@ -127,7 +127,7 @@ impl<'a> World<'a> {
             0 | 1 => self.until_deadline(),
             2 => self.give(Input::Timeout { at }),
             3 => {
-                let up = bytes.byte() % 4 != 0;
+                let up = !bytes.byte().is_multiple_of(4);
                 self.give(Input::Link { at, session, source: up.then(|| self.own(session.family)) });
             }
             4 | 5 => self.advertised(bytes, at, session),
