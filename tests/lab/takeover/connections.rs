@@ -96,30 +96,6 @@ fn return_with_nothing(pair: &mut Pair<'_>) {
     pair.settle();
 }
 
-/// As at an upgrade of both directors, the Backup first: no connection is lost, through full-NAT either, the addresses stay where
-/// they are, and afterwards the two are a pair as before.
-#[test]
-fn connections_live_on_while_both_directors_go_on_in_other_processes() {
-    let site = Site::new();
-    let mut pair = Pair::start(&site, POLICY);
-    let mut crowd = Crowd::open(&site);
-    let begun = Instant::now();
-    for round in 1..=3 {
-        for (name, director) in [("Backup", B), ("Master", A)] {
-            pair.directors[director].succeed();
-            crowd.lives_after(&format!("takeover {round} of the {name}"));
-        }
-    }
-    for (pool, clients) in &crowd.clients {
-        assert_eq!(clients.lost(), [""; 0], "{pool}");
-    }
-    assert_eq!(pair.watch.only_holder(), Some(A));
-    assert_eq!(pair.watch.emptied(A, begun), None, "the addresses were never gone");
-    takes_over(&site, &pair, "release", B, RETURN_LIMIT, || drop(pair.ask(A, &["release"])));
-    crowd.lives_after("release");
-    crowd.finish();
-}
-
 #[test]
 fn connections_live_on_through_a_stop_and_a_return_with_nothing() {
     let site = Site::new();
