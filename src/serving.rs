@@ -145,5 +145,6 @@ where
         .max_buf_size(HEADER_BYTES)
         .keep_alive(false)
         .serve_connection(TokioIo::new(Lingering::new(stream)), service)
+        .with_upgrades()
         .await
 }

@@ -3,6 +3,7 @@
 //! It counts microseconds since the start of the process (or of the simulation), so tests write times as
 //! literals and every deadline is comparable. The shells convert from `tokio::time::Instant` at the edge.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::num::NonZeroU16;
 use std::ops::{Add, Sub};
@@ -14,8 +15,10 @@ pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A moment: microseconds since start, never negative. 64 bits last for half a million years.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+/// A moment: microseconds since start, never negative. 64 bits last for half a million years. As JSON it is their number: what one
+/// process hands on to another that counts from the same start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Instant(u64);
 
 impl Instant {

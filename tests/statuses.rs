@@ -72,7 +72,7 @@ const USAGE: [&[&str]; 12] = [
     &["man", "tandem.8", "--directory", "/nonexistent"],
 ];
 /// Commands that ask a director, with what they need to be understood.
-const ASKING: [&[&str]; 15] = [
+const ASKING: [&[&str]; 16] = [
     &["status"],
     &["status", "--json"],
     &["release"],
@@ -86,6 +86,7 @@ const ASKING: [&[&str]; 15] = [
     &["reload"],
     &["confirm"],
     &["rollback"],
+    &["takeover"],
     &["history"],
     &["events"],
 ];

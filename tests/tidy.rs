@@ -96,6 +96,8 @@ const PURE_FILES: &[&str] = &[
     "director/snapshot.rs",
     "director/splits.rs",
     "director/statistics.rs",
+    "director/succession/dialogue.rs",
+    "director/succession/pools.rs",
     "director/targets.rs",
     "director/turn.rs",
     "director/verdicts.rs",

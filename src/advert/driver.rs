@@ -2,17 +2,18 @@
 //! together, and does what it says. It never makes an rtnetlink request: those are errands.
 
 mod renewal;
+mod sending;
 mod signs;
+mod succession;
 
 use super::errands::{Done, Errand, Errands};
 use super::frame::Framing;
 use super::lateness::Lateness;
 use super::links::{Link, LinkEvent, LinkListener};
-use super::path::{Kind, PathId, Paths, Protocol};
+use super::path::{PathId, Paths, Protocol};
 use super::realtime::{Clock, Suspension, wait};
 use super::thread::{Command, Commands, Notice, Parts, Published};
-
-use super::transport::{Destination, Transport};
+use super::transport::Transport;
 use super::{DATAGRAM_BYTES_MAX, Datagram};
 use crate::floating::Order;
 use crate::model::Tracked;
@@ -21,11 +22,12 @@ use crate::vrrp::SessionId;
 use crate::vrrp::station::{self, Input, Output, Station};
 use arc_swap::ArcSwap;
 use signs::Signs;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use succession::Hand;
 use tokio::sync::mpsc;
 
 /// The thread gives a sign of life, publishes and looks after its sockets at least so often.
@@ -84,6 +86,10 @@ pub(super) struct Driver {
     /// Errands that found no room.
     refused: Vec<Errand>,
     suspension: Suspension,
+    /// Whether another process goes on with the station.
+    hand: Hand,
+    /// Commands that came while one was about to.
+    later: VecDeque<Command>,
     stopped: bool,
 }
 
@@ -116,6 +122,8 @@ impl Driver {
             sources_at: Instant::ZERO,
             refused: Vec::new(),
             suspension: Suspension::watch(),
+            hand: Hand::Own,
+            later: VecDeque::new(),
             stopped: false,
             station,
             paths,
@@ -134,6 +142,11 @@ impl Driver {
             let at = self.clock.now();
             let deadline = self.settle();
             self.alive.store(at.as_micros(), Ordering::Release);
+            self.look_for_moment(at);
+            if self.is_silent() {
+                self.be_silent();
+                continue;
+            }
             self.chores(at);
             self.wait(deadline);
             let at = self.clock.now();
@@ -242,42 +255,6 @@ impl Driver {
         }
     }
 
-    fn send(&mut self, session: SessionId, destination: std::net::IpAddr, bytes: &[u8]) {
-        let Some(path) = self.paths.sessions.get(&session).copied() else { return };
-        let to = match self.paths.get(path).map(|path| &path.kind) {
-            Some(Kind::Unicast { .. }) => Destination::One(destination),
-            Some(Kind::Multicast { .. }) | None => Destination::All,
-        };
-        let framed = self.framing.source_of(session, bytes);
-        let transport = &self.ports.transport;
-        if framed.is_some_and(|hardware| transport.send_framed(path, hardware, bytes).is_ok()) {
-            self.send_errors.remove(&path);
-            return;
-        }
-        match transport.send(path, to, bytes) {
-            Ok(()) => drop(self.send_errors.remove(&path)),
-            Err(error) => self.send_failed(path, &error),
-        }
-    }
-
-    fn send_failed(&mut self, path: PathId, error: &std::io::Error) {
-        let errno = error.raw_os_error().unwrap_or_default();
-        // The source may be gone, or the interface made anew.
-        self.order_errand(Errand::Source(path));
-        if self.send_errors.insert(path, errno) != Some(errno)
-            && let Some(told) = self.paths.get(path)
-        {
-            self.notice(Notice::Trouble(format!("cannot send {told}: {error}")));
-        }
-    }
-
-    fn send_beat(&self, bytes: &[u8]) {
-        for beat in &self.paths.beats {
-            // A beat that cannot be sent is missed by the others, which is what beats are for.
-            let _ = self.ports.transport.send_first(&beat.paths, bytes);
-        }
-    }
-
     fn take_commands(&mut self, at: Instant) {
         let _ = self.commands.wake.read();
         for turn in 0.. {
@@ -286,12 +263,19 @@ impl Driver {
                 let _ = self.commands.wake.write(1);
                 return;
             }
-            let Ok(command) = self.commands.queue.try_recv() else { return };
+            let command = self.later.pop_front().or_else(|| self.commands.queue.try_recv().ok());
+            let Some(command) = command else { return };
             self.station.handle(match command {
                 Command::Renew(renewal) => {
                     self.renew(at, *renewal);
                     continue;
                 }
+                Command::HandOn { reply } => {
+                    self.hand = Hand::Asked { reply, since: at };
+                    continue;
+                }
+                // It was not silent, or is not any more.
+                Command::TakeBack { .. } | Command::End => continue,
                 Command::Tracked { what, good } => Input::Tracked { at, what, good },
                 Command::Warm { since } => Input::Warm { at, since },
                 Command::Keeper(report) => {

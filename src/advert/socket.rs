@@ -174,6 +174,10 @@ fn open(path: &Path) -> io::Result<Socket> {
     socket.attach_filter(&DROP_ALL)?;
     socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    if let Protocol::Beat { .. } = path.protocol {
+        // A process that goes on in another's place opens its own beside. Only the same user can.
+        socket.set_reuse_port(true)?;
+    }
     match path.family {
         Family::Ipv4 => set_ipv4_options(&socket)?,
         Family::Ipv6 => set_ipv6_options(&socket)?,

@@ -9,6 +9,7 @@ use super::lateness::Lateness;
 use super::links::LinkListener;
 use super::path::Paths;
 use super::realtime::{ADVERT_PRIORITY, Clock, prefer_this_thread};
+use super::socket::OpenError;
 use super::transport::{Dropped, Transport};
 use crate::floating::{Order, Report};
 use crate::kernel::KernelError;
@@ -17,6 +18,7 @@ use crate::time::Instant;
 use crate::vrrp::RouterId;
 use crate::vrrp::authentication::{Mark, Sender as Sender_};
 use crate::vrrp::event::Event;
+use crate::vrrp::handed::HandedStation;
 use crate::vrrp::picture::Picture;
 use crate::vrrp::station::Station;
 use arc_swap::ArcSwap;
@@ -26,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Commands and notices that wait.
 const WAITING_MAX: usize = 1024;
@@ -49,6 +51,16 @@ pub enum Command {
     HookDone {
         unit: usize,
     },
+    /// Fall silent just after an advertisement: another process goes on.
+    HandOn {
+        reply: HandOnReply,
+    },
+    /// The other process could not: go on, as a run of this number.
+    TakeBack {
+        epoch: u64,
+    },
+    /// The other process serves: end without a word.
+    End,
     Release {
         router: Option<RouterName>,
         until: Option<Instant>,
@@ -57,6 +69,18 @@ pub enum Command {
         router: Option<RouterName>,
     },
     Stop,
+}
+
+/// Who waits for the thread to fall silent; the error is what is under way.
+pub type HandOnReply = oneshot::Sender<Result<Silence, String>>;
+
+/// What another process goes on with.
+#[derive(Debug)]
+pub struct Silence {
+    /// Where it has not by then, this one does.
+    pub start_by: Instant,
+    /// `None`: there is no election.
+    pub station: Option<HandedStation>,
 }
 
 /// What another policy brings.
@@ -177,6 +201,33 @@ impl std::fmt::Debug for Parts {
     }
 }
 
+/// Everything that the thread needs of the host: opened beforehand where each millisecond counts later.
+#[derive(Debug)]
+pub struct Sockets {
+    links: LinkListener,
+    transport: Transport,
+    errors: Vec<OpenError>,
+    errands: Errands,
+}
+
+impl Sockets {
+    /// Opens them in the network namespace of the calling thread.
+    ///
+    /// # Errors
+    /// When the host gives no descriptor, no netlink socket or no thread.
+    pub fn open(paths: &Arc<Paths>) -> Result<Self, KernelError> {
+        let links = LinkListener::open()?;
+        let (transport, errors) = Transport::open(paths).map_err(failed)?;
+        let errands = Errands::start(Arc::clone(paths)).map_err(failed)?;
+        Ok(Self { links, transport, errors, errands })
+    }
+}
+
+fn failed(error: std::io::Error) -> KernelError {
+    let (errno, message) = (error.raw_os_error(), format!("cannot start the advert thread: {error}"));
+    KernelError { errno, message }
+}
+
 impl AdvertThread {
     /// Opens the sockets in the network namespace of the calling thread and starts; what could not be opened is tried again
     /// later, and told.
@@ -184,13 +235,16 @@ impl AdvertThread {
     /// # Errors
     /// When the host gives no descriptor, no netlink socket or no thread.
     pub fn start(parts: Parts) -> Result<(Self, mpsc::Receiver<Notice>), KernelError> {
-        let failed = |error: std::io::Error| KernelError {
-            errno: error.raw_os_error(),
-            message: format!("cannot start the advert thread: {error}"),
-        };
-        let links = LinkListener::open()?;
-        let (transport, errors) = Transport::open(&parts.paths).map_err(failed)?;
-        let errands = Errands::start(Arc::clone(&parts.paths)).map_err(failed)?;
+        let sockets = Sockets::open(&parts.paths)?;
+        Self::start_with(parts, sockets)
+    }
+
+    /// The same with sockets of the same paths that are open already.
+    ///
+    /// # Errors
+    /// When the host gives no thread.
+    pub fn start_with(parts: Parts, sockets: Sockets) -> Result<(Self, mpsc::Receiver<Notice>), KernelError> {
+        let Sockets { links, transport, errors, errands } = sockets;
         let (notices, heard) = mpsc::channel(WAITING_MAX);
         for error in errors {
             let _ = notices.try_send(Notice::Trouble(error.message));

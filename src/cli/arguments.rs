@@ -44,6 +44,9 @@ pub(super) enum Command {
         /// Refuse to start with a policy that is not good, where otherwise the last good one would run
         #[arg(long)]
         strict: bool,
+        /// Go on in the place of the director that runs here, with the policy that it has in force: roles, verdicts and connections stay, and no advertisement is late. It serves until this one does, and goes on where this one cannot. Where none runs, start as usual. `tandem takeover` has a running director start its successor like this
+        #[arg(long, conflicts_with = "observe")]
+        takeover: bool,
         /// Form of the log on stderr; TANDEM_LOG sets its level (info, debug, tandem::probe=trace, …)
         #[arg(long, value_enum, default_value_t)]
         log_format: LogFormat,
@@ -288,6 +291,11 @@ pub(super) enum Asking {
     },
     /// Keep the policy that waits to be confirmed
     Confirm {
+        #[command(flatten)]
+        at: At,
+    },
+    /// Have the installed program go on in the running director's place, without a failover: after an upgrade, say. Where it cannot, the running one serves on. For root alone
+    Takeover {
         #[command(flatten)]
         at: At,
     },

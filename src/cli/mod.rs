@@ -86,10 +86,11 @@ fn sentence(error: &anyhow::Error) -> String {
 
 fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     match command {
-        Command::Run { config, director, observe, state_directory, socket, log_format, strict } => {
+        Command::Run { config, director, observe, state_directory, socket, log_format, strict, takeover } => {
             let _written_at_the_end = logging::start(log_format)?;
             let loader = loader::Loader::new(config, director, Colour::Plain);
-            run::run(loader, run::Places { state: &state_directory, socket: &socket, strict, observe }, err)
+            let places = run::Places { state: &state_directory, socket: &socket, strict, observe, takeover };
+            run::run(loader, places, err)
         }
         Command::Check { file, director, strict, resolved, offline } => {
             let (host, colour) = (host_name(), colour());
@@ -162,6 +163,7 @@ fn ask(asking: Asking, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Resu
         Asking::Reload { confirm, force, at } => reload::reload(&at.socket, confirm, force, err),
         Asking::Confirm { at } => reload::confirm(&at.socket, err),
         Asking::Rollback { at } => reload::rollback(&at.socket, err),
+        Asking::Takeover { at } => reload::takeover(&at.socket, err),
         Asking::History { json, at } => history::history(&at.socket, json, out, err),
         Asking::Events(options) => events::events(options, out, err),
         Asking::Explain(options) => explain::explain(&options, out, err),

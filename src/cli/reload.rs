@@ -1,4 +1,5 @@
-//! `tandem reload`, `confirm` and `rollback`: have a running director change its policy, and say what became of it.
+//! `tandem reload`, `confirm` and `rollback`: have a running director change its policy, and say what became of it; and
+//! `tandem takeover`, which has another process go on in its place.
 
 use super::ExitStatus;
 use super::ask::{failed, wait_for};
@@ -37,6 +38,14 @@ pub(super) fn confirm(socket: &Path, err: &mut dyn Write) -> anyhow::Result<Exit
 /// When the answer cannot be written.
 pub(super) fn rollback(socket: &Path, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     tell(wait_for(Client::new(socket).rollback())?, err)
+}
+
+/// Has the installed program go on in the running director's place.
+///
+/// # Errors
+/// When the answer cannot be written.
+pub(super) fn takeover(socket: &Path, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
+    tell(wait_for(Client::new(socket).takeover())?, err)
 }
 
 fn tell(answer: Result<Answer, ClientError>, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {

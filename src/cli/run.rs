@@ -1,8 +1,8 @@
 //! `tandem run`: the director in the foreground.
 
-use super::ExitStatus;
 use super::arguments::STATE;
 use super::loader::Loader;
+use super::{ExitStatus, sentence};
 use crate::control::SocketError;
 use crate::director::error::RunError;
 use crate::director::history::History;
@@ -10,18 +10,23 @@ use crate::director::loading::{Candidate, PolicyLoader as _};
 use crate::director::run::{Observe, Parts, run as run_director};
 use crate::director::runtime;
 use crate::director::state_directory::{StateDirectory, StateError};
+use crate::director::succession::dialogue::Greeting;
+use crate::director::succession::successor::{Predecessor, TakeoverError};
 use crate::director::targets::MOST_AT_ONCE;
 use crate::hash::fnv1a;
 use crate::kernel::{LinuxKernel, epoch, host_facts};
 use crate::panics;
 use anyhow::Context as _;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+/// The option of one that takes over.
+const TAKEOVER: &str = "--takeover";
 /// Proposed where the running director has the usual one.
 const OBSERVED_SOCKET: &str = "/run/tandem/observe.sock";
 /// Descriptors for everything but probes: listener, netlink, state, log.
@@ -36,6 +41,8 @@ pub(super) struct Places<'a> {
     pub(super) strict: bool,
     /// Whether it changes nothing.
     pub(super) observe: bool,
+    /// Whether it goes on in the place of one that runs.
+    pub(super) takeover: bool,
 }
 
 /// Runs a director until SIGTERM or SIGINT; SIGHUP has it reload.
@@ -43,16 +50,40 @@ pub(super) struct Places<'a> {
 /// # Errors
 /// When it cannot begin, each in one sentence that says what to do; nothing was changed then.
 pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
+    // Before an upgrade puts another program in its place.
+    let successor = successor();
+    let runtime = runtime::start().context("cannot start the threads of the director")?;
+    let mut predecessor = match places.takeover {
+        true => runtime.block_on(Predecessor::find(places.socket))?,
+        false => None,
+    };
+    if places.takeover && predecessor.is_none() {
+        tracing::info!("no director runs here to take over from: starting as usual");
+    }
     // Only read so far: a policy that is refused leaves not even a state directory behind.
     let history = History::open(places.state, &mut |warning| tracing::warn!("{warning}"));
-    let Some(candidate) = first(&loader, &history, places.strict, err)? else {
-        return Ok(ExitStatus::Failed);
+    let candidate = match &predecessor {
+        Some(predecessor) => in_force(&loader, &history, predecessor.greeting()).map(Some),
+        None => first(&loader, &history, places.strict, err),
     };
-    let state = StateDirectory::lock(places.state).map_err(|error| of_observer(error.into(), places))?;
+    let candidate = match candidate {
+        Ok(Some(candidate)) => candidate,
+        Ok(None) => return Ok(ExitStatus::Failed),
+        Err(error) => {
+            if let Some(predecessor) = predecessor.take() {
+                runtime.block_on(predecessor.failed(&sentence(&error)));
+            }
+            return Err(error);
+        }
+    };
+    let state = match &predecessor {
+        // The other process holds its lock.
+        Some(_) => StateDirectory::peek(places.state),
+        None => StateDirectory::lock(places.state).map_err(|error| of_observer(error.into(), places))?,
+    };
     let socket = places.socket.to_owned();
     panics::watch();
     make_room_for_sockets();
-    let runtime = runtime::start().context("cannot start the threads of the director")?;
     let epoch = epoch()?;
     // What a director that runs here has made is its own: only its record tells.
     let record = || StateDirectory::peek(Path::new(STATE)).load(&epoch, &mut |_| {});
@@ -72,6 +103,8 @@ pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> an
             seed,
             socket,
             observe,
+            predecessor,
+            successor,
         };
         run_director(parts, stop).await?;
         anyhow::Ok(ExitStatus::Done)
@@ -79,6 +112,25 @@ pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> an
     // A probe that hangs in the resolver or in a blocking read must not hold up the end.
     runtime.shutdown_background();
     result.map_err(|error| of_observer(error, places))
+}
+
+/// What starts a process that takes over from this one: the same program with the same arguments. Empty where it is unknown.
+fn successor() -> Vec<OsString> {
+    let Ok(program) = std::env::current_exe() else { return Vec::new() };
+    let arguments = std::env::args_os().skip(1).filter(|argument| argument != TAKEOVER);
+    std::iter::once(program.into()).chain(arguments).chain([TAKEOVER.into()]).collect()
+}
+
+/// The policy that the running director has in force: its files may have changed since, and are no affair of an upgrade.
+fn in_force(loader: &Loader, history: &History, greeting: &Greeting) -> anyhow::Result<Candidate> {
+    let kept = history.of(greeting.generation).filter(|entry| entry.text.number() == greeting.text);
+    let kept = kept.ok_or(TakeoverError::NotKept(greeting.generation))?;
+    loader.read_text(&kept.text).map_err(|problems| {
+        anyhow::anyhow!(
+            "policy {}, which the running director has in force, is not good for this program:\n{problems}",
+            greeting.generation
+        )
+    })
 }
 
 /// One that observes beside a running director does not stop that one first.

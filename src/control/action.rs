@@ -18,6 +18,8 @@ pub enum Action {
     Election(ElectionAction),
     Policy(PolicyAction),
     Override(OverrideAction),
+    /// Have the installed program go on in this one's place.
+    Takeover,
 }
 
 impl fmt::Display for Action {
@@ -26,6 +28,7 @@ impl fmt::Display for Action {
             Self::Election(action) => action.fmt(formatter),
             Self::Policy(action) => action.fmt(formatter),
             Self::Override(action) => action.fmt(formatter),
+            Self::Takeover => formatter.write_str("takeover"),
         }
     }
 }

@@ -7,9 +7,12 @@ use super::override_action::{OverrideBody, OverrideList};
 use super::policy_action::{ConfirmBody, PolicyHistory, ReloadBody, RollbackBody};
 use super::servers::{ServerList, ServerQuery};
 use super::status::Status;
+use super::succession::{SUCCESSION, SUCCESSION_PATH, TakeoverBody};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
+use hyper::header::HeaderValue;
+use hyper::upgrade::Upgraded;
 use hyper::{Method, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -24,6 +27,8 @@ use tokio::time::timeout;
 const REQUEST_TIME: Duration = Duration::from_secs(5);
 /// The same for a policy.
 const POLICY_TIME: Duration = Duration::from_secs(65);
+/// The same for a takeover: longer than the director waits for its successor.
+const TAKEOVER_TIME: Duration = Duration::from_secs(185);
 /// Bytes of an answer: a status of a hundred thousand pools is some twenty megabytes.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
@@ -152,6 +157,46 @@ impl Client {
     /// When nothing answers, or the director refuses.
     pub async fn events(&self, query: &EventQuery) -> Result<EventList, ClientError> {
         self.ask(Method::GET, &self.path_of("/v1/events", query)?, Bytes::new()).await
+    }
+
+    /// Has the installed program go on in the running one's place; the answer comes when it serves.
+    ///
+    /// # Errors
+    /// When nothing answers, or the director goes on itself: nothing has changed then.
+    pub async fn takeover(&self) -> Result<Answer, ClientError> {
+        let longer = Self { within: self.within.max(TAKEOVER_TIME), ..self.clone() };
+        longer.ask(Method::POST, "/v1/takeover", self.text(&TakeoverBody {})?).await
+    }
+
+    /// A conversation with the running director about going on in its place.
+    ///
+    /// # Errors
+    /// When nothing answers, or the director refuses.
+    pub async fn succeed(&self) -> Result<TokioIo<Upgraded>, ClientError> {
+        let opened = async {
+            let stream =
+                UnixStream::connect(&self.path).await.map_err(|error| self.cannot_connect(&error))?;
+            let (mut sender, connection) = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream))
+                .await
+                .map_err(|error| self.no_director(error))?;
+            tokio::spawn(connection.with_upgrades());
+            let mut request = self.request(Method::GET, SUCCESSION_PATH, Bytes::new())?;
+            let headers = request.headers_mut();
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(header::UPGRADE, HeaderValue::from_static(SUCCESSION));
+            let response = sender.send_request(request).await.map_err(|error| self.strange(error))?;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                let upgraded = hyper::upgrade::on(response).await.map_err(|error| self.strange(error))?;
+                return Ok(TokioIo::new(upgraded));
+            }
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES).collect().await;
+            let body = body.map_err(|error| self.strange(error))?.to_bytes();
+            self.understood::<()>(head.status, &body)?;
+            Err(self.strange(format!("HTTP status {}", head.status)))
+        };
+        let late = || self.strange(format!("no answer within {} ms", self.within.as_millis()));
+        timeout(self.within, opened).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// Why a pool, or one of its real servers, is as it is.

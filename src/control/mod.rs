@@ -8,6 +8,7 @@
 //! | `POST /v1/reload` with [`ReloadBody`] | the same, when the policy is in force or refused |
 //! | `POST /v1/confirm`, `POST /v1/rollback` | the same |
 //! | `POST /v1/override` with [`OverrideBody`] | the same |
+//! | `POST /v1/takeover` with [`TakeoverBody`] | the same, when another process serves or cannot; for root alone |
 //! | `GET /v1/overrides` | [`OverrideList`] |
 //! | `GET /v1/servers?pool=&server=` | [`ServerList`] |
 //! | `GET /v1/history` | [`PolicyHistory`] |
@@ -44,6 +45,7 @@ mod socket;
 pub mod sse;
 mod status;
 mod status_peer;
+mod succession;
 mod tcp;
 mod throttle;
 mod tokens;
@@ -71,6 +73,7 @@ pub use servers::*;
 pub use socket::{Socket, SocketError, SocketFile};
 pub use status::*;
 pub use status_peer::*;
+pub use succession::{Candidate, TakeoverBody};
 pub use tcp::{Api, ApiError, PROTECTION};
 
 /// Where the socket is unless `--socket` says otherwise; systemd's `RuntimeDirectory=tandem`.

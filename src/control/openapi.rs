@@ -11,6 +11,7 @@ use super::override_action::{OverrideBody, OverrideList};
 use super::policy_action::{ConfirmBody, PolicyHistory, ReloadBody, RollbackBody};
 use super::servers::{ServerList, ServerQuery};
 use super::status::Status;
+use super::succession::TakeoverBody;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -79,6 +80,7 @@ const ROUTES: &[Route] = &[
     act("/v1/reload", "Take the policy's files over, or refuse them whole", of::<ReloadBody>),
     act("/v1/confirm", "Keep the policy that waits to be confirmed", of::<ConfirmBody>),
     act("/v1/rollback", "Go back to the policy before", of::<RollbackBody>),
+    act("/v1/takeover", "Have another process go on; over the control socket, for root", of::<TakeoverBody>),
     text("/v1/openapi.json", "This document", "application/json"),
     text("/metrics", "Metrics, over TCP only; OpenMetrics where `Accept` names it", "text/plain"),
     text("/healthz", "Whether the event loop makes progress, over TCP only", "text/plain"),

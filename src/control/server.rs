@@ -10,6 +10,7 @@ use super::policy_action::{ConfirmBody, PolicyAction, PolicyHistory, ReloadBody,
 use super::servers::{ServerList, ServerQuery};
 use super::socket::{Socket, SocketFile};
 use super::status::Status;
+use super::succession::{self, Candidate};
 use super::tcp::{Api, Tcp};
 use super::told::Told;
 use crate::director::chronicle::Book;
@@ -48,6 +49,9 @@ const ANSWER_TIME: Duration = Duration::from_secs(2);
 /// The same for a policy, which is read, validated and made ready beside the loop first.
 const POLICY_TIME: Duration = Duration::from_secs(60);
 
+/// The same for a successor, which reads and makes ready a policy, too.
+const TAKEOVER_TIME: Duration = Duration::from_secs(180);
+
 /// An action on its way to the event loop. One that is dropped is answered as "the director stops".
 #[derive(Debug)]
 pub struct Request {
@@ -64,14 +68,17 @@ pub struct Request {
 pub struct Control {
     /// What is asked of the event loop. Never closed.
     pub requests: mpsc::Receiver<Request>,
+    /// Processes that want to go on in this one's place. Never closed.
+    pub successors: mpsc::Receiver<Candidate>,
     status: Arc<ArcSwap<Told>>,
     history: Arc<ArcSwap<PolicyHistory>>,
     shared: Shared,
     tcp: Option<Tcp>,
-    _sender: mpsc::Sender<Request>,
+    _senders: (mpsc::Sender<Request>, mpsc::Sender<Candidate>),
     /// Streams end with it.
     _alive: watch::Sender<()>,
-    _task: Option<Task>,
+    task: Option<Task>,
+    limits: Limits,
 }
 
 /// The task that serves; it ends, and the file goes, when this is dropped.
@@ -79,6 +86,15 @@ pub struct Control {
 struct Task {
     abort: AbortHandle,
     _file: SocketFile,
+}
+
+impl Task {
+    fn serve(Socket { listener, file }: Socket, shared: &Shared, limits: Limits) -> Self {
+        let shared = shared.clone();
+        let router_of = move |stream: &UnixStream| router(shared.clone(), Caller::of(stream));
+        let serve = serving::serve(listener, "control socket", limits, router_of);
+        Self { abort: tokio::spawn(serve).abort_handle(), _file: file }
+    }
 }
 
 impl Drop for Task {
@@ -108,6 +124,7 @@ impl Control {
         limits: Limits,
     ) -> Self {
         let (sender, requests) = mpsc::channel(MOST_WAITING);
+        let (candidate, successors) = mpsc::channel(1);
         let status = Arc::new(ArcSwap::from_pointee(Told::from(first)));
         let history = Arc::new(ArcSwap::from_pointee(PolicyHistory::default()));
         let (alive, is_alive) = watch::channel(());
@@ -119,15 +136,31 @@ impl Control {
             alive: is_alive,
             subscribers: Arc::new(Semaphore::new(MOST_SUBSCRIBERS)),
             requests: sender.downgrade(),
+            successors: candidate.downgrade(),
         };
-        let task = socket.map(|Socket { listener, file }| {
-            let shared = shared.clone();
-            let router_of = move |stream: &UnixStream| router(shared.clone(), Caller::of(stream));
-            let abort =
-                tokio::spawn(serving::serve(listener, "control socket", limits, router_of)).abort_handle();
-            Task { abort, _file: file }
-        });
-        Self { requests, status, history, shared, tcp: None, _sender: sender, _alive: alive, _task: task }
+        let task = socket.map(|socket| Task::serve(socket, &shared, limits));
+        Self {
+            requests,
+            successors,
+            status,
+            history,
+            shared,
+            tcp: None,
+            _senders: (sender, candidate),
+            _alive: alive,
+            task,
+            limits,
+        }
+    }
+
+    /// Serves nobody any more, and takes the socket's file away: another process goes on. What was asked already is answered.
+    pub fn close(&mut self) {
+        (self.task, self.tcp) = (None, None);
+    }
+
+    /// Serves at a socket again.
+    pub fn open(&mut self, socket: Option<Socket>) {
+        self.task = socket.map(|socket| Task::serve(socket, &self.shared, self.limits));
     }
 
     /// Serves over TCP what the policy says now: where it is the same address, its connections go on; `None` ends it.
@@ -172,16 +205,17 @@ pub(super) struct Shared {
     pub(super) subscribers: Arc<Semaphore>,
     /// Weak, so that a director that has gone is noticed.
     requests: mpsc::WeakSender<Request>,
+    pub(super) successors: mpsc::WeakSender<Candidate>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
     pub(super) shared: Shared,
-    caller: Caller,
+    pub(super) caller: Caller,
 }
 
 /// What there is to ask.
-const PATHS: &str = "GET /v1/status, /v1/servers, /v1/overrides, /v1/history, /v1/events, /v1/events/stream, /v1/explain/POOL and /v1/openapi.json, POST /v1/override, /v1/release, /v1/clear, /v1/reload, /v1/confirm and /v1/rollback";
+const PATHS: &str = "GET /v1/status, /v1/servers, /v1/overrides, /v1/history, /v1/events, /v1/events/stream, /v1/explain/POOL and /v1/openapi.json, POST /v1/override, /v1/release, /v1/clear, /v1/reload, /v1/confirm, /v1/rollback and /v1/takeover";
 
 pub(super) fn router(shared: Shared, caller: Caller) -> Router {
     Router::new()
@@ -195,6 +229,7 @@ pub(super) fn router(shared: Shared, caller: Caller) -> Router {
         .route("/v1/confirm", post(act::<ConfirmBody>))
         .route("/v1/rollback", post(act::<RollbackBody>))
         .route("/v1/history", get(history))
+        .merge(succession::routes())
         .merge(event_server::routes())
         .route("/v1/openapi.json", get(document))
         .fallback(async || {
@@ -259,7 +294,10 @@ async fn document() -> Response {
     json(StatusCode::OK, &*DOCUMENT)
 }
 
-async fn act<B>(State(connection): State<Connection>, body: Result<Bytes, BytesRejection>) -> Response
+pub(super) async fn act<B>(
+    State(connection): State<Connection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response
 where
     B: DeserializeOwned,
     Action: TryFrom<B, Error = Refused>,
@@ -304,6 +342,7 @@ async fn hand_over(connection: &Connection, action: Action) -> Result<Answer, Re
     let within = match action {
         Action::Policy(PolicyAction::Reload { .. } | PolicyAction::Rollback) => POLICY_TIME,
         Action::Policy(PolicyAction::Confirm) | Action::Election(_) | Action::Override(_) => ANSWER_TIME,
+        Action::Takeover => TAKEOVER_TIME,
     };
     let (answer, answered) = oneshot::channel();
     let caller = connection.caller.clone();

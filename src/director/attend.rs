@@ -6,7 +6,7 @@ use super::pair::{Duty, News, PairThreads};
 use super::reload::Reply;
 use super::run::Loop;
 use crate::advert::thread::{Command, Published};
-use crate::control::{self, Action, ElectionAction, OverrideAction, Refused, Request, Status};
+use crate::control::{self, Action, ElectionAction, OverrideAction, RefusalCode, Refused, Request, Status};
 use crate::director::core::Input;
 use crate::model::{CheckName, Override};
 use std::sync::Arc;
@@ -81,6 +81,9 @@ impl Loop {
             self.hand_over_addresses();
         }
         self.ask_pair_again();
+        if self.succession.sights_until.is_some_and(|until| until <= tokio::time::Instant::now()) {
+            self.sights_arrived();
+        }
         self.compare_files();
         self.published.silences.clone_from(self.watchdog.silences());
         let pair = self.pair.as_ref().map(PairThreads::published);
@@ -114,6 +117,12 @@ impl Loop {
     pub(super) fn sights_arrived(&mut self) {
         let at = self.clock.now();
         let others = self.peers.sightings().others();
+        let is_awaited = |until: &mut tokio::time::Instant| *until > tokio::time::Instant::now();
+        if others.is_empty() && self.succession.sights_until.as_mut().is_some_and(is_awaited) {
+            // What the process before has heard holds until the channel is up.
+            return;
+        }
+        self.succession.sights_until = None;
         self.core.handle(Input::Sights { at, others });
     }
 
@@ -126,7 +135,14 @@ impl Loop {
     /// Somebody asks for an action.
     pub(super) fn requested(&mut self, request: Request) {
         let Request { action, by, answer, .. } = request;
+        if self.core.rests {
+            // It would be forgotten with this process.
+            let message = "another process is just taking over; nothing was done; ask again";
+            let _ = answer.send(Err(Refused::new(RefusalCode::Unavailable, message)));
+            return;
+        }
         let action = match action {
+            Action::Takeover => return self.takeover_asked(answer),
             Action::Policy(action) => return self.policy_asked(action, answer),
             Action::Override(action) => return self.override_asked(&action, &by, answer),
             Action::Election(action) => action,

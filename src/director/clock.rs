@@ -1,6 +1,7 @@
 //! The one place where the pools' loop reads a clock (shell): tokio's to ours and back, and ours to the calendar.
 
 use crate::time::Instant;
+use nix::time::{ClockId, clock_gettime};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Counts from the start of the director.
@@ -12,6 +13,19 @@ pub(super) struct Clock {
 impl Clock {
     pub(super) fn start() -> Self {
         Self { start: tokio::time::Instant::now() }
+    }
+
+    /// Counts from that of another process: its microseconds since the host booted (`CLOCK_MONOTONIC`).
+    pub(super) fn since_boot(micros: u64) -> Self {
+        let now = tokio::time::Instant::now();
+        let passed = Duration::from_micros(monotonic_micros().saturating_sub(micros));
+        Self { start: now.checked_sub(passed).unwrap_or(now) }
+    }
+
+    /// The start as microseconds since the host booted.
+    pub(super) fn boot_micros(self) -> u64 {
+        let passed = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        monotonic_micros().saturating_sub(passed)
     }
 
     /// Tokio's instant of [`Instant::ZERO`].
@@ -39,5 +53,24 @@ impl Clock {
         #[expect(clippy::disallowed_methods, reason = "timestamps for people are the wall clock's")]
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         wall.saturating_sub(self.start.elapsed())
+    }
+}
+
+/// The clock that `std::time::Instant` and tokio read, as a number that means the same in every process.
+fn monotonic_micros() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn another_process_counts_from_the_same_start() {
+        let clock = Clock { start: tokio::time::Instant::now() - Duration::from_secs(5) };
+        let other = Clock::since_boot(clock.boot_micros());
+        let apart = other.started().max(clock.started()) - other.started().min(clock.started());
+        assert!(apart < Duration::from_millis(1), "{apart:?}");
     }
 }

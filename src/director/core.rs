@@ -17,6 +17,7 @@ use super::rotations::Rotations;
 use super::server_id::{ServerId, Users};
 use super::sightings::Sightings;
 use super::statistics::Statistics;
+use super::succession::pools::HandedPools;
 use super::targets::{TargetId, Targets, Wish};
 use crate::desired::{self, Situation, Standing};
 use crate::health::{Input as HealthInput, Start};
@@ -76,6 +77,8 @@ pub struct Core {
     /// When the desired tables were computed last.
     pub(super) decided_at: Option<Instant>,
     pub(super) stopping: bool,
+    /// Whether nothing new is begun: another process is about to go on.
+    pub(super) rests: bool,
     /// When the takeover of what another director hands over is through.
     settles_at: Option<Instant>,
     pub(super) now: Instant,
@@ -113,6 +116,10 @@ impl Core {
     /// A director that adopts what it finds.
     #[must_use]
     pub fn new(beginning: Beginning) -> Self {
+        Self::begun(beginning, None)
+    }
+
+    pub(super) fn begun(beginning: Beginning, handed: Option<&HandedPools>) -> Self {
         let Beginning { policy, generation, host, roles, observed, owned, overrides, epoch, seed, now } =
             beginning;
         let Adoption { servers: adopted, starts } =
@@ -137,6 +144,7 @@ impl Core {
             gathering: false,
             decided_at: None,
             stopping: false,
+            rests: false,
             policy: Arc::new(policy),
             generation,
             seed,
@@ -148,6 +156,12 @@ impl Core {
             settles_at: None,
             now,
         };
+        if let Some(handed) = handed {
+            core.targets.succeed(now, &handed.checks);
+            core.rotations.succeed(&core.policy, &handed.pools);
+            core.sightings.hear(handed.others());
+            core.settles_at = (!core.roles.taking_over.is_empty()).then(|| now + TAKING_OVER);
+        }
         core.tell(found);
         core.expire_overrides();
         core.note_obstacles();
@@ -159,6 +173,10 @@ impl Core {
         core.reconciler.begin(tables, &owned);
         core.count_pools();
         core.look_at_addresses();
+        if handed.is_some() {
+            // What there was to tell of this was told before.
+            core.outputs.retain(|output| !matches!(output, Output::Tell(_)));
+        }
         core
     }
 
@@ -233,7 +251,7 @@ impl Core {
         }
         self.decide();
         let record = self.reconciler.take_record();
-        let work = self.reconciler.poll(self.now);
+        let work = if self.rests { None } else { self.reconciler.poll(self.now) };
         let events = std::mem::take(&mut self.reconciler.events);
         self.tell(events);
         self.outputs.extend(record.map(Output::Record));
@@ -244,6 +262,9 @@ impl Core {
         if self.stopping && self.nothing_left() {
             self.reconciler.settle_record();
             return self.reconciler.take_record().map_or(Output::Stopped, Output::Record);
+        }
+        if self.rests {
+            return Output::Wait { deadline: None };
         }
         let deadlines = [
             self.reconciler.deadline(),
@@ -330,7 +351,7 @@ impl Core {
             self.undecided = true;
         }
         self.undecided |= self.rotations.deadline().is_some_and(|deadline| deadline <= at);
-        if !self.stopping {
+        if !self.stopping && !self.rests {
             self.expire_overrides();
             let wishes = self.targets.time_passed(at);
             self.take(wishes);
@@ -390,7 +411,7 @@ impl Core {
     /// busy: a rack that fails is few passes. A stopping director has nothing left to decide.
     fn decide(&mut self) {
         let gathered = self.gathering && self.gathers_until().is_none_or(|until| until <= self.now);
-        if (self.undecided || gathered) && !self.stopping && self.reconciler.is_idle() {
+        if (self.undecided || gathered) && !self.stopping && !self.rests && self.reconciler.is_idle() {
             (self.undecided, self.gathering) = (false, false);
             self.decided_at = Some(self.now);
             self.turn();

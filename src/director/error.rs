@@ -2,6 +2,7 @@
 
 use super::pair::SecretError;
 use super::state_directory::StateError;
+use super::succession::successor::TakeoverError;
 use crate::control::{ApiError, SocketError};
 use crate::hook::HookError;
 use crate::kernel::KernelError;
@@ -35,6 +36,8 @@ pub enum RunError {
         "cannot write vrrp.json into the state directory: {0}; without it this run has no number of its own"
     )]
     Memory(#[source] std::io::Error),
+    #[error(transparent)]
+    Takeover(#[from] TakeoverError),
     #[error("the advert thread has ended, which it never does: a bug; please report it with the log")]
     AdvertThreadEnded,
     #[error("the address thread has ended, which it never does: a bug; please report it with the log")]

@@ -93,6 +93,12 @@ impl History {
         self.entries.last()
     }
 
+    /// The one with this number.
+    #[must_use]
+    pub fn of(&self, generation: u64) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.generation == generation)
+    }
+
     /// The newest that may come back by itself.
     #[must_use]
     pub fn last_good(&self) -> Option<&Entry> {

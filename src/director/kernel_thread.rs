@@ -13,11 +13,19 @@ use tokio::sync::mpsc;
 /// Jobs that may wait: one piece of work and a few records; more is a thread that no longer serves.
 const QUEUE: usize = 8;
 
+/// The state directory that was let go of is waited for at most so long, and looked at so often.
+const LONGEST_TAKE_BACK: Duration = Duration::from_secs(5);
+const TAKE_BACK_AGAIN: Duration = Duration::from_millis(50);
+
 /// What the thread is asked to do.
 #[derive(Debug)]
 pub(super) enum Job {
     Work(Work),
     Record(Ownership),
+    /// Let go of the state directory, when all before is done.
+    LetGo,
+    /// Take it back.
+    TakeBack,
 }
 
 /// What it answers.
@@ -25,6 +33,7 @@ pub(super) enum Job {
 pub(super) enum Answer {
     Observed(Box<Result<Observed, KernelError>>),
     Applied { results: Vec<Result<(), KernelError>>, took: Duration },
+    LetGo,
 }
 
 /// The two ends of the thread.
@@ -50,7 +59,7 @@ impl KernelThread {
     pub(super) async fn observe(&mut self, scope: Scope) -> Result<Observed, RunError> {
         match self.ask(Job::Work(Work::Observe(scope))).await? {
             Answer::Observed(result) => Ok((*result)?),
-            Answer::Applied { .. } => Err(RunError::KernelThreadEnded),
+            Answer::Applied { .. } | Answer::LetGo => Err(RunError::KernelThreadEnded),
         }
     }
 
@@ -68,6 +77,12 @@ impl KernelThread {
         self.jobs.send(job).await.map_err(|_| RunError::KernelThreadEnded)?;
         self.answers.recv().await.ok_or(RunError::KernelThreadEnded)
     }
+}
+
+/// Nobody tells when a lock is free.
+#[expect(clippy::disallowed_methods, reason = "a pace, on a thread that waits for this alone")]
+fn pause(duration: Duration) {
+    std::thread::sleep(duration);
 }
 
 struct Worker {
@@ -100,6 +115,26 @@ impl Worker {
                 self.save(&record);
                 None
             }
+            Job::LetGo => {
+                self.state.let_go();
+                Some(Answer::LetGo)
+            }
+            Job::TakeBack => {
+                self.take_back();
+                None
+            }
+        }
+    }
+
+    /// The process that could not go on may be about to end.
+    fn take_back(&mut self) {
+        let until = tokio::time::Instant::now() + LONGEST_TAKE_BACK;
+        while let Err(error) = self.state.take() {
+            if tokio::time::Instant::now() >= until {
+                tracing::error!("{error}; going on all the same");
+                return;
+            }
+            pause(TAKE_BACK_AGAIN);
         }
     }
 

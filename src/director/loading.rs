@@ -1,6 +1,7 @@
 //! Where a policy comes from: the seam between the director and whoever reads files. A policy is kept as its text, so that it
 //! can come back when its files have changed.
 
+use crate::hash::fnv1a;
 use crate::model::Policy;
 use crate::policy::Fingerprint;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,18 @@ pub struct TextFile {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyText {
     pub files: Vec<TextFile>,
+}
+
+impl PolicyText {
+    /// A number that stands for it: to see whether two processes mean the same policy.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        let files = self.files.iter().flat_map(|file| {
+            let path = file.path.as_os_str().as_encoded_bytes();
+            path.iter().chain(&[0]).chain(file.text.as_bytes()).chain(&[0]).copied()
+        });
+        fnv1a(files)
+    }
 }
 
 /// A policy that is good.

@@ -57,6 +57,11 @@ impl Peers {
         self.due = Instant::ZERO;
     }
 
+    /// Lets its ports go: another process goes on. [`Self::renew`] takes them back.
+    pub(super) fn let_go(&mut self) {
+        self.thread = None;
+    }
+
     fn take(&mut self, settings: Option<Settings>, clock: Clock) -> std::io::Result<()> {
         // The thread before lets go of its ports first, or the next one tries until it has.
         self.thread = None;

@@ -9,7 +9,7 @@ use super::tracking_look::TrackingLook;
 use crate::advert::thread::Published;
 use crate::hook::Tally;
 use crate::model::Policy;
-use crate::observe::{ListenError, Listener, View};
+use crate::observe::{Listener, View};
 use crate::panics;
 use crate::peer::PeersView;
 use crate::time::Instant;
@@ -45,24 +45,25 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Takes the port, before anything is changed, and serves. One that observes beside a running director finds the port
-    /// taken, and does without.
-    pub(super) async fn serve(policy: &Policy, clock: Clock, observes: bool) -> Result<Self, ListenError> {
-        let listener = match Listener::bind(policy.metrics.listen).await {
-            Ok(listener) => Some(listener),
-            Err(error) if observes => {
-                tracing::warn!("{error}; observing without metrics");
-                None
-            }
-            Err(error) => return Err(error),
-        };
+    /// Serves at a port that was taken before anything is changed; without one, nowhere.
+    pub(super) fn serve(policy: &Policy, clock: Clock, listener: Option<Listener>) -> Self {
         let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::starting(clock.now(), clock.epoch())));
         let serving = listener.map(|listener| serve(listener, &snapshot, clock));
         let counts_entries = policy.pair.connection_sync.is_some();
         let entries = EntryLook::start(counts_entries);
         let tracking = TrackingLook::start(local_addresses(policy));
         let (silences, tally, due) = (BTreeMap::new(), Arc::default(), clock.now());
-        Ok(Self { snapshot, entries, counts_entries, tracking, silences, serving, tally, due })
+        Self { snapshot, entries, counts_entries, tracking, silences, serving, tally, due }
+    }
+
+    /// Serves nowhere any more: another process does.
+    pub(super) fn close(&mut self) {
+        self.serving.take().iter().for_each(AbortHandle::abort);
+    }
+
+    /// Serves again.
+    pub(super) fn open(&mut self, listener: Option<Listener>, clock: Clock) {
+        self.serving = listener.map(|listener| serve(listener, &self.snapshot, clock));
     }
 
     /// Goes on under another policy, at `listener` where it says so.

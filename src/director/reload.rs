@@ -208,6 +208,10 @@ impl Loop {
         if self.stop_by.is_some() {
             return Err(Refused::new(RefusalCode::Unavailable, "the director stops; nothing was done"));
         }
+        if self.succession.is_under_way() {
+            let message = "another process is taking over; ask that one";
+            return Err(Refused::new(RefusalCode::Unavailable, message));
+        }
         if self.reloads.under_way.is_some() {
             let message = "another policy is just being taken over; ask again when it is through";
             return Err(Refused::new(RefusalCode::Unavailable, message));

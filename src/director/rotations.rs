@@ -97,6 +97,10 @@ impl Rotations {
         self.machines.get(pool)
     }
 
+    pub(super) fn machine_mut(&mut self, pool: &PoolName) -> Option<&mut Machine> {
+        self.machines.get_mut(pool)
+    }
+
     pub(super) fn placement(&self, pool: &PoolName) -> &Placement {
         self.machines.get(pool).map_or(&NOWHERE, Machine::placement)
     }

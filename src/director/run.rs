@@ -21,6 +21,8 @@ use super::peers::Peers;
 use super::publisher::{PUBLISH_EVERY, Publisher};
 use super::reload::Reloads;
 use super::state_directory::StateDirectory;
+use super::succession::predecessor::Succession;
+use super::succession::successor::Predecessor;
 use super::targets::TargetId;
 use super::watchdog::Watchdog;
 use crate::control::Control;
@@ -33,6 +35,7 @@ use crate::probe::{FileWatch, Pool, Probe as _, Prober, Report, StartRequest, Wo
 use crate::reconcile::{Epoch, Ownership};
 use crate::time::Instant;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +77,10 @@ pub struct Parts<K> {
     pub socket: PathBuf,
     /// Whether it only probes, decides and tells.
     pub observe: Option<Observe>,
+    /// The process that serves until this one does.
+    pub predecessor: Option<Predecessor>,
+    /// Program and arguments of a process that takes over from this one; empty: unknown.
+    pub successor: Vec<OsString>,
 }
 
 /// Of a director that changes nothing.
@@ -102,6 +109,7 @@ pub(super) struct Loop {
     /// Releases in force, and when they end.
     pub(super) releases: BTreeMap<RouterName, Option<Instant>>,
     pub(super) reloads: Reloads,
+    pub(super) succession: Succession,
     pub(super) overrides: OverrideFile,
     /// Of the pair.
     pub(super) state: PathBuf,
@@ -129,7 +137,7 @@ pub async fn run<K: Kernel + 'static>(
     parts: Parts<K>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let mut running = Loop::begin(parts).await?;
+    let mut running = begin(parts).await?;
     let mut stop = std::pin::pin!(stop);
     let mut timer = std::pin::pin!(sleep_until(running.clock.started()));
     while let Some(deadline) = running.drain()? {
@@ -155,8 +163,14 @@ pub async fn run<K: Kernel + 'static>(
             () = running.peers.records().arrived() => running.records_arrived(),
             () = running.peers.sightings().arrived() => running.sights_arrived(),
             Some(request) = running.control.requests.recv() => running.requested(request),
+            Some(candidate) = running.control.successors.recv() => running.successor_came(candidate),
+            event = running.succession.next() => running.succession_event(event),
             () = &mut timer => running.time_passed()?,
         }
+    }
+    if running.succession.is_handed_on() {
+        running.leave().await;
+        return Ok(());
     }
     if let Some(pair) = running.pair.as_mut().or(running.stopped_pair.as_mut()) {
         pair.finish().await;
@@ -166,9 +180,26 @@ pub async fn run<K: Kernel + 'static>(
     Ok(())
 }
 
+/// One that cannot go on in another's place says so, and that one does.
+async fn begin<K: Kernel + 'static>(mut parts: Parts<K>) -> Result<Loop, RunError> {
+    let mut predecessor = parts.predecessor.take();
+    match Loop::begin(parts, predecessor.as_mut()).await {
+        Ok(running) => Ok(running),
+        Err(error) => {
+            if let Some(predecessor) = predecessor {
+                predecessor.failed(&error.to_string()).await;
+            }
+            Err(error)
+        }
+    }
+}
+
 impl Loop {
     /// Does what the core asks for until it waits; until when. `None`: the director has stopped.
     fn drain(&mut self) -> Result<Option<tokio::time::Instant>, RunError> {
+        if self.succession.is_handed_on() {
+            return Ok(None);
+        }
         loop {
             match self.core.poll() {
                 Output::StartProbe { target, probe, due, .. } => self.start_probe(target, probe, due),
@@ -185,6 +216,7 @@ impl Loop {
                     self.tell_ready();
                     self.tell_pair();
                     self.look_at_pending();
+                    self.look_at_rest()?;
                     return Ok(self.until(deadline));
                 }
             }
@@ -207,7 +239,7 @@ impl Loop {
     }
 
     /// The queue has room for everything that may be under way, so a full one is a thread that no longer serves.
-    fn send(&self, job: Job) -> Result<(), RunError> {
+    pub(super) fn send(&self, job: Job) -> Result<(), RunError> {
         self.kernel.jobs.try_send(job).map_err(|_| RunError::KernelThreadEnded)
     }
 
@@ -244,8 +276,11 @@ impl Loop {
             give_memory_back();
             self.tidy_at = now + TIDY_EVERY;
         }
-        let at = self.clock.at(now);
-        self.core.handle(Input::Timeout { at });
+        // At rest nothing is due.
+        if !self.core.rests {
+            let at = self.clock.at(now);
+            self.core.handle(Input::Timeout { at });
+        }
         Ok(())
     }
 
@@ -274,6 +309,7 @@ impl Loop {
         match answer {
             Answer::Observed(result) => self.core.handle(Input::Observed { at, result: *result }),
             Answer::Applied { results, took } => self.core.handle(Input::Applied { at, took, results }),
+            Answer::LetGo => self.lock_is_free(),
         }
     }
 
@@ -302,6 +338,7 @@ impl Loop {
 
     fn stop(&mut self) {
         tracing::info!("stopping");
+        self.end_succession();
         self.chronicler.tell([of_policy(&PolicyNews::Stopping)]);
         sd_notify::notify(&[sd_notify::NotifyState::Stopping]).ok();
         self.stop_by = Some(tokio::time::Instant::now() + LONGEST_STOP);

@@ -36,6 +36,11 @@ impl Sightings {
         sights.map(Arc::as_ref).filter(|sight| sight.is_of(*servers)).collect()
     }
 
+    /// What each other director sees.
+    pub(super) fn others(&self) -> &[Arc<Sights>] {
+        &self.others
+    }
+
     /// Takes in what the others see; whether that may change anything.
     pub(super) fn hear(&mut self, others: Vec<Arc<Sights>>) -> bool {
         let changed = self.others != others;

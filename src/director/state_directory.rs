@@ -65,6 +65,22 @@ impl StateDirectory {
         }
     }
 
+    /// Lets go of the lock: another process goes on here.
+    pub fn let_go(&mut self) {
+        // It can only fail where the file system has no locks, and then the other one has none to wait for.
+        self.lock.iter().for_each(|lock| drop(lock.unlock()));
+    }
+
+    /// Takes the lock of a directory that was only looked at, or let go of.
+    ///
+    /// # Errors
+    /// When it cannot be written, or another director holds it.
+    pub fn take(&mut self) -> Result<(), StateError> {
+        let locked = Self::lock(&self.path)?;
+        (self.lock, self.written) = (locked.lock, None);
+        Ok(())
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -204,6 +220,19 @@ mod tests {
         assert!(matches!(StateDirectory::lock(folder.path()), Err(StateError::Locked { .. })));
         drop(first);
         StateDirectory::lock(folder.path()).expect("free again");
+    }
+
+    #[test]
+    fn one_that_lets_go_can_be_followed_and_can_come_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut first = StateDirectory::lock(folder.path()).expect("the first");
+        let mut second = StateDirectory::peek(folder.path());
+        assert!(matches!(second.take(), Err(StateError::Locked { .. })));
+        first.let_go();
+        second.take().expect("free");
+        assert!(matches!(first.take(), Err(StateError::Locked { .. })));
+        drop(second);
+        first.take().expect("free again");
     }
 
     #[test]

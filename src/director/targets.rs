@@ -253,6 +253,19 @@ impl Targets {
         self.targets.get(id.0)?.as_ref()
     }
 
+    /// All of them.
+    pub(super) fn running(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().flatten()
+    }
+
+    /// Changes the check of a key to another state in which it waits.
+    pub(super) fn change(&mut self, key: &TargetKey, change: impl FnOnce(&mut Machine)) {
+        let Some(id) = self.id_of(key) else { return };
+        let Some(target) = self.slot(id) else { return };
+        change(&mut target.machine);
+        self.settle(id);
+    }
+
     /// How many checks run.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -7,7 +7,7 @@ use crate::vrrp::RouterId;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub struct Orders {
     /// Microseconds; [`NOT_ASKED`].
     lengthen: AtomicU64,
     finish: AtomicU64,
+    /// Whether another process goes on: nothing at all is put back at the end.
+    handed_on: AtomicBool,
     /// The thread's last sign of life, in microseconds of its clock.
     alive: AtomicU64,
     /// Another policy's.
@@ -44,6 +46,7 @@ impl Orders {
             announcements: (0..routers).map(|_| AtomicU32::new(0)).collect(),
             lengthen: AtomicU64::new(NOT_ASKED),
             finish: AtomicU64::new(NOT_ASKED),
+            handed_on: AtomicBool::new(false),
             alive: AtomicU64::new(0),
             plan: Mutex::new(None),
             wake: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
@@ -101,6 +104,16 @@ impl Orders {
     pub(super) fn finish(&self, within: Duration) {
         self.finish.store(micros(within), Ordering::Release);
         self.wake();
+    }
+
+    /// Another process goes on with everything as it is.
+    pub(super) fn hand_on(&self) {
+        self.handed_on.store(true, Ordering::Release);
+        self.finish(Duration::ZERO);
+    }
+
+    pub(super) fn is_handed_on(&self) -> bool {
+        self.handed_on.load(Ordering::Acquire)
     }
 
     /// The counter is only ever full while the thread is about to wake: nothing is lost.

@@ -13,6 +13,8 @@ use super::{Event, Order, Plan, Report};
 use crate::kernel::KernelError;
 use crate::kernel::floating::AddressTable;
 use crate::time::Instant;
+use crate::vrrp::RouterId;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
@@ -61,6 +63,23 @@ impl AddressThread {
         Clock: Fn() -> Instant + Send + 'static,
         Reports: FnMut(Report) -> bool + Send + 'static,
     {
+        Self::start_adopting(plan, &BTreeSet::new(), surroundings)
+    }
+
+    /// The same where another process of this director has held `adopted` until now: it renews their addresses, and announces
+    /// none that is there.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_adopting<Clock, Reports>(
+        plan: &Plan,
+        adopted: &BTreeSet<RouterId>,
+        surroundings: Surroundings<Clock, Reports>,
+    ) -> Result<Handle, KernelError>
+    where
+        Clock: Fn() -> Instant + Send + 'static,
+        Reports: FnMut(Report) -> bool + Send + 'static,
+    {
         let failed = |what: &str, error: &std::io::Error| {
             KernelError::from_io(&format!("cannot start the address thread: {what}"), error)
         };
@@ -72,7 +91,7 @@ impl AddressThread {
         let (end, ended) = mpsc::channel::<()>();
         // Nobody calls a thread silent that has not had its first turn.
         orders.live((surroundings.clock)());
-        let worker = Worker::new(plan, surroundings, table, Arc::clone(&orders));
+        let worker = Worker::new(plan, adopted, surroundings, table, Arc::clone(&orders));
         thread::Builder::new()
             .name("addresses".to_owned())
             .spawn(move || {
@@ -126,6 +145,11 @@ impl Handle {
     /// advert thread must still be alive.
     pub fn lengthen(&self, lifetime: Duration) {
         self.orders.lengthen(lifetime);
+    }
+
+    /// Another process goes on: the thread ends, and touches nothing any more.
+    pub fn hand_on(self) {
+        self.orders.hand_on();
     }
 
     /// Ends the thread as soon as nothing is left to do (all that is to be removed is gone), at the latest after this time.

@@ -23,9 +23,12 @@
 //! `interval_changing` + jitter × (`interval_down` + `interval_changing`) and the duration of one probe later. With a longer
 //! time-out, the time-out stands in for the interval.
 
+mod succession;
+
 use super::{Params, Reason, schedule};
 use crate::model::{Advice, Failure, Outcome};
 use crate::time::Instant;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +42,7 @@ pub const LOST_AFTER: Duration = Duration::from_secs(2);
 pub const SOONEST_AGAIN: Duration = Duration::from_millis(100);
 
 /// What is known of a target before its first probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Start {
     /// Up: it was in the table that was adopted, was up under the policy before, or the pool says `initial: up`. Only a full
     /// run of `fall` takes it out.

@@ -4,6 +4,7 @@
 //! the same address share it. [`schedule`] spreads the first probes of many machines. What a verdict means for a
 //! kernel table is decided in [`crate::desired`], and what a probe is made of in [`crate::probe`]; neither is known here.
 
+pub mod handed;
 mod machine;
 mod params;
 mod reason;

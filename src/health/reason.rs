@@ -2,10 +2,11 @@
 
 use super::Start;
 use crate::model::Failure;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Why the verdict is what it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// No verdict yet: it is as it was when the check began.
     Started(Start),

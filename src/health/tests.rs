@@ -2,6 +2,7 @@
 
 mod at_once;
 mod cadence;
+mod succession;
 
 use super::*;
 use crate::model::{Failure, Outcome, Phase};

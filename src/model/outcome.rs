@@ -1,11 +1,12 @@
 //! What one probe found. The reasons are a closed list that log, metrics and snapshot share.
 
 use super::Advice;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
 /// Result of one probe.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// From its start to its end.
     pub duration: Duration,
@@ -22,7 +23,7 @@ impl Outcome {
 }
 
 /// What a probe learned beside whether it succeeded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
     /// What the server, or who speaks for it, asks for.
     pub advice: Option<Advice>,
@@ -31,7 +32,7 @@ pub struct Findings {
 }
 
 /// Where a probe was when its time ran out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Phase {
     Connect,
     TlsHandshake,
@@ -74,7 +75,7 @@ impl fmt::Display for Phase {
 }
 
 /// Why a probe failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Failure {
     Timeout(Phase),
     /// The port is closed (RST in answer to SYN).

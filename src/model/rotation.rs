@@ -1,6 +1,7 @@
 //! The rules of a pool beyond its checks: how many servers are enough, what stands in when they are not, and how weights
 //! move. They say what shall be; [`crate::rotation`] decides by them.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The rules of one pool; by default one server is enough, and nothing acts by itself.
@@ -187,7 +188,7 @@ impl Default for Drain {
 }
 
 /// What a server, or a source of its weight, says of itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advice {
     /// Share of the configured weight, in percent; more than 100 is allowed.
     pub weight_percent: Option<u16>,
@@ -195,7 +196,7 @@ pub struct Advice {
 }
 
 /// What a server asks to be treated as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AdvisedState {
     /// As its check says.
     Up,

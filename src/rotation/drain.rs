@@ -1,6 +1,7 @@
 //! Drain: no new connection, and out of the table when the last old one has ended, or at the deadline.
 
 use super::Held;
+use super::handed::HandedDrain;
 use crate::model;
 use crate::time::Instant;
 
@@ -17,6 +18,18 @@ pub(super) struct Draining {
 impl Draining {
     pub(super) fn new(rules: model::Drain, since: Instant) -> Self {
         Self { deadline: since + rules.deadline, quiet_since: None, left_with: None }
+    }
+
+    /// What another process goes on with.
+    pub(super) const fn hand_on(self) -> HandedDrain {
+        let Self { deadline, quiet_since, left_with } = self;
+        HandedDrain { deadline, quiet_since, left_with }
+    }
+
+    /// The same there.
+    pub(super) const fn from_handed(handed: HandedDrain) -> Self {
+        let HandedDrain { deadline, quiet_since, left_with } = handed;
+        Self { deadline, quiet_since, left_with }
     }
 
     /// Looks at what the kernel holds. It counts as empty only where its connections were counted after the kernel had the

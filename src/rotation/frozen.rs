@@ -1,6 +1,7 @@
 //! A frozen pool: its checks go on, and what they say counts no more. What they had said stays.
 
 use super::Seen;
+use super::handed::HandedFreeze;
 use crate::model::Advice;
 use crate::time::Instant;
 
@@ -17,6 +18,16 @@ struct Held {
 pub(super) struct Frozen(Option<Held>);
 
 impl Frozen {
+    /// What another process goes on with.
+    pub(super) fn hand_on(self) -> Option<HandedFreeze> {
+        self.0.map(|Held { up, vouched, advice }| HandedFreeze { up, vouched, advice })
+    }
+
+    /// The same there.
+    pub(super) fn from_handed(handed: Option<HandedFreeze>) -> Self {
+        Self(handed.map(|HandedFreeze { up, vouched, advice }| Held { up, vouched, advice }))
+    }
+
     /// What is to be seen of a server. One of which nothing is known when its pool is frozen (the policy has just named it)
     /// is judged once.
     pub(super) fn hold(&mut self, at: Instant, seen: Seen, frozen: bool) -> Seen {

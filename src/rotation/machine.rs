@@ -1,5 +1,7 @@
 //! One pool: from what is seen of its servers to where they stand.
 
+mod succession;
+
 use super::drain::Draining;
 use super::panic::{Episode, Panicking};
 use super::quorum::Quorum;

@@ -23,6 +23,7 @@ mod act;
 mod advised;
 mod drain;
 mod frozen;
+pub mod handed;
 mod machine;
 mod panic;
 mod placement;

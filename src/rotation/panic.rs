@@ -41,6 +41,11 @@ impl Panicking {
         Self { rules, since: self.since }
     }
 
+    /// The same as it began elsewhere.
+    pub(super) const fn from(self, since: Option<Instant>) -> Self {
+        Self { rules: self.rules, since }
+    }
+
     /// What it decides by.
     pub(super) const fn rules(&self) -> Panic {
         self.rules

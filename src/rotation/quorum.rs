@@ -22,6 +22,16 @@ impl Quorum {
         Self { rules, there: self.there, awaits }
     }
 
+    /// Whether it is there; `None` before that is known.
+    pub(super) const fn known(&self) -> Option<bool> {
+        self.there
+    }
+
+    /// Goes on as another knew it.
+    pub(super) const fn go_on(&mut self, there: Option<bool>) {
+        self.there = there;
+    }
+
     pub(super) const fn rules(&self) -> model::Quorum {
         self.rules
     }

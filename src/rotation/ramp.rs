@@ -15,6 +15,11 @@ impl Ramp {
         Self { rules, since }
     }
 
+    /// When it began.
+    pub(super) const fn since(self) -> Instant {
+        self.since
+    }
+
     /// Steps that are through at `at`, 0..=steps.
     fn step(self, at: Instant) -> u32 {
         let (elapsed, duration) =

@@ -52,6 +52,42 @@ impl Server {
         Self { configured, backup, ..self.clone() }
     }
 
+    /// Whether it is up, as it was last looked at; `None`: nothing is known.
+    pub(super) const fn known_up(&self) -> Option<bool> {
+        self.up
+    }
+
+    pub(super) const fn down_since(&self) -> Option<Instant> {
+        self.down_since
+    }
+
+    pub(super) const fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    /// Whether it was disputed when it was last looked at.
+    pub(super) const fn was_disputed(&self) -> bool {
+        self.disputed
+    }
+
+    pub(super) const fn frozen(&self) -> Frozen {
+        self.frozen
+    }
+
+    pub(super) const fn frozen_mut(&mut self) -> &mut Frozen {
+        &mut self.frozen
+    }
+
+    /// Goes on as another process has seen it.
+    pub(super) const fn go_on(&mut self, up: Option<bool>, down_since: Option<Instant>) {
+        (self.up, self.down_since) = (up, down_since);
+    }
+
+    /// The same with what was told of it.
+    pub(super) const fn go_on_saying(&mut self, silent: bool, disputed: bool) {
+        (self.silent, self.disputed) = (silent, disputed);
+    }
+
     /// What is seen of it; in a frozen pool its checks have no say. One that comes back from where an operator had sent it
     /// comes back as any other.
     pub(super) fn see(&mut self, at: Instant, seen: Seen, frozen: bool) {
@@ -75,7 +111,7 @@ impl Server {
         self.seen.ordered == Some(order)
     }
 
-    fn is_sent_away(&self) -> bool {
+    pub(super) fn is_sent_away(&self) -> bool {
         self.is_ordered(Order::Drain) || self.is_ordered(Order::Disable)
     }
 

@@ -124,6 +124,11 @@ impl Beats {
         Ok(beat)
     }
 
+    /// Nothing that is older is believed of this director: another process has heard it.
+    pub fn remember(&mut self, director: DirectorName, mark: Mark) {
+        self.newest.remember(director, mark);
+    }
+
     /// The last beat that was refused for its run since this was asked.
     pub fn take_stale(&mut self) -> Option<Stale> {
         self.newest.take_stale()

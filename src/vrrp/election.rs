@@ -7,6 +7,7 @@ mod leaving;
 mod peers;
 mod questions;
 mod renewal;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod warmth;

@@ -174,6 +174,18 @@ impl Machine {
         self.own_address = own_address;
     }
 
+    /// Whether what is heard of a Master with a lower priority is discarded, so that the down timer ends.
+    #[must_use]
+    pub fn preempts(&self) -> bool {
+        self.preempts
+    }
+
+    /// Goes on where another machine of the same session was, without a word.
+    pub fn go_on(&mut self, state: State, preempts: bool) {
+        (self.state, self.preempts) = (state, preempts);
+        self.outputs.clear();
+    }
+
     /// A Backup gives the Master a whole down interval from now on.
     pub fn restart_down_timer(&mut self, at: Instant) {
         if let State::Backup { pace, down_at } = &mut self.state {

@@ -7,6 +7,7 @@ pub mod complaint;
 pub mod election;
 pub mod event;
 pub mod fitness;
+pub mod handed;
 pub mod machine;
 pub mod packet;
 pub mod picture;

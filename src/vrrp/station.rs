@@ -8,6 +8,7 @@ mod build;
 mod receive;
 mod renewal;
 mod run;
+mod succession;
 #[cfg(test)]
 mod tests;
 

@@ -7,6 +7,7 @@
 //! Everything else counts at once, bad or good.
 
 use super::fitness::{Fitness, Reach};
+use super::handed::HandedTracker;
 use crate::model::{Policy, Pool, PoolName, Tracked, Tracker};
 use crate::time::Instant;
 use std::collections::BTreeMap;
@@ -56,6 +57,24 @@ impl Trackers {
     /// Everything that somebody has to look at.
     pub fn tracked(&self) -> impl Iterator<Item = &Tracked> {
         self.trackers.iter().map(|tracker| &tracker.what)
+    }
+
+    /// What is known of each, to be handed on.
+    pub(super) fn hand_on(&self) -> Vec<HandedTracker> {
+        let known = |tracker: &Tracker| {
+            let Status { good, since, counts } = *self.statuses.get(&tracker.what)?;
+            Some(HandedTracker { name: tracker.name.to_string(), good, since, counts })
+        };
+        self.trackers.iter().filter_map(known).collect()
+    }
+
+    /// Goes on with what another knew.
+    pub(super) fn go_on(&mut self, handed: &[HandedTracker]) {
+        for HandedTracker { name, good, since, counts } in handed {
+            let of = self.trackers.iter().filter(|tracker| *tracker.name == **name);
+            let status = Status { good: *good, since: *since, counts: *counts };
+            self.statuses.extend(of.map(|tracker| (tracker.what.clone(), status)));
+        }
     }
 
     /// Name of each tracker, and whether it is good.

@@ -147,6 +147,20 @@ impl Transfer {
         self.follows = None;
     }
 
+    /// Whether nothing of it is asked for, under way or to follow.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.request.is_none()
+            && self.running.is_none()
+            && self.follows.is_none()
+            && self.wanted == Pass::default()
+    }
+
+    /// Goes on where another has served this request last.
+    pub fn go_on(&mut self, passed: u32) {
+        self.passed = passed;
+    }
+
     /// The transfer to begin now, if any: one at a time, so that each sees what came before it was asked for. One that was
     /// never answered does not stop all that comes after it.
     pub fn start(&mut self, now: Instant) -> Option<Pass> {

@@ -155,6 +155,33 @@ fn a_restart_disturbs_no_download_and_changes_nothing() {
     downloads.into_iter().for_each(Download::assert_complete);
 }
 
+/// Another process goes on ten times, under downloads in every mode: no request to the kernel does more than ask, and each pool
+/// has its verdicts from the first moment on.
+#[test]
+fn a_takeover_disturbs_no_download_and_changes_nothing() {
+    let world = World::new();
+    let mut director = start(&world, POLICY);
+    let downloads: Vec<_> =
+        (0..).zip(MODES).map(|(index, mode)| Download::start(&world, index, mode)).collect();
+    let go_on = || downloads.iter().for_each(Download::assert_goes_on);
+    go_on();
+    let (before, table) = (world.director().ipvs_counters(), world.director().ipvs_saved());
+    let capture = Capture::start_netlink(world.director(), world.folder());
+    for _ in 0..10 {
+        director.succeed();
+        let ready = || world.director().fetch(([127, 0, 0, 1], 9752).into(), "/readyz").is_ok();
+        until_true("verdicts", Duration::from_secs(2), ready);
+        assert_eq!(world.director().ipvs_saved(), table);
+        go_on();
+    }
+    let requests = netlink::requests(&capture.finish());
+    world.director().ip("link del nlmon0");
+    let others: Vec<_> = requests.iter().filter(|request| !request.is_get()).collect();
+    assert!(others.is_empty(), "{} of {} do more than ask: {others:?}", others.len(), requests.len());
+    assert_counters_go_on(&before, &world.director().ipvs_counters());
+    downloads.into_iter().for_each(Download::assert_complete);
+}
+
 /// The destinations of a pool's service: address and weight.
 fn weights(director: &Namespace, index: u16) -> Vec<(String, u32)> {
     let address = format!("{}:80", vip(index));

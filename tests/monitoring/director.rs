@@ -73,6 +73,8 @@ fn run(folder: &Path, name: String) {
         seed: 7,
         socket: folder.join(SOCKET),
         observe: None,
+        predecessor: None,
+        successor: Vec::new(),
     };
     let runtime = runtime::start().expect("a runtime");
     runtime::drive(&runtime, run_director(parts, std::future::pending())).expect("it ends never");

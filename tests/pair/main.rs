@@ -25,6 +25,7 @@ mod real_server;
 mod reload;
 mod stage;
 mod stopped;
+mod takeover;
 mod top;
 #[path = "../lab/world/mod.rs"]
 mod world;

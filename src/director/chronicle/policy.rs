@@ -11,6 +11,10 @@ pub(crate) enum PolicyNews<'a> {
     },
     Ready,
     Stopping,
+    /// Another process goes on; what it is, in words.
+    HandsOn {
+        to: &'a str,
+    },
     /// `by` is what made it be taken over, in words.
     Taken {
         by: &'a str,
@@ -42,6 +46,9 @@ pub(crate) fn of_policy(news: &PolicyNews<'_>) -> Draft {
         PolicyNews::Ready => Draft::new(EventKind::DirectorReady, "applied", "the tables are applied"),
         PolicyNews::Stopping => {
             Draft::new(EventKind::DirectorStopping, "asked", "the director was asked to stop")
+        }
+        PolicyNews::HandsOn { to } => {
+            Draft::new(EventKind::DirectorStopping, "handed_on", format!("{to} goes on in this one's place"))
         }
         PolicyNews::Taken { by, reason, message } => {
             Draft::new(EventKind::PolicyTaken, *reason, format!("{by}: {message}"))

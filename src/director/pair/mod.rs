@@ -7,29 +7,29 @@ mod log;
 mod memory;
 mod restoring;
 mod secrets;
+mod starting;
 
 use super::chronicle::{self, Chronicler};
-use super::clock::Clock;
 use super::core::Core;
 use super::error::RunError;
-use super::guard::Turns;
 use crate::advert::Paths;
 use crate::advert::realtime;
-use crate::advert::thread::{AdvertThread, Command, Commander, Notice, Parts, Published, Renewal};
+use crate::advert::thread::{AdvertThread, Command, Commander, Notice, Published, Renewal};
 use crate::connections::{self, Told};
 use crate::floating::thread::{AddressThread, Handle, Surroundings};
 use crate::floating::{self, Plan};
 use crate::model::{Authentication, ConnectionSync, Hook, Policy, Roles, RouterName, Tables, Tracked};
 use crate::time::Instant;
 use crate::track::{self, Watches};
+use crate::vrrp::RouterId;
 use crate::vrrp::role::Role;
 use crate::vrrp::station::{Beginning, Keyring, Station};
 use crate::vrrp::transfer::{RESIGN_BOUND, REST_BOUND};
 use memory::Memory;
 use restoring::Restoring;
 pub(super) use secrets::{SecretError, keyring};
+pub(super) use starting::Ready;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -61,6 +61,8 @@ pub(super) struct PairThreads {
     /// Ends the watching when it is dropped.
     watches: Watches,
     memory: Memory,
+    /// Whether marks are kept on disk; not while another process is about to go on.
+    keeps_marks: bool,
     clock: realtime::Clock,
     names: Vec<RouterName>,
     sync: Option<ConnectionSync>,
@@ -99,68 +101,6 @@ pub(super) enum News {
 }
 
 impl PairThreads {
-    /// Starts the threads of a policy with virtual routers; `None` without.
-    pub(super) fn start(
-        policy: &Policy,
-        clock: Clock,
-        state: &Path,
-        turns: Turns,
-    ) -> Result<Option<Self>, RunError> {
-        if policy.pair.routers.is_empty() {
-            return Ok(None);
-        }
-        let keyring = keyring(&policy.pair)?;
-        let (memory, epoch, marks) = Memory::open(state, signs(policy)).map_err(RunError::Memory)?;
-        if let Err(warning) = realtime::lock_memory() {
-            tracing::warn!("{warning}");
-        }
-        let clock = realtime::Clock::since(clock.started().into_std());
-        let alive = Arc::new(AtomicU64::new(0));
-        let (commander, commands) = Commander::new().map_err(RunError::Thread)?;
-        let (events, address_events) = mpsc::channel(REPORTS_WAITING);
-        let addresses = address_thread(policy, clock, &alive, &commander, events)?;
-        let beginning = Beginning { policy, keyring, epoch, marks, now: clock.now() };
-        let order = addresses.orderer();
-        let parts = Parts {
-            station: Station::new(beginning),
-            paths: Arc::new(Paths::of(&policy.pair)),
-            clock,
-            commander,
-            commands,
-            order: Box::new(order),
-            alive: Arc::clone(&alive),
-            keeper_pulse: Box::new(addresses.pulse()),
-            pools_turns: Box::new(move || turns.count()),
-        };
-        let (adverts, notices) = AdvertThread::start(parts)?;
-        let tracked = crate::vrrp::tracking::tracked(policy);
-        let restoring = Restoring::new(policy);
-        restoring.started();
-        let (reporter, reports) = mpsc::channel(REPORTS_WAITING);
-        Ok(Some(Self {
-            adverts,
-            addresses: Some(addresses),
-            alive,
-            notices,
-            reports,
-            address_events,
-            watches: track::watch(&tracked, &reporter),
-            reporter,
-            memory,
-            clock,
-            names: policy.pair.routers.keys().cloned().collect(),
-            sync: policy.pair.connection_sync.clone(),
-            master_of: BTreeSet::new(),
-            watched: BTreeMap::new(),
-            told: BTreeMap::new(),
-            tracked,
-            warm_up: None,
-            told_connections: Arc::default(),
-            told_tables: None,
-            restoring,
-        }))
-    }
-
     /// Goes on under another policy with the same sessions; `false`: the election takes in no more, and nothing was done.
     pub(super) fn renew(&mut self, policy: &Policy, keyring: Keyring) -> bool {
         let (epoch, now) = (self.memory.epoch(), self.clock.now());
@@ -294,7 +234,8 @@ impl PairThreads {
             }
             Notice::WarmUp { since } => self.warm_up = Some(since),
             Notice::RunHook { unit, hooks } => self.run_hooks(unit, hooks),
-            Notice::Marks(marks) => self.memory.keep(marks),
+            Notice::Marks(marks) if self.keeps_marks => self.memory.keep(marks),
+            Notice::Marks(_) => {}
             Notice::Run { epoch } => self.memory.renumber(epoch),
             Notice::Trouble(message) => {
                 tracing::warn!("{message}");
@@ -307,6 +248,22 @@ impl PairThreads {
     /// Asks for the hand-over; `false`: the queue was full, ask again.
     pub(super) fn begin_stop(&self) -> bool {
         self.adverts.commander().give(Command::Stop)
+    }
+
+    /// Whether this process keeps what must be known after a restart; another may be about to.
+    pub(super) const fn keep_marks(&mut self, keeps: bool) {
+        self.keeps_marks = keeps;
+    }
+
+    /// The roles that this director has now.
+    pub(super) fn roles(&self) -> Roles {
+        Roles { master_of: self.master_of.clone(), taking_over: BTreeSet::new() }
+    }
+
+    /// Another process serves: both threads end, and touch nothing any more.
+    pub(super) fn hand_on(mut self) {
+        self.adverts.commander().give(Command::End);
+        self.addresses.take().into_iter().for_each(Handle::hand_on);
     }
 
     /// The roles as they were last published, where that is news: a notice may have been lost.
@@ -386,7 +343,7 @@ fn signs(policy: &Policy) -> bool {
 
 fn address_thread(
     policy: &Policy,
-    clock: realtime::Clock,
+    (clock, adopted): (realtime::Clock, &BTreeSet<RouterId>),
     alive: &Arc<AtomicU64>,
     commander: &Commander,
     events: mpsc::Sender<floating::Event>,
@@ -400,7 +357,7 @@ fn address_thread(
         reports,
         events: Box::new(move |event| drop(events.try_send(event))),
     };
-    Ok(AddressThread::start(&Plan::of(&policy.pair), surroundings)?)
+    Ok(AddressThread::start_adopting(&Plan::of(&policy.pair), adopted, surroundings)?)
 }
 
 async fn run_hook(hook: &Hook) {

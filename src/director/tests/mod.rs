@@ -10,6 +10,7 @@ mod observing;
 mod orders;
 mod policy;
 mod stopping;
+mod succession;
 mod touched;
 mod tracked;
 mod world;

@@ -93,6 +93,11 @@ impl World {
         }
     }
 
+    /// The same with the core of another process, which has no probe in flight.
+    pub(super) fn with_core(self, core: Core) -> Self {
+        Self { core, coming: BTreeMap::new(), ..self }
+    }
+
     /// One that changes nothing, beside what the kernel holds.
     pub(super) fn observing(policy: Policy, kernel: Observed) -> Self {
         let world = Self::start(policy, kernel, Ownership::default());

@@ -91,6 +91,12 @@ impl Announcer {
         self.set_later(address, later);
     }
 
+    /// The address was taken over long ago: only its refreshes go on.
+    pub(super) fn refresh_from(&mut self, address: usize, at: Instant) {
+        let later = self.refresh_after(address, at);
+        self.set_later(address, later);
+    }
+
     /// One burst now. A running one begins anew, with what is left of it at least.
     pub(super) fn burst(&mut self, address: usize, repeat: u32, at: Instant) {
         let repeat = usize::try_from(repeat).unwrap_or(usize::MAX);

@@ -186,6 +186,10 @@ impl Keeper {
         for found in held {
             self.found(name, *found);
         }
+        // What is missing now was not held for us, and is announced when it is added.
+        for id in &self.interfaces[interface].addresses {
+            self.adopted.remove(id);
+        }
     }
 
     pub(super) fn found(&mut self, name: &str, held: HeldAddress) {
@@ -257,8 +261,10 @@ impl Keeper {
             let router = self.addresses[id].router;
             self.routers[router].held += 1;
             self.changed.insert(router);
-            if self.routers[router].standing == Standing::Hold {
-                self.announce_taken_over(id);
+            match (&self.routers[router].standing, self.adopted.remove(&id)) {
+                (Standing::Hold, false) => self.announce_taken_over(id),
+                (Standing::Hold, true) => self.announcer.refresh_from(id, self.now),
+                (Standing::Unwished | Standing::Release { .. } | Standing::Drop { .. }, _) => {}
             }
         }
         self.reconsider(id);

@@ -190,6 +190,8 @@ pub struct Keeper {
     expired: BTreeMap<usize, Vec<IpAddr>>,
     /// By router, operation and errno.
     refusals: BTreeMap<(usize, OperationKind, i32), Vec<IpAddr>>,
+    /// Addresses that another process held for us until now: those that are found are no news to the neighbours.
+    adopted: BTreeSet<usize>,
 }
 
 impl Keeper {
@@ -239,7 +241,21 @@ impl Keeper {
             taken: BTreeMap::new(),
             expired: BTreeMap::new(),
             refusals: BTreeMap::new(),
+            adopted: BTreeSet::new(),
         }
+    }
+
+    /// The same where another process of this director has held these routers until now: they are held on, without a word.
+    #[must_use]
+    pub fn adopting(mut self, routers: impl IntoIterator<Item = RouterId>) -> Self {
+        for router in routers {
+            if let Some(known) = self.routers.get_mut(router.0) {
+                known.standing = standing::Standing::Hold;
+                self.adopted.extend(known.addresses.clone());
+                self.changed.insert(router.0);
+            }
+        }
+        self
     }
 
     /// Takes in what happened; call [`Self::poll`] afterwards.

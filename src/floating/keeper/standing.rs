@@ -112,6 +112,9 @@ impl Keeper {
         self.routers[router].standing = standing;
         self.changed.insert(router);
         for address in self.routers[router].addresses.clone() {
+            if !holds {
+                self.adopted.remove(&address);
+            }
             if begins_to_hold {
                 self.addresses[address].forget_troubles();
                 self.announce_taken_over(address);

@@ -11,6 +11,7 @@ use crate::kernel::floating::{AddressTable, KernelEvent, PacketSocket, frame};
 use crate::kernel::sys;
 use crate::model::Family;
 use crate::time::Instant;
+use crate::vrrp::RouterId;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,12 +51,13 @@ pub(super) struct Worker<Clock, Reports> {
 impl<Clock: Fn() -> Instant, Reports: FnMut(Report) -> bool> Worker<Clock, Reports> {
     pub(super) fn new(
         plan: &Plan,
+        adopted: &BTreeSet<RouterId>,
         surroundings: Surroundings<Clock, Reports>,
         table: AddressTable,
         orders: Arc<Orders>,
     ) -> Self {
         Self {
-            keeper: Keeper::new(plan),
+            keeper: Keeper::new(plan).adopting(adopted.iter().copied()),
             table,
             orders,
             surroundings,
@@ -80,7 +82,9 @@ impl<Clock: Fn() -> Instant, Reports: FnMut(Report) -> bool> Worker<Clock, Repor
             let deadline = self.work();
             let now = self.now();
             if self.finish_at.is_some_and(|at| at <= now || self.keeper.is_quiet()) {
-                self.macvlans.leave(&mut self.table);
+                if !self.orders.is_handed_on() {
+                    self.macvlans.leave(&mut self.table);
+                }
                 return;
             }
             self.sleep(deadline.into_iter().chain(self.finish_at).fold(self.dump_at, Instant::min));

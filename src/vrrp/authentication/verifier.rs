@@ -71,6 +71,11 @@ impl Verifier {
         Ok(Authenticity::Signed { key_id: opened.key_id })
     }
 
+    /// Nothing that is older is believed of this sender: another process has heard it.
+    pub fn remember(&mut self, session: &Session, source: IpAddr, mark: Mark) {
+        self.marks_of(session).remember(source, mark);
+    }
+
     /// The newest mark of every sender, to keep over a restart.
     #[must_use]
     pub fn marks(&self) -> BTreeMap<Sender, Mark> {

@@ -56,6 +56,21 @@ impl Grip {
         }
     }
 
+    /// Whether a router holds less than it should.
+    pub(super) fn is_short(&self) -> bool {
+        !self.short.is_empty()
+    }
+
+    /// Until when it is unfit.
+    pub(super) fn unfit_until(&self) -> Option<Instant> {
+        self.unfit_until
+    }
+
+    /// It is unfit until then, as was found before.
+    pub(super) fn go_on(&mut self, unfit_until: Option<Instant>) {
+        self.unfit_until = unfit_until;
+    }
+
     pub(super) fn stands(&mut self, part: Part, still: bool) {
         if still {
             self.still.insert(part);

@@ -9,6 +9,7 @@ use crate::model::DirectorName;
 use crate::time::Instant;
 use crate::vrrp::authentication::Stale;
 use crate::vrrp::fitness::Reach;
+use crate::vrrp::handed::{HandedPeer, micros};
 use crate::vrrp::role::Role;
 use crate::vrrp::transfer::Said;
 use crate::vrrp::unit::{Elsewhere, Unit};
@@ -148,6 +149,37 @@ impl Peers {
         self.others
             .iter()
             .map(move |(name, peer)| (name, peer.heard_at.is_some_and(|heard| heard + fresh > now)))
+    }
+
+    /// What is known of each, to be handed on.
+    pub(super) fn hand_on(&self) -> Vec<HandedPeer> {
+        let each = self.others.iter().map(|(name, peer)| HandedPeer {
+            name: name.to_string(),
+            last: peer.last,
+            heard_at: peer.heard_at,
+            interval_us: micros(peer.interval),
+            fit: peer.units.iter().filter(|unit| unit.is_fit).map(|unit| unit.name).collect(),
+            sealed: false,
+        });
+        each.collect()
+    }
+
+    /// Goes on with what another process heard; `units` are what it told last.
+    pub(super) fn go_on(&mut self, handed: &[HandedPeer], units: Vec<UnitBeat>) {
+        self.told = units;
+        for said in handed {
+            let Some(peer) = self.others.get_mut(said.name.as_str()) else { continue };
+            let fit = |name: &u64| UnitBeat {
+                name: *name,
+                role: Role::Backup,
+                is_fit: true,
+                reach: Reach::Untracked,
+                priority: 0,
+            };
+            (peer.last, peer.heard_at) = (said.last, said.heard_at);
+            peer.interval = Duration::from_micros(said.interval_us).min(LONGEST_INTERVAL);
+            peer.units = said.fit.iter().map(fit).collect();
+        }
     }
 
     /// Whether each director said of all these units that it could be their Master.

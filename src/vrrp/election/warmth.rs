@@ -28,6 +28,17 @@ impl Warmth {
         Self { cold_since: now, warm_since: None, to_ask: true }
     }
 
+    /// Since when it is cold, and since when the pools' verdicts are known to be.
+    pub(super) fn marks(&self) -> (Instant, Option<Instant>) {
+        (self.cold_since, self.warm_since)
+    }
+
+    /// Goes on as warm as another was; one that was cold asks its own pools.
+    pub(super) fn go_on(&mut self, cold_since: Instant, warm_since: Option<Instant>) {
+        (self.cold_since, self.warm_since) = (cold_since, warm_since);
+        self.to_ask = !self.is_known();
+    }
+
     /// From now on everything is to be known anew.
     pub(super) fn chill(&mut self, now: Instant) {
         self.cold_since = now;

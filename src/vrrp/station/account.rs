@@ -5,6 +5,7 @@ use crate::model::{Pair, RouterName, VirtualRouter};
 use crate::time::Instant;
 use crate::vrrp::election::Election;
 use crate::vrrp::event::Event;
+use crate::vrrp::handed::{HandedCause, HandedRouter};
 use crate::vrrp::machine::{Heard, RESIGNS};
 use crate::vrrp::picture::{Counts, PeerPicture, Picture, RouterPicture};
 use crate::vrrp::role::{Cause, Role};
@@ -148,6 +149,31 @@ impl Account {
         entry.takes_over_since = (role == Role::Master).then_some(at);
         *entry.counts.transitions.entry((role, cause.name())).or_default() += 1;
         Some(Event::Role { router: Arc::clone(&entry.name), role, cause: cause.clone() })
+    }
+
+    /// What is shown of each router, to be handed on.
+    pub(super) fn hand_on(&self) -> Vec<HandedRouter> {
+        let each = self.entries.iter().map(|entry| HandedRouter {
+            name: entry.name.to_string(),
+            since: entry.since,
+            cause: entry.cause.as_ref().map(HandedCause::from),
+            contested_at: entry.contested_at,
+            last_received: entry.counts.last_received,
+            last_master: entry.counts.last_master,
+        });
+        each.collect()
+    }
+
+    /// Goes on with the books of another process; nothing of what is known already is told again.
+    pub(super) fn go_on(&mut self, handed: &[HandedRouter], election: &Election, now: Instant) {
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            entry.role = election.role(RouterId(index));
+            let Some(said) = handed.iter().find(|said| *said.name == *entry.name) else { continue };
+            (entry.since, entry.contested_at) = (said.since, said.contested_at);
+            entry.cause = said.cause.as_ref().and_then(HandedCause::cause);
+            (entry.counts.last_received, entry.counts.last_master) = (said.last_received, said.last_master);
+        }
+        self.changes(election, now);
     }
 
     pub(super) fn contested(&mut self, router: RouterId, by: Heard, at: Instant) -> Option<Event> {

@@ -5,6 +5,7 @@ mod between;
 mod keeper;
 mod proof;
 mod site;
+mod succession;
 
 use super::*;
 use crate::desired::fixtures;

@@ -54,6 +54,16 @@ impl Gate {
         self.elsewhere.insert(elsewhere.director.clone(), elsewhere);
     }
 
+    /// The last word of each director.
+    pub(super) fn words(&self) -> impl Iterator<Item = &Elsewhere> {
+        self.elsewhere.values()
+    }
+
+    /// Whether a takeover waits here.
+    pub(super) fn is_waited_at(&self) -> bool {
+        self.due_since.is_some() || self.hook != Hook::NotRun
+    }
+
     pub(super) fn hook_done(&mut self) {
         if matches!(self.hook, Hook::Runs { .. }) {
             self.hook = Hook::Done;

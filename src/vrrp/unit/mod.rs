@@ -11,6 +11,7 @@ mod gate;
 mod leaving;
 mod member;
 mod standing;
+mod succession;
 mod suspicion;
 #[cfg(test)]
 mod tests;

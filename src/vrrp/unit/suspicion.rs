@@ -49,6 +49,14 @@ impl Suspicion {
         }
     }
 
+    /// Until when none begins.
+    pub(super) fn rests_until(self) -> Option<Instant> {
+        match self {
+            Self::Rests { until } => Some(until),
+            Self::None | Self::Raised { .. } => None,
+        }
+    }
+
     /// The unit is Master no more, or has become it.
     pub(super) fn forget(&mut self) {
         if self.is_raised() {

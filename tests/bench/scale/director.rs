@@ -64,6 +64,8 @@ pub(crate) fn run(folder: &Path, name: Option<String>) {
         seed: 7,
         socket: folder.join("tandem.sock"),
         observe: None,
+        predecessor: None,
+        successor: Vec::new(),
     };
     let runtime = runtime::start().expect("a runtime");
     runtime::drive(&runtime, run_director(parts, std::future::pending())).expect("it ends never");

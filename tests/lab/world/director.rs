@@ -82,6 +82,15 @@ impl<'world> Director<'world> {
         self.process = spawn(self.namespace, &self.folder, self.name);
     }
 
+    /// Another process goes on in its place, as at an upgrade; waits for the end of the one before.
+    #[track_caller]
+    pub(crate) fn succeed(&mut self) {
+        let successor = spawn_with(self.namespace, &self.folder, self.name, &["--takeover"]);
+        let status = self.process.wait_until_ended(STOP_LIMIT);
+        assert!(status.success(), "the one before: {status}: {}", self.log());
+        self.process = successor;
+    }
+
     #[track_caller]
     pub(crate) fn wait_until_ended(&mut self) -> ExitStatus {
         self.process.wait_until_ended(STOP_LIMIT)
@@ -162,10 +171,15 @@ impl Drop for Director<'_> {
 }
 
 fn spawn(namespace: &Namespace, folder: &Path, name: Option<&str>) -> Process {
+    spawn_with(namespace, folder, name, &[])
+}
+
+fn spawn_with(namespace: &Namespace, folder: &Path, name: Option<&str>, more: &[&str]) -> Process {
     let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
     let (policy, state, socket) = (path("tandem.yaml"), path("state"), path("tandem.sock"));
     let mut arguments = vec!["run", "--config", &policy, "--state-directory", &state, "--socket", &socket];
     arguments.extend(name.into_iter().flat_map(|name| ["--director", name]));
+    arguments.extend(more);
     Process::start(namespace, &binary(), &arguments, &folder.join("tandem.log"))
 }
 

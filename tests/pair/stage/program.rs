@@ -4,6 +4,7 @@
 use super::setting::Setting;
 use super::{NAMES, Stage, frr, keepalived, tandem};
 use crate::world::process::Process;
+use crate::world::wait::until_true;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fmt;
@@ -41,6 +42,8 @@ pub(crate) struct Member {
     folder: PathBuf,
     /// The one that speaks VRRP is the last; empty while it is down.
     processes: Vec<Process>,
+    /// The process that goes on in the place of the one that was started; Tandem only.
+    successor: Option<Pid>,
 }
 
 impl Member {
@@ -59,7 +62,7 @@ impl Member {
             Program::Keepalived => keepalived::prepare(&folder, director, setting, more),
             Program::Frr => frr::prepare(stage, &folder, director, setting),
         }
-        let mut member = Self { program, director, folder, processes: Vec::new() };
+        let mut member = Self { program, director, folder, processes: Vec::new(), successor: None };
         member.start_again(stage);
         member
     }
@@ -74,8 +77,42 @@ impl Member {
         };
     }
 
+    /// Has another process of the same program go on in its place; Tandem only. How long that took.
+    #[track_caller]
+    pub(crate) fn take_over(&mut self, stage: &Stage) -> Duration {
+        let begun = std::time::Instant::now();
+        let output = tandem::asked(stage, self.director, self.pid(), &["takeover"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{}: {said}", output.status);
+        let took = begun.elapsed();
+        let number = said.split_once("process ").and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
+        let before = self.successor.replace(Pid::from_raw(number.expect("the number of the process")));
+        match before {
+            None => drop(self.processes.pop().expect("it runs").wait_until_ended(STOP_LIMIT)),
+            Some(before) => until_true("the end of the process before", STOP_LIMIT, || !is_there(before)),
+        }
+        took
+    }
+
+    /// What a subcommand that is refused says, and its exit status; Tandem only.
+    #[track_caller]
+    pub(crate) fn refused(&self, stage: &Stage, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = tandem::asked(stage, self.director, self.pid(), arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// Starts a process of the same program beside it, with these further arguments; Tandem only.
+    pub(crate) fn start_beside(&self, stage: &Stage, more: &[&str]) -> Process {
+        tandem::spawn_beside(stage, &self.folder, (self.director, self.pid()), more)
+    }
+
     /// SIGTERM to the program that speaks VRRP. Does not wait.
     pub(crate) fn terminate(&self) {
+        if let Some(successor) = self.successor {
+            kill(successor, Signal::SIGTERM).expect("it runs");
+            return;
+        }
         self.processes.last().expect("it runs").signal(Signal::SIGTERM);
     }
 
@@ -106,6 +143,9 @@ impl Member {
 
     /// After `terminate` or `kill`; what goes with the program (zebra) is ended too.
     pub(crate) fn wait_until_ended(&mut self) {
+        if let Some(successor) = self.successor.take() {
+            until_true("its end", STOP_LIMIT, || !is_there(successor));
+        }
         if let Some(mut main) = self.processes.pop() {
             main.wait_until_ended(STOP_LIMIT);
         }
@@ -165,6 +205,9 @@ impl Member {
     }
 
     pub(crate) fn pid(&self) -> u32 {
+        if let Some(successor) = self.successor {
+            return successor.as_raw().unsigned_abs();
+        }
         self.processes.last().expect("it runs").pid()
     }
 }
@@ -172,6 +215,10 @@ impl Member {
 /// After a failure the end of each log is printed, and all of it kept with the lab's results.
 impl Drop for Member {
     fn drop(&mut self) {
+        if let Some(successor) = self.successor {
+            // It fails only if it has ended.
+            let _ = kill(successor, Signal::SIGKILL);
+        }
         if !std::thread::panicking() {
             return;
         }
@@ -192,6 +239,12 @@ impl Drop for Member {
             }
         }
     }
+}
+
+/// Whether a process runs: one that has ended and was not waited for does not.
+fn is_there(process: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 /// The children of a process: proc(5).

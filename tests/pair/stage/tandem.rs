@@ -34,6 +34,21 @@ pub(super) fn spawn(stage: &Stage, folder: &Path, director: usize) -> Process {
     Process::start(&stage.directors[director], "unshare", &arguments, &folder.join("tandem.log"))
 }
 
+/// A second process on the machine of a running director.
+pub(super) fn spawn_beside(
+    stage: &Stage,
+    folder: &Path,
+    (director, pid): (usize, u32),
+    more: &[&str],
+) -> Process {
+    let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
+    let (program, config, state, target) = (binary(), path(POLICY), path("state"), pid.to_string());
+    let there = ["--target", &target, "--mount", "--uts", "--", &program];
+    let run = ["run", "--config", &config, "--director", NAMES[director], "--state-directory", &state];
+    let arguments: Vec<&str> = there.into_iter().chain(run).chain(more.iter().copied()).collect();
+    Process::start(&stage.directors[director], "nsenter", &arguments, &folder.join("beside.log"))
+}
+
 /// Runs a subcommand on the director's own machine; it must succeed. What it prints on stdout.
 #[track_caller]
 pub(super) fn command(stage: &Stage, director: usize, pid: u32, arguments: &[&str]) -> String {

@@ -1,5 +1,6 @@
 //! The keeper's rules, one by one, with exact instants; then any sequence of inputs.
 
+mod adopting;
 mod any;
 mod conflict;
 mod hold;
