@@ -57,7 +57,7 @@ impl Readings {
 
     /// Whether the last third is as the first.
     pub(crate) fn are_flat(&self) -> bool {
-        [PREFERRED, OTHER].into_iter().fold(true, |all, director| self.is_flat(director) && all)
+        [PREFERRED, OTHER].map(|director| self.is_flat(director)) == [true; 2]
     }
 
     fn is_flat(&self, director: usize) -> bool {
