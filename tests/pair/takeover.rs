@@ -173,8 +173,7 @@ fn one_that_is_killed_on_its_way_leaves_the_first_one_serving() {
     let watched = Watched::new(FAST);
     let other_before = watched.log(OTHER);
     let begun = Instant::now();
-    let mut kills = 0;
-    for after_ms in (0..200).map(|step| step * 2) {
+    for (kills, after_ms) in (0..200).map(|step| step * 2).enumerate() {
         let ended = Instant::now();
         let process = watched.pair[PREFERRED].start_beside(&watched.stage, &["--takeover"]);
         sleep(Duration::from_millis(after_ms));
@@ -188,7 +187,6 @@ fn one_that_is_killed_on_its_way_leaves_the_first_one_serving() {
             until_true("the other one", START, || watched.holders.only_holder() == Some(OTHER));
             return;
         }
-        kills += 1;
         until_true("its socket again", START, || {
             watched.pair[PREFERRED].tries_to_say(&watched.stage, &["status"]).is_some()
         });
