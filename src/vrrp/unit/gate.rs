@@ -87,7 +87,8 @@ impl Gate {
     /// reaches the tracked gateway wins, where that is proven.
     pub(super) fn postponement_over(&mut self, now: Instant, interval: Duration, own: Reach) -> bool {
         let since = *self.due_since.get_or_insert(now);
-        self.again_at = None;
+        // The hook comes after this: until it is looked at again, nothing waits for it.
+        (self.again_at, self.waits_for_hook) = (None, false);
         let masters =
             self.elsewhere.values().filter(|other| other.is_master && other.is_fit && other.until > now);
         // Of several the one that reaches the gateway speaks for all.

@@ -110,3 +110,17 @@ fn a_hook_is_run_once_and_waited_for_until_it_is_done_or_its_time_is_over() {
     assert_eq!(gate.hook_over(at(101), limit), (true, false));
     assert_eq!(gate.deadline(), None);
 }
+
+/// What `tests/fuzz` found: a word of the other director came while the hook ran, and the thread that sends advertisements was
+/// woken without end for the hook's time, which was over.
+#[test]
+fn a_hook_is_not_waited_for_while_a_master_elsewhere_holds_up_the_takeover() {
+    let mut gate = Gate::default();
+    assert!(opens(&mut gate, at(0), Reach::Untracked));
+    assert_eq!(gate.hook_over(at(0), Duration::from_millis(500)), (false, true));
+    gate.elsewhere(master("lb-b", Reach::Reached));
+    assert!(!opens(&mut gate, at(100), Reach::Untracked));
+    assert_eq!(gate.deadline(), Some(at(0) + INTERVAL * 10), "the bound alone");
+    assert!(!opens(&mut gate, at(1_000), Reach::Untracked));
+    assert_eq!(gate.deadline(), Some(at(60_000)), "the other reaches the gateway");
+}
