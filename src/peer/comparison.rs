@@ -68,9 +68,11 @@ impl Comparison {
             return Compared::default();
         };
         let mut compared = Compared::default();
-        if let Some(same) = ours.report.and_then(|ours| same_policy(ours, report)) {
-            compared.policy_match = Some(self.policies(now, same, alarms));
-        }
+        compared.policy_match = match ours.report.and_then(|ours| same_policy(ours, report)) {
+            Some(same) => Some(self.policies(now, same, alarms)),
+            // A director that has just reloaded does not know its policy's number yet: an alarm stands until it does.
+            None => self.policies_alarmed.then_some(false),
+        };
         if heard.is_complete() {
             pools_down(ours.pools, &heard.pools, &mut compared);
             if report.ready && ours.report.is_some_and(|ours| ours.ready) {
@@ -200,6 +202,25 @@ mod tests {
         let seconds = [times(30, table), times(5, same)].concat();
         let begun = Alarm::Tables { pools: web, mh: true };
         assert_eq!(course(&seconds), [(10, begun), (30, Alarm::TablesMatch)]);
+    }
+
+    #[test]
+    fn an_alarm_stands_while_a_reloaded_policy_is_not_known_yet() {
+        let (ours, own) = (Summaries::new(), report("a", 0));
+        let mut comparison = Comparison::default();
+        let mut look = |second: u64, policy: Option<&str>| {
+            let mut theirs = heard("b", Summaries::new());
+            theirs.report = Some(Arc::new(Report { policy: policy.map(str::to_owned), ..report("b", 0) }));
+            let (ours, now) =
+                (Ours { report: Some(&own), pools: &ours }, Instant::from_millis(second * 1_000));
+            let mut alarms = Vec::new();
+            (comparison.look(now, ours, Some(&theirs), &mut alarms).policy_match, alarms)
+        };
+        assert_eq!(look(0, None), (None, vec![]), "nothing is known and nobody is alarmed");
+        assert_eq!(look(1, Some("b")), (Some(true), vec![]), "within the grace");
+        assert_eq!(look(11, Some("b")), (Some(false), vec![Alarm::Policies(true)]));
+        assert_eq!(look(12, None), (Some(false), vec![]));
+        assert_eq!(look(13, Some("a")), (Some(true), vec![Alarm::Policies(false)]));
     }
 
     #[test]
