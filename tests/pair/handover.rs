@@ -9,7 +9,7 @@ use crate::stage::setting::{Checksum, Setting, Transport, Version};
 use crate::stage::{INTERFACE, NAMES, OTHER, PREFERRED, Stage, dip, frr, vip};
 use crate::world::addresses::Family;
 use crate::world::capture::Capture;
-use crate::world::wait::{stays, until};
+use crate::world::wait::{stays, until, until_true};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -76,7 +76,13 @@ impl Course {
         self.preferred.terminate();
         let skew = self.setting.master_down_interval() - self.setting.interval * 3;
         // FRR takes its time to end.
-        let end = if self.preferred.program == Program::Frr { FRR_SLACK } else { Duration::ZERO };
+        let mut end = Duration::ZERO;
+        if self.preferred.program == Program::Frr {
+            end = FRR_SLACK;
+            until_true("FRR's end", FRR_SLACK, || self.preferred.has_ended());
+            // Its last word to zebra, to take the interface down, is lost where zebra sees the end of vrrpd first.
+            frr::take_away(&self.stage, PREFERRED);
+        }
         self.taken_over_by(OTHER, "SIGTERM", end + skew + SLACK);
     }
 

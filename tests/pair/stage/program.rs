@@ -116,6 +116,11 @@ impl Member {
         self.processes.last().expect("it runs").signal(Signal::SIGTERM);
     }
 
+    /// Whether the program that speaks VRRP has ended, after [`Self::terminate`].
+    pub(crate) fn has_ended(&self) -> bool {
+        !is_there(Pid::from_raw(self.pid().cast_signed()))
+    }
+
     /// SIGKILL to all of it at once: neither a parent nor a child gets the time to do anything.
     pub(crate) fn kill(&self) {
         for process in &self.processes {
