@@ -26,7 +26,7 @@ pub(crate) fn write(folder: &Path, weight: u64) {
     let mut text = format!(
         "policy_version: 1\ndirectors: {{{}, {}}}\nvirtual_routers:\n  outside: {{interface: eth0, vrid: 51, \
          advertisement_interval: {}ms, priority: {{{}: 200, {}: 100}}, virtual_addresses: [{}/24]}}\n\
-         checks: {{alive: {{tcp: {{}}, interval: 1s, timeout: 500ms, fall: 2, rise: 1}}}}\n\
+         checks: {{alive: {{tcp: {{}}, interval: 4s, timeout: 1s, fall: 1, rise: 1}}}}\n\
          defaults: {{pool: {{scheduler: wrr, forwarding: nat, check: alive}}}}\npools:\n",
         own(PREFERRED),
         own(OTHER),
