@@ -67,12 +67,12 @@ impl Comparison {
         let Some((heard, report)) = theirs.and_then(|heard| Some((heard, heard.report.as_ref()?))) else {
             return Compared::default();
         };
-        let mut compared = Compared::default();
-        compared.policy_match = match ours.report.and_then(|ours| same_policy(ours, report)) {
+        let policy_match = match ours.report.and_then(|ours| same_policy(ours, report)) {
             Some(same) => Some(self.policies(now, same, alarms)),
             // A director that has just reloaded does not know its policy's number yet: an alarm stands until it does.
             None => self.policies_alarmed.then_some(false),
         };
+        let mut compared = Compared { policy_match, ..Compared::default() };
         if heard.is_complete() {
             pools_down(ours.pools, &heard.pools, &mut compared);
             if report.ready && ours.report.is_some_and(|ours| ours.ready) {
