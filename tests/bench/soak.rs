@@ -184,7 +184,7 @@ impl<'a> Pair<'a> {
     /// How many of the two did not answer whole.
     fn scrape(&self) -> usize {
         let answers = |director: &&Namespace| {
-            director.fetch(METRICS, "/metrics").is_ok_and(|text| text.ends_with("# EOF\n"))
+            director.fetch(METRICS, "/metrics").is_ok_and(|text| text.contains("tandem_vrrp_state"))
         };
         self.stage.directors.iter().filter(|director| !answers(director)).count()
     }
