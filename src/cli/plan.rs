@@ -4,7 +4,7 @@ use super::ExitStatus;
 use super::loader::Loader;
 use crate::desired::{self, Situation};
 use crate::director::core::{Beginning, Core};
-use crate::director::difference::{Difference, connections_at_risk};
+use crate::director::difference::Difference;
 use crate::director::history::History;
 use crate::director::host_look::addresses;
 use crate::director::loading::PolicyLoader as _;
@@ -118,7 +118,9 @@ fn of_host(
     let host = host_facts(&addresses(&policy))?;
     let observed = complete(kernel.observe(&Core::first_scope(&policy, &host, &owned))?)?;
     let difference = before.map(|before| Difference::between(before, &policy));
-    let at_risk = before.map_or(0, |before| connections_at_risk(before, &policy, &observed));
+    let compared = before.zip(difference.as_ref());
+    let at_risk =
+        compared.map_or(0, |(before, difference)| difference.connections_at_risk(before, &policy, &observed));
     let beginning = Beginning {
         roles: roles(&policy.pair, &observed.sync_daemons),
         policy,

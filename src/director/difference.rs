@@ -7,7 +7,7 @@ use super::core::Core;
 use super::renewal::{Unchanged, servers};
 use super::server_id::{id, identity};
 use crate::desired::{Standing, destination_key};
-use crate::model::{PairChange, Policy, Pool, PoolName, RealServer, ServiceKey};
+use crate::model::{Observed, PairChange, Policy, Pool, PoolName, RealServer, ServiceKey};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -31,6 +31,8 @@ pub struct Difference {
     pub pair: PairChange,
     /// What the directors must have in common and would not, until the other one has this policy as well.
     pub splits: Vec<String>,
+    /// What both policies have in common: the rest is all that has to be looked at.
+    unchanged: Unchanged,
 }
 
 /// Why a reload is not done unasked.
@@ -86,7 +88,33 @@ impl Difference {
             checks_restarted: restarted.map(ToString::to_string).collect(),
             pair: before.pair.change_to(&next.pair),
             splits: super::splits::splits(&before.pair, &next.pair),
+            unchanged,
         }
+    }
+
+    /// The pools of the policy that follows which were not there before, or not so.
+    pub(super) fn touched<'a>(&'a self, next: &'a Policy) -> impl Iterator<Item = &'a Pool> {
+        self.unchanged.touched(next)
+    }
+
+    /// Connections of the destinations that leave the table on the way from `before` to `next`, as `observed` has them.
+    #[must_use]
+    pub fn connections_at_risk(&self, before: &Policy, next: &Policy, observed: &Observed) -> u64 {
+        let keys = |policy: &Policy| -> BTreeSet<_> {
+            let pairs = self
+                .unchanged
+                .touched(policy)
+                .flat_map(|pool| pool.services.iter().map(move |service| (pool, &service.key)));
+            pairs
+                .flat_map(|(pool, key)| {
+                    pool.answering(key).map(move |server| (*key, destination_key(*key, server)))
+                })
+                .collect()
+        };
+        let stays = keys(next);
+        let leaves = keys(before).into_iter().filter(|key| !stays.contains(key));
+        let counts = leaves.filter_map(|key| observed.destination_counts.get(&key));
+        counts.map(|counts| counts.connections.held()).sum()
     }
 
     /// In lines for people; none where nothing is different.
@@ -146,8 +174,8 @@ impl Core {
     /// What speaks against taking over `next` unasked, which makes this `difference`.
     #[must_use]
     pub fn guards(&self, next: &Policy, difference: &Difference) -> Vec<Guard> {
-        let unchanged = Unchanged::between(&self.policy, next);
-        let past = self.past(next, &unchanged);
+        let unchanged = &difference.unchanged;
+        let past = self.past(next, unchanged);
         let observed = self.reconciler.observed();
         let adoption = Adoption::new(unchanged.touched(next), observed, Past::Policy(&past));
         let stands = |pool: &Pool, server: &RealServer| self.standing(pool, server) == Standing::Up;
@@ -164,30 +192,4 @@ impl Core {
         let empties = (!emptied.is_empty()).then_some(Guard::Empties(emptied));
         empties.into_iter().chain(difference.removes_too_much(&self.policy)).collect()
     }
-
-    /// Connections of the destinations that `next` takes out of the table, as they were last seen.
-    #[must_use]
-    pub fn connections_at_risk(&self, next: &Policy) -> u64 {
-        connections_at_risk(&self.policy, next, self.reconciler.observed())
-    }
-}
-
-/// The same for a table that was observed.
-#[must_use]
-pub fn connections_at_risk(before: &Policy, next: &Policy, observed: &crate::model::Observed) -> u64 {
-    let unchanged = Unchanged::between(before, next);
-    let keys = |policy: &Policy| -> BTreeSet<_> {
-        let pairs = unchanged
-            .touched(policy)
-            .flat_map(|pool| pool.services.iter().map(move |service| (pool, &service.key)));
-        pairs
-            .flat_map(|(pool, key)| {
-                pool.answering(key).map(move |server| (*key, destination_key(*key, server)))
-            })
-            .collect()
-    };
-    let stays = keys(next);
-    let leaves = keys(before).into_iter().filter(|key| !stays.contains(key));
-    let counts = leaves.filter_map(|key| observed.destination_counts.get(&key));
-    counts.map(|counts| counts.connections.held()).sum()
 }

@@ -7,7 +7,6 @@ use super::difference::{Difference, Guard};
 use super::history::{History, tell};
 use super::loading::{PolicyLoader, PolicyText};
 use super::preparation::{Beside, Origin, Prepared, prepare};
-use super::renewal::Unchanged;
 use super::run::Loop;
 use super::snapshot::ReloadCounts;
 use crate::control::{Answer, PolicyAction, RefusalCode, Refused};
@@ -289,8 +288,8 @@ impl Loop {
         let difference = self.core.difference(&prepared.policy);
         self.guard(why, &prepared.policy, &difference)?;
         let Prepared { policy, text, warnings, probers, facts, keyring, hooks, listener, api } = prepared;
-        let at_risk = self.core.connections_at_risk(&policy);
-        let watched = self.watched(&policy);
+        let at_risk = difference.connections_at_risk(&self.core.policy, &policy, self.core.observed());
+        let watched = self.watched(&policy, &difference);
         let peer_keys = keyring.peer.clone();
         self.take_pair(difference.pair, &policy, keyring)?;
         let at = self.clock.now();
@@ -327,9 +326,8 @@ impl Loop {
     }
 
     /// Pools that `policy` changes and that have their quorum now.
-    fn watched(&self, policy: &Policy) -> BTreeSet<PoolName> {
-        let unchanged = Unchanged::between(&self.core.policy, policy);
-        let changed = unchanged.touched(policy).map(|pool| pool.name.clone());
+    fn watched(&self, policy: &Policy, difference: &Difference) -> BTreeSet<PoolName> {
+        let changed = difference.touched(policy).map(|pool| pool.name.clone());
         changed.filter(|name| self.core.pool_verdict(name) == Some(true)).collect()
     }
 

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What two policies have in common: what is not among it is looked at when one follows the other, and nothing else.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unchanged {
     /// Checks that ask what the check of their name asked before.
     pub(super) checks: BTreeSet<CheckName>,
