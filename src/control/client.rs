@@ -13,7 +13,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::HeaderValue;
 use hyper::upgrade::Upgraded;
-use hyper::{Method, StatusCode, header};
+use hyper::{Method, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,6 +31,9 @@ const POLICY_TIME: Duration = Duration::from_secs(65);
 const TAKEOVER_TIME: Duration = Duration::from_secs(185);
 /// Bytes of an answer: a status of a hundred thousand pools is some twenty megabytes.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// Who asks, and what carries it.
+type Connected = (http1::SendRequest<Full<Bytes>>, http1::Connection<TokioIo<UnixStream>, Full<Bytes>>);
 
 /// Why there is no answer, or not the wanted one.
 #[derive(Debug, thiserror::Error)]
@@ -174,11 +177,7 @@ impl Client {
     /// When nothing answers, or the director refuses.
     pub async fn succeed(&self) -> Result<TokioIo<Upgraded>, ClientError> {
         let opened = async {
-            let stream =
-                UnixStream::connect(&self.path).await.map_err(|error| self.cannot_connect(&error))?;
-            let (mut sender, connection) = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream))
-                .await
-                .map_err(|error| self.no_director(error))?;
+            let (mut sender, connection) = self.connect().await?;
             tokio::spawn(connection.with_upgrades());
             let mut request = self.request(Method::GET, SUCCESSION_PATH, Bytes::new())?;
             let headers = request.headers_mut();
@@ -189,11 +188,7 @@ impl Client {
                 let upgraded = hyper::upgrade::on(response).await.map_err(|error| self.strange(error))?;
                 return Ok(TokioIo::new(upgraded));
             }
-            let (head, body) = response.into_parts();
-            let body = Limited::new(body, ANSWER_BYTES).collect().await;
-            let body = body.map_err(|error| self.strange(error))?.to_bytes();
-            self.understood::<()>(head.status, &body)?;
-            Err(self.strange(format!("HTTP status {}", head.status)))
+            Err(self.refusal(response).await)
         };
         let late = || self.strange(format!("no answer within {} ms", self.within.as_millis()));
         timeout(self.within, opened).await.unwrap_or_else(|_| Err(late()))
@@ -248,25 +243,41 @@ impl Client {
     /// Asks for what has no end; its connection is driven by a task.
     pub(super) async fn open(&self, path: &str) -> Result<Incoming, ClientError> {
         let opened = async {
-            let stream =
-                UnixStream::connect(&self.path).await.map_err(|error| self.cannot_connect(&error))?;
-            let (mut sender, connection) = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream))
-                .await
-                .map_err(|error| self.no_director(error))?;
+            let (mut sender, connection) = self.connect().await?;
             tokio::spawn(connection);
             let request = self.request(Method::GET, path, Bytes::new())?;
             let response = sender.send_request(request).await.map_err(|error| self.no_director(error))?;
-            let (head, body) = response.into_parts();
-            if head.status.is_success() {
-                return Ok(body);
+            if response.status().is_success() {
+                return Ok(response.into_body());
             }
-            let body = Limited::new(body, ANSWER_BYTES).collect().await;
-            let body = body.map_err(|error| self.strange(error))?.to_bytes();
-            self.understood::<()>(head.status, &body)?;
-            Err(self.strange(format!("HTTP status {}", head.status)))
+            Err(self.refusal(response).await)
         };
         let late = || self.no_director(format!("no answer within {} ms", self.within.as_millis()));
         timeout(self.within, opened).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// A connection; its second half has to be driven.
+    async fn connect(&self) -> Result<Connected, ClientError> {
+        let stream = UnixStream::connect(&self.path).await.map_err(|error| self.cannot_connect(&error))?;
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.no_director(error))
+    }
+
+    /// An answer with all of its body.
+    async fn whole(&self, response: Response<Incoming>) -> Result<(StatusCode, Bytes), ClientError> {
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES).collect().await;
+        Ok((head.status, body.map_err(|error| self.strange(error))?.to_bytes()))
+    }
+
+    /// What an answer says that is not the one that was asked for.
+    async fn refusal(&self, response: Response<Incoming>) -> ClientError {
+        match self.whole(response).await {
+            Ok((status, body)) => match self.understood::<()>(status, &body) {
+                Ok(()) => self.strange(format!("HTTP status {status}")),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        }
     }
 
     fn request(
@@ -290,15 +301,11 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), ClientError> {
-        let stream = UnixStream::connect(&self.path).await.map_err(|error| self.cannot_connect(&error))?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.no_director(error))?;
+        let (mut sender, connection) = self.connect().await?;
         let request = self.request(method, path, body)?;
         let exchange = async {
             let response = sender.send_request(request).await.map_err(|error| self.no_director(error))?;
-            let (head, body) = response.into_parts();
-            let body = Limited::new(body, ANSWER_BYTES).collect().await;
-            Ok((head.status, body.map_err(|error| self.strange(error))?.to_bytes()))
+            self.whole(response).await
         };
         // The exchange tells of every error; the connection only has to be driven along.
         let driven = async {
