@@ -229,21 +229,11 @@ fn failed(error: std::io::Error) -> KernelError {
 }
 
 impl AdvertThread {
-    /// Opens the sockets in the network namespace of the calling thread and starts; what could not be opened is tried again
-    /// later, and told.
-    ///
-    /// # Errors
-    /// When the host gives no descriptor, no netlink socket or no thread.
-    pub fn start(parts: Parts) -> Result<(Self, mpsc::Receiver<Notice>), KernelError> {
-        let sockets = Sockets::open(&parts.paths)?;
-        Self::start_with(parts, sockets)
-    }
-
-    /// The same with sockets of the same paths that are open already.
+    /// Starts with the sockets of its paths; what could not be opened is tried again later, and told.
     ///
     /// # Errors
     /// When the host gives no thread.
-    pub fn start_with(parts: Parts, sockets: Sockets) -> Result<(Self, mpsc::Receiver<Notice>), KernelError> {
+    pub fn start(parts: Parts, sockets: Sockets) -> Result<(Self, mpsc::Receiver<Notice>), KernelError> {
         let Sockets { links, transport, errors, errands } = sockets;
         let (notices, heard) = mpsc::channel(WAITING_MAX);
         for error in errors {

@@ -51,27 +51,12 @@ impl<Clock, Reports> std::fmt::Debug for Surroundings<Clock, Reports> {
 pub struct AddressThread;
 
 impl AddressThread {
-    /// Starts the thread. It touches no address before the first order.
+    /// Starts the thread. It touches no address before the first order, but for those of `adopted`, which another process of this
+    /// director has held until now: it renews them, and announces none that is there.
     ///
     /// # Errors
     /// When the kernel gives no netlink socket, or no thread.
     pub fn start<Clock, Reports>(
-        plan: &Plan,
-        surroundings: Surroundings<Clock, Reports>,
-    ) -> Result<Handle, KernelError>
-    where
-        Clock: Fn() -> Instant + Send + 'static,
-        Reports: FnMut(Report) -> bool + Send + 'static,
-    {
-        Self::start_adopting(plan, &BTreeSet::new(), surroundings)
-    }
-
-    /// The same where another process of this director has held `adopted` until now: it renews their addresses, and announces
-    /// none that is there.
-    ///
-    /// # Errors
-    /// As [`Self::start`].
-    pub fn start_adopting<Clock, Reports>(
         plan: &Plan,
         adopted: &BTreeSet<RouterId>,
         surroundings: Surroundings<Clock, Reports>,

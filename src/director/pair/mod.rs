@@ -357,7 +357,7 @@ fn address_thread(
         reports,
         events: Box::new(move |event| drop(events.try_send(event))),
     };
-    Ok(AddressThread::start_adopting(&Plan::of(&policy.pair), adopted, surroundings)?)
+    Ok(AddressThread::start(&Plan::of(&policy.pair), adopted, surroundings)?)
 }
 
 async fn run_hook(hook: &Hook) {

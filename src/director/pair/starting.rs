@@ -111,7 +111,7 @@ impl Ready {
         if start_by.is_some_and(|start_by| start_by <= clock.now()) {
             return Err(TakeoverError::TooLate.into());
         }
-        let (adverts, notices) = AdvertThread::start_with(parts, sockets)?;
+        let (adverts, notices) = AdvertThread::start(parts, sockets)?;
         let tracked = crate::vrrp::tracking::tracked(policy);
         let restoring = Restoring::new(policy);
         if master_of.is_empty() {

@@ -111,7 +111,7 @@ impl World {
             },
             events: Box::new(move |event| drop(sender.send(event))),
         };
-        let handle = Some(AddressThread::start(plan, surroundings).expect("a thread"));
+        let handle = Some(AddressThread::start(plan, &BTreeSet::new(), surroundings).expect("a thread"));
         let lives = Arc::new(std::sync::atomic::AtomicBool::new(true));
         let world = Self { handle, clock, alive, lives, reports, events };
         world.keep_alive();
@@ -391,7 +391,7 @@ fn a_thread_that_panics_has_ended() {
         reports: |_: Report| -> bool { panic!("on purpose") },
         events: Box::new(drop),
     };
-    let handle = AddressThread::start(&plan(&vips()), surroundings).expect("a thread");
+    let handle = AddressThread::start(&plan(&vips()), &BTreeSet::new(), surroundings).expect("a thread");
     assert!(!handle.has_ended());
     handle.order(Order::Wish { router: WEB, wish: Wish::Hold });
     let begun = clock.now();
