@@ -52,18 +52,7 @@ fn digits(hash: Sha256) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
-
-    struct One(String);
-
-    impl Files for One {
-        fn read(&self, _: &Path, _: usize) -> Result<Vec<u8>, String> {
-            Ok(self.0.clone().into_bytes())
-        }
-        fn glob(&self, _: &Path) -> Result<Vec<PathBuf>, String> {
-            Ok(Vec::new())
-        }
-    }
+    use crate::policy::fixtures::OneFile;
 
     const POLICY: &str = "\
 policy_version: 1
@@ -76,7 +65,7 @@ pools: {web: {virtual_services: [tcp://192.0.2.1:80], forwarding: nat, check: no
 ";
 
     fn of(text: &str) -> Fingerprint {
-        fingerprint(Path::new("tandem.yaml"), &One(text.to_owned())).expect("a good policy")
+        fingerprint(Path::new("tandem.yaml"), &OneFile(text.to_owned())).expect("a good policy")
     }
 
     #[test]
@@ -95,6 +84,6 @@ pools: {web: {virtual_services: [tcp://192.0.2.1:80], forwarding: nat, check: no
 
     #[test]
     fn a_policy_that_is_none_has_none() {
-        assert_eq!(fingerprint(Path::new("tandem.yaml"), &One("pools: {}\n".to_owned())), None);
+        assert_eq!(fingerprint(Path::new("tandem.yaml"), &OneFile("pools: {}\n".to_owned())), None);
     }
 }

@@ -18,6 +18,8 @@ mod declare;
 mod defaults;
 mod diagnostic;
 mod fingerprint;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod join;
 mod load;
 mod node;

@@ -128,12 +128,16 @@ fn assert_start_only_asks(world: &World, director: &mut Director<'_>) {
     println!("start: {} netlink requests, {of_ipvs} to IPVS, all of them GET", requests.len());
 }
 
+/// One in each mode.
+fn downloads(world: &World) -> Vec<Download> {
+    (0..).zip(MODES).map(|(index, mode)| Download::start(world, index, mode)).collect()
+}
+
 #[test]
 fn a_restart_disturbs_no_download_and_changes_nothing() {
     let world = World::new();
     let mut director = start(&world, POLICY);
-    let downloads: Vec<_> =
-        (0..).zip(MODES).map(|(index, mode)| Download::start(&world, index, mode)).collect();
+    let downloads = downloads(&world);
     let go_on = || downloads.iter().for_each(Download::assert_goes_on);
     go_on();
     let before = world.director().ipvs_counters();
@@ -161,8 +165,7 @@ fn a_restart_disturbs_no_download_and_changes_nothing() {
 fn a_takeover_disturbs_no_download_and_changes_nothing() {
     let world = World::new();
     let mut director = start(&world, POLICY);
-    let downloads: Vec<_> =
-        (0..).zip(MODES).map(|(index, mode)| Download::start(&world, index, mode)).collect();
+    let downloads = downloads(&world);
     let go_on = || downloads.iter().for_each(Download::assert_goes_on);
     go_on();
     let (before, table) = (world.director().ipvs_counters(), world.director().ipvs_saved());

@@ -1,11 +1,11 @@
 //! Very many servers: what is due at once is worked off in bounded pieces.
 
-use crate::desired::fixtures::{host, policy, pool, server};
-use crate::director::core::{Beginning, Core, Input, Output};
+use super::world::beginning;
+use crate::desired::fixtures::{policy, pool, server};
+use crate::director::core::{Core, Input, Output};
 use crate::director::targets::{MOST_AT_ONCE, MOST_IN_A_TURN, TargetId};
 use crate::health::ProbeId;
-use crate::model::{Forwarding, Observed, Outcome, Roles};
-use crate::reconcile::Ownership;
+use crate::model::{Forwarding, Outcome};
 use crate::time::Instant;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -16,20 +16,7 @@ fn director(servers: usize) -> Core {
     let address = |number: u32| Ipv4Addr::from(0x0a00_0000 + number).to_string();
     let count = u32::try_from(servers).expect("a count");
     large.servers = (0..count).map(|number| server(&address(number), &Forwarding::DirectRouting)).collect();
-    let policy = policy([large]);
-    let beginning = Beginning {
-        host: host(&policy),
-        policy,
-        generation: 1,
-        roles: Roles::default(),
-        observed: Observed::default(),
-        owned: Ownership::default(),
-        overrides: Vec::new(),
-        epoch: Duration::ZERO,
-        seed: 7,
-        now: Instant::ZERO,
-    };
-    Core::new(beginning)
+    Core::new(beginning(policy([large])))
 }
 
 /// A probe that was started, and how late.

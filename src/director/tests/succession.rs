@@ -1,8 +1,8 @@
 //! Another process goes on with the pools: nothing changes for it, and what is under way stays under way.
 
 use super::policy::{settled, with};
-use super::world::{KERNEL_TAKES, ONE, TWO, World, dr, seconds};
-use crate::desired::fixtures::{host, ip};
+use super::world::{KERNEL_TAKES, ONE, TWO, World, beginning, dr, seconds};
+use crate::desired::fixtures::ip;
 use crate::director::core::{Beginning, Core, Input};
 use crate::director::event::Event;
 use crate::director::succession::pools::HandedPools;
@@ -17,16 +17,13 @@ fn succeeded(mut world: World, policy: Policy) -> World {
     let text = serde_json::to_vec(&world.core.hand_on()).expect("JSON");
     let handed: HandedPools = serde_json::from_slice(&text).expect("understood");
     let beginning = Beginning {
-        host: host(&policy),
-        policy,
         generation: handed.generation,
         roles: handed.roles(),
         observed: world.kernel.clone(),
         owned: world.record.clone(),
         overrides: world.overrides.clone(),
-        epoch: Duration::ZERO,
-        seed: 7,
         now: world.now,
+        ..beginning(policy)
     };
     let core = Core::succeed(beginning, &handed);
     // Its probes in flight end with a process.
@@ -148,16 +145,11 @@ fn a_document_that_says_nothing_is_a_start() {
     let empty: HandedPools = serde_json::from_str("{}").expect("understood");
     assert_eq!(empty, HandedPools::default());
     let beginning = Beginning {
-        host: host(&dr()),
-        policy: dr(),
-        generation: 1,
         roles: empty.roles(),
         observed: world.kernel.clone(),
         owned: world.record.clone(),
-        overrides: Vec::new(),
-        epoch: Duration::ZERO,
-        seed: 7,
         now: world.now,
+        ..beginning(dr())
     };
     let core = Core::succeed(beginning, &empty);
     world = world.with_core(core);

@@ -1,13 +1,11 @@
 //! Only what a policy touches is renewed, and what comes of it is what a director that begins with that policy has.
 
+use super::world::beginning;
 use crate::desired::fixtures::{check, host, policy, pool, server};
-use crate::director::core::{Beginning, Core, Input, Output};
+use crate::director::core::{Core, Input, Output};
 use crate::director::server_id::{ServerId, Users};
 use crate::director::targets::Targets;
-use crate::model::{
-    Check, CheckName, Condition, Forwarding, Observed, Outcome, Policy, Pool, Roles, TargetKey,
-};
-use crate::reconcile::Ownership;
+use crate::model::{Check, CheckName, Condition, Forwarding, Outcome, Policy, Pool, TargetKey};
 use crate::time::Instant;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -54,18 +52,7 @@ fn name(check: usize) -> CheckName {
 }
 
 fn director(policy: Policy) -> Core {
-    Core::new(Beginning {
-        host: host(&policy),
-        policy,
-        generation: 1,
-        roles: Roles::default(),
-        observed: Observed::default(),
-        owned: Ownership::default(),
-        overrides: Vec::new(),
-        epoch: Duration::ZERO,
-        seed: 7,
-        now: Instant::ZERO,
-    })
+    Core::new(beginning(policy))
 }
 
 /// Until every check has its first verdict, and the tables follow them.

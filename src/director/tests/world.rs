@@ -50,6 +50,22 @@ pub(super) struct World {
     pub(super) stopped: bool,
 }
 
+/// A director that finds nothing.
+pub(super) fn beginning(policy: Policy) -> Beginning {
+    Beginning {
+        host: host(&policy),
+        policy,
+        generation: 1,
+        roles: Roles::default(),
+        observed: Observed::default(),
+        owned: Ownership::default(),
+        overrides: Vec::new(),
+        epoch: Duration::ZERO,
+        seed: 7,
+        now: Instant::ZERO,
+    }
+}
+
 impl World {
     pub(super) fn start(policy: Policy, kernel: Observed, owned: Ownership) -> Self {
         Self::start_with(policy, kernel, owned, Vec::new())
@@ -61,19 +77,9 @@ impl World {
         owned: Ownership,
         overrides: Vec<Override>,
     ) -> Self {
-        let host = host(&policy);
-        let beginning = Beginning {
-            policy,
-            generation: 1,
-            host,
-            roles: Roles::default(),
-            observed: kernel.clone(),
-            owned: owned.clone(),
-            overrides: overrides.clone(),
-            epoch: Duration::ZERO,
-            seed: 7,
-            now: Instant::ZERO,
-        };
+        let (observed, owned_before) = (kernel.clone(), owned.clone());
+        let beginning =
+            Beginning { observed, owned: owned_before, overrides: overrides.clone(), ..beginning(policy) };
         Self {
             core: Core::new(beginning),
             now: Instant::ZERO,

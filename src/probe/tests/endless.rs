@@ -3,10 +3,11 @@
 
 use super::fixture::{SLACK, server};
 use crate::model::{AgentSpec, Check, ProbeSpec};
-use crate::policy::{self, Files, View};
+use crate::policy::fixtures::OneFile;
+use crate::policy::{self, View};
 use crate::probe::{Probe as _, Prober, TlsProfiles};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
@@ -29,18 +30,6 @@ const KINDS: [(&str, &str); 12] = [
     ("udp", "udp: {send: a, expect: never}"),
 ];
 
-struct One(String);
-
-impl Files for One {
-    fn read(&self, _: &Path, _: usize) -> Result<Vec<u8>, String> {
-        Ok(self.0.clone().into_bytes())
-    }
-
-    fn glob(&self, _: &Path) -> Result<Vec<PathBuf>, String> {
-        Ok(Vec::new())
-    }
-}
-
 /// As a policy says them, and HAProxy's agent.
 fn checks() -> Vec<Check> {
     let named = KINDS.map(|(name, kind)| format!("  {name}: {{{kind}, timeout: 400ms, interval: 1s}}\n"));
@@ -53,7 +42,7 @@ fn checks() -> Vec<Check> {
          check: none, real_servers: [{used}]}}}}\n",
         named.concat()
     );
-    let loaded = policy::load(Path::new("tandem.yaml"), &One(text), View::First);
+    let loaded = policy::load(Path::new("tandem.yaml"), &OneFile(text), View::First);
     let policy = loaded.policy.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
     let mut checks: Vec<Check> = KINDS.iter().map(|(name, _)| policy.checks[*name].clone()).collect();
     let agent = ProbeSpec::Agent(AgentSpec { send: String::new() });
