@@ -6,6 +6,8 @@ mod ask;
 pub mod check;
 pub mod clear;
 mod completions;
+mod confinement;
+mod detach;
 mod doctor;
 mod doctor_kernel;
 mod events;
@@ -86,8 +88,12 @@ fn sentence(error: &anyhow::Error) -> String {
 
 fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     match command {
+        Command::Run { .. } if detach::is_asked() => detach::start(),
         Command::Run { config, director, observe, state_directory, socket, log_format, strict, takeover } => {
+            // Before the log's thread: what a process may do is each thread's own, and handed on to those that it starts.
+            let confinement = confinement::enter(&state_directory, &socket);
             let _written_at_the_end = logging::start(log_format)?;
+            confinement.tell();
             let loader = loader::Loader::new(config, director, Colour::Plain);
             let places = run::Places { state: &state_directory, socket: &socket, strict, observe, takeover };
             run::run(loader, places, err)

@@ -35,7 +35,7 @@ mod overrides;
 mod pair;
 mod pair_restart;
 mod peers;
-mod permissions;
+pub mod permissions;
 mod picture;
 mod ports;
 mod preparation;

@@ -17,9 +17,7 @@ const REMEDY: &str = "where systemd runs it, the unit gives that to a policy tha
 
 /// What is lacking for `policy`, in a sentence that says what to do.
 pub(super) fn lacking(policy: &Policy) -> Option<String> {
-    let status = || fs::read_to_string("/proc/self/status").unwrap_or_default();
-    // Who is not root runs programs as itself.
-    if runs_programs(policy) && geteuid().is_root() && !may_run_programs(&status()) {
+    if runs_programs(policy) && !runs_programs_here() {
         return Some(format!(
             "the policy runs programs (`exec`), and this director lacks CAP_SETUID, CAP_SETGID or CAP_KILL to run them \
              as another user and to end them; {REMEDY}"
@@ -31,6 +29,13 @@ pub(super) fn lacking(policy: &Policy) -> Option<String> {
         ));
     }
     None
+}
+
+/// Whether this process may run the programs of a policy: as other users, or, where it is not root, as itself.
+#[must_use]
+pub fn runs_programs_here() -> bool {
+    let status = || fs::read_to_string("/proc/self/status").unwrap_or_default();
+    !geteuid().is_root() || may_run_programs(&status())
 }
 
 fn runs_programs(policy: &Policy) -> bool {

@@ -10,6 +10,7 @@ mod connections;
 mod fitness;
 mod serving;
 mod survivor;
+mod upgrade;
 
 use crate::world::http;
 use crate::world::pair::Pair;

@@ -27,6 +27,9 @@ same() { diff <(printf '%s\n' "$1") <(printf '%s\n' "$2"); }
 # contains TEXT PATTERN
 contains() { grep -qE -- "$2" <<<"$1" || { printf 'no %s in: %s\n' "$2" "$1"; return 1; }; }
 
+# contains_file FILE PATTERN
+contains_file() { contains "$(cat "$1")" "$2"; }
+
 # until_true SECONDS COMMAND... : tried again until it is true.
 until_true() {
     local end=$((SECONDS + $1))

@@ -27,5 +27,6 @@ mod stage;
 mod stopped;
 mod takeover;
 mod top;
+mod upgrade;
 #[path = "../lab/world/mod.rs"]
 mod world;

@@ -18,11 +18,11 @@ use std::time::{Duration, Instant};
 use tandem::director::succession::successor::Predecessor;
 use tokio::runtime::Runtime;
 
-const START: Duration = Duration::from_secs(20);
+pub(crate) const START: Duration = Duration::from_secs(20);
 /// What an earlier run may have left is looked for until then, and nothing is handed on.
 const AT_REST: Duration = Duration::from_secs(7);
 const LOOK_EVERY: Duration = Duration::from_millis(3);
-const FAST: Setting = Setting { is_default: true, checksum: Checksum::Rfc9568, ..Setting::V3 };
+pub(crate) const FAST: Setting = Setting { is_default: true, checksum: Checksum::Rfc9568, ..Setting::V3 };
 const SLOW: Setting = Setting { interval: Duration::from_secs(1), is_default: false, ..FAST };
 const KEY: &str = "peer: {key: {file: peer.key}}\n";
 /// In the policy, and the same with proofs in each advertisement.
@@ -30,17 +30,21 @@ const VRID: &str = "    vrid:";
 const PROVEN: &str = "    authentication: {mode: enforce, keys: [{id: 1, file: peer.key}]}\n    vrid:";
 
 /// Two directors that are at rest; the preferred one is Master.
-struct Watched {
-    pair: [Member; 2],
-    holders: Holders,
-    adverts: Adverts,
-    stage: Stage,
+pub(crate) struct Watched {
+    pub(crate) pair: [Member; 2],
+    pub(crate) holders: Holders,
+    pub(crate) adverts: Adverts,
+    pub(crate) stage: Stage,
     setting: Setting,
 }
 
 impl Watched {
     fn new(setting: Setting) -> Self {
-        let stage = Stage::new();
+        Self::on(Stage::new(), setting)
+    }
+
+    /// On a stage where another program may have been installed.
+    pub(crate) fn on(stage: Stage, setting: Setting) -> Self {
         let holders = Holders::watch(&stage, vip().of(setting.family), LOOK_EVERY);
         let adverts = Adverts::listen(&stage);
         let start = |director: usize| {
@@ -59,19 +63,19 @@ impl Watched {
         Self { pair, holders, adverts, stage, setting }
     }
 
-    fn log(&self, director: usize) -> String {
+    pub(crate) fn log(&self, director: usize) -> String {
         let path = self.stage.folder().join(format!("Tandem-{}", NAMES[director])).join("tandem.log");
         fs::read_to_string(path).expect("a log")
     }
 
     /// How much later than the interval the latest advertisement since then came.
-    fn latest_since(&self, since: Instant) -> Duration {
+    pub(crate) fn latest_since(&self, since: Instant) -> Duration {
         latest(&self.adverts.times_of(PREFERRED, since, Instant::now()), self.setting.interval)
     }
 
     /// Nobody but the preferred director was Master since then, nor held the address, nor lost it.
     #[track_caller]
-    fn nobody_noticed(&self, since: Instant, other_before: &str) {
+    pub(crate) fn nobody_noticed(&self, since: Instant, other_before: &str) {
         assert_eq!(self.adverts.count_since(OTHER, since), 0, "the other director advertised");
         assert_eq!(self.holders.takings_since(PREFERRED, since), 0, "the address was let go of");
         assert_eq!(self.holders.takings_since(OTHER, since), 0, "the other director took the address");
@@ -83,7 +87,7 @@ impl Watched {
     }
 }
 
-fn latest(times: &[Instant], interval: Duration) -> Duration {
+pub(crate) fn latest(times: &[Instant], interval: Duration) -> Duration {
     let gaps = times.windows(2).map(|two| two[1] - two[0]);
     gaps.max().expect("advertisements").saturating_sub(interval)
 }

@@ -1,6 +1,7 @@
 //! A running director hands on to another process (shell): what the event loop does about it. It serves until that one does, and
 //! goes on where that one cannot.
 
+use super::DETACH;
 use super::conversation::{Conversation, News, refuse};
 use super::dialogue::Greeting;
 use super::pools::HandedPools;
@@ -16,10 +17,12 @@ use crate::director::reload::Reply;
 use crate::director::run::Loop;
 use sd_notify::NotifyState;
 use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::process::Child;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
@@ -79,7 +82,9 @@ enum Stage {
 #[derive(Debug)]
 struct Asked {
     reply: Reply,
-    child: Child,
+    /// Its other end is the input of the process that was started, and of nobody once that has ended; `None` when it is known
+    /// to have.
+    line: Option<UnixStream>,
     until: Instant,
 }
 
@@ -150,29 +155,41 @@ impl Succession {
 
 impl Asked {
     async fn ended(&mut self) -> String {
+        let gone = async {
+            match &mut self.line {
+                Some(line) => line.read_u8().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            status = self.child.wait() => match status {
-                Ok(status) => format!("the process that was started has ended ({status}); what it said is in the log"),
-                Err(error) => format!("the process that was started is lost: {error}"),
-            },
+            _ = gone => "the process that was started has ended; what it said is in the log".to_owned(),
             () = tokio::time::sleep_until(self.until) => "the process that was started did not serve in time".to_owned(),
         }
     }
+}
+
+/// Starts a process with an input at which nobody writes; this end of it.
+fn start(mut command: tokio::process::Command) -> io::Result<UnixStream> {
+    let (here, there) = UnixStream::pair()?;
+    let mut child = command.stdin(OwnedFd::from(there.into_std()?)).spawn()?;
+    // It ends when it has started another one; nobody else looks.
+    tokio::spawn(async move { child.wait().await });
+    Ok(here)
 }
 
 impl Loop {
     /// Somebody asks that the installed program goes on.
     pub(in crate::director) fn takeover_asked(&mut self, reply: Reply) {
         match self.start_successor() {
-            Ok(child) => {
+            Ok(line) => {
                 let until = Instant::now() + ASKS;
-                self.succession.asked = Some(Asked { reply, child, until });
+                self.succession.asked = Some(Asked { reply, line: Some(line), until });
             }
             Err(refused) => drop(reply.send(Err(refused))),
         }
     }
 
-    fn start_successor(&self) -> Result<Child, Refused> {
+    fn start_successor(&self) -> Result<UnixStream, Refused> {
         let guard = |why: &str| Refused::new(RefusalCode::Guard, why);
         if self.succession.is_under_way() {
             return Err(guard("another process is taking over already"));
@@ -184,8 +201,8 @@ impl Loop {
             command.ok_or_else(|| invalid("it is not known by what this director was started".to_owned()))?;
         let mut command = tokio::process::Command::new(program);
         // systemd watches the process that it knows; the other one is told so by its own number.
-        command.args(arguments).env_remove("WATCHDOG_PID").stdin(Stdio::null());
-        command.spawn().map_err(|error| {
+        command.args(arguments).env_remove("WATCHDOG_PID").env(DETACH, "1");
+        start(command).map_err(|error| {
             invalid(format!("cannot start {}: {error}; nothing was changed", program.to_string_lossy()))
         })
     }
@@ -248,6 +265,7 @@ impl Loop {
     /// The conversation's end tells; until then its own time is all that is waited for.
     fn forget_child(&mut self) {
         if let Some(asked) = &mut self.succession.asked {
+            asked.line = None;
             asked.until = Instant::now() + ASKS;
         }
     }

@@ -21,15 +21,15 @@ const SPOKEN_WITHIN: Duration = Duration::from_secs(20);
 const OPEN_WITHIN: Duration = Duration::from_secs(30);
 
 /// The connections of a case.
-struct Crowd<'site> {
+pub(super) struct Crowd<'site> {
     site: &'site Site,
-    clients: Vec<(Pool, Clients)>,
+    pub(super) clients: Vec<(Pool, Clients)>,
     steps: usize,
 }
 
 impl<'site> Crowd<'site> {
     /// Opens them and waits until the other director knows all.
-    fn open(site: &'site Site) -> Self {
+    pub(super) fn open(site: &'site Site) -> Self {
         let open = |pool: Pool| (pool, Clients::open(&site.client, pool.service(), ACTIVE, RESTING));
         let clients: Vec<_> = POOLS.into_iter().map(open).collect();
         let crowd = Self { site, clients, steps: 0 };
@@ -57,7 +57,7 @@ impl<'site> Crowd<'site> {
 
     /// Some of those that rest speak; nobody may be lost but through full-NAT.
     #[track_caller]
-    fn lives_after(&mut self, what: &str) {
+    pub(super) fn lives_after(&mut self, what: &str) {
         self.steps += 1;
         for (_, clients) in &self.clients {
             clients.let_speak(SPEAKERS);
@@ -74,7 +74,7 @@ impl<'site> Crowd<'site> {
 
     /// Each one speaks a last time.
     #[track_caller]
-    fn finish(self) {
+    pub(super) fn finish(self) {
         for (pool, clients) in self.clients {
             judge(pool, "all", &clients.finish());
         }

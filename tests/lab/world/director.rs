@@ -6,6 +6,7 @@ use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 use std::{env, fs, thread};
 
+use super::installed::{self, Edition, install};
 use super::namespace::Namespace;
 use super::process::Process;
 use super::wait::until;
@@ -40,7 +41,7 @@ impl<'world> Director<'world> {
         policy: &str,
         name: Option<&'static str>,
     ) -> Self {
-        let folder = folder.join(format!("tandem-{}", namespace.name()));
+        let folder = folder_of(folder, namespace);
         fs::create_dir_all(folder.join("state")).expect("a state directory");
         fs::write(folder.join("tandem.yaml"), policy).expect("the policy file");
         let process = spawn(namespace, &folder, name);
@@ -80,6 +81,12 @@ impl<'world> Director<'world> {
     /// The same without waiting.
     pub(crate) fn launch_again(&mut self) {
         self.process = spawn(self.namespace, &self.folder, self.name);
+    }
+
+    /// Puts another program in the place of its own, which it runs from its next start on.
+    #[track_caller]
+    pub(crate) fn install(&self, edition: Edition) {
+        install(&self.folder, edition);
     }
 
     /// Another process goes on in its place, as at an upgrade; waits for the end of the one before.
@@ -170,6 +177,11 @@ impl Drop for Director<'_> {
     }
 }
 
+/// Where a director has its files, below the world's.
+pub(crate) fn folder_of(world: &Path, namespace: &Namespace) -> PathBuf {
+    world.join(format!("tandem-{}", namespace.name()))
+}
+
 fn spawn(namespace: &Namespace, folder: &Path, name: Option<&str>) -> Process {
     spawn_with(namespace, folder, name, &[])
 }
@@ -180,7 +192,7 @@ fn spawn_with(namespace: &Namespace, folder: &Path, name: Option<&str>, more: &[
     let mut arguments = vec!["run", "--config", &policy, "--state-directory", &state, "--socket", &socket];
     arguments.extend(name.into_iter().flat_map(|name| ["--director", name]));
     arguments.extend(more);
-    Process::start(namespace, &binary(), &arguments, &folder.join("tandem.log"))
+    Process::start(namespace, &installed::program(folder), &arguments, &folder.join("tandem.log"))
 }
 
 /// The program that cargo built beside this one; TANDEM_LAB_BINARY names another, say an older release.

@@ -24,6 +24,7 @@ pub(crate) mod certificates;
 pub(crate) mod clients;
 pub(crate) mod director;
 pub(crate) mod http;
+pub(crate) mod installed;
 pub(crate) mod ipvs;
 pub(crate) mod load;
 pub(crate) mod namespace;

@@ -1,6 +1,7 @@
 //! Tandem on both directors of a [`Site`], with `conf/pair.yaml`.
 
-use super::director::Director;
+use super::director::{Director, folder_of};
+use super::installed::{Edition, install};
 use super::site::{A, B, DESTINATIONS, NAMES, Site};
 use super::wait::{until, until_true};
 use super::watch::Watch;
@@ -26,6 +27,15 @@ impl<'site> Pair<'site> {
         let pair = Self::launch(site, policy);
         pair.settle();
         pair
+    }
+
+    /// The same with another program than this build's.
+    #[track_caller]
+    pub(crate) fn start_edition(site: &'site Site, policy: &str, edition: Edition) -> Self {
+        for director in &site.directors {
+            install(&folder_of(site.folder(), director), edition);
+        }
+        Self::start(site, policy)
     }
 
     /// Starts both.

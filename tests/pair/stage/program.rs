@@ -3,6 +3,7 @@
 
 use super::setting::Setting;
 use super::{NAMES, Stage, frr, keepalived, tandem};
+use crate::world::installed::{self, Edition};
 use crate::world::process::Process;
 use crate::world::wait::until_true;
 use nix::sys::signal::{Signal, kill};
@@ -55,7 +56,7 @@ impl Member {
         setting: &Setting,
         more: &str,
     ) -> Self {
-        let folder = stage.folder().join(format!("{program}-{}", NAMES[director]));
+        let folder = folder_of(stage, program, director);
         fs::create_dir_all(&folder).expect("a folder for the program");
         match program {
             Program::Tandem => tandem::prepare(&folder, setting, more),
@@ -77,11 +78,18 @@ impl Member {
         };
     }
 
+    /// Puts another program in the place of its own, before its first start or while it runs; Tandem only.
+    #[track_caller]
+    pub(crate) fn install(stage: &Stage, director: usize, edition: Edition) {
+        installed::install(&folder_of(stage, Program::Tandem, director), edition);
+    }
+
     /// Has another process of the same program go on in its place; Tandem only. How long that took.
     #[track_caller]
     pub(crate) fn take_over(&mut self, stage: &Stage) -> Duration {
         let begun = std::time::Instant::now();
-        let output = tandem::asked(stage, self.director, self.pid(), &["takeover"]);
+        let program = installed::program(&self.folder);
+        let output = tandem::asked_by(&program, stage, self.director, self.pid(), &["takeover"]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{}: {said}", output.status);
         let took = begun.elapsed();
@@ -244,6 +252,10 @@ impl Drop for Member {
             }
         }
     }
+}
+
+fn folder_of(stage: &Stage, program: Program, director: usize) -> PathBuf {
+    stage.folder().join(format!("{program}-{}", NAMES[director]))
 }
 
 /// Whether a process runs: one that has ended and was not waited for does not.

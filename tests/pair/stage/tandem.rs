@@ -5,6 +5,7 @@ use super::setting::{Checksum, PASSWORD, PRIORITIES, Setting, Transport, VRID, V
 use super::{INTERFACE, NAMES, Stage, dip, vip};
 use crate::world::addresses::Family;
 use crate::world::director::binary;
+use crate::world::installed;
 use crate::world::process::Process;
 use std::fs;
 use std::path::Path;
@@ -27,7 +28,7 @@ pub(super) fn prepare(folder: &Path, setting: &Setting, more: &str) {
 pub(super) fn spawn(stage: &Stage, folder: &Path, director: usize) -> Process {
     let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
     let name = NAMES[director];
-    let (program, config, state) = (binary(), path(POLICY), path("state"));
+    let (program, config, state) = (installed::program(folder), path(POLICY), path("state"));
     let own_machine = ["--mount", "--uts", "--propagation", "private", "sh", "-c", OWN_MACHINE, name];
     let run = [&program, "run", "--config", &config, "--director", name, "--state-directory", &state];
     let arguments: Vec<&str> = own_machine.into_iter().chain(run).collect();
@@ -42,7 +43,8 @@ pub(super) fn spawn_beside(
     more: &[&str],
 ) -> Process {
     let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
-    let (program, config, state, target) = (binary(), path(POLICY), path("state"), pid.to_string());
+    let (program, config, state, target) =
+        (installed::program(folder), path(POLICY), path("state"), pid.to_string());
     let there = ["--target", &target, "--mount", "--uts", "--", &program];
     let run = ["run", "--config", &config, "--director", NAMES[director], "--state-directory", &state];
     let arguments: Vec<&str> = there.into_iter().chain(run).chain(more.iter().copied()).collect();
@@ -65,8 +67,19 @@ pub(super) fn command_line(pid: u32, arguments: &[&str]) -> String {
 
 /// The same, whatever comes of it.
 pub(super) fn asked(stage: &Stage, director: usize, pid: u32, arguments: &[&str]) -> Output {
+    asked_by(&binary(), stage, director, pid, arguments)
+}
+
+/// The same by the command line of another program.
+pub(super) fn asked_by(
+    program: &str,
+    stage: &Stage,
+    director: usize,
+    pid: u32,
+    arguments: &[&str],
+) -> Output {
     let mut command = Command::new("nsenter");
-    command.args(["--target", &pid.to_string(), "--mount", "--uts", "--", &binary()]).args(arguments);
+    command.args(["--target", &pid.to_string(), "--mount", "--uts", "--", program]).args(arguments);
     stage.directors[director].output(&mut command)
 }
 
