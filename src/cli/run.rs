@@ -16,6 +16,7 @@ use crate::director::targets::MOST_AT_ONCE;
 use crate::hash::fnv1a;
 use crate::kernel::{LinuxKernel, epoch, host_facts};
 use crate::panics;
+use crate::probe::cell;
 use anyhow::Context as _;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::ffi::OsString;
@@ -52,6 +53,7 @@ pub(super) struct Places<'a> {
 pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     // Before an upgrade puts another program in its place.
     let successor = successor();
+    cell::prepare();
     let runtime = runtime::start().context("cannot start the threads of the director")?;
     let mut predecessor = match places.takeover {
         true => runtime.block_on(Predecessor::find(places.socket))?,

@@ -1,6 +1,6 @@
 //! System calls that no crate of ours wraps: the only `unsafe` code of this project, one call a function.
 //!
-//! Source: sched_setscheduler(2), pidfd_open(2), packet(7), malloc_trim(3), adjtimex(2).
+//! Source: sched_setscheduler(2), pidfd_open(2), packet(7), malloc_trim(3), adjtimex(2), execve(2).
 #![allow(unsafe_code, reason = "this is the one place for it: tests/tidy.rs")]
 
 use std::io;
@@ -42,6 +42,17 @@ pub(crate) fn set_realtime(priority: u8) -> io::Result<()> {
         libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const parameters)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Has a program write `0` to `door` before it is in place, when it is itself already: what stands for the writer there
+/// (`cgroup.procs`) holds from its first instruction on. The door is opened with the starter's rights, and those count.
+pub(crate) fn enters(command: &mut std::process::Command, door: OwnedFd) {
+    let enter = move || match nix::unistd::write(&door, b"0") {
+        Ok(_) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    };
+    // SAFETY: between fork and exec the closure does one write(2), which is safe in a signal handler, and allocates nothing.
+    unsafe { std::os::unix::process::CommandExt::pre_exec(command, enter) };
 }
 
 /// Whether somebody keeps the clock right, and by how much it may be wrong at most, in microseconds. Reads only.

@@ -11,6 +11,7 @@
 
 mod advice;
 mod agent;
+pub(crate) mod cell;
 mod datagram;
 mod dns;
 mod echo;

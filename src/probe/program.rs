@@ -3,7 +3,9 @@
 //!
 //! What they write is read to the end, so that they never wait for us, and its last [`KEPT_BYTES`] are kept.
 
+use super::cell::Cell;
 use super::{failure, secure_path};
+use crate::kernel::sys::enters;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -81,9 +83,13 @@ impl Launch {
             // The supplementary groups go with the user: the standard library clears them.
             command.gid(group.as_raw()).uid(user.as_raw());
         }
+        let cell = Cell::new().map_err(|error| cannot(&error))?.map(|(cell, door)| {
+            enters(command.as_std_mut(), door.into());
+            cell
+        });
         let child = command.spawn().map_err(|error| cannot(&error))?;
         let id = child.id().and_then(|id| i32::try_from(id).ok());
-        Ok(Group { id: Pid::from_raw(id.ok_or("a program without a process")?), _leader: child })
+        Ok(Group { id: Pid::from_raw(id.ok_or("a program without a process")?), _cell: cell, _leader: child })
     }
 }
 
@@ -131,10 +137,12 @@ pub(crate) fn identity(name: &str) -> Result<Option<Identity>, String> {
     }
 }
 
-/// A running program and everything that it started, as long as they stay in its process group.
+/// A running program and everything that it started: as long as they stay in its process group, or, where it has a control
+/// group, whatever they do.
 #[derive(Debug)]
 struct Group {
     id: Pid,
+    _cell: Option<Cell>,
     /// Reaped when it is dropped, or by the runtime soon after: not before [`Group::drop`] has run.
     _leader: Child,
 }
