@@ -2,9 +2,10 @@
 //! from one is its owner's: a probe that panics has failed, an errand is done again, a thread that the director cannot do
 //! without ends it.
 
+use futures_util::FutureExt as _;
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::panic::{PanicHookInfo, set_hook};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, set_hook};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Those without which no director goes on: they are counted from the beginning.
@@ -36,6 +37,16 @@ pub(crate) fn words(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
+/// What comes of `work`; that it panics is a failure too, so that who waits for it hears of it.
+///
+/// # Errors
+/// Those of `work`, and one that says that it has panicked.
+pub(crate) async fn as_failure<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    // What it was doing is given up with it.
+    let result = AssertUnwindSafe(work).catch_unwind().await;
+    result.unwrap_or_else(|panic| Err(format!("a fault of this program (a panic: {})", words(&*panic))))
+}
+
 fn note(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let thread = thread.name().map_or("unnamed", |name| if name == MAIN { "pools" } else { name });
@@ -56,6 +67,14 @@ mod tests {
     use std::thread;
 
     /// The hook is the process's: it is put back, so that other tests that panic are heard.
+    #[tokio::test]
+    async fn work_that_panics_has_failed_and_says_why() {
+        let panics = async |bad: bool| if bad { panic!("on purpose") } else { Ok(7) };
+        let failed = as_failure(panics(true)).await;
+        assert_eq!(failed, Err("a fault of this program (a panic: on purpose)".to_owned()));
+        assert_eq!(as_failure(panics(false)).await, Ok(7));
+    }
+
     #[test]
     fn a_panic_is_counted_under_the_name_of_its_thread() {
         let before = take_hook();

@@ -36,6 +36,7 @@ stage_documents() {
         gzip -9n <"$page" >"$1/usr/share/man/man${page##*.}/${page##*/}.gz"
     done
     put "$PROJECT/README.md" "$doc/README.md"
+    put "$PACKAGING/SECURITY.md" "$doc/SECURITY.md"
     for page in "$PROJECT"/conf/*.yaml; do put "$page" "$doc/examples/${page##*/}"; done
     for folder in prometheus grafana; do
         [ ! -d "$PACKAGING/$folder" ] || cp -r --no-preserve=mode "$PACKAGING/$folder" "$doc/examples/"

@@ -16,7 +16,7 @@ use std::path::Path;
 const SECTION: &str = "8";
 
 /// Of this version: pages say one, and the same version always makes the same pages.
-const DATE: &str = "2026-11-29";
+const DATE: &str = "2026-11-30";
 
 /// A manual page under the name of its file.
 struct Page {

@@ -11,6 +11,7 @@ use super::run::Loop;
 use super::snapshot::ReloadCounts;
 use crate::control::{Answer, PolicyAction, RefusalCode, Refused};
 use crate::model::{PairChange, Policy, PoolName};
+use crate::panics;
 use crate::policy::duration_words;
 use crate::time::Instant;
 use crate::vrrp::station::Keyring;
@@ -194,7 +195,7 @@ impl Loop {
                 };
                 let sender = self.reloads.sender.clone();
                 tokio::spawn(async move {
-                    let prepared = Box::new(prepare(origin, beside).await);
+                    let prepared = Box::new(panics::as_failure(prepare(origin, beside)).await);
                     // Nobody listens any more when the director stops.
                     sender.send(Arrival::Prepared(prepared)).await.ok();
                 });

@@ -4,6 +4,7 @@ use super::digest::Digest;
 use super::{Ready, Tally};
 use crate::control::EventRecord;
 use crate::director::chronicle::Book;
+use crate::panics;
 use crate::time::Instant;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -105,7 +106,7 @@ impl Delivery {
     /// Tells what was collected.
     async fn tell(&mut self) {
         let Some(collected) = self.digest.take() else { return };
-        match self.ready.take(&collected, self.missed).await {
+        match panics::as_failure(self.ready.take(&collected, self.missed)).await {
             Ok(()) => {
                 self.missed = 0;
                 self.tally.delivered.fetch_add(collected.number, Ordering::Relaxed);
