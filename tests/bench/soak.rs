@@ -7,7 +7,7 @@
 //! a bare real-time sleeper, tells how late the machine itself was.
 //!
 //! Needs root and network namespaces, no IPVS: `tests/lab/run bench soak [MINUTES]` (10; the promise is made for 60). Each minute
-//! prints a line, so that a curve can be looked at. The exit status is 1 when the promise is broken.
+//! prints a line; every reading is in `soak.txt` of the lab's results, for a plot. The exit status is 1 when the promise is broken.
 
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
 #![allow(clippy::print_stdout, reason = "a bench prints")]
@@ -85,6 +85,9 @@ fn measure(time: Duration) -> bool {
     let on_time = on_time(&lateness, machine, real_time);
     let verdict = if unanswered == 0 { "kept:  " } else { "BROKEN:" };
     println!("  {verdict} scrapes that were not answered: {unanswered}");
+    if let Ok(results) = std::env::var("TANDEM_LAB_OUT") {
+        std::fs::write(PathBuf::from(results).join("soak.txt"), readings.table()).expect("the readings");
+    }
     readings.are_flat() && on_time && unanswered == 0
 }
 

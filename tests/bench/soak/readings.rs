@@ -2,6 +2,7 @@
 
 use crate::stage::{NAMES, OTHER, PREFERRED};
 use crate::usage;
+use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
@@ -30,15 +31,17 @@ impl Held {
 /// All of both directors.
 pub(crate) struct Readings {
     pids: [u32; 2],
+    at: Vec<Duration>,
     taken: [Vec<Held>; 2],
 }
 
 impl Readings {
     pub(crate) const fn new(pids: [u32; 2]) -> Self {
-        Self { pids, taken: [Vec::new(), Vec::new()] }
+        Self { pids, at: Vec::new(), taken: [Vec::new(), Vec::new()] }
     }
 
     pub(crate) fn take(&mut self, elapsed: Duration) {
+        self.at.push(elapsed);
         for director in [PREFERRED, OTHER] {
             self.taken[director].push(Held::read(self.pids[director]));
         }
@@ -53,6 +56,23 @@ impl Readings {
             };
             println!("  {:>5} s: {}; {}", elapsed.as_secs(), words(PREFERRED), words(OTHER));
         }
+    }
+
+    /// Everything that was read, for a plot: a line a moment.
+    pub(crate) fn table(&self) -> String {
+        let mut text = "seconds director resident_kib descriptors threads\n".to_owned();
+        for (at, moment) in self.at.iter().enumerate() {
+            for director in [PREFERRED, OTHER] {
+                let Held { resident_kib, descriptors, threads } = self.taken[director][at];
+                let _ = writeln!(
+                    text,
+                    "{} {} {resident_kib} {descriptors} {threads}",
+                    moment.as_secs(),
+                    NAMES[director]
+                );
+            }
+        }
+        text
     }
 
     /// Whether the last third is as the first.
