@@ -8,7 +8,7 @@
 //! | `internet_checksum` | yes | RFC 1071, for packets of our own |
 //! | `hash` | yes | FNV-1a, for what must hash the same after a restart |
 //! | `stillness` | yes | whether somebody stands still, judged by one who may have, too |
-//! | `panics` | no | panics of any thread: told and counted |
+//! | `panics` | no | panics of any thread: told and counted; services that begin anew after one |
 //! | `hex` | yes | bytes as hexadecimal digits |
 //! | [`model`] | yes | the nouns: policy, pool, virtual service, destination, check, tables; the glossary |
 //! | [`policy`] | yes | YAML files to a policy, with every problem at once |
@@ -29,7 +29,7 @@
 //! | [`observe`] | metrics yes, listener no | the director's view as metrics, and the listener that serves it |
 //! | [`peer`] | most yes | the channel between the directors: what each tells the other, and what follows from it |
 //! | `secret` | no | the bytes of a policy's secrets: files, systemd's credentials |
-//! | `serving` | no | connections of HTTP, bounded |
+//! | `serving` | throttle yes, rest no | connections of HTTP, bounded; the door and the thread of those over TCP |
 //! | [`control`] | status, judgement and access yes, servers and client no | the API of a running director: Unix socket, TCP, status page |
 //! | [`cli`] | no | the command line |
 

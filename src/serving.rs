@@ -1,13 +1,18 @@
-//! Connections of HTTP/1.1, bounded (shell): what the metrics listener and the control socket share. One request a
-//! connection; what is asked and answered is the caller's.
+//! Connections of HTTP/1.1, bounded (shell): what the metrics listener, the API over TCP and the control socket share. One
+//! request a connection; what is asked and answered is the caller's. The two that come over TCP come through a [`door`], and
+//! are served on a thread of their own ([`Visitors`]).
 //!
 //! Bounded: connections at the same time, header bytes, the time of a header and of a whole connection, which a stream may
 //! lengthen as long as its reader reads ([`Patience`]). The bounds on bodies are the router's.
 
+mod door;
 mod lingering;
+mod throttle;
+mod visitors;
 
 use axum::response::Response;
 use axum::{Extension, Router};
+pub(crate) use door::{Visitor, retry_after};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -16,22 +21,25 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use lingering::Lingering;
 use std::convert::Infallible;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+#[cfg(test)]
+pub(crate) use throttle::{BURST, MOST_OF_ONE};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
+pub use visitors::Visitors;
+pub(crate) use visitors::{Served, bind};
 
-/// Connections at the same time; further ones wait in the kernel's queue.
+/// Connections to a socket of this host at the same time; further ones wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 64;
 
 /// Largest request header.
 const HEADER_BYTES: usize = 16 * 1024;
 
 /// How long to wait after an accept that failed (too many open files, say): trying at once would only burn the processor.
-pub(crate) const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// How long a caller may take.
 #[derive(Clone, Copy, Debug)]
@@ -82,40 +90,19 @@ impl Default for Limits {
     }
 }
 
-/// Something that connections come from.
-pub(crate) trait Accept {
-    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-    /// The next connection.
-    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>>;
-}
-
-impl Accept for TcpListener {
-    type Stream = TcpStream;
-    async fn next(&self) -> io::Result<TcpStream> {
-        self.accept().await.map(|(stream, _)| stream)
-    }
-}
-
-impl Accept for UnixListener {
-    type Stream = UnixStream;
-    async fn next(&self) -> io::Result<UnixStream> {
-        self.accept().await.map(|(stream, _)| stream)
-    }
-}
-
-/// Serves for ever; drop the future to stop. Each connection is answered by the router that `router_of` makes for it; `name`
+/// Serves a socket of this host for ever; drop the future to stop. Each connection is answered by the router that `router_of` makes for it; `name`
 /// is for the log.
-pub(crate) async fn serve<A: Accept>(
-    listener: A,
+pub(crate) async fn serve(
+    listener: UnixListener,
     name: &'static str,
     limits: Limits,
-    router_of: impl Fn(&A::Stream) -> Router,
+    router_of: impl Fn(&UnixStream) -> Router,
 ) {
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.next().await {
-            Ok(stream) => {
+        match listener.accept().await {
+            Ok((stream, _)) => {
                 let patience = Patience::of(limits.connection);
                 let router = router_of(&stream).layer(Extension(patience.clone()));
                 tokio::spawn(async move {
@@ -134,7 +121,7 @@ pub(crate) async fn serve<A: Accept>(
 }
 
 /// One request and its answer.
-pub(crate) async fn connection<S, V>(stream: S, service: V, limits: Limits) -> Result<(), hyper::Error>
+async fn connection<S, V>(stream: S, service: V, limits: Limits) -> Result<(), hyper::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     V: Service<Request<Incoming>, Response = Response, Error = Infallible>,

@@ -62,7 +62,6 @@ const PURE_FILES: &[&str] = &[
     "control/servers.rs",
     "control/sse.rs",
     "control/status.rs",
-    "control/throttle.rs",
     "control/tokens.rs",
     "control/status_peer.rs",
     "director/adoption.rs",
@@ -132,6 +131,7 @@ const PURE_FILES: &[&str] = &[
     "peer/telling.rs",
     "peer/view.rs",
     "probe/advice.rs",
+    "serving/throttle.rs",
 ];
 /// What a pure file must not name.
 const FORBIDDEN: [&str; 12] = [

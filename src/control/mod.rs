@@ -47,10 +47,10 @@ mod status;
 mod status_peer;
 mod succession;
 mod tcp;
-mod throttle;
 mod tokens;
 mod told;
 
+pub use crate::serving::Visitors;
 pub use action::*;
 pub use caller::Caller;
 pub use client::{Client, ClientError};

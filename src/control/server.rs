@@ -16,7 +16,7 @@ use super::told::Told;
 use crate::director::chronicle::Book;
 use crate::director::snapshot::Snapshot;
 use crate::observe::View;
-use crate::serving::{self, Limits};
+use crate::serving::{self, Limits, Visitors};
 use crate::time::{Instant, milliseconds};
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -165,8 +165,8 @@ impl Control {
 
     /// Serves over TCP what the policy says now: where it is the same address, its connections go on; `None` ends it.
     /// `metrics` are served there too.
-    pub fn renew_api(&mut self, api: Option<Api>, metrics: View) {
-        self.tcp = api.and_then(|api| api.serve(self.tcp.take(), &self.shared, metrics));
+    pub fn renew_api(&mut self, api: Option<Api>, metrics: View, visitors: &Visitors) {
+        self.tcp = api.and_then(|api| api.serve(self.tcp.take(), (&self.shared, metrics), visitors));
     }
 
     /// What `GET /v1/status` answers from now on.

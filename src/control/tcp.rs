@@ -1,22 +1,20 @@
 //! The API and the status page over TCP (shell): made ready without changing anything, then served; a reload swaps tokens and
 //! certificate under a listener that stays, or brings another listener before this one goes.
 //!
-//! Bounded: connections in all and of one address (further ones are closed at once, so that slow callers keep nobody else
-//! out), requests of one address in a time, the times of a TLS handshake, a header and a connection, and the sizes of header
-//! and body. It shares nothing with the control socket and the metrics listener but the views that the event loop publishes.
+//! Bounded: connections and requests in all and of one address, by `serving`; the times of a TLS handshake, a header and a
+//! connection, and the sizes of header and body. It shares nothing with the control socket and the metrics listener but the
+//! views that the event loop publishes, and with the latter the thread.
 
 use super::access::{Asked, Shown, Way, Wish, judge};
 use super::action::{RefusalCode, Refused};
 use super::caller::Caller;
 use super::page;
 use super::server::{Shared, refuse, router};
-use super::throttle::Throttle;
 use super::tokens::Tokens;
 use crate::model::{ApiScope, ApiSettings, ApiTls, Secret};
 use crate::observe::{View, routes};
 use crate::secret;
-use crate::serving::{self, Limits, PAUSE_AFTER_ERROR, Patience};
-use crate::time::Instant;
+use crate::serving::{self, Served, Visitor, Visitors, retry_after};
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -33,11 +31,11 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, spawn_blocking};
-use tokio::time::{sleep, timeout};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 /// Bytes of a file with certificates or a key, at most.
@@ -86,13 +84,7 @@ pub struct Api {
 pub(super) struct Tcp {
     address: SocketAddr,
     gate: Arc<ArcSwap<Gate>>,
-    abort: AbortHandle,
-}
-
-impl Drop for Tcp {
-    fn drop(&mut self) {
-        self.abort.abort();
-    }
+    _served: Served,
 }
 
 impl Api {
@@ -121,8 +113,13 @@ impl Api {
         self.listener.as_ref()?.local_addr().ok()
     }
 
-    /// Serves it from now on, instead of `before`.
-    pub(super) fn serve(self, before: Option<Tcp>, shared: &Shared, metrics: View) -> Option<Tcp> {
+    /// Has it served from now on, instead of `before`.
+    pub(super) fn serve(
+        self,
+        before: Option<Tcp>,
+        (shared, metrics): (&Shared, View),
+        visitors: &Visitors,
+    ) -> Option<Tcp> {
         let Self { address, gate, listener } = self;
         let Some(listener) = listener else {
             let before = before.filter(|before| before.address == address)?;
@@ -132,15 +129,13 @@ impl Api {
         // Where port 0 was asked for it is another one.
         let address = listener.local_addr().unwrap_or(address);
         let gate = Arc::new(ArcSwap::from_pointee(gate));
-        let door = Door {
-            shared: shared.clone(),
-            metrics: routes(metrics),
-            gate: Arc::clone(&gate),
-            throttle: Arc::default(),
-            started: tokio::time::Instant::now(),
-        };
-        let abort = tokio::spawn(door.serve(listener)).abort_handle();
-        Some(Tcp { address, gate, abort })
+        let reception =
+            Reception { shared: shared.clone(), metrics: routes(metrics), gate: Arc::clone(&gate) };
+        let _served = visitors.serve(listener, "API", move |stream, visitor| {
+            let reception = reception.clone();
+            async move { reception.receive(stream, visitor).await.unwrap_or_default() }
+        });
+        Some(Tcp { address, gate, _served })
     }
 }
 
@@ -158,7 +153,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ApiError> {
         };
         ApiError::Listen { address, advice, source }
     };
-    TcpListener::bind(address).await.map_err(advise)
+    serving::bind(address).await.map_err(advise)
 }
 
 impl Gate {
@@ -208,89 +203,41 @@ fn acceptor(tls: &ApiTls) -> Result<TlsAcceptor, ApiError> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// What each connection comes through.
+/// Where each connection is answered.
 #[derive(Clone)]
-struct Door {
+struct Reception {
     shared: Shared,
     metrics: Router,
     gate: Arc<ArcSwap<Gate>>,
-    throttle: Arc<Mutex<Throttle>>,
-    started: tokio::time::Instant,
 }
 
-/// A connection's place, given back when it ends.
-struct Place<'a> {
-    door: &'a Door,
-    address: IpAddr,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.door.counted(|throttle, _| throttle.closed(self.address));
-    }
-}
-
-impl Door {
-    async fn serve(self, listener: TcpListener) {
-        loop {
-            match listener.accept().await {
-                Ok((stream, from)) => {
-                    let address = from.ip().to_canonical();
-                    // One too many is closed, and does not wait: a queue of slow callers would keep the others out.
-                    if self.counted(|throttle, now| throttle.opened(address, now)) {
-                        let door = self.clone();
-                        tokio::spawn(async move {
-                            let _place = Place { door: &door, address };
-                            let limits = Limits::default();
-                            let patience = Patience::of(limits.connection);
-                            let _ = patience.bound(door.connection(stream, address, limits, &patience)).await;
-                        });
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the API cannot accept a connection; trying again");
-                    sleep(PAUSE_AFTER_ERROR).await;
-                }
-            }
-        }
-    }
-
-    fn counted<T>(&self, work: impl FnOnce(&mut Throttle, Instant) -> T) -> T {
-        let now = Instant::ZERO + self.started.elapsed();
-        work(&mut self.throttle.lock().unwrap_or_else(PoisonError::into_inner), now)
-    }
-
-    async fn connection(
-        &self,
-        stream: TcpStream,
-        address: IpAddr,
-        limits: Limits,
-        patience: &Patience,
-    ) -> Option<()> {
+impl Reception {
+    async fn receive(&self, stream: TcpStream, visitor: Visitor) -> Option<()> {
         let own = stream.local_addr().ok()?.ip().to_canonical();
         let gate = self.gate.load_full();
-        let way = Way { own, near: own.is_loopback() && address.is_loopback(), tls: gate.tls.is_some() };
+        let near = own.is_loopback() && visitor.address.is_loopback();
+        let way = Way { own, near, tls: gate.tls.is_some() };
         let service = service_fn(|mut request: Request<Incoming>| async {
-            request.extensions_mut().insert(patience.clone());
-            Ok::<_, Infallible>(self.answer(request, way, address, &gate).await)
+            request.extensions_mut().insert(visitor.patience.clone());
+            Ok::<_, Infallible>(self.answer(request, way, &visitor, &gate).await)
         });
         match &gate.tls {
-            None => serving::connection(stream, service, limits).await.ok(),
+            None => visitor.converse(stream, service).await,
             Some(tls) => {
-                let session = timeout(limits.header, tls.accept(stream)).await.ok()?.ok()?;
-                serving::connection(session, service, limits).await.ok()
+                let session = timeout(visitor.limits.header, tls.accept(stream)).await.ok()?.ok()?;
+                visitor.converse(session, service).await
             }
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>, way: Way, address: IpAddr, gate: &Gate) -> Response {
+    async fn answer(&self, request: Request<Incoming>, way: Way, visitor: &Visitor, gate: &Gate) -> Response {
         let (token, name) = gate.tokens.shown(bytes(request.headers(), &header::AUTHORIZATION));
-        let allowed = self.is_within_its_rate(address).and_then(|()| self.judge(&request, way, token, gate));
+        let allowed = within_its_rate(visitor).and_then(|()| self.judge(&request, way, token, gate));
         let mut response = match allowed {
-            Err(refused) => refusal(refused),
+            Err(refused) => refusal(refused, visitor),
             Ok(()) => match page::asset(request.uri().path()).filter(|_| is_look(request.method())) {
                 Some(asset) => page::response(&asset),
-                None => self.routed(request, Caller::over_tcp(address, name)).await,
+                None => self.routed(request, Caller::over_tcp(visitor.address, name)).await,
             },
         };
         if let Some(scope) = scope(way, token) {
@@ -298,15 +245,6 @@ impl Door {
         }
         protect(response.headers_mut());
         response
-    }
-
-    fn is_within_its_rate(&self, address: IpAddr) -> Result<(), Refused> {
-        self.counted(|throttle, now| throttle.asks(address, now)).map_err(|_| {
-            Refused::new(
-                RefusalCode::TooManyRequests,
-                "this address asks more often than any person or program needs to; ask again in a second",
-            )
-        })
     }
 
     fn judge(&self, request: &Request<Incoming>, way: Way, token: Shown, gate: &Gate) -> Result<(), Refused> {
@@ -333,6 +271,15 @@ impl Door {
         let Ok(response) = TowerToHyperService::new(router).call(request).await;
         response
     }
+}
+
+fn within_its_rate(visitor: &Visitor) -> Result<(), Refused> {
+    visitor.pace.map_err(|_| {
+        Refused::new(
+            RefusalCode::TooManyRequests,
+            "this address asks more often than any person or program needs to; ask again in a second",
+        )
+    })
 }
 
 /// What the caller may do; the page shows by it what can be clicked.
@@ -367,16 +314,20 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 
-fn refusal(refused: Refused) -> Response {
+fn refusal(refused: Refused, visitor: &Visitor) -> Response {
     let code = refused.code;
     let mut response = refuse(refused);
     let hint = match code {
-        RefusalCode::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer realm=\"tandem\"")),
-        RefusalCode::TooManyRequests => Some((header::RETRY_AFTER, "1")),
+        RefusalCode::Unauthorized => {
+            Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tandem\"")))
+        }
+        RefusalCode::TooManyRequests => {
+            visitor.pace.err().map(|wait| (header::RETRY_AFTER, retry_after(wait)))
+        }
         _ => None,
     };
     if let Some((name, value)) = hint {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, value);
     }
     response
 }

@@ -26,7 +26,7 @@ use super::succession::predecessor::Succession;
 use super::succession::successor::Predecessor;
 use super::targets::MOST_AT_ONCE;
 use super::watchdog::Watchdog;
-use crate::control::{Control, Status, Windows};
+use crate::control::{Control, Status, Visitors, Windows};
 use crate::hook::{self, Hooks};
 use crate::kernel::{Kernel, ReadOnly, complete};
 use crate::model::{HostFacts, Policy};
@@ -87,12 +87,13 @@ impl Loop {
         let material = Material { policy, facts, handed: handed.as_ref(), observe, epoch, seed, clock };
         let (mut core, kernel, orders) = material.adopt(kernel, state, generation).await?;
         let generation = core.generation;
-        let published = Publisher::serve(&core.policy, clock, ports.metrics);
+        let visitors = Visitors::start().map_err(RunError::Thread)?;
+        let published = Publisher::serve(&core.policy, clock, ports.metrics, &visitors);
         let chronicler = chronicler(&core, clock, &folder);
         let hooks = Hooks::start(chronicler.book().clone(), published.tally(), hooks);
         let windows = Windows { book: chronicler.book().clone(), snapshot: published.snapshot() };
         let mut control = Control::serve(ports.socket, first_status(&core, clock), clock.started(), windows);
-        control.renew_api(ports.api, published.view(clock));
+        control.renew_api(ports.api, published.view(clock), &visitors);
         control.publish_history(history.told(generation));
         let workers = compute(&probers).then(Workers::start).transpose().map_err(RunError::Thread)?;
         let (probes, reports) = Pool::new(MOST_AT_ONCE, workers);
@@ -118,7 +119,7 @@ impl Loop {
         let mut running = Self {
             core, clock, kernel, probes, reports, probers, files, host, pair, pair_restart, peers, releases, reloads, overrides,
             state: folder,
-            control, chronicler, hooks, published, succession,
+            control, visitors, chronicler, hooks, published, succession,
             publish_at: now,
             tidy_at: now + FIRST_TIDY,
             watchdog: Watchdog::of_unit(),

@@ -12,12 +12,12 @@ use crate::model::Policy;
 use crate::observe::{Listener, View};
 use crate::panics;
 use crate::peer::PeersView;
+use crate::serving::{Served, Visitors};
 use crate::time::Instant;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::AbortHandle;
 
 /// How often a snapshot is taken. IPVS counters move every two seconds.
 pub(super) const PUBLISH_EVERY: Duration = Duration::from_millis(500);
@@ -37,7 +37,7 @@ pub(super) struct Publisher {
     /// Silences of threads, as the watchdog counts them.
     pub(super) silences: BTreeMap<&'static str, u64>,
     /// `None` where the port of an observing director is another's.
-    serving: Option<AbortHandle>,
+    serving: Option<Served>,
     /// What comes of the hooks.
     tally: Arc<Tally>,
     /// When the next one may be taken.
@@ -46,9 +46,15 @@ pub(super) struct Publisher {
 
 impl Publisher {
     /// Serves at a port that was taken before anything is changed; without one, nowhere.
-    pub(super) fn serve(policy: &Policy, clock: Clock, listener: Option<Listener>) -> Self {
+    pub(super) fn serve(
+        policy: &Policy,
+        clock: Clock,
+        listener: Option<Listener>,
+        visitors: &Visitors,
+    ) -> Self {
         let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot::starting(clock.now(), clock.epoch())));
-        let serving = listener.map(|listener| serve(listener, &snapshot, clock));
+        let view = View { snapshot: Arc::clone(&snapshot), started: clock.started() };
+        let serving = listener.map(|listener| listener.serve(view, visitors));
         let counts_entries = policy.pair.connection_sync.is_some();
         let entries = EntryLook::start(counts_entries);
         let tracking = TrackingLook::start(local_addresses(policy));
@@ -58,19 +64,25 @@ impl Publisher {
 
     /// Serves nowhere any more: another process does.
     pub(super) fn close(&mut self) {
-        self.serving.take().iter().for_each(AbortHandle::abort);
+        self.serving = None;
     }
 
     /// Serves again.
-    pub(super) fn open(&mut self, listener: Option<Listener>, clock: Clock) {
-        self.serving = listener.map(|listener| serve(listener, &self.snapshot, clock));
+    pub(super) fn open(&mut self, listener: Option<Listener>, clock: Clock, visitors: &Visitors) {
+        let view = self.view(clock);
+        self.serving = listener.map(|listener| listener.serve(view, visitors));
     }
 
     /// Goes on under another policy, at `listener` where it says so.
-    pub(super) fn renew(&mut self, policy: &Policy, listener: Option<Listener>, clock: Clock) {
-        if let Some(listener) = listener {
-            self.serving.iter().for_each(AbortHandle::abort);
-            self.serving = Some(serve(listener, &self.snapshot, clock));
+    pub(super) fn renew(
+        &mut self,
+        policy: &Policy,
+        listener: Option<Listener>,
+        clock: Clock,
+        visitors: &Visitors,
+    ) {
+        if listener.is_some() {
+            self.open(listener, clock, visitors);
         }
         let counts_entries = policy.pair.connection_sync.is_some();
         if std::mem::replace(&mut self.counts_entries, counts_entries) != counts_entries {
@@ -129,9 +141,4 @@ impl Publisher {
         self.due = ended + (ended.saturating_since(begun) * PART).min(OLDEST);
         Some(snapshot)
     }
-}
-
-fn serve(listener: Listener, snapshot: &Arc<ArcSwap<Snapshot>>, clock: Clock) -> AbortHandle {
-    let view = View { snapshot: Arc::clone(snapshot), started: clock.started() };
-    tokio::spawn(listener.serve(view)).abort_handle()
 }

@@ -298,8 +298,8 @@ impl Loop {
         self.take_probers(&policy, probers);
         self.host.renew(&policy);
         self.hooks.renew(hooks);
-        self.published.renew(&policy, listener, self.clock);
-        self.control.renew_api(api, self.published.view(self.clock));
+        self.published.renew(&policy, listener, self.clock, &self.visitors);
+        self.control.renew_api(api, self.published.view(self.clock), &self.visitors);
         self.note_taken(why, text, watched);
         self.peers.renew(&policy, peer_keys.as_ref(), self.clock);
         self.peers.identify(self.reloads.in_force());

@@ -25,7 +25,7 @@ use super::succession::predecessor::Succession;
 use super::succession::successor::Predecessor;
 use super::targets::TargetId;
 use super::watchdog::Watchdog;
-use crate::control::Control;
+use crate::control::{Control, Visitors};
 use crate::health::ProbeId;
 use crate::hook::Hooks;
 use crate::kernel::sys::give_memory_back;
@@ -114,6 +114,7 @@ pub(super) struct Loop {
     /// Of the pair.
     pub(super) state: PathBuf,
     pub(super) control: Control,
+    pub(super) visitors: Visitors,
     pub(super) chronicler: Chronicler,
     pub(super) hooks: Hooks,
     pub(super) published: Publisher,

@@ -2,9 +2,10 @@
 
 use tokio::runtime::{Builder, Runtime};
 
-/// What a director runs on: one thread for its loop, its probes and those who ask. A probe is a handful of system calls, and
-/// a switch between two threads costs as much as several of them. What keeps a processor busy goes to threads of its own:
-/// the pair's, the kernel's, and the workers of [`crate::probe::Pool`].
+/// What a director runs on: one thread for its loop, its probes and those who ask at the control socket. A probe is a handful
+/// of system calls, and a switch between two threads costs as much as several of them. What keeps a processor busy goes to
+/// threads of its own: the pair's, the kernel's, the workers of [`crate::probe::Pool`], and whatever the network asks over TCP
+/// ([`crate::control::Visitors`]).
 ///
 /// # Errors
 /// When the system gives no event queue (too many open files).

@@ -3,12 +3,14 @@
 use super::*;
 use crate::director::chronicle::{Draft, Stamp};
 use crate::model::{EventKind, HookUrl, MailSecurity, MailSettings, Secret};
+use crate::serving::{self, Visitors};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use delivery::MOST_WAITING;
+use hyper_util::service::TowerToHyperService;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
@@ -254,12 +256,16 @@ async fn a_webhook_is_tried_again_and_keeps_the_order() {
     let receiver = Receiver::default();
     // The last first: the second event is refused for good.
     *receiver.answers.lock().expect("no panic") = vec![204, 400, 204, 503];
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let listener = serving::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let router = Router::new().route("/events", post(receive)).with_state(receiver.clone());
-    tokio::spawn(crate::serving::serve(listener, "test", crate::serving::Limits::default(), move |_| {
-        router.clone()
-    }));
+    let visitors = Visitors::start().expect("a thread");
+    let _served = visitors.serve(listener, "test", move |stream, visitor| {
+        let service = TowerToHyperService::new(router.clone());
+        async move {
+            visitor.converse(stream, service).await;
+        }
+    });
     let key = world.place.path().join("key");
     fs::write(&key, "a key\n").expect("written");
     let act = HookAct::Webhook {
@@ -318,7 +324,7 @@ async fn https(router: Router) -> (std::net::SocketAddr, String) {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(stream) = acceptor.accept(stream).await else { continue };
-            let service = hyper_util::service::TowerToHyperService::new(router.clone());
+            let service = TowerToHyperService::new(router.clone());
             let stream = hyper_util::rt::TokioIo::new(stream);
             tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(stream, service));
         }

@@ -86,6 +86,13 @@ pub(crate) fn pidfd_open(process: u32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
+/// Lets others go first: the niceness of the calling thread, and of threads that it starts from now on, grows by `more`
+/// (nice(2); on Linux it is each thread's own, sched(7)). No privilege is needed for it.
+pub(crate) fn yield_to_others(more: u8) {
+    // SAFETY: the call takes a number. What it returns may be -1 either way, and it fails only for who wants to be less nice.
+    unsafe { libc::nice(i32::from(more)) };
+}
+
 /// Gives memory back to the system that was freed and lies between what is in use (`malloc_trim`): what a burst of probes, or
 /// reading a large policy, took for a moment. It takes some milliseconds for a heap of a hundred megabytes.
 #[cfg(target_env = "gnu")]

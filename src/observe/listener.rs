@@ -1,11 +1,11 @@
 //! Serves `/metrics`, `/healthz` and `/readyz` (shell). Read-only, plain HTTP, GET and HEAD; everything else is 404 or 405.
 //!
-//! Connections are bounded by `serving`; a request's body is never read. A scrape
+//! Connections are bounded by `serving`, which has them on a thread of their own; a request's body is never read. A scrape
 //! reads the last snapshot and never asks the event loop for anything. Rendering runs on a blocking thread, one at a time.
 
 use super::{Format, Names, render_as};
 use crate::director::snapshot::Snapshot;
-use crate::serving::{self, Limits};
+use crate::serving::{self, Served, Visitor, Visitors, retry_after};
 use crate::time::Instant;
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -14,11 +14,12 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper_util::service::TowerToHyperService;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
@@ -78,7 +79,7 @@ impl Listener {
     /// When the port is taken, or the address is none of this host's; the sentence says what to do.
     pub async fn bind(address: SocketAddr) -> Result<Self, ListenError> {
         let advise = |source: io::Error| ListenError { address, advice: advice(&source), source };
-        TcpListener::bind(address).await.map(Self).map_err(advise)
+        serving::bind(address).await.map(Self).map_err(advise)
     }
 
     /// Where it listens: the port is the one that the system chose where 0 was asked for.
@@ -89,11 +90,25 @@ impl Listener {
         self.0.local_addr()
     }
 
-    /// Serves for ever; drop the future to stop. Must run beside the event loop, not in it.
-    pub async fn serve(self, view: View) {
+    /// Serves until what comes back is dropped.
+    pub(crate) fn serve(self, view: View, visitors: &Visitors) -> Served {
         let router = router(view);
-        serving::serve(self.0, "metrics listener", Limits::default(), |_| router.clone()).await;
+        visitors
+            .serve(self.0, "metrics listener", move |stream, visitor| answer(stream, visitor, router.clone()))
     }
+}
+
+async fn answer(stream: TcpStream, visitor: Visitor, router: Router) {
+    let router = match visitor.pace {
+        Ok(()) => router,
+        Err(wait) => Router::new().fallback(async move || too_often(wait)),
+    };
+    visitor.converse(stream, TowerToHyperService::new(router)).await;
+}
+
+fn too_often(wait: Duration) -> Response {
+    let text = "this address asks more often than any program needs to; ask again later\n";
+    (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, retry_after(wait))], text).into_response()
 }
 
 fn advice(error: &io::Error) -> String {

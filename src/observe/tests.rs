@@ -7,6 +7,7 @@ use crate::model::{
     OverrideKind, OverrideTarget, Protocol, ServiceKey, SyncDaemonRole, TrackingCounts,
 };
 use crate::reconcile::Table;
+use crate::serving::{BURST, MOST_OF_ONE, Served, Visitors};
 use crate::time::Instant;
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 mod names;
 
@@ -292,13 +293,20 @@ fn open_metrics_names_families_without_suffix_and_ends_with_eof() {
     assert!(text.ends_with("# EOF\n"));
 }
 
-async fn listening(snapshot: Snapshot) -> SocketAddr {
+/// A listener that is served as long as this is there.
+struct Listening {
+    address: SocketAddr,
+    _served: (Served, Visitors),
+}
+
+async fn listening(snapshot: Snapshot) -> Listening {
     let listener = Listener::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
     let address = listener.local_address().expect("it is bound");
     let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
     let started = tokio::time::Instant::now() - Duration::from_secs(60);
-    tokio::spawn(listener.serve(View { snapshot, started }));
-    address
+    let visitors = Visitors::start().expect("a thread");
+    let served = listener.serve(View { snapshot, started }, &visitors);
+    Listening { address, _served: (served, visitors) }
 }
 
 /// Everything that comes back for `request`.
@@ -322,7 +330,7 @@ fn taken_at(seconds: u64) -> Snapshot {
 
 #[tokio::test]
 async fn metrics_come_in_the_form_that_was_asked_for() {
-    let address = listening(snapshot()).await;
+    let Listening { address, _served } = listening(snapshot()).await;
     let plain = ask(address, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(plain.contains("content-type: text/plain; version=0.0.4"), "{plain}");
     assert!(plain.contains("tandem_build_info"));
@@ -336,7 +344,7 @@ async fn metrics_come_in_the_form_that_was_asked_for() {
 
 #[tokio::test]
 async fn other_paths_and_methods_are_refused() {
-    let address = listening(snapshot()).await;
+    let Listening { address, _served } = listening(snapshot()).await;
     assert_eq!(get(address, "/").await.0, "HTTP/1.1 404 Not Found");
     assert_eq!(get(address, "/metrics/x").await.0, "HTTP/1.1 404 Not Found");
     let post = ask(address, "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").await;
@@ -346,13 +354,13 @@ async fn other_paths_and_methods_are_refused() {
 #[tokio::test]
 async fn health_is_the_age_of_the_snapshot_and_readiness_has_a_reason() {
     let fresh = listening(taken_at(59)).await;
-    assert_eq!(get(fresh, "/healthz").await, ("HTTP/1.1 200 OK".to_owned(), "ok\n".to_owned()));
-    assert_eq!(get(fresh, "/readyz").await, ("HTTP/1.1 200 OK".to_owned(), "ready\n".to_owned()));
+    assert_eq!(get(fresh.address, "/healthz").await, ("HTTP/1.1 200 OK".to_owned(), "ok\n".to_owned()));
+    assert_eq!(get(fresh.address, "/readyz").await, ("HTTP/1.1 200 OK".to_owned(), "ready\n".to_owned()));
     let readiness = Err("pool web: no server has a verdict yet".to_owned());
     let stale = listening(Snapshot { readiness, ..taken_at(20) }).await;
-    let (status, text) = get(stale, "/healthz").await;
+    let (status, text) = get(stale.address, "/healthz").await;
     assert!(status.contains("503") && text.contains("no progress for 40 s"), "{status} {text}");
-    let (status, text) = get(stale, "/readyz").await;
+    let (status, text) = get(stale.address, "/readyz").await;
     assert!(status.contains("503") && text == "not ready: pool web: no server has a verdict yet\n", "{text}");
 }
 
@@ -371,7 +379,7 @@ async fn a_taken_port_is_one_sentence_that_says_what_to_do() {
 
 #[tokio::test]
 async fn what_is_too_large_is_cut_off_and_others_are_served() {
-    let address = listening(snapshot()).await;
+    let Listening { address, _served } = listening(snapshot()).await;
     let mut slow = TcpStream::connect(address).await.expect("it listens");
     slow.write_all(b"GET /metrics HTT").await.expect("it reads");
     let huge = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(64 * 1024));
@@ -384,9 +392,52 @@ async fn what_is_too_large_is_cut_off_and_others_are_served() {
     assert_eq!(get(address, "/readyz").await.1, "ready\n");
 }
 
+/// As another caller: each address of loopback is one.
+async fn connect_from(number: u8, address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, number], 0).into()).expect("it is ours");
+    socket.connect(address).await.expect("it listens")
+}
+
+/// They take all places that their address has, and nobody else's.
+#[tokio::test]
+async fn slow_callers_keep_no_other_address_out() {
+    let Listening { address, _served } = listening(snapshot()).await;
+    let mut slow = Vec::new();
+    for _ in 0..300 {
+        let mut stream = connect_from(2, address).await;
+        let _ = stream.write_all(b"GET /metrics HT").await;
+        slow.push(stream);
+    }
+    let begun = tokio::time::Instant::now();
+    assert!(get(address, "/metrics").await.1.contains("tandem_build_info"));
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    let mut open = 0;
+    for stream in &mut slow {
+        let silent = tokio::time::timeout(Duration::from_millis(1), stream.read(&mut [0])).await.is_err();
+        open += usize::from(silent);
+    }
+    assert!((1..=MOST_OF_ONE).contains(&open), "{open} are open");
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_come_again() {
+    let Listening { address, _served } = listening(snapshot()).await;
+    let mut refused = 0;
+    for _ in 0..BURST * 3 {
+        let mut stream = connect_from(2, address).await;
+        let _ = stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer).await;
+        refused += u32::from(answer.starts_with("HTTP/1.1 429 ") && answer.contains("retry-after: 1\r\n"));
+    }
+    assert!(refused > 0, "it is answered without end");
+    assert_eq!(get(address, "/readyz").await.1, "ready\n", "another address is another caller");
+}
+
 #[tokio::test]
 async fn each_set_of_names_is_served_and_an_unknown_one_is_refused_in_a_sentence() {
-    let address = listening(snapshot()).await;
+    let Listening { address, _served } = listening(snapshot()).await;
     for (query, family) in
         [("keepalived", "keepalived_up 1\n"), ("node_exporter", "node_ipvs_connections_total ")]
     {

@@ -7,6 +7,7 @@ use super::settings::Settings;
 use super::shared::{FactsCell, Known, Shared};
 use super::view::{ChannelView, PeersView};
 use crate::hash::fnv1a;
+use crate::panics::kept;
 use crate::time::milliseconds;
 use arc_swap::ArcSwap;
 use std::io;
@@ -14,10 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
-use tokio::time::{interval, sleep};
+use tokio::time::interval;
 
-/// A task that panicked begins again so much later.
-const AFTER_PANIC: Duration = Duration::from_secs(1);
 /// How often what was taken back long ago is looked for.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
@@ -104,28 +103,8 @@ async fn work(shared: Arc<Shared>, facts: FactsCell, view: Arc<ArcSwap<PeersView
     }
 }
 
-/// A panic (over what another director sent, say) must not end the channel for good.
-async fn kept<F: Future<Output = ()> + Send + 'static>(begin: impl Fn() -> F) {
-    while tokio::spawn(begin()).await.is_err_and(|error| error.is_panic()) {
-        sleep(AFTER_PANIC).await;
-    }
-}
-
 fn unix_ms() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "stamps of records are the wall clock's")]
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     milliseconds(wall)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    #[tokio::test]
-    async fn a_task_that_panics_begins_anew() {
-        static BEGUN: AtomicU32 = AtomicU32::new(0);
-        kept(|| async { assert!(BEGUN.fetch_add(1, Ordering::Relaxed) >= 1, "on purpose") }).await;
-        assert_eq!(BEGUN.load(Ordering::Relaxed), 2);
-    }
 }

@@ -18,6 +18,8 @@
 
 #[path = "scale/director.rs"]
 mod director;
+#[path = "punctual.rs"]
+mod punctual;
 #[path = "soak/readings.rs"]
 mod readings;
 #[path = "servers.rs"]
@@ -51,8 +53,6 @@ const START: Duration = Duration::from_secs(60);
 /// What is taken while the director starts is given back by then.
 const SETTLES: Duration = Duration::from_secs(60);
 const RELEASED: &str = "5s";
-/// An advertisement later than the canary by more than this breaks the promise.
-const LATER: Duration = Duration::from_millis(5);
 const CANARY_PERIOD: Duration = Duration::from_millis(1);
 const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9752);
 
@@ -78,11 +78,11 @@ fn measure(time: Duration) -> bool {
     run_for(&pair, &mut flapping, None, SETTLES);
     let canary = Canary::start(CANARY_PERIOD);
     let (begun, unanswered) = run_for(&pair, &mut flapping, Some(&mut readings), time);
-    let lateness = lateness(&adverts, begun, Instant::now());
+    let lateness = punctual::lateness(&adverts, INTERVAL, begun, Instant::now());
     let machine = canary.worst_since(begun);
     let real_time = canary.finish();
     println!("  servers changed sides {} times", flapping.count);
-    let on_time = on_time(&lateness, machine, real_time);
+    let on_time = punctual::on_time(&lateness, machine, real_time);
     let verdict = if unanswered == 0 { "kept:  " } else { "BROKEN:" };
     println!("  {verdict} scrapes that were not answered: {unanswered}");
     if let Ok(results) = std::env::var("TANDEM_LAB_OUT") {
@@ -125,34 +125,6 @@ fn run_for(
         );
     }
     (begun, unanswered)
-}
-
-/// How late each advertisement came after the one before of the same director. Between two terms of a Master there is none.
-fn lateness(adverts: &Adverts, since: Instant, until: Instant) -> Vec<Duration> {
-    let of = |director| adverts.times_of(director, since, until);
-    let mut late: Vec<Duration> = [PREFERRED, OTHER]
-        .into_iter()
-        .flat_map(|director| of(director).windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>())
-        .filter(|gap| *gap < INTERVAL * 10)
-        .map(|gap| gap.saturating_sub(INTERVAL))
-        .collect();
-    late.sort();
-    late
-}
-
-fn on_time(late: &[Duration], machine: Duration, real_time: bool) -> bool {
-    let Some(worst) = late.last() else {
-        println!("  BROKEN: no advertisement was heard");
-        return false;
-    };
-    let kept = *worst <= machine + LATER;
-    let verdict = if kept { "kept:  " } else { "BROKEN:" };
-    let note = if real_time { "" } else { ", without real time" };
-    println!(
-        "  {verdict} {} advertisements, late by {worst:.1?} at most; the canary {machine:.1?}{note}",
-        late.len()
-    );
-    kept
 }
 
 /// Two directors with their servers.

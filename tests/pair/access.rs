@@ -1,9 +1,9 @@
 //! The API of a running director, asked with curl: from its own host, from another one over TLS with an authority of the
-//! site's own, with each scope, by another site's page, and by a thousand callers who are slow.
+//! site's own, with each scope, by another site's page, by a thousand callers who are slow, and by a flood.
 
 use crate::stage::program::{Member, Program};
 use crate::stage::setting::{Checksum, Setting};
-use crate::stage::{PREFERRED, Stage, dip};
+use crate::stage::{OTHER, PREFERRED, Stage, dip};
 use crate::world::namespace::Namespace;
 use crate::world::wait::until;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -19,7 +19,11 @@ const OPS: &str = "0123456789abcdef0123456789abcdef";
 const GRAFANA: &str = "fedcba9876543210fedcba9876543210";
 const BEYOND: &str = "listen: 0.0.0.0:9750";
 const NEAR: &str = "listen: 127.0.0.1:9749";
+const API: u16 = 9750;
+const METRICS: u16 = 9752;
 const SLOW: usize = 1000;
+/// Connections of a flood: more than any address may make at once.
+const FLOOD: usize = 500;
 const SLOW_LIMIT: Duration = Duration::from_secs(3);
 
 struct Site {
@@ -28,7 +32,7 @@ struct Site {
 }
 
 impl Site {
-    /// One director, whose API is open to the network.
+    /// One director, whose API and metrics are open to the network.
     fn new() -> Self {
         let stage = Stage::new();
         let folder = stage.folder();
@@ -47,7 +51,7 @@ impl Site {
         write("api.key", &key.serialize_pem());
         write("ops", &format!("{OPS}\n"));
         write("grafana", GRAFANA);
-        let api = "api:\n  LISTEN\n  tls: {certificate: {file: ../api.pem}, key: {file: ../api.key}}\n  tokens:\n    \
+        let api = "metrics: {listen: 0.0.0.0:9752}\napi:\n  LISTEN\n  tls: {certificate: {file: ../api.pem}, key: {file: ../api.key}}\n  tokens:\n    \
                    - {name: ops, scope: act, token: {file: ../ops}}\n    \
                    - {name: grafana, scope: read, token: {file: ../grafana}}\n  allowed_hosts: [lb.test]\n";
         let member =
@@ -73,6 +77,27 @@ impl Site {
     fn far(&self, options: &[&str], path: &str) -> u16 {
         let url = format!("https://{}:9750{path}", dip(PREFERRED).ipv4);
         curl(&self.stage, &self.stage.client, options, &url).0
+    }
+
+    /// Many connections of the client's host that say these words and no more.
+    fn many(&self, count: usize, port: u16, words: &[u8]) -> Vec<TcpStream> {
+        let address = SocketAddr::new(dip(PREFERRED).ipv4.into(), port);
+        let many: Vec<TcpStream> = self.stage.client.inside(|| {
+            let connect = |_| {
+                let stream = TcpStream::connect_timeout(&address, SLOW_LIMIT).ok()?;
+                // One that is closed already is none the less one.
+                let _ = (&stream).write_all(words);
+                Some(stream)
+            };
+            (0..count).filter_map(connect).collect()
+        });
+        assert!(many.len() > count / 2, "only {} were connected", many.len());
+        many
+    }
+
+    /// From a third host of the network.
+    fn third(&self, url: &str) -> u16 {
+        curl(&self.stage, &self.stage.directors[OTHER], &[], url).0
     }
 
     /// From the director's own host.
@@ -150,22 +175,36 @@ fn large_requests_and_slow_callers_hold_nobody_up() {
     let long = format!("X-Long: {}", "x".repeat(100_000));
     assert_eq!(site.far(&["--header", &long], "/v1/status"), 431);
 
-    let address = SocketAddr::new(dip(PREFERRED).ipv4.into(), 9750);
-    let slow: Vec<TcpStream> = site.stage.client.inside(|| {
-        let connect = |_| {
-            let mut stream = TcpStream::connect_timeout(&address, SLOW_LIMIT).ok()?;
-            stream.write_all(&[22, 3, 1]).ok()?;
-            Some(stream)
-        };
-        (0..SLOW).filter_map(connect).collect()
-    });
-    assert!(slow.len() > SLOW / 2, "only {} were connected", slow.len());
+    let slow = site.many(SLOW, API, &[22, 3, 1]);
     let begun = Instant::now();
     site.member.status(&site.stage);
     assert_eq!(curl(&site.stage, site.here(), &[], "http://127.0.0.1:9752/metrics").0, 200);
     assert_eq!(site.near(&[], "/v1/status"), 200, "another address is another caller");
     let took = begun.elapsed();
     assert!(took < SLOW_LIMIT, "the socket, the metrics and another address took {took:?}");
+    drop(slow);
+}
+
+#[test]
+fn a_flood_is_closed_at_accept_and_neither_it_nor_slow_callers_keep_anybody_else_out() {
+    let site = Site::new();
+    let own = dip(PREFERRED).ipv4;
+    let slow = site.many(SLOW, METRICS, b"GET /metrics HTT");
+    let metrics = format!("http://{own}:{METRICS}/metrics");
+    let begun = Instant::now();
+    assert_eq!(site.third(&metrics), 200, "another address is another caller");
+    site.many(FLOOD, API, b"no TLS");
+    assert_eq!(site.far(&[], "/"), 0, "it is let in after a flood");
+    assert_eq!(site.third(&format!("https://{own}:{API}/v1/status")), 401);
+    assert_eq!(site.third(&metrics), 200);
+    site.member.status(&site.stage);
+    let took = begun.elapsed();
+    assert!(took < SLOW_LIMIT, "honest callers were answered after {took:?}");
+    // It is over, and forgotten in time.
+    until("the client's host", SLOW_LIMIT, || match site.far(&[], "/") {
+        200 => Ok(()),
+        status => Err(status.to_string()),
+    });
     drop(slow);
 }
 

@@ -1,12 +1,12 @@
 //! The API over TCP from outside: real connections on loopback, with and without TLS.
 
-use super::super::throttle::{BURST, MOST_OF_ONE};
 use super::{EPOCH, NOW, picture, status, windows};
 use crate::control::page::FILES;
-use crate::control::{Action, Answer, Api, Control, ElectionAction, Request, Socket, asset, judge};
+use crate::control::{Action, Answer, Api, Control, ElectionAction, Request, Socket, Visitors, asset, judge};
 use crate::director::snapshot::Snapshot;
 use crate::model::{ApiScope, ApiSettings, ApiTls, ApiToken, Secret};
 use crate::observe::View;
+use crate::serving::{BURST, MOST_OF_ONE};
 use arc_swap::ArcSwap;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use std::collections::BTreeSet;
@@ -23,6 +23,7 @@ const GRAFANA: &str = "fedcba9876543210fedcba9876543210";
 
 struct Site {
     control: Control,
+    visitors: Visitors,
     address: SocketAddr,
     settings: ApiSettings,
     place: TempDir,
@@ -57,8 +58,9 @@ impl Site {
         let socket = Socket::bind(&place.path().join("tandem.sock")).expect("a socket");
         let View { started, .. } = view();
         let mut control = Control::serve(Some(socket), status(), started, windows());
-        control.renew_api(Some(api), view());
-        Self { control, address, settings: ApiSettings { listen: address, ..settings }, place }
+        let visitors = Visitors::start().expect("a thread");
+        control.renew_api(Some(api), view(), &visitors);
+        Self { control, visitors, address, settings: ApiSettings { listen: address, ..settings }, place }
     }
 
     /// Everything that comes back for a request with these header lines.
@@ -83,7 +85,7 @@ impl Site {
 
     async fn renew(&mut self, settings: &ApiSettings) {
         let api = Api::prepare(Some(settings), Some(self.address)).await.expect("good files");
-        self.control.renew_api(api, view());
+        self.control.renew_api(api, view(), &self.visitors);
     }
 }
 
@@ -314,8 +316,7 @@ async fn a_reload_swaps_tokens_under_a_listener_that_stays() {
     site.renew(&next).await;
     is(&site.look("/v1/status", &[&bearer(GRAFANA)]).await, 401);
     is(&site.look("/v1/status", &[&bearer(OPS)]).await, 200);
-    site.control.renew_api(None, view());
-    tokio::task::yield_now().await;
+    site.control.renew_api(None, view(), &site.visitors);
     let closed = async {
         while TcpStream::connect(site.address).await.is_ok() {
             tokio::task::yield_now().await;
@@ -331,7 +332,7 @@ async fn another_address_is_listened_to_before_the_first_is_left() {
     let api = Api::prepare(Some(&next), Some(site.address)).await.expect("good files").expect("an API");
     let address = api.local_address().expect("it listens");
     is(&site.look("/v1/status", &[]).await, 200);
-    site.control.renew_api(Some(api), view());
+    site.control.renew_api(Some(api), view(), &site.visitors);
     site.address = address;
     is(&site.look("/v1/status", &[]).await, 200);
     let same_port = ApiSettings { listen: SocketAddr::new([127, 0, 0, 2].into(), address.port()), ..next };

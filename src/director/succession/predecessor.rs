@@ -424,8 +424,8 @@ impl Loop {
     fn ports_are_back(&mut self, ports: Ports) {
         self.succession.ports = None;
         self.control.open(ports.socket);
-        self.control.renew_api(ports.api, self.published.view(self.clock));
-        self.published.open(ports.metrics, self.clock);
+        self.control.renew_api(ports.api, self.published.view(self.clock), &self.visitors);
+        self.published.open(ports.metrics, self.clock, &self.visitors);
         self.publish_soon();
     }
 }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tandem::control::sse::Stream;
 use tandem::control::{
-    Action, Answer, Api, ClearBody, Control, OverrideBody, ReleaseBody, ReloadBody, Socket, Status, Windows,
+    Action, Answer, Api, ClearBody, Control, OverrideBody, ReleaseBody, ReloadBody, Socket, Status, Visitors,
+    Windows,
 };
 use tandem::director::chronicle::Book;
 use tandem::director::snapshot::Snapshot;
@@ -76,6 +77,7 @@ fn stream(bytes: &mut Bytes<'_>) {
 struct Site {
     runtime: Runtime,
     control: Control,
+    _visitors: Visitors,
     socket: PathBuf,
     address: SocketAddr,
 }
@@ -87,14 +89,15 @@ impl Site {
         let name = format!("tandem-fuzz-{}-{:?}", std::process::id(), std::thread::current().id());
         let (socket, token) = (folder.join(format!("{name}.sock")), folder.join(format!("{name}.token")));
         std::fs::write(&token, TOKEN).expect("a file");
-        let (control, address) = runtime.block_on(serve(&socket, &token));
+        let visitors = Visitors::start().expect("a thread");
+        let (control, address) = runtime.block_on(serve(&socket, &token, &visitors));
         std::fs::remove_file(&token).expect("it was read");
-        Self { runtime, control, socket, address }
+        Self { runtime, control, _visitors: visitors, socket, address }
     }
 
     /// Sends these bytes to the socket, or over TCP; whether an action came of them.
     fn ask(&mut self, request: &[u8], from: Option<Ipv4Addr>) -> bool {
-        let Self { runtime, control, socket, address } = self;
+        let Self { runtime, control, socket, address, .. } = self;
         let mut acted = false;
         let answer = runtime.block_on(async {
             let asked = async {
@@ -125,7 +128,7 @@ impl Site {
     }
 }
 
-async fn serve(socket: &Path, token: &Path) -> (Control, SocketAddr) {
+async fn serve(socket: &Path, token: &Path, visitors: &Visitors) -> (Control, SocketAddr) {
     let token = ApiToken { name: "ops".into(), scope: ApiScope::Act, token: Secret::File(token.to_owned()) };
     let settings = ApiSettings {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -142,7 +145,7 @@ async fn serve(socket: &Path, token: &Path) -> (Control, SocketAddr) {
     let windows = Windows { book: Book::default(), snapshot: Arc::clone(&snapshot) };
     let socket = Socket::bind(socket).expect("a socket");
     let mut control = Control::serve(Some(socket), status, started, windows);
-    control.renew_api(Some(api), View { snapshot, started });
+    control.renew_api(Some(api), View { snapshot, started }, visitors);
     (control, address)
 }
 

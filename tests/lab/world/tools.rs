@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -13,6 +14,10 @@ use super::namespace::Namespace;
 /// Longer than any answer takes here, shorter than a case's patience.
 const ANSWER_LIMIT: &str = "5";
 const FETCH_LIMIT: Duration = Duration::from_secs(5);
+/// The status of an answer to who asks too often, and what is done then.
+const TOO_OFTEN: u16 = 429;
+const AFTER_REFUSAL: Duration = Duration::from_millis(100);
+const MOST_REFUSALS: usize = 20;
 
 impl Namespace {
     /// What a URL answers, or curl's reason. HTTPS is checked against the lab's own authority.
@@ -76,9 +81,19 @@ impl Namespace {
         }
     }
 
-    /// A page over plain HTTP by the lab's own client: what curl does, without the time that a program takes to start.
+    /// A page over plain HTTP by the lab's own client: what curl does, without the time that a program takes to start. A case
+    /// that waits for something may ask more often than a director answers one address, and then comes again, as it is told.
     pub(crate) fn fetch(&self, address: SocketAddr, path: &str) -> Result<String, String> {
-        match self.inside(|| http::get(address, path, FETCH_LIMIT)) {
+        let get = || self.inside(|| http::get(address, path, FETCH_LIMIT));
+        let mut answer = get();
+        for _ in 0..MOST_REFUSALS {
+            match &answer {
+                Ok(response) if response.status == TOO_OFTEN => thread::sleep(AFTER_REFUSAL),
+                _ => break,
+            }
+            answer = get();
+        }
+        match answer {
             Ok(response) if response.status == 200 => Ok(response.body),
             Ok(response) => Err(format!("status {}: {}", response.status, response.body)),
             Err(error) => Err(error.to_string()),
