@@ -4,6 +4,7 @@
 use super::bytes::Bytes;
 use arc_swap::ArcSwap;
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +27,9 @@ use tokio::time::timeout;
 
 /// What the seeds show; a fuzzer may use it.
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+/// Addresses of this host, but for the first and the last.
+const HOSTS: u32 = (1 << 24) - 3;
+const MOST_KNOWING: usize = 1_000;
 /// A stream of events has no end.
 const LONGEST: Duration = Duration::from_millis(20);
 
@@ -39,13 +43,12 @@ pub fn run(data: &[u8]) {
     match bytes.byte() % 8 {
         0 => bodies(bytes.0),
         4 => stream(&mut bytes),
-        1 => drop(SITE.with_borrow_mut(|site| site.ask(bytes.0, None))),
-        _ => {
-            let from = Ipv4Addr::new(127, bytes.byte(), bytes.byte(), bytes.byte() | 1);
-            let asked = SITE.with_borrow_mut(|site| site.ask(bytes.0, Some(from)));
+        1 => SITE.with_borrow_mut(|site| site.ask(bytes.0, None)),
+        _ => SITE.with_borrow_mut(|site| {
             let knows = bytes.0.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes());
-            assert!(!asked || knows, "an action without a token");
-        }
+            let from = site.next_visitor(knows);
+            site.ask(bytes.0, Some(from));
+        }),
     }
 }
 
@@ -80,6 +83,9 @@ struct Site {
     _visitors: Visitors,
     socket: PathBuf,
     address: SocketAddr,
+    visitors: u32,
+    /// The last that knew the token: on a machine that stands still, an action may come after its caller was given up.
+    knowing: VecDeque<IpAddr>,
 }
 
 impl Site {
@@ -92,13 +98,24 @@ impl Site {
         let visitors = Visitors::start().expect("a thread");
         let (control, address) = runtime.block_on(serve(&socket, &token, &visitors));
         std::fs::remove_file(&token).expect("it was read");
-        Self { runtime, control, _visitors: visitors, socket, address }
+        let knowing = VecDeque::new();
+        Self { runtime, control, _visitors: visitors, socket, address, visitors: 0, knowing }
     }
 
-    /// Sends these bytes to the socket, or over TCP; whether an action came of them.
-    fn ask(&mut self, request: &[u8], from: Option<Ipv4Addr>) -> bool {
-        let Self { runtime, control, socket, address, .. } = self;
-        let mut acted = false;
+    /// Where the next one comes from: each from another address, since one that comes often is not let in.
+    fn next_visitor(&mut self, knows: bool) -> Ipv4Addr {
+        self.visitors = (self.visitors + 1) % HOSTS;
+        let from = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 0, 0, 1)) + self.visitors);
+        if knows {
+            self.knowing.push_front(from.into());
+            self.knowing.truncate(MOST_KNOWING);
+        }
+        from
+    }
+
+    /// Sends these bytes to the socket, or over TCP.
+    fn ask(&mut self, request: &[u8], from: Option<Ipv4Addr>) {
+        let Self { runtime, control, socket, address, knowing, .. } = self;
         let answer = runtime.block_on(async {
             let asked = async {
                 match from {
@@ -115,7 +132,8 @@ impl Site {
                 tokio::select! {
                     answer = &mut asked => return answer,
                     Some(request) = control.requests.recv() => {
-                        acted = true;
+                        let knows = request.caller.address.is_none_or(|from| knowing.contains(&from));
+                        assert!(knows, "an action without a token");
                         let done = Answer::of_policy(1, request.action.to_string(), Vec::new());
                         // Who asked may have gone.
                         let _ = request.answer.send(Ok(done));
@@ -124,7 +142,6 @@ impl Site {
             }
         });
         is_an_answer(&answer);
-        acted
     }
 }
 
