@@ -13,6 +13,7 @@ const WAYS: [Edition; 2] = [Edition::This, Edition::Before];
 /// No connection is lost, through full-NAT either, the addresses stay where they are, and afterwards the two are a
 /// pair as before.
 #[test]
+#[ignore = "minutes each in an emulated machine: tests/lab/run upgrade"]
 fn connections_live_on_by_takeover() {
     let site = Site::new();
     let mut pair = Pair::start_edition(&site, POLICY, Edition::Before);
@@ -36,6 +37,7 @@ fn connections_live_on_by_takeover() {
 }
 
 #[test]
+#[ignore = "minutes each in an emulated machine: tests/lab/run upgrade"]
 fn connections_live_on_by_restart() {
     let site = Site::new();
     let mut pair = Pair::start_edition(&site, POLICY, Edition::Before);
