@@ -24,8 +24,8 @@
 //! **Two versions** understand each other where the forms of both overlap ([`dialogue::Hello`]); what one says and the other does
 //! not know is ignored. Both processes count time from the start of the first.
 
-/// In its environment, a process is asked to start the successor and to end (`cli::detach`). A version that does not know it goes
-/// on itself.
+/// In its environment, with the number of who asks, a process is asked to start the successor and to end (`cli::detach`). A
+/// version that does not know it goes on itself.
 pub(crate) const DETACH: &str = "TANDEM_DETACH";
 
 mod conversation;

@@ -201,7 +201,7 @@ impl Loop {
             command.ok_or_else(|| invalid("it is not known by what this director was started".to_owned()))?;
         let mut command = tokio::process::Command::new(program);
         // systemd watches the process that it knows; the other one is told so by its own number.
-        command.args(arguments).env_remove("WATCHDOG_PID").env(DETACH, "1");
+        command.args(arguments).env_remove("WATCHDOG_PID").env(DETACH, std::process::id().to_string());
         start(command).map_err(|error| {
             invalid(format!("cannot start {}: {error}; nothing was changed", program.to_string_lossy()))
         })

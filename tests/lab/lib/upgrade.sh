@@ -1,8 +1,8 @@
 # An upgrade from the package of another commit to this one's, and back. Sourced by tests/lab/run.
 # shellcheck shell=bash
 
-# The life of a package under a systemd; its folder holds two revisions of it.
-under_systemd() { inside "$PROJECT/tests/packages/boot" "$PROJECT/tests/packages/systemd" "$1"; }
+# under_systemd SCRIPT FOLDER : a script of tests/packages, with the folder that holds two revisions of the package.
+under_systemd() { inside "$PROJECT/tests/packages/boot" "$PROJECT/tests/packages/$1" "$2"; }
 
 # Builds what is missing, then: the packages under a systemd, a pair with its advertisements on the wire, and a pair of IPVS with
 # a hundred connections through each pool.
@@ -15,7 +15,7 @@ upgrade() {
     cp "$before"/tandem_*-1_*.deb "$packages"
     TANDEM_LAB_BEFORE=$before/root/usr/sbin/tandem
     export TANDEM_LAB_BEFORE
-    (LAB_NEEDS=namespaces; want_systemd; under_systemd "$packages")
+    (LAB_NEEDS=namespaces; want_systemd; under_systemd upgrade "$packages")
     program=$(build test pair)
     (LAB_NEEDS=namespaces; inside "$LAB/cases" "$program" upgrade)
     program=$(build test lab)
