@@ -97,7 +97,7 @@ impl Rotations {
         self.machines.get(pool)
     }
 
-    pub(super) fn machine_mut(&mut self, pool: &PoolName) -> Option<&mut Machine> {
+    pub(super) fn machine_mut(&mut self, pool: &str) -> Option<&mut Machine> {
         self.machines.get_mut(pool)
     }
 
