@@ -1,7 +1,8 @@
 //! The pools of a policy, which share what they have in common with those of another one.
 
 use super::{Pool, PoolName};
-use std::collections::{BTreeMap, btree_map};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::ops::Index;
 use std::sync::Arc;
 
@@ -79,6 +80,26 @@ impl Pools {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The names whose pools are not the same in both, or are in one of them only.
+    #[must_use]
+    pub fn differing(&self, others: &Self) -> BTreeSet<PoolName> {
+        let mut names = BTreeSet::new();
+        let (mut here, mut there) = (self.0.iter().peekable(), others.0.iter().peekable());
+        loop {
+            let order = match (here.peek(), there.peek()) {
+                (None, None) => return names,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((name, _)), Some((other, _))) => name.cmp(other),
+            };
+            let own = if order.is_le() { here.next() } else { None };
+            let other = if order.is_ge() { there.next() } else { None };
+            if own != other {
+                names.extend(own.or(other).map(|(name, _)| name.clone()));
+            }
+        }
     }
 
     /// Takes the pools of another policy for those that are equal to them, so that what follows sees at once that they are.
