@@ -178,6 +178,34 @@ mod tests {
     }
 
     #[test]
+    fn files_that_are_read_again_are_what_a_new_reader_finds() {
+        let (folder, loader) = loader();
+        let held = "virtual_addresses: [{address: 192.0.2.1/32, interface: lo}]\n";
+        fs::write(&loader.file, format!("{MAIN}{held}")).expect("written");
+        let pools = folder.path().join("pools.d");
+        let pool = |port: u16, weight: u32| {
+            format!(
+                "pools:\n  web:\n    virtual_services: [tcp://192.0.2.1:{port}]\n    forwarding: tun\n    check: none\n    \
+                 real_servers: [{{address: 192.0.2.10, weight: {weight}}}]\n"
+            )
+        };
+        for (file, text) in [
+            ("web.yaml", pool(80, 1)),
+            ("web.yaml", pool(80, 2)),
+            ("other.yaml", pool(81, 1).replace("web", "other")),
+            ("other.yaml", pool(81, 3).replace("web", "other")),
+            ("other.yaml", pool(80, 3).replace("web", "other")),
+            ("other.yaml", pool(82, 3).replace("web", "other")),
+        ] {
+            fs::write(pools.join(file), text).expect("written");
+            let new = Loader::new(folder.path().join("tandem.yaml"), None, Colour::Plain);
+            let outcome =
+                |read: Result<Candidate, String>| read.map(|read| (read.policy, read.text, read.warnings));
+            assert_eq!(outcome(loader.read_files()), outcome(new.read_files()));
+        }
+    }
+
+    #[test]
     fn a_bad_policy_is_refused_with_every_problem() {
         let (folder, loader) = loader();
         fs::write(

@@ -26,7 +26,7 @@ use super::source::{Files, Sources};
 use super::validate;
 use super::view::View;
 use super::yaml::MAX_NODES;
-use crate::model::{DirectorName, Policy, PoolName};
+use crate::model::{DirectorName, Policy, PoolName, Pools};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     last: Option<Last>,
+    /// Those of the policy that was read last, whatever there was to say of it: what is equal is shared.
+    pools: Pools,
 }
 
 /// A policy without a problem and without a warning.
@@ -84,9 +86,16 @@ impl Known {
         let policy = last.with(read, &gone, &new)?;
         let mut bound = last.bound.clone();
         bound.extend(binding::of_pools(read.pools.values()));
-        let elsewhere = last.elsewhere.clone();
         (part.director == last.director).then_some(())?;
-        let next = Last { files, bound, elsewhere, policy, ..last.unread() };
+        let next = Last {
+            path: last.path.clone(),
+            view: last.view.clone(),
+            director: last.director.clone(),
+            files,
+            bound,
+            elsewhere: last.elsewhere.clone(),
+            policy,
+        };
         Some(Again { part, next })
     }
 
@@ -96,9 +105,10 @@ impl Known {
         for file in &again.next.files {
             sources.add(file.path.clone(), file.text.clone());
         }
-        let policy = Some(again.next.policy.clone());
+        let policy = again.next.policy.clone();
+        self.pools = policy.pools.clone();
         self.last = Some(again.next);
-        Loaded { policy, sources, ..again.part }
+        Loaded { policy: Some(policy), sources, ..again.part }
     }
 
     /// Reads files whole, and knows them from then on where there is nothing to say of them. Pools that are as they were are
@@ -106,8 +116,9 @@ impl Known {
     pub fn load(&mut self, path: &Path, files: &dyn Files, view: View<'_>) -> Loaded {
         let text = Text::read(path, files);
         let mut loaded = text.interpret(view);
-        if let (Some(policy), Some(last)) = (&mut loaded.policy, &self.last) {
-            policy.pools.share_with(&last.policy.pools);
+        if let Some(policy) = &mut loaded.policy {
+            policy.pools.share_with(&self.pools);
+            self.pools = policy.pools.clone();
         }
         let last = Last::of(path, view, &text, &loaded);
         self.last = last.or(self.last.take());
@@ -148,13 +159,6 @@ impl Last {
         let (path, view, director) = (path.to_owned(), format!("{view:?}"), loaded.director.clone());
         let bound = binding::of_policy(&policy);
         Some(Self { path, view, director, files, bound, elsewhere, policy })
-    }
-
-    /// Without what is about to be others.
-    fn unread(&self) -> Self {
-        let (path, view, director) = (self.path.clone(), self.view.clone(), self.director.clone());
-        let (bound, elsewhere) = (BTreeSet::new(), BTreeSet::new());
-        Self { path, view, director, files: Vec::new(), bound, elsewhere, policy: self.policy.clone() }
     }
 
     /// The policy with the pools that were `read`, and without those that are `gone`; `None` where that is not certainly what
