@@ -110,7 +110,8 @@ fn wait(machine: &Namespace, weight: usize, limit: Duration) {
 
 /// How many changes of the kernel Tandem has made.
 fn changes(machine: &Namespace) -> usize {
-    let text = machine.fetch(METRICS, "/metrics").expect("metrics");
+    // A busy machine may take longer than the reader waits.
+    let text = until("metrics", RELOAD, || machine.fetch(METRICS, "/metrics"));
     let lines = text.lines().filter(|line| line.starts_with("tandem_reconcile_changes_total{"));
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum()
 }
