@@ -4,9 +4,10 @@ use super::files::Disk;
 use super::host_name;
 use crate::director::loading::{Candidate, PolicyLoader, PolicyText, TextFile};
 use crate::kernel;
-use crate::policy::{self, Colour, Files, Fingerprint, Loaded, MAX_FILE_BYTES, Severity, View};
+use crate::policy::{self, Colour, Files, Fingerprint, Known, Loaded, MAX_FILE_BYTES, Severity, View};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// The policy of one director.
 #[derive(Debug)]
@@ -16,27 +17,46 @@ pub struct Loader {
     director: Option<String>,
     /// Of the problems that it shows.
     colour: Colour,
+    /// What was read last: a reload reads what is new.
+    known: Mutex<Known>,
 }
 
 impl Loader {
     /// Of a file, as the director of this name has it; `None`: the one with this host's name.
     #[must_use]
-    pub const fn new(file: PathBuf, director: Option<String>, colour: Colour) -> Self {
-        Self { file, director, colour }
+    pub fn new(file: PathBuf, director: Option<String>, colour: Colour) -> Self {
+        Self { file, director, colour, known: Mutex::default() }
     }
 
     fn load(&self, file: &Path, files: &dyn Files) -> Result<Candidate, String> {
         let host = host_name();
         let view = self.director.as_deref().map_or(View::Host(&host), View::Director);
-        let mut loaded = policy::load(file, files, view);
-        if let Some(policy) = &loaded.policy {
-            let asked = policy::addresses_of_interest(policy, &loaded.places);
-            // Advice is never in the way: a host that does not answer gives none.
-            if let Ok(facts) = kernel::host_facts(&asked) {
-                loaded.add_advice(&facts);
+        // One that panicked has left what was known before.
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut again) = known.again(file, files, view) {
+            add_advice(&mut again.part);
+            // Of pools that are as they were it was given when they were read.
+            if again.part.diagnostics.is_empty() {
+                return candidate(file, known.take(again), self.colour);
             }
         }
+        let mut loaded = known.load(file, files, view);
+        add_advice(&mut loaded);
+        if !loaded.diagnostics.is_empty() {
+            // All of it is given again the next time, as long as it stands.
+            known.forget();
+        }
+        drop(known);
         candidate(file, loaded, self.colour)
+    }
+}
+
+/// Advice is never in the way: a host that does not answer gives none.
+fn add_advice(loaded: &mut Loaded) {
+    let Some(policy) = &loaded.policy else { return };
+    let asked = policy::addresses_of_interest(policy, &loaded.places);
+    if let Ok(facts) = kernel::host_facts(&asked) {
+        loaded.add_advice(&facts);
     }
 }
 
@@ -155,6 +175,34 @@ mod tests {
         let folder = there.file.parent().expect("a folder");
         fs::write(folder.join("pools.d/web.yaml"), POOL.replace("10:80", "11:80")).expect("written");
         assert_ne!(of(&here).meaning, of(&there).meaning);
+    }
+
+    #[test]
+    fn files_that_are_read_again_are_what_a_new_reader_finds() {
+        let (folder, loader) = loader();
+        let held = "virtual_addresses: [{address: 192.0.2.1/32, interface: lo}]\n";
+        fs::write(&loader.file, format!("{MAIN}{held}")).expect("written");
+        let pools = folder.path().join("pools.d");
+        let pool = |port: u16, weight: u32| {
+            format!(
+                "pools:\n  web:\n    virtual_services: [tcp://192.0.2.1:{port}]\n    forwarding: tun\n    check: none\n    \
+                 real_servers: [{{address: 192.0.2.10, weight: {weight}}}]\n"
+            )
+        };
+        for (file, text) in [
+            ("web.yaml", pool(80, 1)),
+            ("web.yaml", pool(80, 2)),
+            ("other.yaml", pool(81, 1).replace("web", "other")),
+            ("other.yaml", pool(81, 3).replace("web", "other")),
+            ("other.yaml", pool(80, 3).replace("web", "other")),
+            ("other.yaml", pool(82, 3).replace("web", "other")),
+        ] {
+            fs::write(pools.join(file), text).expect("written");
+            let new = Loader::new(folder.path().join("tandem.yaml"), None, Colour::Plain);
+            let outcome =
+                |read: Result<Candidate, String>| read.map(|read| (read.policy, read.text, read.warnings));
+            assert_eq!(outcome(loader.read_files()), outcome(new.read_files()));
+        }
     }
 
     #[test]

@@ -238,9 +238,9 @@ mod tests {
             (0, "No changes: the kernel holds what the policy asks for.\n".to_owned())
         );
         let mut next = before.clone();
-        let (name, pool) = next.pools.iter_mut().next().expect("a pool");
+        let pool = next.pools.values_mut().next().expect("a pool");
         pool.servers[0].weight += 1;
-        let changed = format!("real servers changed: {name}/");
+        let changed = format!("real servers changed: {}/", pool.name);
         let router = next.pair.routers.values_mut().next().expect("a router");
         router.vrid = router.vrid.saturating_add(1);
         let (code, text) = compared(&before, &next);
@@ -250,7 +250,8 @@ mod tests {
             "{text}"
         );
         let mut fewer = before.clone();
-        fewer.pools.pop_first();
+        let first = fewer.pools.keys().next().cloned();
+        fewer.pools.remove(&first.expect("a pool"));
         assert!(compared(&before, &fewer).1.contains("virtual services removed: "));
     }
 

@@ -3,6 +3,7 @@
 //! It does not know what the kernel holds, and changes nothing: [`crate::reconcile`] compares. One file a kernel table:
 //! [`ipvs`], [`ruleset`], [`sysctls`] (those of connection synchronisation in [`synchronisation`]).
 
+mod exchange;
 mod ipvs;
 mod real_path;
 mod ruleset;
@@ -10,6 +11,7 @@ mod survival;
 mod synchronisation;
 mod sysctls;
 
+pub use exchange::{Exchange, exchange};
 pub use ipvs::destination_key;
 pub use survival::{Survival, survival};
 

@@ -3,8 +3,9 @@
 //! Source: `ip_vs_service_find` (a mark is looked for before an address), `fib_validate_source` (a packet from an address of
 //! our own is dropped unless `accept_local` is set on the device that it comes by): on the Master the VIP is local.
 
+use super::sysctls::Need;
 use crate::model::{
-    Destination, DestinationKey, Family, HostFacts, Pool, RealServer, SchedulerName, Service, ServiceConfig,
+    Destination, DestinationKey, Family, Pool, RealServer, SchedulerName, Service, ServiceConfig,
     ServiceFlags, ServiceKey, Sysctl, Tables, Thresholds,
 };
 use std::collections::BTreeMap;
@@ -35,9 +36,8 @@ fn service(server: &RealServer) -> Service {
 }
 
 /// Lets answers in that come from the VIP while it is ours. IPv6 asks for no such permission.
-pub(super) fn add_sysctls(wanted: &mut BTreeMap<Sysctl, String>, server: &RealServer, host: &HostFacts) {
-    let needed = server.real_paths().any(|(_, vip)| vip.is_ipv4());
-    if let Some(device) = host.interface(server.address).filter(|_| needed) {
+pub(super) fn add_sysctls(wanted: &mut BTreeMap<Sysctl, String>, need: Need<'_>) {
+    if let Some(device) = need.device.filter(|_| need.led) {
         let path = format!("net/ipv4/conf/{device}/accept_local");
         wanted.insert(Sysctl::from_path(path), "1".to_owned());
     }

@@ -1,3 +1,4 @@
+mod exchange;
 mod survival;
 
 use super::fixtures::{host, ip, mark, policy, pool, server, service, tables_on, tcp};

@@ -55,7 +55,7 @@ impl Ready {
         lacking(policy).iter().for_each(|lacking| tracing::error!("{lacking}"));
         let hooks = hook::prepare(&policy.on_event)?;
         let files = FileWatch::of(policy);
-        let (host, facts) = HostLook::begun(ask_host, policy).await?;
+        let (host, facts) = HostLook::begun(ask_host, Arc::new(policy.clone())).await?;
         Ok(Self { probers, hooks, files, host, facts })
     }
 }

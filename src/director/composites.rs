@@ -1,10 +1,10 @@
 //! Servers on which several checks decide, or those of another server: what each was told to be last, so that a change is
 //! counted and told once, with the check that made it. Pure.
 
-use super::server_id::{ServerId, id};
-use crate::model::{Condition, Policy};
+use super::server_id::{ServerId, first_of, id};
+use crate::model::{Condition, Policy, Pool, PoolName};
 use crate::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One of them.
 #[derive(Debug)]
@@ -22,8 +22,12 @@ pub(super) struct Composites(BTreeMap<ServerId, Composite>);
 impl Composites {
     /// Those of the policy, all down until [`Composites::refresh`].
     pub(super) fn new(policy: &Policy) -> Self {
+        Self::of(policy.pools.values())
+    }
+
+    fn of<'a>(pools: impl Iterator<Item = &'a Pool>) -> Self {
         let mut composites = BTreeMap::new();
-        for pool in policy.pools.values() {
+        for pool in pools {
             for server in pool.every_server() {
                 let Some(condition) = &server.check else { continue };
                 if !matches!(condition, Condition::Check(_)) {
@@ -35,14 +39,22 @@ impl Composites {
         Self(composites)
     }
 
-    /// Those of another policy: a server that stays is what it was told to be last.
-    pub(super) fn renew(&mut self, policy: &Policy) {
-        let mut before = std::mem::replace(self, Self::new(policy));
-        for (server, composite) in &mut self.0 {
-            if let Some(known) = before.0.remove(server) {
+    /// Those of another policy, which differs in these pools: a server that stays is what it was told to be last.
+    pub(super) fn renew(&mut self, policy: &Policy, touched: &BTreeSet<PoolName>) {
+        let of = |name: &PoolName| {
+            let from = self.0.range(first_of(name)..).map(|(server, _)| server);
+            from.take_while(|(pool, _)| pool == name).cloned().collect::<Vec<_>>()
+        };
+        let leave: Vec<ServerId> = touched.iter().flat_map(of).collect();
+        let before = leave.into_iter().filter_map(|server| self.0.remove_entry(&server));
+        let before: BTreeMap<ServerId, Composite> = before.collect();
+        let mut fresh = Self::of(touched.iter().filter_map(|name| policy.pools.get(name)));
+        for (server, composite) in &mut fresh.0 {
+            if let Some(known) = before.get(server) {
                 (composite.up, composite.changed_at) = (known.up, known.changed_at);
             }
         }
+        self.0.append(&mut fresh.0);
     }
 
     pub(super) fn get(&self, server: &ServerId) -> Option<&Composite> {

@@ -22,8 +22,8 @@ use super::targets::{TargetId, Targets, Wish};
 use crate::desired::{self, Situation, Standing};
 use crate::health::{Input as HealthInput, Start};
 use crate::model::{
-    CheckName, DirectorName, HostFacts, Observed, OnStop, Override, Policy, Pool, RealServer, Roles, Scope,
-    Tables, TargetKey,
+    CheckName, DirectorName, HostFacts, Observed, OnStop, Override, Policy, Pool, PoolName, RealServer,
+    Roles, Scope, Tables, TargetKey,
 };
 use crate::reconcile::{self, Ownership};
 use crate::rotation::Placement;
@@ -452,7 +452,15 @@ impl Core {
     }
 
     pub(super) fn note_obstacles(&mut self) {
-        let events = self.obstacles.look(&self.policy, &self.host);
+        self.note_obstacles_of(None);
+    }
+
+    /// The same of these pools only, where the host reaches the others as it did.
+    pub(super) fn note_obstacles_of(&mut self, names: Option<&BTreeSet<PoolName>>) {
+        let events = match names {
+            Some(names) => self.obstacles.look_at_those(&self.policy, names, &self.host),
+            None => self.obstacles.look(&self.policy, &self.host),
+        };
         self.tell(events);
     }
 

@@ -25,7 +25,7 @@ pub type AskHost = fn(&BTreeSet<IpAddr>) -> Result<HostFacts, KernelError>;
 #[derive(Debug)]
 pub(super) struct HostLook {
     ask: AskHost,
-    addresses: Arc<BTreeSet<IpAddr>>,
+    policy: Arc<Policy>,
     /// When the next look is due; put off while one is under way.
     pub(super) due: Instant,
     sender: mpsc::Sender<Result<HostFacts, KernelError>>,
@@ -33,19 +33,13 @@ pub(super) struct HostLook {
 }
 
 impl HostLook {
-    pub(super) fn new(ask: AskHost, policy: &Policy) -> Self {
+    pub(super) fn new(ask: AskHost, policy: Arc<Policy>) -> Self {
         let (sender, results) = mpsc::channel(1);
-        Self {
-            ask,
-            addresses: Arc::new(addresses(policy)),
-            due: Instant::now() + LOOK_EVERY,
-            sender,
-            results,
-        }
+        Self { ask, policy, due: Instant::now() + LOOK_EVERY, sender, results }
     }
 
     /// The same with the first look, which a start waits for.
-    pub(super) async fn begun(ask: AskHost, policy: &Policy) -> Result<(Self, HostFacts), RunError> {
+    pub(super) async fn begun(ask: AskHost, policy: Arc<Policy>) -> Result<(Self, HostFacts), RunError> {
         let mut host = Self::new(ask, policy);
         host.begin();
         let facts = host.results.recv().await.ok_or(RunError::KernelThreadEnded)??;
@@ -58,18 +52,17 @@ impl HostLook {
         self.ask
     }
 
-    /// Looks at another policy's addresses from now on; they were just looked at.
-    pub(super) fn renew(&mut self, policy: &Policy) {
-        self.addresses = Arc::new(addresses(policy));
-        self.looked(false);
+    /// Looks at another policy's addresses from now on; those that are new were just looked at.
+    pub(super) fn renew(&mut self, policy: Arc<Policy>) {
+        self.policy = policy;
     }
 
     /// Begins a look; its result comes out of `results`.
     pub(super) fn begin(&mut self) {
-        let (ask, addresses, sender) = (self.ask, Arc::clone(&self.addresses), self.sender.clone());
+        let (ask, policy, sender) = (self.ask, Arc::clone(&self.policy), self.sender.clone());
         self.due = Instant::now() + LONGEST_LOOK;
         // Nobody listens any more when the director stops.
-        tokio::task::spawn_blocking(move || sender.blocking_send(ask(&addresses)).ok());
+        tokio::task::spawn_blocking(move || sender.blocking_send(ask(&addresses(&policy))).ok());
     }
 
     /// Sets the next look, by whether the last one kept a server out.
@@ -82,6 +75,14 @@ impl HostLook {
 #[must_use]
 pub fn addresses(policy: &Policy) -> BTreeSet<IpAddr> {
     let servers = policy.pools.values().flat_map(Pool::every_server);
+    let held = policy.virtual_addresses.iter().map(|held| held.address.addr());
+    servers.map(|server| server.address).chain(held).collect()
+}
+
+/// Those of them that the policy before did not ask about, or not for the same pool.
+pub(super) fn new_addresses(policy: &Policy, before: &Policy) -> BTreeSet<IpAddr> {
+    let new = before.pools.differing(&policy.pools);
+    let servers = new.iter().filter_map(|name| policy.pools.get(name)).flat_map(Pool::every_server);
     let held = policy.virtual_addresses.iter().map(|held| held.address.addr());
     servers.map(|server| server.address).chain(held).collect()
 }

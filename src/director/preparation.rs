@@ -1,7 +1,7 @@
 //! Makes a policy ready to be taken over (shell, off the loop): everything that can be wrong is found here, while the policy
 //! before is in force and nothing was changed.
 
-use super::host_look::{AskHost, addresses};
+use super::host_look::{AskHost, new_addresses};
 use super::loading::{Candidate, PolicyLoader, PolicyText};
 use super::pair::keyring;
 use super::permissions::lacking;
@@ -9,7 +9,7 @@ use super::renewal::Unchanged;
 use super::run::Probers;
 use crate::control::Api;
 use crate::hook;
-use crate::model::{self, Check, CheckName, Family, HostFacts, Policy, RealServer};
+use crate::model::{self, Check, CheckName, Family, HostFacts, Policy, RealServer, Through};
 use crate::observe::Listener;
 use crate::probe::{PrepareError, Prober, TlsProfiles};
 use crate::vrrp::station::Keyring;
@@ -36,6 +36,7 @@ pub(super) struct Prepared {
     pub(super) text: PolicyText,
     pub(super) warnings: Vec<String>,
     pub(super) probers: Probers,
+    /// How this host reaches addresses that are new.
     pub(super) facts: HostFacts,
     pub(super) keyring: Keyring,
     /// Those of `on_event`.
@@ -94,7 +95,9 @@ fn read(origin: &Origin, beside: &Beside) -> Result<Prepared, String> {
     }
     lacking(&policy).map_or(Ok(()), Err)?;
     let probers = renewed(&policy, beside).map_err(|error| error.to_string())?;
-    let facts = (beside.ask_host)(&addresses(&policy)).map_err(|error| error.to_string())?;
+    // How it reaches the others is looked at again and again.
+    let facts =
+        (beside.ask_host)(&new_addresses(&policy, &beside.policy)).map_err(|error| error.to_string())?;
     let keyring = keyring(&policy.pair).map_err(|error| error.to_string())?;
     let hooks = hook::prepare(&policy.on_event).map_err(|error| error.to_string())?;
     Ok(Prepared {
@@ -148,7 +151,10 @@ fn make(policy: &Policy, mut known: Probers) -> Result<Probers, PrepareError> {
         add((name.clone(), None), check)?;
     }
     let mut marked = BTreeSet::new();
-    for target in policy.pools.values().flat_map(model::Pool::every_server).flat_map(RealServer::targets) {
+    // Few sites have such checks, and some have tens of thousands of servers.
+    let led = policy.checks.values().any(|check| check.through == Through::RealPath);
+    let servers = policy.pools.values().filter(|_| led).flat_map(model::Pool::every_server);
+    for target in servers.flat_map(RealServer::targets) {
         let (Some(mark), Some(check)) = (target.real_path, policy.checks.get(&target.check)) else {
             continue;
         };

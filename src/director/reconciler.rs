@@ -7,6 +7,7 @@
 
 use super::event::{Cause, Event};
 use super::observing::Observing;
+use crate::desired::Exchange;
 use crate::kernel::KernelError;
 use crate::model::{IpvsScope, Observed, Scope, ServiceKey, Tables};
 use crate::reconcile::{Backoff, Change, Object, Ownership, Table, assume, plan, scope};
@@ -202,9 +203,25 @@ impl Reconciler {
     pub(super) fn desire(&mut self, desired: Tables, cause: Cause) {
         if desired != self.desired {
             self.desired = desired;
-            self.level = false;
-            self.due = Some(self.due.filter(|due| *due == Cause::Start).unwrap_or(cause));
+            self.note_desire(cause);
         }
+    }
+
+    /// Takes a part of the desired table that was newly computed.
+    pub(super) fn exchange(&mut self, exchange: Exchange, cause: Cause) {
+        if exchange.make(&mut self.desired) {
+            self.note_desire(cause);
+        }
+    }
+
+    /// The desired table.
+    pub(super) const fn desired(&self) -> &Tables {
+        &self.desired
+    }
+
+    fn note_desire(&mut self, cause: Cause) {
+        self.level = false;
+        self.due = Some(self.due.filter(|due| *due == Cause::Start).unwrap_or(cause));
     }
 
     /// What is desired goes on without the rules that wait for another director.

@@ -296,7 +296,7 @@ impl Loop {
         let at = self.clock.now();
         self.core.handle(Input::Policy { at, policy: Arc::clone(&policy), facts });
         self.take_probers(&policy, probers);
-        self.host.renew(&policy);
+        self.host.renew(Arc::clone(&policy));
         self.hooks.renew(hooks);
         self.published.renew(&policy, listener, self.clock, &self.visitors);
         self.control.renew_api(api, self.published.view(self.clock), &self.visitors);

@@ -9,9 +9,9 @@ use super::core::Core;
 use super::event::{Cause, Event};
 use super::server_id::{ServerId, id, identity};
 use super::targets::Renewal;
-use crate::desired::Standing;
+use crate::desired::{self, Situation, Standing};
 use crate::health::Start;
-use crate::model::{Check, CheckName, Forwarding, HostFacts, Policy, Pool, PoolName, RealServer};
+use crate::model::{Check, CheckName, Forwarding, HostFacts, Policy, Pool, PoolName, Reach, RealServer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,28 +21,34 @@ use std::sync::Arc;
 pub(super) struct Unchanged {
     /// Checks that ask what the check of their name asked before.
     pub(super) checks: BTreeSet<CheckName>,
-    /// Marks that lead a probe through the real path to the same server as before.
-    marks: BTreeSet<u32>,
-    /// Pools that are the same in everything, and whose servers are asked the same.
-    pools: BTreeSet<PoolName>,
+    /// Marks that lead a probe through the real path to another server than before, or did and do no more.
+    moved: BTreeSet<u32>,
+    /// Pools that are not the same in everything, or whose servers are not asked the same.
+    touched: BTreeSet<PoolName>,
 }
 
 impl Unchanged {
     pub(super) fn between(before: &Policy, policy: &Policy) -> Self {
         let same = |(name, check): &(&CheckName, &Check)| before.checks.get(*name) == Some(*check);
         let checks = policy.checks.iter().filter(same).map(|(name, _)| name.clone()).collect();
-        let had = marked(before);
-        let same = |(mark, server): &(u32, _)| had.get(mark) == Some(server);
-        let marks = marked(policy).into_iter().filter(same).map(|(mark, _)| mark).collect();
-        let mut unchanged = Self { checks, marks, pools: BTreeSet::new() };
-        let same = |pool: &&Pool| before.pools.get(&pool.name) == Some(*pool) && unchanged.asks_all_of(pool);
-        unchanged.pools = policy.pools.values().filter(same).map(|pool| pool.name.clone()).collect();
+        let touched = before.pools.differing(&policy.pools);
+        // The servers of a pool that is the same have the same marks, and nobody else has them.
+        let (had, has) = (marked(before, &touched), marked(policy, &touched));
+        let moves = |mark: &&u32| had.get(*mark) != has.get(*mark);
+        let moved = had.keys().chain(has.keys()).filter(moves).copied().collect();
+        let mut unchanged = Self { checks, moved, touched };
+        if unchanged.checks.len() < policy.checks.len() || !unchanged.moved.is_empty() {
+            let others = |pool: &&Pool| !unchanged.asks_all_of(pool);
+            let names = policy.pools.values().filter(others).map(|pool| pool.name.clone());
+            let names: Vec<PoolName> = names.collect();
+            unchanged.touched.extend(names);
+        }
         unchanged
     }
 
     /// Whether the same is asked of the same server.
     pub(super) fn asks_as_before(&self, check: &CheckName, mark: Option<u32>) -> bool {
-        self.checks.contains(check) && mark.is_none_or(|mark| self.marks.contains(&mark))
+        self.checks.contains(check) && mark.is_none_or(|mark| !self.moved.contains(&mark))
     }
 
     fn asks_all_of(&self, pool: &Pool) -> bool {
@@ -50,20 +56,28 @@ impl Unchanged {
         asked.all(|target| self.asks_as_before(&target.check, target.real_path))
     }
 
+    /// The names of the pools that the two policies do not both have so.
+    pub(super) const fn names(&self) -> &BTreeSet<PoolName> {
+        &self.touched
+    }
+
     /// The pools of one of the two policies that the other does not have so.
     pub(super) fn touched<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = &'a Pool> {
-        policy.pools.values().filter(|pool| !self.pools.contains(&pool.name))
+        self.touched.iter().filter_map(|name| policy.pools.get(name))
     }
 
     /// The pools that both have.
     pub(super) fn untouched<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = &'a Pool> {
-        policy.pools.values().filter(|pool| self.pools.contains(&pool.name))
+        policy.pools.values().filter(|pool| !self.touched.contains(&pool.name))
     }
 }
 
-/// The server behind each mark.
-fn marked(policy: &Policy) -> BTreeMap<u32, (IpAddr, Option<u16>, &Forwarding)> {
-    let servers = policy.pools.values().flat_map(Pool::every_server);
+/// The server behind each mark of these pools.
+fn marked<'a>(
+    policy: &'a Policy,
+    names: &BTreeSet<PoolName>,
+) -> BTreeMap<u32, (IpAddr, Option<u16>, &'a Forwarding)> {
+    let servers = names.iter().filter_map(|name| policy.pools.get(name)).flat_map(Pool::every_server);
     let marks = |server: &RealServer| server.real_paths().map(|(mark, _)| mark).collect::<Vec<_>>();
     servers
         .flat_map(|server| {
@@ -81,7 +95,8 @@ pub(super) fn servers<'a>(
 }
 
 impl Core {
-    /// Takes over `policy`, as this host reaches its addresses. A director that stops has nothing left to take over.
+    /// Takes over `policy`; `host` says how this host reaches addresses that are new, others too if it likes. A director that
+    /// stops has nothing left to take over.
     ///
     /// Only pools that are touched are renewed: of tens of thousands of servers a reload changes few, and the loop stands
     /// still meanwhile.
@@ -92,25 +107,51 @@ impl Core {
         let unchanged = Unchanged::between(&self.policy, &policy);
         let past = self.past(&policy, &unchanged);
         let before = std::mem::replace(&mut self.policy, policy);
-        self.host = host;
+        let only_pools = self.reaches(host) && !self.undecided && !self.gathering;
         self.generation += 1;
         self.renew_checks(&before, &past, &unchanged);
         let (named, had) = (servers(unchanged.touched(&self.policy)), servers(unchanged.touched(&before)));
         let gone: Vec<&ServerId> = had.keys().filter(|server| !named.contains_key(*server)).collect();
         self.statistics.renew(&self.policy, &gone);
         self.obstacles.forget(&gone);
-        self.note_obstacles();
-        self.with_composites(|composites, core| core.renew_composites(composites));
-        self.sightings.renew(&self.policy);
+        let touched = Some(unchanged.names()).filter(|_| only_pools);
+        self.note_obstacles_of(touched);
+        self.with_composites(|composites, core| core.renew_composites(composites, unchanged.names()));
+        self.sightings.renew(&self.policy, unchanged.names());
         self.rotations.renew(&before, &self.policy, &unchanged, self.reconciler.observed());
         self.overrides.apply_to(&self.policy);
         self.tell([Event::PolicyTaken { generation: self.generation }]);
-        self.turn();
-        let tables = self.tables();
-        self.reconciler.desire(tables, Cause::Reload);
+        self.turn_those(touched);
+        self.desire_after(&before, touched);
         (self.undecided, self.gathering, self.decided_at) = (false, false, Some(self.now));
         self.count_pools();
         self.look_at_addresses();
+    }
+
+    /// Takes in how this host reaches addresses; whether that is no news of any that was known.
+    fn reaches(&mut self, host: HostFacts) -> bool {
+        let news = |(address, reach): (&IpAddr, &Reach)| {
+            self.host.reach.get(address).is_some_and(|known| known != reach)
+        };
+        let no_news = !host.reach.iter().any(news);
+        self.host.reach.extend(host.reach);
+        no_news
+    }
+
+    /// Has the tables be what this policy asks for. Where only these pools can be others, only their part is computed.
+    fn desire_after(&mut self, before: &Policy, touched: Option<&BTreeSet<PoolName>>) {
+        let situation = Situation { host: &self.host, roles: &self.roles };
+        let placement = |pool: &Pool| self.rotations.placement(&pool.name);
+        let exchange = touched.and_then(|names| {
+            desired::exchange(self.reconciler.desired(), (before, &self.policy), names, situation, placement)
+        });
+        match exchange {
+            Some(exchange) => self.reconciler.exchange(exchange, Cause::Reload),
+            None => {
+                let tables = self.tables();
+                self.reconciler.desire(tables, Cause::Reload);
+            }
+        }
     }
 
     /// How the servers of touched pools stand that `policy` names as well.
@@ -149,8 +190,8 @@ impl Core {
     }
 
     /// Servers of which several checks decide, as the new policy has them: none of them is told as a change.
-    fn renew_composites(&self, composites: &mut Composites) {
-        composites.renew(&self.policy);
+    fn renew_composites(&self, composites: &mut Composites, touched: &BTreeSet<PoolName>) {
+        composites.renew(&self.policy, touched);
         composites.begin(|server, condition| self.stands(server, condition));
     }
 }

@@ -7,7 +7,7 @@ use crate::model::{DestinationKey, Observed, Policy, Pool, PoolName, RealServer,
 use crate::peer::sight::Sight as PeerSight;
 use crate::rotation::{Act, Found, Held, Input, Machine, Output, Placement, Seen};
 use crate::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What a pool has that no machine knows: nothing stands anywhere.
@@ -63,10 +63,19 @@ impl Rotations {
         }
     }
 
-    /// Tells every pool how its servers are; what the rules did.
-    pub(super) fn look(&mut self, at: Instant, policy: &Policy, sight: &impl Sight) -> Vec<(PoolName, Act)> {
+    /// Tells every pool how its servers are, or only these; what the rules did.
+    pub(super) fn look(
+        &mut self,
+        at: Instant,
+        policy: &Policy,
+        names: Option<&BTreeSet<PoolName>>,
+        sight: &impl Sight,
+    ) -> Vec<(PoolName, Act)> {
         let mut acts = Vec::new();
         for (name, machine) in &mut self.machines {
+            if names.is_some_and(|names| !names.contains(name)) {
+                continue;
+            }
             let Some(pool) = policy.pools.get(name) else { continue };
             let others = sight.others_of(pool);
             let seen = |(index, server)| {
@@ -97,7 +106,7 @@ impl Rotations {
         self.machines.get(pool)
     }
 
-    pub(super) fn machine_mut(&mut self, pool: &PoolName) -> Option<&mut Machine> {
+    pub(super) fn machine_mut(&mut self, pool: &str) -> Option<&mut Machine> {
         self.machines.get_mut(pool)
     }
 

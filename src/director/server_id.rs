@@ -14,6 +14,11 @@ pub(super) fn id(pool: &Pool, server: &RealServer) -> ServerId {
     (pool.name.clone(), server.name.clone())
 }
 
+/// Sorts before every server of a pool, and behind those of the pools before it.
+pub(super) fn first_of(pool: &PoolName) -> ServerId {
+    (pool.clone(), Arc::from(""))
+}
+
 /// What makes a server of a pool the same under another policy: who has its name and another address is somebody else.
 pub(super) fn identity(server: &RealServer) -> (&str, IpAddr, Option<u16>) {
     (&server.name, server.address, server.port)

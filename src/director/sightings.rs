@@ -6,7 +6,7 @@ use crate::desired;
 use crate::hash::fnv1a;
 use crate::model::{Policy, Pool, PoolName, VerdictBy};
 use crate::peer::sight::{Sight, Sights};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What is seen of the pools that both judge.
@@ -22,11 +22,12 @@ pub(super) struct Sightings {
 
 impl Sightings {
     pub(super) fn new(policy: &Policy) -> Self {
-        Self { pools: judged_by_both(policy), ..Self::default() }
+        Self { pools: judged_by_both(policy.pools.values()), ..Self::default() }
     }
 
-    pub(super) fn renew(&mut self, policy: &Policy) {
-        self.pools = judged_by_both(policy);
+    pub(super) fn renew(&mut self, policy: &Policy, touched: &BTreeSet<PoolName>) {
+        self.pools.retain(|name, _| !touched.contains(name));
+        self.pools.extend(judged_by_both(touched.iter().filter_map(|name| policy.pools.get(name))));
     }
 
     /// What the others see of a pool, where their word counts and they speak of the same servers.
@@ -84,8 +85,8 @@ impl Core {
     }
 }
 
-fn judged_by_both(policy: &Policy) -> BTreeMap<PoolName, u64> {
-    let pools = policy.pools.values().filter(|pool| pool.rules.verdict == VerdictBy::Both);
+fn judged_by_both<'a>(pools: impl Iterator<Item = &'a Pool>) -> BTreeMap<PoolName, u64> {
+    let pools = pools.filter(|pool| pool.rules.verdict == VerdictBy::Both);
     pools.map(|pool| (pool.name.clone(), number_of(pool))).collect()
 }
 

@@ -63,14 +63,18 @@ impl Statistics {
     /// Goes on counting what another policy names as well; what it does not name is counted no more, nor are the servers that
     /// are gone.
     pub(super) fn renew(&mut self, policy: &Policy, gone: &[&ServerId]) {
-        let mut fresh = Self::new(policy);
-        for (name, counted) in std::mem::take(&mut self.checks) {
-            fresh.checks.entry(name).and_modify(|statistics| *statistics = counted);
+        self.checks.retain(|name, _| policy.checks.contains_key(name));
+        self.pools.retain(|name, _| policy.pools.contains_key(name));
+        for name in policy.checks.keys() {
+            if !self.checks.contains_key(name) {
+                self.checks.insert(name.clone(), CheckStatistics::default());
+            }
         }
-        for (name, counted) in std::mem::take(&mut self.pools) {
-            fresh.pools.entry(name).and_modify(|counts| *counts = counted);
+        for name in policy.pools.keys() {
+            if !self.pools.contains_key(name) {
+                self.pools.insert(name.clone(), PoolCounts::default());
+            }
         }
-        (self.checks, self.pools) = (fresh.checks, fresh.pools);
         for server in gone {
             self.servers.remove(*server);
         }

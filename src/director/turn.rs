@@ -7,6 +7,7 @@ use crate::desired::{self, Standing};
 use crate::model::{Order, Pool, PoolName, RealServer};
 use crate::peer::sight::Sight as PeerSight;
 use crate::rotation::Seen;
+use std::collections::BTreeSet;
 
 impl Core {
     /// Whether a pool has its quorum; `None` before that is known. What stands in for it doesn't count: the other director may
@@ -18,8 +19,13 @@ impl Core {
 
     /// Tells every pool's rotation how its servers are, and tells what the rules did.
     pub(super) fn turn(&mut self) {
+        self.turn_those(None);
+    }
+
+    /// The same for these pools only, where nothing can have changed for the others since they were turned last.
+    pub(super) fn turn_those(&mut self, names: Option<&BTreeSet<PoolName>>) {
         let mut rotations = std::mem::take(&mut self.rotations);
-        let acts = rotations.look(self.now, &self.policy, self);
+        let acts = rotations.look(self.now, &self.policy, names, self);
         self.rotations = rotations;
         self.tell_sights();
         for (pool, act) in acts {

@@ -1,7 +1,7 @@
 //! The policy: one value that says everything a director shall do.
 
 use super::{
-    ApiSettings, Check, CheckName, EventHook, Forwarding, Pair, Pool, PoolName, RouterName, ServiceKey,
+    ApiSettings, Check, CheckName, EventHook, Forwarding, Pair, Pool, Pools, RouterName, ServiceKey,
     TargetKey, Tracked, Tracker, VerdictBy, VirtualRouter, VirtualService,
 };
 use ipnet::IpNet;
@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 pub struct Policy {
     /// Checks that a pool uses or a virtual router tracks.
     pub checks: BTreeMap<CheckName, Check>,
-    pub pools: BTreeMap<PoolName, Pool>,
+    pub pools: Pools,
     /// Addresses that this host holds alone, sorted.
     pub virtual_addresses: Vec<VirtualAddress>,
     /// The directors, and the addresses that float between them.

@@ -102,6 +102,11 @@ impl Problems {
         !self.errors.kept.is_empty()
     }
 
+    /// Whether there is nothing to say.
+    pub(super) fn is_empty(&self) -> bool {
+        self.errors.kept.is_empty() && self.warnings.kept.is_empty()
+    }
+
     /// Whether something inside this place was already reported: a rule that looks at the whole then stays silent.
     pub(super) fn any_within(&self, span: Span) -> bool {
         let mut all = self.errors.kept.iter().chain(&self.warnings.kept);

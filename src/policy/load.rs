@@ -14,7 +14,7 @@ use super::schema::PolicyText;
 use super::source::{Files, Sources, Span};
 use super::validate::{self, Places};
 use super::view::{self, View};
-use super::yaml;
+use super::yaml::{self, Document};
 use crate::model::{DirectorName, Policy};
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -91,16 +91,18 @@ pub(super) fn load_each(path: &Path, files: &dyn Files) -> (Vec<Loaded>, Sources
 }
 
 /// The files of a policy, joined, before they are read for one director.
-struct Text {
+pub(super) struct Text {
     root: Node,
-    sources: Sources,
+    /// Each for itself.
+    pub(super) documents: Vec<Document>,
+    pub(super) sources: Sources,
     problems: Problems,
     readable: bool,
     complete: bool,
 }
 
 impl Text {
-    fn read(path: &Path, files: &dyn Files) -> Self {
+    pub(super) fn read(path: &Path, files: &dyn Files) -> Self {
         let mut loader = Loader {
             files,
             sources: Sources::default(),
@@ -112,11 +114,12 @@ impl Text {
         loader.file(path, None, &mut Vec::new());
         let Loader { sources, mut problems, documents, complete, .. } = loader;
         let readable = !documents.is_empty();
-        Self { root: join(documents, &mut problems), sources, problems, readable, complete }
+        let root = join(documents.iter().map(|document| document.root.clone()).collect(), &mut problems);
+        Self { root, documents, sources, problems, readable, complete }
     }
 
     /// What it means for one director; without its sources.
-    fn interpret(&self, view: View<'_>) -> Loaded {
+    pub(super) fn interpret(&self, view: View<'_>) -> Loaded {
         let mut problems = self.problems.clone();
         let own = if self.complete { view::own(&self.root, view, &mut problems) } else { None };
         let root = with_defaults(&view::merged(&self.root, own));
@@ -141,7 +144,7 @@ struct Loader<'a> {
     files: &'a dyn Files,
     sources: Sources,
     problems: Problems,
-    documents: Vec<Node>,
+    documents: Vec<Document>,
     /// Paths that were read, without `.` and `..`.
     seen: BTreeSet<PathBuf>,
     /// Whether every file was read and parsed.
@@ -159,8 +162,10 @@ impl Loader<'_> {
             self.complete = false;
             return;
         };
-        let includes =
-            document.get("include").and_then(|node| List::<scalar::Text>::read(node, &mut self.problems));
+        let includes = document
+            .root
+            .get("include")
+            .and_then(|node| List::<scalar::Text>::read(node, &mut self.problems));
         self.documents.push(document);
         trail.push(plain_path(path));
         for include in includes.map(|list| list.0).unwrap_or_default() {

@@ -13,6 +13,7 @@
 mod across;
 mod address;
 mod advise;
+mod again;
 mod codes;
 mod declare;
 mod defaults;
@@ -44,6 +45,7 @@ mod yaml_error;
 mod yaml_text;
 
 pub use advise::{addresses_of_interest, advise, unreadable_authorities, unreadable_programs};
+pub use again::{Again, Known};
 pub use codes::{Code, Severity};
 pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS};
 pub use fingerprint::{Fingerprint, fingerprint};

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Where the text of files comes from. The real one is in [`crate::cli`]; tests use a map.
 pub trait Files {
@@ -53,7 +54,18 @@ pub struct SourceFile {
     pub path: PathBuf,
     /// Its text.
     pub text: String,
-    line_starts: Vec<usize>,
+    /// Found when the first line is asked for: most texts are never shown.
+    line_starts: OnceLock<Vec<usize>>,
+}
+
+impl SourceFile {
+    fn line_starts(&self) -> &[usize] {
+        self.line_starts.get_or_init(|| {
+            let breaks =
+                self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+            std::iter::once(0).chain(breaks).collect()
+        })
+    }
 }
 
 /// All files of a policy, in the order in which they were read. The first is the one that was asked for.
@@ -76,9 +88,7 @@ pub(super) struct Line<'a> {
 impl Sources {
     /// Adds a file and returns its number.
     pub(super) fn add(&mut self, path: PathBuf, text: String) -> usize {
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        let line_starts = std::iter::once(0).chain(breaks).collect();
-        self.files.push(SourceFile { path, text, line_starts });
+        self.files.push(SourceFile { path, text, line_starts: OnceLock::new() });
         self.files.len() - 1
     }
 
@@ -98,7 +108,7 @@ impl Sources {
     pub fn line_number(&self, span: Span) -> usize {
         self.files
             .get(span.file)
-            .map_or(1, |file| file.line_starts.partition_point(|start| *start <= span.start).max(1))
+            .map_or(1, |file| file.line_starts().partition_point(|start| *start <= span.start).max(1))
     }
 
     /// `file:line:column`, which terminals and editors can jump to.
@@ -113,8 +123,8 @@ impl Sources {
     pub(super) fn line(&self, span: Span) -> Option<Line<'_>> {
         let file = self.files.get(span.file)?;
         let number = self.line_number(span);
-        let line_start = *file.line_starts.get(number - 1)?;
-        let line_end = file.line_starts.get(number).map_or(file.text.len(), |next| *next);
+        let line_start = *file.line_starts().get(number - 1)?;
+        let line_end = file.line_starts().get(number).map_or(file.text.len(), |next| *next);
         let text = file.text.get(line_start..line_end)?.trim_end_matches(['\n', '\r']);
         if text.is_empty() && file.text.trim().is_empty() {
             return None;

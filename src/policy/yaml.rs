@@ -19,11 +19,29 @@ pub const MAX_NODES: usize = 1_000_000;
 /// Levels of lists and mappings at most.
 pub const MAX_DEPTH: usize = 32;
 
+/// What a file says.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) root: Node,
+    /// Values that were counted against [`MAX_NODES`].
+    pub(super) values: usize,
+    /// Whether a part of it depends on another one by more than where it stands: by an anchor, an alias, a merged mapping.
+    pub(super) linked: bool,
+}
+
 /// The tree of a file; `None` after a problem that leaves no tree. An empty file is an empty mapping.
-pub(super) fn parse(file: usize, sources: &Sources, problems: &mut Problems) -> Option<Node> {
+pub(super) fn parse(file: usize, sources: &Sources, problems: &mut Problems) -> Option<Document> {
     let text = sources.files().get(file).map_or("", |source| source.text.as_str());
-    let mut builder =
-        Builder { file, text, problems, stack: Vec::new(), anchors: BTreeMap::new(), nodes: 0, root: None };
+    let mut builder = Builder {
+        file,
+        text,
+        problems,
+        stack: Vec::new(),
+        anchors: BTreeMap::new(),
+        nodes: 0,
+        linked: false,
+        root: None,
+    };
     for event in Parser::new_from_str(text) {
         let step = match event {
             Ok((event, span)) => builder.event(event, &span),
@@ -34,8 +52,9 @@ pub(super) fn parse(file: usize, sources: &Sources, problems: &mut Problems) -> 
             return None;
         }
     }
-    let root = builder.root.take();
-    Some(root.filter(|root| !root.is_null()).unwrap_or_else(|| Node::empty_mapping(Span::file_start(file))))
+    let root = builder.root.take().filter(|root| !root.is_null());
+    let root = root.unwrap_or_else(|| Node::empty_mapping(Span::file_start(file)));
+    Some(Document { root, values: builder.nodes, linked: builder.linked })
 }
 
 /// A list or mapping whose end was not yet seen.
@@ -77,6 +96,7 @@ struct Builder<'a> {
     stack: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
     nodes: usize,
+    linked: bool,
     root: Option<Node>,
 }
 
@@ -90,6 +110,7 @@ impl Builder<'_> {
 
     fn event(&mut self, event: Event<'_>, at: &ParserSpan) -> Step {
         let span = self.span(at);
+        self.linked |= matches!(event, Event::Alias(_));
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.as_ref(), span)?;
@@ -174,6 +195,7 @@ impl Builder<'_> {
             return Err(Box::new(yaml_error::too_deep(node.span)));
         }
         if anchor != 0 {
+            self.linked = true;
             self.nodes += node.nodes;
             self.anchors.insert(anchor, node.clone());
         }
@@ -189,7 +211,11 @@ impl Builder<'_> {
         match &mut open.content {
             Content::List(items) => items.push(node),
             Content::Mapping { entries, names, merged, key } => match key.take() {
-                None => *key = Some(pending_key(node, names, self.text, self.problems)),
+                None => {
+                    let pending = pending_key(node, names, self.text, self.problems);
+                    self.linked |= matches!(pending, PendingKey::Merge);
+                    *key = Some(pending);
+                }
                 Some(PendingKey::Entry(name)) => entries.push((name, node)),
                 Some(PendingKey::Merge) => collect_merge(node, merged, self.problems),
                 Some(PendingKey::Refused) => {}

@@ -1,6 +1,7 @@
 //! Policies from files: those of `conf/` and `tests/policy/good` are taken, and each of `tests/policy/bad` gets exactly the
 //! text beside it. `TANDEM_REWRITE_EXPECTED=1 cargo test --test policy` writes those texts anew: read the difference.
 
+mod again;
 mod any;
 mod cli;
 mod exchange;

@@ -86,7 +86,7 @@ impl Bench {
         let policy = Policy {
             api: None,
             checks: BTreeMap::new(),
-            pools: BTreeMap::new(),
+            pools: Default::default(),
             virtual_addresses: Vec::new(),
             pair,
             kernel: KernelSettings::default(),

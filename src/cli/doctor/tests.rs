@@ -221,7 +221,7 @@ fn clocks_standstills_priority_and_other_programs_are_looked_at() {
     assert_eq!(codes(&nat, |facts| facts.rivals = vec![("keepalived".to_owned(), 7)]), ["other-program"]);
     let routers_only = {
         let mut policy = pair(&Forwarding::Nat);
-        policy.pools.clear();
+        policy.pools = Default::default();
         policy
     };
     let ipvs_only = |facts: &mut Facts| facts.rivals = vec![("ldirectord".to_owned(), 7)];

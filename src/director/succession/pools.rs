@@ -137,8 +137,8 @@ impl Rotations {
     /// Each pool goes on where another process had it.
     pub(in crate::director) fn succeed(&mut self, policy: &Policy, handed: &[HandedPool]) {
         for said in handed {
-            let name = said.name.as_str().into();
-            let (Some(pool), Some(machine)) = (policy.pools.get(&name), self.machine_mut(&name)) else {
+            let (Some(pool), Some(machine)) = (policy.pools.get(&said.name), self.machine_mut(&said.name))
+            else {
                 continue;
             };
             let servers: BTreeMap<&str, _> =

@@ -117,6 +117,7 @@ proptest! {
             let facts = host(&policy);
             core.handle(Input::Policy { at: now, policy: policy.clone().into(), facts });
             let fresh = director(policy.clone());
+            prop_assert_eq!(core.reconciler.desired(), &core.tables());
             prop_assert_eq!(core.targets.groups(), fresh.targets.groups());
             prop_assert_eq!(
                 deciding(&core.users, &core.targets),

@@ -2,11 +2,11 @@
 
 use super::pool::Draft;
 use super::{Places, marks};
-use crate::model::{Pool, PoolName, ServiceKey, VirtualService};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::model::{Pool, PoolName, Pools, ServiceKey, VirtualService};
+use std::collections::BTreeSet;
 
 /// The pools with their marks, and where everything was said.
-pub(super) fn finish(drafts: Vec<Draft>, places: &mut Places) -> BTreeMap<PoolName, Pool> {
+pub(super) fn finish(drafts: Vec<Draft>, places: &mut Places) -> Pools {
     let marks = marks::assign(drafts.iter().filter(|draft| draft.joined).map(|draft| &draft.name.value));
     drafts
         .into_iter()
@@ -60,4 +60,16 @@ fn finished(draft: Draft, mark: Option<u32>) -> Pool {
         untracked: draft.untracked,
         labels: draft.labels,
     }
+}
+
+/// Whether the marks of joined ports are those that the names of all pools give.
+pub(super) fn marks_hold(pools: &Pools) -> bool {
+    let joined =
+        || pools.values().filter(|pool| pool.services.iter().any(|service| !service.joined.is_empty()));
+    let marks = marks::assign(joined().map(|pool| &pool.name));
+    let marked = |key: &ServiceKey, mark: u32| matches!(key, ServiceKey::FirewallMark { mark: own, .. } if *own == mark);
+    joined().all(|pool| {
+        let mark = marks.get(&pool.name);
+        mark.is_some_and(|mark| pool.services.iter().all(|service| marked(&service.key, *mark)))
+    })
 }

@@ -1,16 +1,13 @@
 //! Settings of the kernel's IPVS as a whole, where nothing is said those that the pools need.
 
-use crate::model::{KernelSettings, OnFailure, Pool, PoolName, Timeouts};
+use crate::model::{KernelSettings, OnFailure, Pool, Pools, Timeouts};
 use crate::policy::read::Field;
 use crate::policy::schema::KernelText;
-use std::collections::BTreeMap;
 
 /// The settings with their defaults written out.
-pub(super) fn settings(field: &Field<KernelText>, pools: &BTreeMap<PoolName, Pool>) -> KernelSettings {
-    let needed = KernelSettings {
-        expire_quiescent_template: pools.values().any(keeps_clients_on_the_dead),
-        ..KernelSettings::default()
-    };
+pub(super) fn settings(field: &Field<KernelText>, pools: &Pools) -> KernelSettings {
+    let needed =
+        KernelSettings { expire_quiescent_template: quiesces_the_dead(pools), ..KernelSettings::default() };
     let Some(text) = field.value() else { return needed };
     let timeouts = text.timeouts.value().map(|timeouts| Timeouts {
         tcp_s: timeouts.tcp.value().map(|seconds| seconds.0),
@@ -27,6 +24,11 @@ pub(super) fn settings(field: &Field<KernelText>, pools: &BTreeMap<PoolName, Poo
             .map_or(needed.expire_quiescent_template, |flag| flag.0),
         conn_reuse_mode: reuse.unwrap_or(needed.conn_reuse_mode),
     }
+}
+
+/// Whether the kernel must let go of clients of a failed server.
+pub(super) fn quiesces_the_dead(pools: &Pools) -> bool {
+    pools.values().any(keeps_clients_on_the_dead)
 }
 
 /// Whether persistence would bring clients back to a failed server.

@@ -43,6 +43,7 @@ mod server_check;
 mod servers;
 mod services;
 mod tls;
+mod together;
 mod track;
 mod trackers;
 mod weight_from;
@@ -50,6 +51,7 @@ mod whole;
 
 pub(super) use names::automatic_name;
 pub(super) use services::ServicePorts;
+pub(super) use together::holds_together;
 
 use super::codes::Code;
 use super::diagnostic::{Diagnostic, Problems};

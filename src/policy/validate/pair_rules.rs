@@ -3,19 +3,18 @@
 use super::Places;
 use super::pair::Pairing;
 use crate::model::{
-    Family, Forwarding, Pair, Pool, PoolName, RealServer, ServiceKey, SourceTranslation, SyncRole,
+    Family, Forwarding, Pair, Pool, Pools, RealServer, ServiceKey, SourceTranslation, SyncRole,
     VirtualAddress, VirtualRouter,
 };
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
 use crate::policy::read::Spanned;
 use crate::policy::source::Span;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Every rule of this file.
 pub(super) fn rules(
-    pools: &BTreeMap<PoolName, Pool>,
+    pools: &Pools,
     pairing: &Pairing,
     places: &Places,
     alone: &[Spanned<VirtualAddress>],

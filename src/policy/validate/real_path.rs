@@ -5,8 +5,8 @@ use super::marks;
 use super::pool::{Context, Facts};
 use super::server_check::Server;
 use crate::model::{
-    Check, Condition, Family, Forwarding, PROBE_MARKS, Pool, PoolName, ProbeSpec, ServiceKey, TargetKey,
-    Through,
+    Check, Condition, Family, Forwarding, PROBE_MARKS, Pool, Pools, ProbeSpec, RealServer, ServiceKey,
+    TargetKey, Through,
 };
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
@@ -132,22 +132,45 @@ fn obstacle(
 }
 
 /// Gives each server its mark: a function of its own name and its pool's, as for joined ports.
-pub(super) fn mark(pools: &mut BTreeMap<PoolName, Pool>) {
-    let name = |pool: &Pool, server: &str| format!("{}/{server}", pool.name);
-    let mut names = BTreeSet::new();
-    for pool in pools.values() {
-        let led = pool.every_server().filter(|server| server.real_paths().next().is_some());
-        names.extend(led.map(|server| name(pool, &server.name)));
-    }
+pub(super) fn mark(pools: &mut Pools) {
+    let names = led(pools);
     let marks = marks::assign_in(&PROBE_MARKS, names.iter().map(String::as_str).collect());
+    if marks.is_empty() {
+        return;
+    }
     for pool in pools.values_mut() {
         let pool_name = pool.name.clone();
         for server in pool.servers.iter_mut().chain(&mut pool.sorry_servers) {
-            let Some(mark) = marks.get(format!("{pool_name}/{}", server.name).as_str()) else { continue };
+            let Some(mark) = marks.get(name_of(&pool_name, &server.name).as_str()) else { continue };
             let targets = server.check.iter_mut().flat_map(Condition::own_targets_mut);
             for target in targets.filter(|target| target.real_path.is_some()) {
                 target.real_path = Some(*mark);
             }
         }
     }
+}
+
+/// Whether the marks are those that the names of all servers give.
+pub(super) fn marks_hold(pools: &Pools) -> bool {
+    let names = led(pools);
+    let marks = marks::assign_in(&PROBE_MARKS, names.iter().map(String::as_str).collect());
+    pools.values().all(|pool| {
+        pool.every_server().all(|server| {
+            let mark = || marks.get(name_of(&pool.name, &server.name).as_str());
+            server.real_paths().all(|(own, _)| mark() == Some(&own))
+        })
+    })
+}
+
+/// The names of the servers that have a mark.
+fn led(pools: &Pools) -> BTreeSet<String> {
+    let led = |server: &&RealServer| server.real_paths().next().is_some();
+    let names = |pool: &Pool| -> Vec<String> {
+        pool.every_server().filter(led).map(|server| name_of(&pool.name, &server.name)).collect()
+    };
+    pools.values().flat_map(names).collect()
+}
+
+fn name_of(pool: &str, server: &str) -> String {
+    format!("{pool}/{server}")
 }

@@ -1,7 +1,7 @@
 //! Servers that track those of other pools: each is found, and what decides on it is taken over.
 
 use super::Places;
-use crate::model::{Condition, Pool, PoolName, RealServer, Tracking};
+use crate::model::{Condition, PoolName, Pools, RealServer, Tracking};
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, nearest, quoted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,12 +34,7 @@ enum Lost {
 }
 
 /// Lets each server that tracks another know what decides on that. `said` are the names of all pools, bad ones included.
-pub(super) fn resolve(
-    pools: &mut BTreeMap<PoolName, Pool>,
-    said: &BTreeSet<&str>,
-    places: &Places,
-    problems: &mut Problems,
-) {
+pub(super) fn resolve(pools: &mut Pools, said: &BTreeSet<&str>, places: &Places, problems: &mut Problems) {
     if places.trackers.is_empty() {
         return;
     }
@@ -63,7 +58,7 @@ pub(super) fn resolve(
 }
 
 impl<'a> Index<'a> {
-    fn of(pools: &'a BTreeMap<PoolName, Pool>) -> Self {
+    fn of(pools: &'a Pools) -> Self {
         let mut index = Self {
             pools: pools.keys().map(|name| &**name).collect(),
             by_name: BTreeMap::new(),

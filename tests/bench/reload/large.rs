@@ -12,6 +12,9 @@ const CHANGED: usize = SERVERS / 2;
 pub(crate) const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 101, 100);
 const FIRST_PORT: usize = 1_000;
 
+/// All servers are in it.
+pub(crate) const SERVERS_NETWORK: &str = "10.0.0.0/8";
+
 /// What precedes the pools, where servers are probed.
 pub(crate) const ALIVE: &str = "virtual_addresses: [{address: 192.168.101.100/32, interface: lo}]
 checks: {alive: {tcp: {}, interval: 5s, timeout: 1s}}

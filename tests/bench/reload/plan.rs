@@ -12,7 +12,7 @@ use tandem::cli::files::Disk;
 use tandem::director::core::{Beginning, Core, Input, Output};
 use tandem::director::reconciler::Work;
 use tandem::model::{HostFacts, Observed, Policy, Roles};
-use tandem::policy::View;
+use tandem::policy::{Known, View};
 use tandem::reconcile::{Change, Ownership};
 use tandem::time::Instant;
 
@@ -23,14 +23,16 @@ pub(crate) fn measure(rounds: usize) -> bool {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("tandem.yaml");
     std::fs::write(&path, large::policy(large::ALIVE, 1)).expect("a file");
-    let policy = load(&path);
+    // What the director read when it began.
+    let mut known = Known::default();
+    let policy = load(&mut known, &path);
     std::fs::write(&path, large::policy(large::UNCHECKED, 1)).expect("a file");
-    let mut core = director(policy, load(&path));
+    let mut core = director(policy, load(&mut Known::default(), &path));
     let (mut totals, mut takeovers) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         std::fs::write(&path, large::policy(large::ALIVE, round + 2)).expect("a file");
         let begun = std::time::Instant::now();
-        let policy = load(&path);
+        let policy = load(&mut known, &path);
         let loaded = begun.elapsed();
         let at = Instant::from_millis(1_000 * (round as u64 + 1));
         let difference = core.difference(&policy);
@@ -102,6 +104,6 @@ fn director(policy: Policy, unchecked: Policy) -> Core {
     core
 }
 
-fn load(path: &Path) -> Policy {
-    tandem::policy::load(path, &Disk, View::First).policy.expect("a good policy")
+fn load(known: &mut Known, path: &Path) -> Policy {
+    known.read(path, &Disk, View::First).policy.expect("a good policy")
 }

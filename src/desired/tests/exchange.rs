@@ -1,0 +1,98 @@
+//! Exchanged tables are those that the whole policy asks for.
+
+use crate::desired::fixtures::{host, in_a_pair, mark, policy, pool, server, service, tcp};
+use crate::desired::{Situation, exchange, tables};
+use crate::model::{Condition, Encapsulation, Forwarding, OnFailure, Policy, Pool, Roles, SourceTranslation};
+use crate::rotation::Placement;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Which kind of pool, and the weight of each server; one of weight 0 is down.
+type Site = Vec<Option<(usize, Vec<u32>)>>;
+
+fn site() -> impl Strategy<Value = Site> {
+    vec(prop::option::weighted(0.8, (0_usize..7, vec(0_u32..3, 0..4))), 4)
+}
+
+fn pool_of(number: usize, kind: usize, weights: &[u32]) -> Pool {
+    let forwarding = [
+        Forwarding::Nat,
+        Forwarding::DirectRouting,
+        Forwarding::Tunnelling(Encapsulation::IpIp),
+        Forwarding::FullNat(SourceTranslation::Masquerade),
+    ];
+    let forwarding = &forwarding[kind % 4];
+    let vip = format!("192.0.2.{}", number + 1);
+    let mut pool = pool(&format!("pool-{number}"), &vip, forwarding);
+    let servers = weights.iter().enumerate().map(|(host, weight)| {
+        let mut server = server(&format!("10.0.{number}.{}", host + 1), forwarding);
+        server.weight = *weight;
+        if let (5, Some(Condition::Check(target))) = (kind, &mut server.check) {
+            target.real_path = u32::try_from(number * 8 + host + 1).ok();
+            target.address.set_ip(vip.parse().expect("an address"));
+        }
+        server
+    });
+    pool.servers = servers.collect();
+    pool.untracked = kind == 4;
+    if kind == 6 {
+        pool.services = vec![service(mark(0x7400_0001 + u32::try_from(number).expect("few")), "mh")];
+        pool.services[0].joined = vec![tcp(&vip, 80), tcp(&vip, 81)];
+        pool.on_failure = OnFailure::Quiesce;
+    }
+    pool
+}
+
+fn policy_of(site: &Site, in_pair: bool) -> Policy {
+    let pools = site.iter().enumerate();
+    let pools = pools.filter_map(|(number, said)| {
+        let (kind, weights) = said.as_ref()?;
+        Some(pool_of(number, *kind, weights))
+    });
+    let mut policy = policy(pools);
+    if in_pair {
+        in_a_pair(&mut policy, "192.0.2.1");
+    }
+    policy
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn exchanged_tables_are_those_of_the_whole(before in site(), after in site(), keep in vec(any::<bool>(), 4), in_pair: bool) {
+        let after: Site =
+            before.iter().zip(after).zip(keep).map(|((before, after), keep)| if keep { before.clone() } else { after }).collect();
+        let (before, after) = (policy_of(&before, in_pair), policy_of(&after, in_pair));
+        let mut facts = host(&before);
+        facts.reach.extend(host(&after).reach);
+        let roles = Roles::default();
+        let situation = Situation { host: &facts, roles: &roles };
+        let placement = |pool: &Pool| Placement::by_verdict(pool, |server| server.weight > 0);
+        let mut found = tables(&before, situation, placement);
+        let whole = tables(&after, situation, placement);
+        let names = before.pools.differing(&after.pools);
+        let exchanged = exchange(&found, (&before, &after), &names, situation, placement);
+        if let Some(exchanged) = exchanged {
+            let changed = exchanged.make(&mut found);
+            prop_assert_eq!(&found, &whole);
+            prop_assert_eq!(changed, tables(&before, situation, placement) != whole);
+        }
+    }
+}
+
+#[test]
+fn a_weight_and_a_server_are_exchanged() {
+    let before = policy_of(&vec![Some((0, vec![1, 1])), Some((1, vec![1]))], false);
+    for weights in [vec![2, 1], vec![1], vec![1, 1, 1]] {
+        let after = policy_of(&vec![Some((0, weights)), Some((1, vec![1]))], false);
+        let (facts, roles) = (host(&after), Roles::default());
+        let situation = Situation { host: &facts, roles: &roles };
+        let placement = |pool: &Pool| Placement::by_verdict(pool, |_| true);
+        let mut found = tables(&before, situation, placement);
+        let names = before.pools.differing(&after.pools);
+        let exchanged = exchange(&found, (&before, &after), &names, situation, placement);
+        assert!(exchanged.expect("services alone change").make(&mut found));
+        assert_eq!(found, tables(&after, situation, placement));
+    }
+}
