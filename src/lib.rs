@@ -8,7 +8,7 @@
 //! | `internet_checksum` | yes | RFC 1071, for packets of our own |
 //! | `hash` | yes | FNV-1a, for what must hash the same after a restart |
 //! | `stillness` | yes | whether somebody stands still, judged by one who may have, too |
-//! | `panics` | no | panics of any thread: told and counted; services that begin anew after one |
+//! | [`panics`] | no | panics of any thread: told and counted; services that begin anew after one |
 //! | `hex` | yes | bytes as hexadecimal digits |
 //! | [`model`] | yes | the nouns: policy, pool, virtual service, destination, check, tables; the glossary |
 //! | [`policy`] | yes | YAML files to a policy, with every problem at once |
@@ -49,7 +49,7 @@ mod internet_checksum;
 pub mod kernel;
 pub mod model;
 pub mod observe;
-mod panics;
+pub mod panics;
 pub mod peer;
 pub mod policy;
 pub mod probe;

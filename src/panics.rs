@@ -22,7 +22,7 @@ const AFTER_PANIC: Duration = Duration::from_secs(1);
 static COUNTS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
 
 /// From now on every panic of this process is told in its log and counted.
-pub(crate) fn watch() {
+pub fn watch() {
     let mut counts = counted();
     for thread in ESSENTIAL {
         counts.entry(thread.to_owned()).or_default();

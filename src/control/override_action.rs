@@ -267,7 +267,7 @@ pub struct OverrideList {
     pub releases: Vec<ReleaseRecord>,
 }
 
-/// A virtual router that an operator released: this director does not take it over.
+/// A virtual router that an operator released: this director takes it over only when no other is left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReleaseRecord {
     pub router: String,

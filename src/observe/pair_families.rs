@@ -71,7 +71,7 @@ fn roles(families: &mut Families<'_>, picture: &Picture) -> fmt::Result {
     )?;
     families.gauges(
         "tandem_vrrp_released",
-        "1 while an operator has released the router here, else 0: this director does not take it over",
+        "1 while an operator has released the router here, else 0: this director takes it over only when no other is left",
         each(picture, |router| u64::from(router.released)),
     )?;
     families.gauges(

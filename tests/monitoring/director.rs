@@ -1,6 +1,7 @@
 //! A director in a process of its own: `tandem run`; or, on a kernel without IPVS, all of it but for IPVS, whose table is kept in
 //! memory: the policy file, the probes, the election, the addresses, the socket and the listener are the real ones.
 
+use crate::memory::Memory;
 use crate::world::director::binary;
 use crate::world::namespace::Namespace;
 use crate::world::process::Process;
@@ -13,10 +14,9 @@ use tandem::director::loading::PolicyLoader as _;
 use tandem::director::run::{Parts, run as run_director};
 use tandem::director::runtime;
 use tandem::director::state_directory::StateDirectory;
-use tandem::kernel::{Kernel, KernelError, epoch, host_facts};
-use tandem::model::{Connections, Counters, DestinationCounts, Observed, Scope};
+use tandem::kernel::{epoch, host_facts};
+use tandem::panics;
 use tandem::policy::Colour;
-use tandem::reconcile::{Change, assume};
 use tokio::sync::mpsc;
 
 /// The policy's name in the director's folder.
@@ -27,15 +27,24 @@ pub(crate) const SOCKET: &str = "tandem.sock";
 const FOLDER: &str = "TANDEM_MONITORING_FOLDER";
 const NAME: &str = "TANDEM_MONITORING_NAME";
 
+/// Which IPVS a director has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ipvs {
+    /// The kernel's, where it has one.
+    Real,
+    /// One in memory in any case, which can be given faults.
+    InMemory,
+}
+
 pub(crate) fn kernel_has_ipvs() -> bool {
     Path::new("/proc/net/ip_vs").exists()
 }
 
 /// Starts the director `name`, whose policy is in `folder`.
-pub(crate) fn start(namespace: &Namespace, folder: &Path, name: &str) -> Process {
+pub(crate) fn start(namespace: &Namespace, folder: &Path, name: &str, ipvs: Ipvs) -> Process {
     let path = |file: &str| folder.join(file).to_str().expect("a plain path").to_owned();
     let log = folder.join("tandem.log");
-    if kernel_has_ipvs() {
+    if kernel_has_ipvs() && ipvs == Ipvs::Real {
         let (config, state, socket) = (path(POLICY), path("state"), path(SOCKET));
         let places =
             ["--config", &config, "--state-directory", &state, "--socket", &socket, "--director", name];
@@ -59,6 +68,7 @@ fn the_director_of_the_other_cases() {
 /// Runs for ever.
 fn run(folder: &Path, name: String) {
     tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
+    panics::watch();
     let loader = Loader::new(folder.join(POLICY), Some(name), Colour::Plain);
     let state = folder.join("state");
     let parts = Parts {
@@ -66,7 +76,7 @@ fn run(folder: &Path, name: String) {
         loader: Arc::new(loader),
         history: History::open(&state, &mut |warning| panic!("{warning}")),
         hangups: mpsc::channel(1).1,
-        kernel: Memory::default(),
+        kernel: Memory::new(folder),
         state: StateDirectory::lock(&state).expect("a state directory"),
         ask_host: host_facts,
         epoch: epoch().expect("this boot"),
@@ -78,41 +88,4 @@ fn run(folder: &Path, name: String) {
     };
     let runtime = runtime::start().expect("a runtime");
     runtime::drive(&runtime, run_director(parts, std::future::pending())).expect("it ends never");
-}
-
-/// A kernel that accepts everything, and has some traffic.
-#[derive(Default)]
-struct Memory {
-    tables: Observed,
-    looks: u64,
-}
-
-impl Kernel for Memory {
-    fn observe(&mut self, _scope: &Scope) -> Result<Observed, KernelError> {
-        self.looks += 1;
-        let counters = Counters {
-            connections: self.looks,
-            incoming_packets: self.looks * 10,
-            outgoing_packets: self.looks * 8,
-            incoming_bytes: self.looks * 1_000,
-            outgoing_bytes: self.looks * 9_000,
-        };
-        let counts = DestinationCounts {
-            counters,
-            connections: Connections { active: 3, inactive: 1, persistent: 0 },
-        };
-        let mut observed = self.tables.clone();
-        for (service, entry) in &self.tables.services {
-            observed
-                .destination_counts
-                .extend(entry.destinations.keys().map(|key| ((*service, *key), counts)));
-            observed.service_counters.insert(*service, counters);
-        }
-        Ok(observed)
-    }
-
-    fn apply(&mut self, changes: &[Change]) -> Vec<Result<(), KernelError>> {
-        changes.iter().for_each(|change| assume(&mut self.tables, change));
-        vec![Ok(()); changes.len()]
-    }
 }

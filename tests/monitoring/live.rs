@@ -1,6 +1,7 @@
 //! A real pair in a real Prometheus: silent and complete while all is well; then faults, their alerts, and what dashboards show of
 //! them.
 
+use crate::alerts::{SEEN, fall_silent, fire, order};
 use crate::dashboards::{Asks, Question, questions};
 use crate::director;
 use crate::exposition;
@@ -11,12 +12,29 @@ use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Until Prometheus has seen enough of something.
-const SEEN: Duration = Duration::from_secs(30);
 /// A rate wants two scrapes, which come every second.
 const NO_MORE: Duration = Duration::from_secs(4);
-/// Alerts about how late this machine is: a test on a machine that others use must not depend on it.
-const OF_THE_MACHINE: [&str; 2] = ["TandemProbesLate", "TandemAdvertisementsLate"];
+/// What an operator ordered, and forgot.
+const FORGOTTEN: &[&str] =
+    &["TandemPoolFrozen", "TandemRouterReleased", "TandemPolicyUnconfirmed", "TandemFailoverNotReady"];
+const ONE_SERVER: &[&str] = &["TandemServersDown"];
+const ALL_SERVERS: &[&str] =
+    &["TandemPoolDown", "TandemPoolBelowQuorum", "TandemPoolSorry", "TandemPoolCapacityLow"];
+/// A mistake in one policy, an interval in the other, and a cable that fell out.
+const DISAGREEMENT: &[&str] = &[
+    "TandemReloadFailed",
+    "TandemPolicyFileDiffers",
+    "TandemAdvertisementsNotBelieved",
+    "TandemTrackerDown",
+    "TandemPoliciesDiffer",
+    "TandemFailoverNotReady",
+];
+const ONE_DIRECTOR: &[&str] =
+    &["TandemDirectorDown", "TandemPeerDown", "TandemPeerChannelDown", "TandemFailoverNotReady"];
+const ALL_DIRECTORS: &[&str] = &["TandemAllDirectorsDown"];
+/// Every alert that fires here.
+pub(crate) const FIRED: &[&[&str]] =
+    &[FORGOTTEN, ONE_SERVER, ALL_SERVERS, DISAGREEMENT, ONE_DIRECTOR, ALL_DIRECTORS];
 /// What no director can tell on a kernel without IPVS.
 const OF_IPVS: [&str; 1] = ["tandem_connection_sync_entries"];
 
@@ -55,38 +73,6 @@ fn ask_for_a_while(site: &Site, mut open: BTreeSet<Question>) -> BTreeSet<Questi
     open
 }
 
-/// Waits until all of these alerts fire.
-#[track_caller]
-fn fire(site: &Site, alerts: &[&str]) {
-    until("alerts", SEEN * pace(), || {
-        let firing = site.prometheus.firing(&site.monitor);
-        let missing: Vec<_> =
-            alerts.iter().filter(|name| !firing.iter().any(|fires| fires == **name)).collect();
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("{missing:?} do not fire; these do: {firing:?}"))
-        }
-    });
-}
-
-/// Waits until none fires but those that are named.
-#[track_caller]
-fn fall_silent(site: &Site, but: &[&str]) {
-    until("silence", SEEN * pace(), || {
-        let mut firing = site.prometheus.firing(&site.monitor);
-        firing.retain(|name| !OF_THE_MACHINE.contains(&name.as_str()) && !but.contains(&name.as_str()));
-        if firing.is_empty() { Ok(()) } else { Err(format!("{firing:?} fire")) }
-    });
-}
-
-/// A subcommand that asks a director, which must do it.
-#[track_caller]
-fn order(site: &Site, director: usize, arguments: &[&str]) {
-    let output = site.ask(director, arguments);
-    assert!(output.status.success(), "{arguments:?}: {output:?}");
-}
-
 #[test]
 fn the_dashboards_and_alerts_of_a_pair_in_health_and_in_trouble() {
     let mut site = Site::new();
@@ -104,14 +90,10 @@ fn the_dashboards_and_alerts_of_a_pair_in_health_and_in_trouble() {
     fall_silent(&site, &[]);
     println!("{} questions, {} find nothing in health", questions().len(), open.len());
 
-    // What an operator ordered, and forgot.
     order(&site, 0, &["freeze", "plain"]);
     order(&site, 1, &["release"]);
     order(&site, 0, &["reload", "--confirm", "30m"]);
-    fire(
-        &site,
-        &["TandemPoolFrozen", "TandemRouterReleased", "TandemPolicyUnconfirmed", "TandemFailoverNotReady"],
-    );
+    fire(&site, FORGOTTEN);
     order(&site, 0, &["clear", "--pool", "plain"]);
     order(&site, 1, &["clear"]);
     order(&site, 0, &["confirm"]);
@@ -119,9 +101,9 @@ fn the_dashboards_and_alerts_of_a_pair_in_health_and_in_trouble() {
 
     // Servers die: one, then all.
     site.set_server(1, false);
-    fire(&site, &["TandemServersDown"]);
+    fire(&site, ONE_SERVER);
     site.set_server(0, false);
-    fire(&site, &["TandemPoolDown", "TandemPoolBelowQuorum", "TandemPoolSorry", "TandemPoolCapacityLow"]);
+    fire(&site, ALL_SERVERS);
     // Somebody writes a mistake; on the other director an interval of its own, which the pair does not agree on.
     let mistake = site.reload(0, "policy_version: 1", "policy_version: one");
     assert_eq!(mistake.status.code(), Some(1), "{mistake:?}");
@@ -129,17 +111,7 @@ fn the_dashboards_and_alerts_of_a_pair_in_health_and_in_trouble() {
     assert!(interval.status.success(), "{interval:?}");
     // A cable falls out.
     site.machines[1].ip("link set eth1 down\n");
-    fire(
-        &site,
-        &[
-            "TandemReloadFailed",
-            "TandemPolicyFileDiffers",
-            "TandemAdvertisementsNotBelieved",
-            "TandemTrackerDown",
-            "TandemPoliciesDiffer",
-            "TandemFailoverNotReady",
-        ],
-    );
+    fire(&site, DISAGREEMENT);
     let open = ask_for_a_while(&site, open);
 
     // All is mended, but for the director that ends.
@@ -160,13 +132,13 @@ fn the_dashboards_and_alerts_of_a_pair_in_health_and_in_trouble() {
 
     // The Master dies.
     site.directors[0] = None;
-    fire(&site, &["TandemDirectorDown", "TandemPeerDown", "TandemPeerChannelDown", "TandemFailoverNotReady"]);
+    fire(&site, ONE_DIRECTOR);
     let masters =
         site.prometheus.query(&site.monitor, "sum by (router) (tandem_vrrp_master) == 1").expect("a query");
     assert_eq!(masters.len(), 2, "the other holds both");
     let mut open = ask_for_a_while(&site, open);
     site.directors[1] = None;
-    fire(&site, &["TandemAllDirectorsDown"]);
+    fire(&site, ALL_DIRECTORS);
 
     open.retain(|question| !may_find_nothing(question));
     assert!(

@@ -1,6 +1,6 @@
 //! What operators watch with: the alert rules and dashboards of `packaging`, by the real promtool and in a real Prometheus that
 //! scrapes a real pair of directors. Start it with `tests/lab/run monitoring`; it needs root, network namespaces and Debian's
-//! prometheus. Where the kernel has no IPVS, its table alone is kept in memory ([`director`]). Plain `cargo test` leaves it out.
+//! prometheus. Where the kernel has no IPVS, its table alone is kept in memory ([`memory`]). Plain `cargo test` leaves it out.
 
 #![allow(
     clippy::disallowed_methods,
@@ -9,11 +9,14 @@
 #![allow(clippy::print_stdout, reason = "libtest shows what a failed case prints")]
 #![allow(dead_code, reason = "world is a library for cases")]
 
+mod alerts;
 mod both;
 mod dashboards;
 mod director;
 mod exposition;
+mod faults;
 mod live;
+mod memory;
 mod orders;
 mod prometheus;
 mod rules;

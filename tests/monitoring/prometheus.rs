@@ -6,19 +6,31 @@ use crate::world::http;
 use crate::world::namespace::Namespace;
 use crate::world::process::Process;
 use crate::world::wait::until;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
 const LIMIT: Duration = Duration::from_secs(30);
+/// Seconds.
+const FORGETS: u32 = 10;
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// The sets of names, each with its job.
 pub(crate) const JOBS: [(&str, &str); 3] =
     [("tandem", ""), ("tandem-as-keepalived", "keepalived"), ("tandem-as-node-exporter", "node_exporter")];
+
+/// How much of the rules' patience is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// How long a fault must last.
+    Waits,
+    /// That, over how long they look back, and what they call an old order.
+    Everything,
+}
 
 /// Seconds from one scrape to the next. An emulated machine has no time for one every second.
 pub(crate) fn pace() -> u32 {
@@ -30,19 +42,29 @@ pub(crate) fn pace() -> u32 {
 pub(crate) struct Prometheus {
     process: Process,
     namespace: String,
+    file: PathBuf,
 }
 
 impl Prometheus {
-    pub(crate) fn start(monitor: &Namespace, folder: &Path) -> Self {
-        fs::write(folder.join("impatient.rules.yaml"), impatient_rules()).expect("the rules");
-        fs::write(folder.join("prometheus.yaml"), configuration()).expect("the configuration");
+    pub(crate) fn start(monitor: &Namespace, folder: &Path, haste: Haste) -> Self {
+        fs::write(folder.join("impatient.rules.yaml"), impatient_rules(haste)).expect("the rules");
+        let file = folder.join("prometheus.yaml");
+        fs::write(&file, configuration(&JOBS)).expect("the configuration");
         let path = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
         let config = format!("--config.file={}", path("prometheus.yaml"));
         let data = format!("--storage.tsdb.path={}", path("data"));
         let listen = format!("--web.listen-address={ADDRESS}");
-        let arguments = [config.as_str(), &data, &listen, "--log.level=warn"];
+        // What is no longer scraped is forgotten so soon; by default after five minutes.
+        let lookback = format!("--query.lookback-delta={}s", FORGETS * pace());
+        let arguments = [config.as_str(), &data, &listen, &lookback, "--log.level=warn"];
         let process = Process::start(monitor, "prometheus", &arguments, &folder.join("prometheus.log"));
-        Self { process, namespace: monitor.name().to_owned() }
+        Self { process, namespace: monitor.name().to_owned(), file }
+    }
+
+    /// Scrapes for these jobs from now on.
+    pub(crate) fn reload(&self, jobs: &[(&str, &str)]) {
+        fs::write(&self.file, configuration(jobs)).expect("the configuration");
+        self.process.signal(Signal::SIGHUP);
     }
 
     /// What the API answers, once it answers; an error in the question is one in the answer.
@@ -102,17 +124,36 @@ impl Prometheus {
     }
 }
 
-fn impatient_rules() -> String {
+/// The windows of the rules in minutes, each of which becomes two seconds (a rate wants two scrapes), and a day's age.
+const WINDOWS: [u32; 3] = [5, 15, 30];
+const MINUTE: u32 = 2;
+const DAY_OLD: [&str; 2] = ["> 86400", "> 10"];
+
+fn shorter(line: &str) -> String {
+    let cut = |line: String, minutes: u32| {
+        line.replace(&format!("[{minutes}m]"), &format!("[{}s]", minutes * MINUTE * pace()))
+    };
+    let [day, less] = DAY_OLD;
+    let line = WINDOWS.into_iter().fold(line.replace(day, less), cut);
+    assert!(!line.contains("m]"), "another window: {line}");
+    line
+}
+
+fn impatient_rules(haste: Haste) -> String {
     let rules =
         fs::read_to_string(crate::project("packaging/prometheus/tandem.rules.yaml")).expect("the rules");
     let line = |line: &str| match line.trim_start().strip_prefix("for: ") {
         Some(patience) => line.replace(patience, "2s"),
         None => line.to_owned(),
     };
-    rules.lines().map(|text| line(text) + "\n").collect()
+    let whole = |text: &str| match haste {
+        Haste::Waits => line(text),
+        Haste::Everything => shorter(&line(text)),
+    };
+    rules.lines().map(|text| whole(text) + "\n").collect()
 }
 
-fn configuration() -> String {
+fn configuration(jobs: &[(&str, &str)]) -> String {
     let every = pace();
     let mut text = format!(
         "global: {{scrape_interval: {every}s, scrape_timeout: {every}s, evaluation_interval: {every}s}}\n\
@@ -121,7 +162,7 @@ fn configuration() -> String {
     let targets: Vec<String> =
         (0..DIRECTORS.len()).map(|director| format!("'{}'", metrics_of(director))).collect();
     let targets = targets.join(", ");
-    for (job, names) in JOBS {
+    for (job, names) in jobs {
         let parameters =
             if names.is_empty() { String::new() } else { format!("params: {{names: [{names}]}}, ") };
         let _ = writeln!(

@@ -38,6 +38,13 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
+/// The names of all alerts.
+pub(crate) fn alerts() -> BTreeSet<String> {
+    let rules = yaml(crate::project(RULES));
+    let rules = list(&rules["groups"]).flat_map(|group| list(&group["rules"]));
+    rules.map(|rule| rule["alert"].as_str().expect("an alert").to_owned()).collect()
+}
+
 #[test]
 fn rules_and_the_example_are_well_formed() {
     promtool(&["check", "rules", &path(RULES)]);

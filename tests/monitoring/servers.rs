@@ -1,6 +1,6 @@
 //! The real servers: one accepts and says nothing, one speaks TLS.
 
-use crate::world::certificates;
+use crate::world::certificates::Certificates;
 use crate::world::namespace::Namespace;
 use crate::world::process::Process;
 use std::net::{SocketAddr, TcpListener};
@@ -44,9 +44,13 @@ impl Drop for Acceptor {
     }
 }
 
-/// A page over TLS at every address, with the lab's certificate.
-pub(crate) fn start_tls(namespace: &Namespace, folder: &Path, port: u16) -> Process {
-    let certificates = certificates::shared();
+/// A page over TLS at every address, with this certificate.
+pub(crate) fn start_tls(
+    namespace: &Namespace,
+    folder: &Path,
+    port: u16,
+    certificates: &Certificates,
+) -> Process {
     let [certificate, key] =
         [&certificates.certificate, &certificates.key].map(|path| path.to_str().expect("a plain path"));
     let port = port.to_string();

@@ -5,13 +5,13 @@
 //!   ───┴────────────────┴──────────────┴────────────────┴─────────────  192.168.101.0/24      VIP: .100
 //! ```
 //!
-//! The policy is `policy.yaml` beside this file.
+//! The policy is `policy.yaml` beside this file, unless a case has its own.
 
-use crate::director::{self, POLICY, SOCKET};
-use crate::prometheus::{Prometheus, pace};
+use crate::director::{self, Ipvs, POLICY, SOCKET};
+use crate::prometheus::{Haste, Prometheus, pace};
 use crate::servers::{self, Acceptor};
 use crate::world::addresses::{far, near};
-use crate::world::certificates;
+use crate::world::certificates::{self, Certificates};
 use crate::world::director::binary;
 use crate::world::namespace::Namespace;
 use crate::world::process::Process;
@@ -33,6 +33,24 @@ const TLS_PORT: u16 = 8443;
 const METRICS_PORT: u16 = 9752;
 const START_LIMIT: Duration = Duration::from_secs(60);
 
+/// What differs from case to case.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    /// The policy's file. `FOLDER` in it is the site's folder.
+    pub(crate) policy: &'static str,
+    pub(crate) ipvs: Ipvs,
+    pub(crate) haste: Haste,
+    /// Puts into the folder what the policy names.
+    pub(crate) prepare: fn(&Path),
+}
+
+const USUAL: Setting = Setting {
+    policy: "tests/monitoring/policy.yaml",
+    ipvs: Ipvs::Real,
+    haste: Haste::Waits,
+    prepare: |_| {},
+};
+
 /// Everything ends with it, in this order.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -42,9 +60,10 @@ pub(crate) struct Site {
     tls: Process,
     pub(crate) machines: Vec<Namespace>,
     pub(crate) monitor: Namespace,
-    servers: Namespace,
+    pub(crate) servers: Namespace,
     switches: [Namespace; 2],
     folder: tempfile::TempDir,
+    setting: Setting,
 }
 
 /// Where a director's metrics are.
@@ -55,6 +74,10 @@ pub(crate) fn metrics_of(director: usize) -> SocketAddr {
 impl Site {
     /// The pair runs, both are ready, and Prometheus scrapes them.
     pub(crate) fn new() -> Self {
+        Self::of(USUAL)
+    }
+
+    pub(crate) fn of(setting: Setting) -> Self {
         let [switch, far_switch, monitor, servers] =
             ["switch", "far-switch", "monitor", "servers"].map(Namespace::new);
         let machines: Vec<_> = DIRECTORS.map(Namespace::new).into();
@@ -68,12 +91,15 @@ impl Site {
             machine.configure(&[("eth0", near(host)), ("eth1", far(host))], None);
         }
         let folder = tempfile::tempdir().expect("a folder for the site");
-        let tls = servers::start_tls(&servers, folder.path(), TLS_PORT);
+        (setting.prepare)(folder.path());
+        let tls = servers::start_tls(&servers, folder.path(), TLS_PORT, certificates::shared());
         let acceptors = SERVERS.map(|host| Some(Acceptor::start(&servers, address(host)))).into();
-        let directors =
-            DIRECTORS.iter().zip(&machines).map(|(name, machine)| Some(begin(machine, folder.path(), name)));
+        let directors = DIRECTORS
+            .iter()
+            .zip(&machines)
+            .map(|(name, machine)| Some(begin(machine, folder.path(), name, setting)));
         let directors = directors.collect();
-        let prometheus = Prometheus::start(&monitor, folder.path());
+        let prometheus = Prometheus::start(&monitor, folder.path(), setting.haste);
         let site = Self {
             prometheus,
             directors,
@@ -84,6 +110,7 @@ impl Site {
             servers,
             switches: [switch, far_switch],
             folder,
+            setting,
         };
         for (director, name) in DIRECTORS.into_iter().enumerate() {
             until(name, START_LIMIT * pace(), || {
@@ -99,7 +126,24 @@ impl Site {
         self.acceptors[server] = runs.then(|| Acceptor::start(&self.servers, address(SERVERS[server])));
     }
 
-    fn folder_of(&self, director: usize) -> PathBuf {
+    /// Starts a director that has ended.
+    pub(crate) fn start_again(&mut self, director: usize) {
+        let (machine, name) = (&self.machines[director], DIRECTORS[director]);
+        self.directors[director] = Some(begin(machine, self.folder.path(), name, self.setting));
+    }
+
+    /// Gives another certificate to the real server that speaks TLS.
+    pub(crate) fn certify(&mut self, certificates: &Certificates) {
+        // The port is free once it has ended.
+        self.tls.stop(START_LIMIT);
+        self.tls = servers::start_tls(&self.servers, self.folder.path(), TLS_PORT, certificates);
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn folder_of(&self, director: usize) -> PathBuf {
         self.folder.path().join(DIRECTORS[director])
     }
 
@@ -151,14 +195,15 @@ fn address(host: u16) -> SocketAddr {
     SocketAddr::new(near(host).ipv4.into(), PORT)
 }
 
-fn begin(machine: &Namespace, folder: &Path, name: &str) -> Process {
+fn begin(machine: &Namespace, folder: &Path, name: &str, setting: Setting) -> Process {
     let own = folder.join(name);
     fs::create_dir_all(own.join("state")).expect("a state directory");
-    let policy = fs::read_to_string(crate::project("tests/monitoring/policy.yaml")).expect("the policy");
+    let policy = fs::read_to_string(crate::project(setting.policy)).expect("the policy");
+    let policy = policy.replace("FOLDER", folder.to_str().expect("a plain path"));
     fs::write(own.join(POLICY), policy).expect("the policy");
     fs::write(own.join("peer.key"), "k".repeat(32)).expect("a key");
     fs::copy(&certificates::shared().authority, own.join("ca.pem")).expect("the authority");
-    director::start(machine, &own, name)
+    director::start(machine, &own, name, setting.ipvs)
 }
 
 /// After a failure the end of each log is wanted.
