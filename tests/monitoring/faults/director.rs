@@ -22,6 +22,8 @@ pub(super) const STUTTERS: &[&str] = &["TandemAdvertisementsLate"];
 pub(super) const PANICKED: &[&str] = &["TandemPanicked"];
 pub(super) const RESTARTED: &[&str] = &["TandemDirectorRestarted"];
 
+/// Looks for what comes of a silence, before there is another one.
+const LOOKS: u32 = 60;
 /// Longer than a loop may be silent.
 const SILENCE: Duration = Duration::from_secs(7);
 /// Less than the three intervals after which the other would take over.
@@ -57,8 +59,16 @@ pub(super) fn frozen(site: &mut Site) {
         sleep(time);
         process.signal(Signal::SIGCONT);
     };
-    stop(SILENCE);
-    fire(site, STOPPED);
+    let mut looks = 0_u32;
+    // Once is enough where Prometheus looks at the right moment.
+    fire_within(site, STOPPED, SEEN * 3, || {
+        if looks.is_multiple_of(LOOKS) {
+            stop(SILENCE)
+        } else {
+            sleep(MOMENT)
+        };
+        looks += 1;
+    });
     fire_within(site, STUTTERS, SEEN, || stop(MOMENT));
     Fault::Hangs.begin(&site.folder_of(OTHER));
     fire_within(site, HUNG_KERNEL, KERNEL_HANGS, || {});

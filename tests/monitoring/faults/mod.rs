@@ -109,7 +109,7 @@ fn group(name: &str, site: &mut Site, faults: fn(&mut Site)) {
 }
 
 #[test]
-#[ignore = "takes five minutes: tests/lab/run monitoring faults"]
+#[ignore = "takes five minutes: tests/lab/run monitoring --include-ignored faults"]
 fn each_fault_has_its_alert_fire_and_clear() {
     let mut site = Site::of(SETTING);
     master(&site, PREFERRED);
