@@ -36,6 +36,14 @@ fn connections_live_on_by_takeover() {
     crowd.finish();
 }
 
+/// The manual says to wait for this before the other one is restarted.
+fn until_safe(pair: &Pair<'_>) {
+    until("the Master's word that it is safe to fail over", RETURN_LIMIT, || {
+        let safe = &pair.status(A)["safe_to_fail_over"];
+        if safe["yes"] == true { Ok(()) } else { Err(safe.to_string()) }
+    });
+}
+
 #[test]
 #[ignore = "minutes each in an emulated machine: tests/lab/run upgrade"]
 fn connections_live_on_by_restart() {
@@ -54,6 +62,7 @@ fn connections_live_on_by_restart() {
             pair.directors[director].wait_until_ended();
             pair.directors[director].launch_again();
             pair.settle();
+            until_safe(&pair);
             crowd.lives_after(&format!("{edition:?} on the {name}"));
         }
     }
