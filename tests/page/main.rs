@@ -19,6 +19,8 @@ mod browser;
 mod director;
 mod incident;
 mod live;
+#[path = "../monitoring/memory.rs"]
+mod memory;
 mod real;
 mod scene;
 mod site;

@@ -2,7 +2,7 @@
 //! director's own host, as an operator with a tunnel to it would be.
 
 use crate::browser::{Browser, DESK, PHONE};
-use crate::director::{self, POLICY};
+use crate::director::{self, Ipvs, POLICY};
 use crate::world::director::Director;
 use crate::world::namespace::Namespace;
 use crate::world::process::Process;
@@ -80,7 +80,7 @@ impl Site {
         for (file, text) in [(POLICY, PAIR), ("ops", OPS), ("grafana", GRAFANA), ("peer.key", key)] {
             fs::write(folder.join(file), text).expect("a file");
         }
-        director::start(&self.machines[which], &folder, name)
+        director::start(&self.machines[which], &folder, name, Ipvs::Real)
     }
 }
 
