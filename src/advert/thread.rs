@@ -239,7 +239,9 @@ impl AdvertThread {
         for error in errors {
             let _ = notices.try_send(Notice::Trouble(error.message));
         }
-        let published = Arc::new(ArcSwap::from_pointee(Published::default()));
+        // One that goes on in another process's place is asked before its first turn.
+        let first = Published { picture: parts.station.picture(), ..Published::default() };
+        let published = Arc::new(ArcSwap::from_pointee(first));
         let ports =
             Ports { transport, links, errands, notices: notices.clone(), published: Arc::clone(&published) };
         let commander = parts.commander.clone();

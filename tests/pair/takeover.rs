@@ -104,6 +104,8 @@ fn taken_over_often(setting: Setting, times: u32) {
     let mut longest = Duration::ZERO;
     for _ in 0..times {
         longest = longest.max(watched.pair[PREFERRED].take_over(&watched.stage));
+        let status = watched.pair[PREFERRED].said(&watched.stage, &["status"]);
+        assert!(status.contains("Master"), "right after a takeover: {status}");
     }
     sleep(setting.interval * 4);
     let late = watched.latest_since(begun);
