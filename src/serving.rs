@@ -90,8 +90,8 @@ impl Default for Limits {
     }
 }
 
-/// Serves a socket of this host for ever; drop the future to stop. Each connection is answered by the router that `router_of` makes for it; `name`
-/// is for the log.
+/// Serves a socket of this host for ever; drop the future to stop. Each connection is answered by the router that `router_of`
+/// makes for it; `name` is for the log.
 pub(crate) async fn serve(
     listener: UnixListener,
     name: &'static str,

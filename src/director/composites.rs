@@ -1,7 +1,7 @@
 //! Servers on which several checks decide, or those of another server: what each was told to be last, so that a change is
 //! counted and told once, with the check that made it. Pure.
 
-use super::server_id::{ServerId, first_of, id};
+use super::server_id::{ServerId, id, those_of};
 use crate::model::{Condition, Policy, Pool, PoolName};
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,10 +41,7 @@ impl Composites {
 
     /// Those of another policy, which differs in these pools: a server that stays is what it was told to be last.
     pub(super) fn renew(&mut self, policy: &Policy, touched: &BTreeSet<PoolName>) {
-        let of = |name: &PoolName| {
-            let from = self.0.range(first_of(name)..).map(|(server, _)| server);
-            from.take_while(|(pool, _)| pool == name).cloned().collect::<Vec<_>>()
-        };
+        let of = |name| those_of(name, |range| self.0.range(range).map(|(server, _)| server));
         let leave: Vec<ServerId> = touched.iter().flat_map(of).collect();
         let before = leave.into_iter().filter_map(|server| self.0.remove_entry(&server));
         let before: BTreeMap<ServerId, Composite> = before.collect();

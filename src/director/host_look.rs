@@ -74,15 +74,16 @@ impl HostLook {
 /// Every address whose reach matters: RIPs, and the addresses that shall be held.
 #[must_use]
 pub fn addresses(policy: &Policy) -> BTreeSet<IpAddr> {
-    let servers = policy.pools.values().flat_map(Pool::every_server);
-    let held = policy.virtual_addresses.iter().map(|held| held.address.addr());
-    servers.map(|server| server.address).chain(held).collect()
+    asked(policy, policy.pools.values())
 }
 
 /// Those of them that the policy before did not ask about, or not for the same pool.
 pub(super) fn new_addresses(policy: &Policy, before: &Policy) -> BTreeSet<IpAddr> {
     let new = before.pools.differing(&policy.pools);
-    let servers = new.iter().filter_map(|name| policy.pools.get(name)).flat_map(Pool::every_server);
+    asked(policy, new.iter().filter_map(|name| policy.pools.get(name)))
+}
+
+fn asked<'a>(policy: &'a Policy, pools: impl Iterator<Item = &'a Pool>) -> BTreeSet<IpAddr> {
     let held = policy.virtual_addresses.iter().map(|held| held.address.addr());
-    servers.map(|server| server.address).chain(held).collect()
+    pools.flat_map(Pool::every_server).map(|server| server.address).chain(held).collect()
 }

@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::event::Event;
-use super::server_id::{ServerId, first_of, id};
+use super::server_id::{ServerId, id, those_of};
 use crate::desired::obstacle;
 use crate::model::{HostFacts, Policy, Pool, PoolName};
 use std::collections::BTreeSet;
@@ -38,10 +38,7 @@ impl Obstacles {
         names: &BTreeSet<PoolName>,
         host: &HostFacts,
     ) -> Vec<Event> {
-        let of = |name: &PoolName| {
-            let from = self.servers.range(first_of(name)..);
-            from.take_while(|(pool, _)| pool == name).cloned().collect::<Vec<_>>()
-        };
+        let of = |name| those_of(name, |range| self.servers.range(range));
         let known: BTreeSet<ServerId> = names.iter().flat_map(of).collect();
         for server in &known {
             self.servers.remove(server);

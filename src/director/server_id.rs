@@ -4,6 +4,7 @@ use super::targets::{TargetId, Targets};
 use crate::model::{Policy, Pool, PoolName, RealServer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::RangeFrom;
 use std::sync::Arc;
 
 /// A server of a pool, by name.
@@ -14,9 +15,13 @@ pub(super) fn id(pool: &Pool, server: &RealServer) -> ServerId {
     (pool.name.clone(), server.name.clone())
 }
 
-/// Sorts before every server of a pool, and behind those of the pools before it.
-pub(super) fn first_of(pool: &PoolName) -> ServerId {
-    (pool.clone(), Arc::from(""))
+/// The servers of a pool among others that are sorted: `from` gives those of a range. The others are not looked at.
+pub(super) fn those_of<'a, S: Iterator<Item = &'a ServerId>>(
+    pool: &PoolName,
+    from: impl FnOnce(RangeFrom<ServerId>) -> S,
+) -> Vec<ServerId> {
+    let first = (pool.clone(), Arc::from(""));
+    from(first..).take_while(|(name, _)| name == pool).cloned().collect()
 }
 
 /// What makes a server of a pool the same under another policy: who has its name and another address is somebody else.
