@@ -24,6 +24,8 @@ mod callers;
 mod director;
 #[path = "scale/metric.rs"]
 mod metric;
+#[path = "probed.rs"]
+mod probed;
 #[path = "punctual.rs"]
 mod punctual;
 #[path = "servers.rs"]
@@ -40,7 +42,8 @@ mod watch;
 mod world;
 
 use callers::Phase;
-use site::{INTERVAL, Pair};
+use probed::INTERVAL;
+use site::Pair;
 use stage::adverts::Adverts;
 use stage::canary::Canary;
 use stage::{PREFERRED, Stage};

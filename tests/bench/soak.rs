@@ -18,6 +18,8 @@
 
 #[path = "scale/director.rs"]
 mod director;
+#[path = "probed.rs"]
+mod probed;
 #[path = "punctual.rs"]
 mod punctual;
 #[path = "soak/readings.rs"]
@@ -33,18 +35,17 @@ mod usage;
 #[path = "../lab/world/mod.rs"]
 mod world;
 
+use probed::{INTERVAL, Probing};
 use readings::Readings;
-use servers::Servers;
-use site::{Flapping, INTERVAL};
+use site::Flapping;
 use stage::adverts::Adverts;
 use stage::canary::Canary;
-use stage::{NAMES, OTHER, PREFERRED, Stage};
+use stage::{OTHER, PREFERRED, Stage};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Output};
 use std::time::{Duration, Instant};
 use world::namespace::Namespace;
-use world::process::Process;
 use world::wait::until_true;
 
 const MINUTES: u64 = 10;
@@ -73,7 +74,7 @@ fn measure(time: Duration) -> bool {
     let pair = Pair::start(&stage);
     until_true("an advertisement", START, || adverts.next_of(PREFERRED, INTERVAL * 5).is_some());
     let mut flapping = Flapping::begin(&stage);
-    println!("{} real servers in {} pools, a pair, for {time:?}", site::SERVERS, site::POOLS);
+    println!("{} real servers in {} pools, a pair, for {time:?}", site::SITE.servers, site::SITE.pools);
     let mut readings = Readings::new(pair.pids());
     run_for(&pair, &mut flapping, None, SETTLES);
     let canary = Canary::start(CANARY_PERIOD);
@@ -130,30 +131,16 @@ fn run_for(
 /// Two directors with their servers.
 struct Pair<'a> {
     stage: &'a Stage,
-    running: [Process; 2],
-    _servers: [Servers; 2],
+    probing: Probing<'a>,
 }
 
 impl<'a> Pair<'a> {
     fn start(stage: &'a Stage) -> Self {
-        let folder = |director: usize| stage.folder().join(NAMES[director]);
-        let servers = [PREFERRED, OTHER].map(|director| {
-            std::fs::create_dir_all(folder(director)).expect("a folder");
-            site::write(&folder(director), 1);
-            Servers::start(&stage.directors[director], &folder(director))
-        });
-        let start = |director: usize| {
-            director::start_as(&stage.directors[director], &folder(director), NAMES[director])
-        };
-        Self { stage, running: [start(PREFERRED), start(OTHER)], _servers: servers }
+        Self { stage, probing: Probing::start(stage, |folder, _| site::write(folder, 1)) }
     }
 
     fn pids(&self) -> [u32; 2] {
-        [self.running[PREFERRED].pid(), self.running[OTHER].pid()]
-    }
-
-    fn folder(&self, director: usize) -> PathBuf {
-        self.stage.folder().join(NAMES[director])
+        [PREFERRED, OTHER].map(|director| self.probing.pid(director))
     }
 
     /// How many of the two did not answer whole.
@@ -174,14 +161,14 @@ impl<'a> Pair<'a> {
 
     fn command(&self, director: usize, words: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
-        command.args(words).arg("--socket").arg(self.folder(director).join("tandem.sock"));
+        command.args(words).arg("--socket").arg(self.probing.folder(director).join("tandem.sock"));
         self.stage.directors[director].output(&mut command)
     }
 
     /// Another weight, which is another policy.
     fn reload(&self, ticks: u64) {
         for director in [PREFERRED, OTHER] {
-            site::write(&self.folder(director), 1 + ticks % 100);
+            site::write(&self.probing.folder(director), 1 + ticks % 100);
         }
         self.ask(&["reload"]);
     }
