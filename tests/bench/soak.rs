@@ -40,12 +40,11 @@ use readings::Readings;
 use site::Flapping;
 use stage::adverts::Adverts;
 use stage::canary::Canary;
-use stage::{OTHER, PREFERRED, Stage};
+use stage::{NAMES, OTHER, PREFERRED, Stage};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Output};
 use std::time::{Duration, Instant};
-use world::namespace::Namespace;
 use world::wait::until_true;
 
 const MINUTES: u64 = 10;
@@ -143,12 +142,20 @@ impl<'a> Pair<'a> {
         [PREFERRED, OTHER].map(|director| self.probing.pid(director))
     }
 
-    /// How many of the two did not answer whole.
+    /// How many of the two did not answer whole; it prints why.
     fn scrape(&self) -> usize {
-        let answers = |director: &&Namespace| {
-            director.fetch(METRICS, "/metrics").is_ok_and(|text| text.contains("tandem_vrrp_state"))
+        [PREFERRED, OTHER].into_iter().filter(|director| !self.answers(*director)).count()
+    }
+
+    fn answers(&self, director: usize) -> bool {
+        let begun = Instant::now();
+        let failure = match self.stage.directors[director].fetch(METRICS, "/metrics") {
+            Ok(text) if text.contains("tandem_vrrp_state") => return true,
+            Ok(text) => format!("{} bytes without a state", text.len()),
+            Err(error) => error,
         };
-        self.stage.directors.iter().filter(|director| !answers(director)).count()
+        println!("  a scrape of {} failed after {:?}: {failure}", NAMES[director], begun.elapsed());
+        false
     }
 
     /// A command of the command line, at both; it must succeed.
