@@ -3,6 +3,7 @@
 use crate::model::{Failure, Phase};
 use rustls::{CertificateError, InvalidMessage};
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, ErrorKind};
 
 /// The longest detail that a failure carries; a server's certificate may name a thousand hosts.
@@ -37,25 +38,19 @@ pub(super) fn on_stream(error: &io::Error, phase: Phase) -> Failure {
     }
 }
 
-/// An error of the HTTP exchange. `first_byte` of the answer, where there was no TLS: it gives another language away.
-pub(super) fn of_http(error: &hyper::Error, phase: Phase, first_byte: Option<u8>) -> Failure {
+/// An error of an exchange in HTTP/2. `first_byte` of the answer, where there was no TLS: it gives another language away.
+pub(super) fn of_http2(error: &hyper::Error, phase: Phase, first_byte: Option<u8>) -> Failure {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(inner) = inner.downcast_ref::<io::Error>() {
             return on_stream(inner, phase);
         }
         if let Some(inner) = inner.downcast_ref::<h2::Error>() {
-            return of_http2(inner, phase, first_byte);
+            return of_frames(inner, phase, first_byte);
         }
         cause = inner.source();
     }
-    if error.is_parse_too_large() {
-        Failure::Malformed("the response header is too large".to_owned())
-    } else if error.is_parse() && matches!(first_byte, Some(TLS_ALERT | TLS_HANDSHAKE)) {
-        Failure::Malformed("the server answers in TLS: this port wants https".to_owned())
-    } else if error.is_parse() {
-        Failure::Malformed(bounded(format!("not HTTP ({error})")))
-    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+    if error.is_closed() || error.is_canceled() {
         Failure::ConnectionLost(phase)
     } else if error.is_user() {
         Failure::Local(bounded(error.to_string()))
@@ -64,12 +59,28 @@ pub(super) fn of_http(error: &hyper::Error, phase: Phase, first_byte: Option<u8>
     }
 }
 
+/// The answer is no HTTP/1.
+pub(super) fn not_http(detail: impl Display) -> Failure {
+    Failure::Malformed(bounded(format!("not HTTP ({detail})")))
+}
+
+/// The head of an answer goes beyond its bounds.
+pub(super) fn header_too_large() -> Failure {
+    Failure::Malformed("the response header is too large".to_owned())
+}
+
+/// What the first byte of an answer that is no HTTP gives away.
+pub(super) fn of_another_language(first_byte: Option<u8>) -> Option<Failure> {
+    matches!(first_byte, Some(TLS_ALERT | TLS_HANDSHAKE))
+        .then(|| Failure::Malformed("the server answers in TLS: this port wants https".to_owned()))
+}
+
 /// First bytes of TLS records (RFC 8446, section 5.1).
 const TLS_ALERT: u8 = 0x15;
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// An error of HTTP/2. It keeps the kind of a system's error and its words, not its number.
-fn of_http2(error: &h2::Error, phase: Phase, first_byte: Option<u8>) -> Failure {
+/// An error of HTTP/2 itself. It keeps the kind of a system's error and its words, not its number.
+fn of_frames(error: &h2::Error, phase: Phase, first_byte: Option<u8>) -> Failure {
     if let Some(inner) = error.get_io() {
         return match inner.kind() {
             ErrorKind::TimedOut => Failure::Timeout(phase),
@@ -80,13 +91,11 @@ fn of_http2(error: &h2::Error, phase: Phase, first_byte: Option<u8>) -> Failure 
     let shutting_down = matches!(error.reason(), Some(h2::Reason::NO_ERROR | h2::Reason::REFUSED_STREAM));
     match first_byte {
         _ if error.is_remote() && shutting_down => Failure::ConnectionLost(phase),
-        Some(TLS_ALERT | TLS_HANDSHAKE) => {
-            Failure::Malformed("the server answers in TLS: this port wants https".to_owned())
-        }
         Some(b'H') => {
             Failure::Malformed("the server answers in HTTP/1: it does not speak HTTP/2 here".to_owned())
         }
-        Some(_) | None => Failure::Malformed(bounded(format!("not HTTP/2 ({error})"))),
+        other => of_another_language(other)
+            .unwrap_or_else(|| Failure::Malformed(bounded(format!("not HTTP/2 ({error})")))),
     }
 }
 

@@ -147,38 +147,33 @@ impl Prober {
         Ok(Self { timeout: check.timeout, socket: SocketOptions::of(check), kind })
     }
 
-    /// What most kinds remember while they wait is large, and the most frequent one has no need to carry it along.
+    /// Each kind remembers what it needs in an allocation of its own size: a probe of the most frequent ones has no need to carry
+    /// along what a TLS handshake takes.
     async fn attempt(&self, target: SocketAddr, progress: &Progress) -> Result<Findings, Failure> {
+        let socket = &self.socket;
         match &self.kind {
-            Kind::Tcp => self.connect(target).await,
-            _ => Box::pin(self.ask(target, progress)).await,
-        }
-    }
-
-    async fn connect(&self, target: SocketAddr) -> Result<Findings, Failure> {
-        self.socket.connect(target).await.map(drop).map(nothing)
-    }
-
-    async fn ask(&self, target: SocketAddr, progress: &Progress) -> Result<Findings, Failure> {
-        match &self.kind {
-            Kind::Tcp => self.connect(target).await,
-            Kind::Dialogue(dialogue) => self.converse(dialogue.begin(), target, progress).await.map(nothing),
-            Kind::Redis(redis) => self.converse(redis.begin(), target, progress).await.map(nothing),
-            Kind::MySql(mysql) => self.converse(mysql.begin(), target, progress).await.map(nothing),
-            Kind::PostgreSql(server) => self.converse(server.begin(), target, progress).await.map(nothing),
-            Kind::Smtp(smtp) => {
-                let stream = self.socket.connect(target).await?;
-                smtp.run(stream, target, progress).await
+            Kind::Tcp => socket.connect(target).await.map(drop).map(nothing),
+            Kind::Dialogue(dialogue) => {
+                Box::pin(self.converse(dialogue.begin(), target, progress)).await.map(nothing)
             }
-            Kind::Udp(udp) => udp.run(&self.socket, target, progress).await.map(nothing),
-            Kind::Dns(question) => question.ask(&self.socket, target, progress).await.map(nothing),
-            Kind::Tls(tls) => tls.probe(&self.socket, target, progress).await,
-            Kind::Http(exchange) => exchange.run(&self.socket, target, progress).await,
-            Kind::Grpc(call) => call.run(&self.socket, target, progress).await,
-            Kind::Ping(ping) => ping.run(&self.socket, target, progress).await.map(nothing),
-            Kind::Exec(program) => program.run(target, progress).await,
-            Kind::File(spec) => file::run(spec, progress).await,
-            Kind::Agent(spec) => agent::run(spec, &self.socket, target, progress).await,
+            Kind::Redis(redis) => Box::pin(self.converse(redis.begin(), target, progress)).await.map(nothing),
+            Kind::MySql(mysql) => Box::pin(self.converse(mysql.begin(), target, progress)).await.map(nothing),
+            Kind::PostgreSql(server) => {
+                Box::pin(self.converse(server.begin(), target, progress)).await.map(nothing)
+            }
+            Kind::Smtp(smtp) => {
+                let stream = socket.connect(target).await?;
+                Box::pin(smtp.run(stream, target, progress)).await
+            }
+            Kind::Udp(udp) => Box::pin(udp.run(socket, target, progress)).await.map(nothing),
+            Kind::Dns(question) => Box::pin(question.ask(socket, target, progress)).await.map(nothing),
+            Kind::Tls(tls) => Box::pin(tls.probe(socket, target, progress)).await,
+            Kind::Http(exchange) => Box::pin(exchange.run(socket, target, progress)).await,
+            Kind::Grpc(call) => Box::pin(call.run(socket, target, progress)).await,
+            Kind::Ping(ping) => Box::pin(ping.run(socket, target, progress)).await.map(nothing),
+            Kind::Exec(program) => Box::pin(program.run(target, progress)).await,
+            Kind::File(spec) => Box::pin(file::run(spec, progress)).await,
+            Kind::Agent(spec) => Box::pin(agent::run(spec, socket, target, progress)).await,
         }
     }
 

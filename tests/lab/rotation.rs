@@ -3,6 +3,9 @@
 //! Health is what these cases play with, so a server is up while a file of its name is there: its check is of that
 //! kind. No packet is sent, and a verdict follows at once, even in an emulated machine.
 
+mod sources;
+mod verdicts;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -41,21 +44,34 @@ impl Stage {
         }
     }
 
+    /// The path of a server's file.
+    fn file(&self, name: &str) -> String {
+        self.files.join(name).display().to_string()
+    }
+
     /// Starts the director; `keys` of the pool, and its servers as names with further keys.
     fn start(&self, keys: &str, servers: &[(&str, &str)]) -> Director<'_> {
-        let mut policy = format!(
-            "policy_version: 1\nvirtual_addresses: [{{address: 192.168.101.100/24, interface: eth0}}]\npools:\n  web:\n    \
-             virtual_services: [tcp://192.168.101.100:80]\n    forwarding: dr\n    scheduler: wrr\n{keys}    real_servers:\n"
-        );
-        for (number, (name, more)) in servers.iter().enumerate() {
-            let file = self.files.join(name);
-            policy += &format!(
-                "      - {{name: {name}, address: 192.168.101.{}, weight: 100{more}, check: {{file: {{path: {}}}}}}}\n",
-                11 + number,
-                file.display()
-            );
-        }
-        self.host.start(&policy)
+        self.start_scheduled("wrr", keys, servers)
+    }
+
+    fn start_scheduled(&self, scheduler: &str, keys: &str, servers: &[(&str, &str)]) -> Director<'_> {
+        let server = |(name, more): &(&str, &str)| {
+            format!("name: {name}{more}, check: {{file: {{path: {}}}}}", self.file(name))
+        };
+        let servers: Vec<String> = servers.iter().map(server).collect();
+        self.host.start(&policy(scheduler, keys, &servers))
+    }
+
+    /// The same of servers as names with their checks.
+    fn start_checked(&self, servers: &[(&str, &str)]) -> Director<'_> {
+        self.start_checked_with(servers, "")
+    }
+
+    /// With further pools.
+    fn start_checked_with(&self, servers: &[(&str, &str)], pools: &str) -> Director<'_> {
+        let server = |(name, check): &(&str, &str)| format!("name: {name}, check: {check}");
+        let servers: Vec<String> = servers.iter().map(server).collect();
+        self.host.start(&(policy("wrr", "", &servers) + pools))
     }
 
     /// Waits until the table has these servers, by the last part of their addresses, with these weights.
@@ -76,12 +92,43 @@ impl Stage {
         if found == *wanted { Ok(()) } else { Err(format!("{found:?} instead of {wanted:?}")) }
     }
 
+    /// Who serves, and with what weight.
+    fn serving(&self) -> BTreeMap<u8, u32> {
+        self.weights().into_iter().filter(|(_, weight)| *weight > 0).collect()
+    }
+
+    /// The weights that a server has, one after the other, until it has its full one; 0 is its absence.
+    #[track_caller]
+    fn weights_until_full(&self, host: u8) -> Vec<u32> {
+        let mut seen = vec![0];
+        until("full weight", LIMIT, || {
+            let weight = self.weights().get(&host).copied().unwrap_or(0);
+            if seen.last() != Some(&weight) {
+                seen.push(weight);
+            }
+            if weight == 100 { Ok(()) } else { Err(format!("{seen:?}")) }
+        });
+        seen
+    }
+
     fn weights(&self) -> BTreeMap<u8, u32> {
         let table = self.host.machine.ipvs();
         let destinations = table.iter().flat_map(|service| &service.destinations);
         let host = |address: &str| address.split(['.', ':']).nth(3).and_then(|host| host.parse().ok());
         destinations.filter_map(|found| Some((host(&found.address)?, found.weight))).collect()
     }
+}
+
+/// One pool, of these servers.
+fn policy(scheduler: &str, keys: &str, servers: &[String]) -> String {
+    let mut policy = format!(
+        "policy_version: 1\nvirtual_addresses: [{{address: 192.168.101.100/24, interface: eth0}}]\npools:\n  web:\n    \
+         virtual_services: [tcp://192.168.101.100:80]\n    forwarding: dr\n    scheduler: {scheduler}\n{keys}    real_servers:\n"
+    );
+    for (number, server) in servers.iter().enumerate() {
+        policy += &format!("      - {{address: 192.168.101.{}, weight: 100, {server}}}\n", 11 + number);
+    }
+    policy
 }
 
 /// Metrics follow the table after a while.
@@ -176,15 +223,7 @@ fn a_server_that_comes_back_gets_its_weight_in_steps() {
     stage.down("b");
     stage.wait_for(&[(11, 100)]);
     stage.up("b");
-    let mut seen = vec![0];
-    until("full weight", LIMIT, || {
-        let weight = stage.weights().get(&12).copied().unwrap_or(0);
-        if seen.last() != Some(&weight) {
-            seen.push(weight);
-        }
-        if weight == 100 { Ok(()) } else { Err(format!("{seen:?}")) }
-    });
-    assert_eq!(seen, [0, 25, 50, 75, 100]);
+    assert_eq!(stage.weights_until_full(12), [0, 25, 50, 75, 100]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod message;
 
 use super::PrepareError;
 use super::failure::bounded;
-use super::http::{AGENT, Connection, Kept, Opening, absolute, host_of, most_bytes};
+use super::http::{AGENT, Connection, Http2, Kept, Opening, absolute, host_of, most_bytes};
 use super::progress::Progress;
 use super::socket::SocketOptions;
 use super::tls::{Tls, TlsProfiles};
@@ -34,7 +34,7 @@ pub(super) struct Call {
     message: Bytes,
     /// How long the server may take, as it is told.
     deadline: HeaderValue,
-    kept: Option<Kept>,
+    kept: Option<Kept<Http2>>,
 }
 
 impl Call {
@@ -90,20 +90,21 @@ impl Call {
 
     async fn converse(
         &self,
-        mut connection: Connection,
+        mut connection: Connection<Http2>,
         target: SocketAddr,
         progress: &Progress,
     ) -> Result<Findings, Failure> {
         progress.enter(Phase::Request);
         connection.begin(most_bytes(MOST_MESSAGE_BYTES));
-        let response = connection.send(self.request(target)?, progress).await?;
+        let session = &mut connection.session;
+        let response = session.send(self.request(target)?, progress).await?;
         is_grpc(&response)?;
         let (head, body) = response.into_parts();
         progress.enter(Phase::ResponseBody);
-        let answer = connection.drive(collected(body), progress).await;
-        let Collected { message, trailers } = answer.map_err(|error| connection.failure(&error, progress))?;
+        let answer = session.drive(collected(body), progress).await;
+        let Collected { message, trailers } = answer.map_err(|error| session.failure(&error, progress))?;
         judge(&head.headers, trailers.as_ref(), &message)?;
-        let certificate_expires = connection.certificate_expires();
+        let certificate_expires = connection.certificate_expires;
         if let Some(kept) = &self.kept {
             kept.put(target, connection);
         }

@@ -6,14 +6,20 @@
 
 mod answer;
 mod body;
-mod connection;
+mod either;
+mod framing;
+mod head;
+mod http1;
+mod http2;
 mod kept;
+mod opening;
 mod redirect;
 mod request;
 mod wire;
 
-pub(super) use connection::{Connection, Opening};
+pub(super) use http2::Http2;
 pub(super) use kept::Kept;
+pub(super) use opening::{Connection, Opening};
 pub(super) use request::{AGENT, absolute, host_of};
 
 use super::PrepareError;
@@ -21,8 +27,9 @@ use super::progress::Progress;
 use super::socket::SocketOptions;
 use super::tls::{Tls, TlsProfiles};
 use crate::model::{Failure, Findings, HttpSpec, HttpVersion, Phase};
-use answer::{Answer, Drained, drain};
+use answer::{Answer, Drained};
 use body::{Reading, Rule};
+use either::Either;
 use request::{Ask, Requests};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -53,7 +60,7 @@ pub(super) struct Exchange {
     response_limit: u32,
     redirects: u8,
     /// `None`: a connection for each probe.
-    kept: Option<Kept>,
+    kept: Option<Kept<Either>>,
 }
 
 impl Exchange {
@@ -130,25 +137,23 @@ impl Exchange {
 
     async fn converse(
         &self,
-        mut connection: Connection,
+        mut connection: Connection<Either>,
         target: SocketAddr,
         ask: &Ask,
         progress: &Progress,
     ) -> Answered {
         progress.enter(Phase::Request);
         connection.begin(most_bytes(self.response_limit));
-        let request = self.requests.write(ask, connection.version())?;
-        let response = connection.send(request, progress).await?;
-        let answer = answer::judge(&response, &self.status, self.redirects > 0)?;
-        let expires = connection.certificate_expires();
+        let (status, location) = connection.session.ask(&self.requests, ask, progress).await?;
+        let answer = answer::judge(status, location, &self.status, self.redirects > 0)?;
+        let expires = connection.certificate_expires;
         let rule = self.body.as_ref().filter(|_| answer == Answer::Good);
         if rule.is_none() && self.kept.is_none() {
             return Ok((answer, expires));
         }
         progress.enter(Phase::ResponseBody);
         let mut reading = Reading::begin(rule, self.kept.is_some());
-        let body = drain(response.into_body(), self.response_limit, |piece| reading.take(piece));
-        match connection.drive(body, progress).await {
+        match connection.session.drain(self.response_limit, |piece| reading.take(piece), progress).await {
             Ok(end) => {
                 reading.judge(end, self.response_limit)?;
                 if let (Some(kept), Drained::Whole) = (&self.kept, end) {
@@ -156,7 +161,7 @@ impl Exchange {
                 }
             }
             Err(_) if reading.is_decided() => {}
-            Err(error) => return Err(connection.failure(&error, progress)),
+            Err(failure) => return Err(failure),
         }
         Ok((answer, expires))
     }

@@ -1,15 +1,18 @@
 //! The requests of a probe: made ready once, written for a target.
 
 use super::redirect;
-use crate::model::{Content, Failure, HeaderText, HttpSpec, HttpVersion};
+use crate::model::{Content, Failure, HeaderText, HttpSpec};
 use crate::probe::PrepareError;
-use crate::probe::http::connection::Sent;
+use crate::probe::http::http2::Sent;
 use crate::probe::secret;
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
 use hyper::http::uri::{Authority, Scheme};
 use hyper::{Method, Request, Uri};
+use std::io::Write as _;
 use std::net::SocketAddr;
 
 /// What a probe calls itself.
@@ -17,6 +20,9 @@ pub(in crate::probe) const AGENT: &str = concat!("tandem/", env!("CARGO_PKG_VERS
 
 /// Headers that describe a request's content or its connection: the probe sets them.
 const RESERVED: [&str; 5] = ["content-length", "transfer-encoding", "connection", "upgrade", "te"];
+
+/// Room for a request without content; most are shorter.
+const USUAL_BYTES: usize = 256;
 
 /// What is the same in every request of a probe.
 #[derive(Debug)]
@@ -81,32 +87,59 @@ impl Requests {
         redirect::follow(ask, status, location, &self.scheme)
     }
 
-    /// The request as it is sent in `version`.
-    pub(super) fn write(&self, ask: &Ask, version: HttpVersion) -> Result<Sent, Failure> {
-        let content = self.content.as_ref().filter(|_| ask.has_content);
-        let mut headers = HeaderMap::with_capacity(self.headers.len() + 2);
-        let uri = match version {
-            HttpVersion::Http1 => {
-                headers.insert(HOST, ask.host.clone());
-                if self.closes {
-                    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-                }
-                ask.path.clone()
-            }
-            HttpVersion::Http2 => absolute(&self.scheme, &ask.host, &ask.path)?,
-        };
-        for (name, value) in &self.headers {
-            let about_content = name == CONTENT_TYPE && content.is_none();
-            if !about_content && (ask.is_own_host || !value.is_sensitive()) {
-                headers.append(name.clone(), value.clone());
-            }
+    /// The request as text (RFC 9112, section 3). The name of a header is written as in print, `User-Agent`.
+    pub(super) fn text(&self, ask: &Ask) -> Vec<u8> {
+        let content = self.content.as_deref().filter(|_| ask.has_content);
+        let mut text = Vec::with_capacity(USUAL_BYTES + content.map_or(0, <[u8]>::len));
+        // Writing into memory cannot fail.
+        let _ = write!(text, "{} {} HTTP/1.1\r\n", ask.method, ask.path);
+        line(&mut text, &HOST, ask.host.as_bytes());
+        if self.closes {
+            line(&mut text, &CONNECTION, b"close");
         }
+        for (name, value) in self.headers_of(ask) {
+            line(&mut text, name, value.as_bytes());
+        }
+        // A server may ask for it where content is to be expected (RFC 9110, section 8.6).
+        if content.is_some() || matches!(ask.method, Method::POST | Method::PUT | Method::PATCH) {
+            line(&mut text, &CONTENT_LENGTH, content.map_or(0, <[u8]>::len).to_string().as_bytes());
+        }
+        text.extend_from_slice(b"\r\n");
+        text.extend_from_slice(content.unwrap_or_default());
+        text
+    }
+
+    /// The request as it is sent in HTTP/2.
+    pub(super) fn message(&self, ask: &Ask) -> Result<Sent, Failure> {
+        let content = self.content.as_ref().filter(|_| ask.has_content);
         let mut request = Request::new(Full::new(content.cloned().unwrap_or_default()));
         *request.method_mut() = ask.method.clone();
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
+        *request.uri_mut() = absolute(&self.scheme, &ask.host, &ask.path)?;
+        let headers = self.headers_of(ask).map(|(name, value)| (name.clone(), value.clone()));
+        request.headers_mut().extend(headers);
         Ok(request)
     }
+
+    /// Those of the policy that go with `ask`.
+    fn headers_of(&self, ask: &Ask) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        let has_content = self.content.is_some() && ask.has_content;
+        let (is_own_host, headers) = (ask.is_own_host, &self.headers);
+        headers.iter().filter(move |(name, value)| {
+            (has_content || *name != CONTENT_TYPE) && (is_own_host || !value.is_sensitive())
+        })
+    }
+}
+
+fn line(text: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
+    let mut begins = true;
+    text.extend(name.as_str().bytes().map(|byte| {
+        let written = if begins { byte.to_ascii_uppercase() } else { byte };
+        begins = byte == b'-';
+        written
+    }));
+    text.extend_from_slice(b": ");
+    text.extend_from_slice(value);
+    text.extend_from_slice(b"\r\n");
 }
 
 /// The whole address of a resource, as HTTP/2 says it in its pseudo-headers.

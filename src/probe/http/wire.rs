@@ -19,6 +19,10 @@ pub(super) enum Wire {
 }
 
 impl Wire {
+    pub(super) const fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
     /// Why the server ended the session, where it has said so and nobody has read it. Past the runtime, which would not try
     /// before it has heard of it.
     fn last_word(&mut self) -> Option<io::Error> {
@@ -123,12 +127,15 @@ pub(super) struct Metered {
 }
 
 impl Metered {
-    pub(super) const fn new(wire: Wire, meter: Arc<Meter>) -> Self {
-        Self { wire, meter }
+    pub(super) fn new(wire: Wire) -> Self {
+        Self { wire, meter: Arc::default() }
     }
-}
 
-impl Metered {
+    /// What is counted of it.
+    pub(super) const fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
     /// Notes why the wire broke under a write. A server that refuses a session says so before it closes, and that word may
     /// still wait to be read: it tells more than the write does.
     fn broke(&mut self, error: &io::Error) {

@@ -52,6 +52,9 @@ async fn the_request_is_as_the_policy_says_it() {
         assert!(lines.contains(&line), "{line} is not in {lines:?}");
     }
     assert!(!head.contains("tandem/"), "the policy's agent stands alone");
+    assert!(!head.contains("Content-Length"), "there is none, and nobody expects any");
+    let (head, _) = sent(HttpSpec { method: "POST".into(), ..get() }).await;
+    assert!(head.contains("Content-Length: 0\r\n"), "a server may want to be told: {head}");
 }
 
 #[test]

@@ -18,6 +18,7 @@
 //! Everything ends with the `World`: processes are killed by their ids, namespaces deleted.
 
 pub(crate) mod addresses;
+pub(crate) mod asked;
 pub(crate) mod by_hand;
 pub(crate) mod capture;
 pub(crate) mod certificates;
