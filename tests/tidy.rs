@@ -131,6 +131,8 @@ const PURE_FILES: &[&str] = &[
     "peer/telling.rs",
     "peer/view.rs",
     "probe/advice.rs",
+    "probe/http/framing.rs",
+    "probe/http/head.rs",
     "serving/throttle.rs",
 ];
 /// What a pure file must not name.
