@@ -42,7 +42,7 @@ pub(super) fn read(heard: &[u8], method: &Method) -> Result<Heard, Failure> {
         Ok(Status::Complete(used)) => used,
         Ok(Status::Partial) if heard.len() < HEADER_BYTES => return Ok(Heard::More),
         Ok(Status::Partial) | Err(httparse::Error::TooManyHeaders) => return Err(failure::header_too_large()),
-        Err(error) => return Err(failure::not_http(&error)),
+        Err(error) => return Err(failure::not_http(error)),
     };
     let (status, minor) = (response.code.unwrap_or_default(), response.version.unwrap_or_default());
     if matches!(status, 100 | 102..=199) {

@@ -42,7 +42,7 @@ impl Http1 {
     }
 
     /// A new exchange begins, whose answer may take `limit` bytes with all that frames it.
-    pub(super) fn begin(&mut self, limit: usize) {
+    pub(super) fn begin(&self, limit: usize) {
         self.stream.meter().begin(limit);
     }
 
