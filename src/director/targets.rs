@@ -169,6 +169,9 @@ impl Targets {
         let params = policy.checks.iter().map(|(name, check)| (name, Arc::new(Params::from(check))));
         let params: BTreeMap<_, _> = params.collect();
         let stretch = schedule::stretch(new.len());
+        // Grown by doubling, the list of ten thousand would hold room for six thousand more.
+        self.targets.reserve_exact(new.len().saturating_sub(self.free.len()));
+        self.ids.reserve_exact(new.iter().map(Vec::len).sum());
         for group in new {
             let Some(key) = group.first() else { continue };
             let Some(params) = params.get(&key.check) else { continue };
