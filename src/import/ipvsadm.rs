@@ -185,9 +185,7 @@ fn server(words: &[&str], at: Origin, site: &mut Site) -> Judged {
             ("-y" | "--l-threshold", Some(lower)) => {
                 server.lower = lower.parse().ok().filter(|lower| *lower > 0)
             }
-            ("--tun-type", Some(word)) => {
-                kind = ["ipip", "gue", "gre"].into_iter().find(|known| *known == word).unwrap_or("ipip")
-            }
+            ("--tun-type", Some(word)) => kind = word,
             ("--tun-port", Some(text)) => port = text.parse().ok(),
             ("--tun-csum", _) => checksum = Some("full"),
             ("--tun-remcsum", _) => checksum = Some("remote"),
@@ -202,7 +200,10 @@ fn server(words: &[&str], at: Origin, site: &mut Site) -> Judged {
         return none("a real server with a numeric address: ipvsadm -Sn");
     };
     if matches!(forwarding, Forwarding::Tun(..)) {
-        forwarding = Forwarding::Tun(kind, port, checksum);
+        let Some(tunnel) = Forwarding::tunnel(kind, port, checksum) else {
+            return none("no tunnel that the kernel has: ipip, gre, or gue with --tun-port");
+        };
+        forwarding = tunnel;
     }
     server.address = address;
     server.port = Some(real_port).filter(|port| *port > 0);
@@ -264,5 +265,19 @@ mod tests {
             ledger.report(counts).iter().filter(|line| line.verdict == super::super::Verdict::None).count(),
             1
         );
+    }
+
+    #[test]
+    fn a_tunnel_that_the_kernel_does_not_have_is_no_server() {
+        let server = |tunnel: &str| format!("-a -t 10.0.0.1:80 -r 10.0.1.1:80 -i {tunnel} -w 1\n");
+        let servers: String =
+            ["--tun-type gue", "--tun-type gue --tun-port 0", "--tun-type vxlan", "--tun-type gre"]
+                .map(server)
+                .concat();
+        let mut ledger = Ledger::default();
+        let site = read(Path::new("table"), &format!("-A -t 10.0.0.1:80 -s wlc\n{servers}"), &mut ledger);
+        let of_pool = [&site.pools[0].forwarding];
+        assert_eq!(site.pools[0].servers.len(), 1, "the one by gre alone");
+        assert_eq!(of_pool, [&Forwarding::Tun("gre", None, None)]);
     }
 }

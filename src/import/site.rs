@@ -220,6 +220,14 @@ pub(super) enum Forwarding {
 }
 
 impl Forwarding {
+    /// The tunnel of these words; `None` where there is none such, or it is GUE, which has no port of its own, without a port:
+    /// keepalived and ipvsadm refuse it, too.
+    pub(super) fn tunnel(kind: &str, port: Option<u16>, checksum: Option<&'static str>) -> Option<Self> {
+        let kind = ["ipip", "gue", "gre"].into_iter().find(|known| *known == kind)?;
+        let port = port.filter(|port| *port > 0);
+        (kind != "gue" || port.is_some()).then_some(Self::Tun(kind, port, checksum))
+    }
+
     pub(super) const fn maps_ports(&self) -> bool {
         matches!(self, Self::Nat)
     }

@@ -203,22 +203,17 @@ pub(super) fn forwarding(inner: &Statement) -> Option<Forwarding> {
             let mut words = inner.arguments().iter().skip(1).map(String::as_str);
             while let Some(word) = words.next() {
                 match word {
-                    "type" => kind = encapsulation(words.next()?)?,
+                    "type" => kind = words.next()?,
                     "port" => port = words.next()?.parse().ok(),
                     "csum" => checksum = Some("full"),
                     "remcsum" => checksum = Some("remote"),
                     _ => {}
                 }
             }
-            // GUE has no port of its own: keepalived refuses it without one too.
-            (kind != "gue" || port.is_some()).then_some(Forwarding::Tun(kind, port, checksum))
+            Forwarding::tunnel(kind, port, checksum)
         }
         _ => None,
     }
-}
-
-fn encapsulation(word: &str) -> Option<&'static str> {
-    ["ipip", "gue", "gre"].into_iter().find(|kind| *kind == word)
 }
 
 /// What clients reach, with the name of the pool.
