@@ -111,7 +111,8 @@ impl Gate {
 
     /// Whether the hook is through; and whether it is to be started now.
     pub(super) fn hook_over(&mut self, now: Instant, limit: Duration) -> (bool, bool) {
-        self.waits_for_hook = true;
+        // It comes last: a postponement that a Master who is heard meanwhile has ended is not waited for.
+        (self.again_at, self.waits_for_hook) = (None, true);
         match self.hook {
             Hook::NotRun => {
                 self.hook = Hook::Runs { until: now + limit };

@@ -124,3 +124,16 @@ fn a_hook_is_not_waited_for_while_a_master_elsewhere_holds_up_the_takeover() {
     assert!(!opens(&mut gate, at(1_000), Reach::Untracked));
     assert_eq!(gate.deadline(), Some(at(60_000)), "the other reaches the gateway");
 }
+
+/// What `tests/fuzz` found: a Master elsewhere held up the takeover, a worse one was heard and is preempted, and from the moment at
+/// which the first one's word would have been stale the thread that sends advertisements was woken without end until the hook
+/// was through.
+#[test]
+fn a_postponement_is_not_waited_for_once_the_hook_runs() {
+    let until = at(300);
+    let mut gate = hearing([Elsewhere { until, ..master("lb-b", Reach::Untracked) }]);
+    assert!(!opens(&mut gate, at(100), Reach::Untracked));
+    assert_eq!(gate.deadline(), Some(until));
+    assert_eq!(gate.hook_over(at(200), Duration::from_millis(500)), (false, true));
+    assert_eq!(gate.deadline(), Some(at(700)), "the hook alone");
+}
