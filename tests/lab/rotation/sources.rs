@@ -1,7 +1,7 @@
 //! Where a weight comes from beside the policy, and what holds while that says nothing.
 
 use super::{FOUR, LIMIT, Stage};
-use crate::world::asked::Asked;
+use crate::world::asked::{Asked, Neighbour};
 use crate::world::wait::until_true;
 
 #[test]
@@ -10,8 +10,9 @@ fn an_agent_says_the_weight_and_its_silence_is_no_failure() {
         let stage = Stage::new();
         stage.up("a");
         // The agent is asked at the server's own address.
-        stage.host.machine.add_address([192, 168, 101, 11].into(), "lo");
-        let agent = Asked::start_at(&stage.host.machine, [192, 168, 101, 11], 9777, "50%\n");
+        let neighbour = Neighbour::of(&stage.host.machine);
+        neighbour.add(&stage.host.machine, [192, 168, 101, 11].into());
+        let agent = Asked::start(&neighbour, 9777, "50%\n");
         let keys = format!(
             "    weight_from: {{agent: {{port: 9777}}, interval: 1s, timeout: 900ms, valid_for: 4s, on_silence: {on_silence}}}\n"
         );

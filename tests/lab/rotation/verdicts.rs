@@ -1,7 +1,7 @@
 //! How several checks, their counts and their times make one verdict.
 
 use super::{LIMIT, Stage};
-use crate::world::asked::Asked;
+use crate::world::asked::{Asked, Neighbour};
 use crate::world::wait::until_true;
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ const SLACK: Duration = Duration::from_millis(600);
 
 /// A check that wants to hear `good` from the one that is asked at this port.
 fn asking(port: u16, times: &str) -> String {
-    format!("{{tcp: {{expect: good}}, address: 127.0.0.1, port: {port}, timeout: 900ms, {times}}}")
+    let address = Neighbour::ADDRESS;
+    format!("{{tcp: {{expect: good}}, address: {address}, port: {port}, timeout: 900ms, {times}}}")
 }
 
 #[track_caller]
@@ -46,7 +47,8 @@ fn all_of_several_checks_or_any_of_them() {
 #[test]
 fn a_verdict_takes_so_many_probes_at_such_times() {
     let stage = Stage::new();
-    let server = Asked::start(&stage.host.machine, 7001, "good");
+    let neighbour = Neighbour::of(&stage.host.machine);
+    let server = Asked::start(&neighbour, 7001, "good");
     let times = "interval: 3s, interval_changing: 1s, interval_down: 2s, rise: 2, fall: 3";
     let _director = stage.start_checked(&[("a", &asking(7001, times))]);
     stage.wait_for(&[(11, 100)]);
@@ -69,7 +71,8 @@ fn a_verdict_takes_so_many_probes_at_such_times() {
 #[test]
 fn the_first_probe_comes_at_once() {
     let stage = Stage::new();
-    let server = Asked::start(&stage.host.machine, 7001, "good");
+    let neighbour = Neighbour::of(&stage.host.machine);
+    let server = Asked::start(&neighbour, 7001, "good");
     let _director = stage.start_checked(&[("a", &asking(7001, "interval: 1m, rise: 1"))]);
     stage.wait_for(&[(11, 100)]);
     assert_eq!(server.count(), 1);
@@ -78,8 +81,8 @@ fn the_first_probe_comes_at_once() {
 #[test]
 fn some_failures_take_a_server_out_at_the_first_time() {
     let stage = Stage::new();
-    let machine = &stage.host.machine;
-    let (refuses, babbles) = (Asked::start(machine, 7001, "good"), Asked::start(machine, 7002, "good"));
+    let neighbour = Neighbour::of(&stage.host.machine);
+    let (refuses, babbles) = (Asked::start(&neighbour, 7001, "good"), Asked::start(&neighbour, 7002, "good"));
     let times = "interval: 4s, rise: 1, fall: 3, fail_at_once: [connection_refused]";
     let _director = stage.start_checked(&[("a", &asking(7001, times)), ("b", &asking(7002, times))]);
     stage.wait_for(&[(11, 100), (12, 100)]);
@@ -111,7 +114,8 @@ fn a_server_follows_that_of_another_pool() {
 #[test]
 fn who_asks_the_same_asks_once() {
     let stage = Stage::new();
-    let server = Asked::start(&stage.host.machine, 7001, "good");
+    let neighbour = Neighbour::of(&stage.host.machine);
+    let server = Asked::start(&neighbour, 7001, "good");
     let check = asking(7001, "interval: 1s");
     let pool = |number: u8| {
         format!(
@@ -135,7 +139,8 @@ fn who_asks_the_same_asks_once() {
 #[test]
 fn jitter_moves_each_probe_and_not_their_pace() {
     let stage = Stage::new();
-    let server = Asked::start(&stage.host.machine, 7001, "good");
+    let neighbour = Neighbour::of(&stage.host.machine);
+    let server = Asked::start(&neighbour, 7001, "good");
     let _director = stage.start_checked(&[("a", &asking(7001, "interval: 1s, jitter: 50%"))]);
     until_true("nineteen probes", LIMIT * 2, || server.count() >= 19);
     let gaps = server.gaps();

@@ -19,7 +19,35 @@ struct Shared {
     ended: bool,
 }
 
-/// A server on a machine. Whoever connects after its end is refused.
+/// The machine on which those are that are asked, at the end of a cable of its own.
+#[derive(Debug)]
+pub(crate) struct Neighbour(Namespace);
+
+impl Neighbour {
+    pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 77, 2);
+
+    /// Plugs it into `machine`.
+    pub(crate) fn of(machine: &Namespace) -> Self {
+        let neighbour = Namespace::new("asked");
+        let name = neighbour.name();
+        machine.ip(&format!(
+            "link add asked type veth peer name eth0 netns {name}\naddr add 192.168.77.1/24 dev asked\nlink set asked up"
+        ));
+        neighbour.ip(&format!(
+            "link set lo up\naddr add {}/24 dev eth0\nlink set eth0 up\nroute add default via 192.168.77.1",
+            Self::ADDRESS
+        ));
+        Self(neighbour)
+    }
+
+    /// Another address of it, on the cable too.
+    pub(crate) fn add(&self, machine: &Namespace, address: Ipv4Addr) {
+        self.0.ip(&format!("addr add {address}/32 dev eth0"));
+        machine.ip(&format!("route add {address}/32 dev asked"));
+    }
+}
+
+/// A server on such a machine. Whoever connects after its end is refused.
 #[derive(Debug)]
 pub(crate) struct Asked {
     shared: Arc<Mutex<Shared>>,
@@ -27,20 +55,9 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// On the machine's loopback.
-    pub(crate) fn start(machine: &Namespace, port: u16, word: &'static str) -> Self {
-        Self::start_at(machine, Ipv4Addr::LOCALHOST, port, word)
-    }
-
-    /// At an address of the machine.
-    pub(crate) fn start_at(
-        machine: &Namespace,
-        address: impl Into<Ipv4Addr>,
-        port: u16,
-        word: &'static str,
-    ) -> Self {
-        let place = (address.into(), port);
-        let listener = machine.inside(|| TcpListener::bind(place).expect("a free port"));
+    pub(crate) fn start(neighbour: &Neighbour, port: u16, word: &'static str) -> Self {
+        let place = (Ipv4Addr::UNSPECIFIED, port);
+        let listener = neighbour.0.inside(|| TcpListener::bind(place).expect("a free port"));
         listener.set_nonblocking(true).expect("a listener");
         let shared = Arc::new(Mutex::new(Shared { word, ..Shared::default() }));
         let of_thread = Arc::clone(&shared);
