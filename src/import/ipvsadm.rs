@@ -276,8 +276,7 @@ mod tests {
                 .concat();
         let mut ledger = Ledger::default();
         let site = read(Path::new("table"), &format!("-A -t 10.0.0.1:80 -s wlc\n{servers}"), &mut ledger);
-        let of_pool = [&site.pools[0].forwarding];
         assert_eq!(site.pools[0].servers.len(), 1, "the one by gre alone");
-        assert_eq!(of_pool, [&Forwarding::Tun("gre", None, None)]);
+        assert_eq!(site.pools[0].forwarding, Forwarding::Tun("gre", None, None));
     }
 }

@@ -1,7 +1,8 @@
 //! The rules of a pool beyond its checks, each read in the kernel's table with `ipvsadm`.
 //!
 //! Health is what these cases play with, so a server is up while a file of its name is there: its check is of that
-//! kind. No packet is sent, and a verdict follows at once, even in an emulated machine.
+//! kind. No packet is sent, and a verdict follows at once, even in an emulated machine. Only where it matters when, or how often,
+//! a server is asked, somebody is.
 
 mod sources;
 mod verdicts;
@@ -44,9 +45,9 @@ impl Stage {
         }
     }
 
-    /// The path of a server's file.
+    /// The check of a server's file.
     fn file(&self, name: &str) -> String {
-        self.files.join(name).display().to_string()
+        format!("{{file: {{path: {}}}}}", self.files.join(name).display())
     }
 
     /// Starts the director; `keys` of the pool, and its servers as names with further keys.
@@ -55,9 +56,7 @@ impl Stage {
     }
 
     fn start_scheduled(&self, scheduler: &str, keys: &str, servers: &[(&str, &str)]) -> Director<'_> {
-        let server = |(name, more): &(&str, &str)| {
-            format!("name: {name}{more}, check: {{file: {{path: {}}}}}", self.file(name))
-        };
+        let server = |(name, more): &(&str, &str)| format!("name: {name}{more}, check: {}", self.file(name));
         let servers: Vec<String> = servers.iter().map(server).collect();
         self.host.start(&policy(scheduler, keys, &servers))
     }

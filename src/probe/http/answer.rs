@@ -43,3 +43,26 @@ pub(super) enum Drained {
     /// It goes on beyond the limit.
     Beyond,
 }
+
+/// A body that is handed on piece by piece, up to a limit, until who takes it wants no more.
+#[derive(Debug)]
+pub(super) struct Taking<F> {
+    left: usize,
+    take: F,
+}
+
+impl<F: FnMut(&[u8]) -> bool> Taking<F> {
+    pub(super) const fn new(limit: u32, take: F) -> Self {
+        Self { left: limit as usize, take }
+    }
+
+    /// Hands on the next piece; how the reading ends, if it ends here.
+    pub(super) fn piece(&mut self, piece: &[u8]) -> Option<Drained> {
+        let within = piece.get(..self.left).unwrap_or(piece);
+        self.left -= within.len();
+        if !(self.take)(within) {
+            return Some(Drained::Enough);
+        }
+        (within.len() < piece.len()).then_some(Drained::Beyond)
+    }
+}

@@ -5,7 +5,7 @@
 //! three futures, a map of headers, buffers of its own) costs more than the exchange.
 
 use super::HEADER_BYTES;
-use super::answer::Drained;
+use super::answer::{Drained, Taking};
 use super::framing::{Framing, Step};
 use super::head::{self, Head, Heard};
 use super::wire::{Metered, Wire};
@@ -27,7 +27,6 @@ const PIECE: usize = HEADER_BYTES;
 #[derive(Debug)]
 pub(super) struct Http1 {
     stream: Metered,
-    is_tls: bool,
     /// What has come and was not used up.
     heard: Vec<u8>,
     /// Of the answer that is being read.
@@ -37,8 +36,7 @@ pub(super) struct Http1 {
 
 impl Http1 {
     pub(super) fn on(wire: Wire) -> Self {
-        let is_tls = wire.is_tls();
-        Self { stream: Metered::new(wire), is_tls, heard: Vec::new(), body: Framing::NONE, keeps: true }
+        Self { stream: Metered::new(wire), heard: Vec::new(), body: Framing::NONE, keeps: true }
     }
 
     /// A new exchange begins, whose answer may take `limit` bytes with all that frames it.
@@ -92,22 +90,17 @@ impl Http1 {
     pub(super) async fn drain(
         &mut self,
         limit: u32,
-        mut take: impl FnMut(&[u8]) -> bool,
+        take: impl FnMut(&[u8]) -> bool,
         progress: &Progress,
     ) -> Result<Drained, Failure> {
-        let (mut left, mut used) = (limit as usize, 0);
+        let (mut taking, mut used) = (Taking::new(limit, take), 0);
         loop {
             let heard = self.heard.get(used..).unwrap_or_default();
             match self.body.next(heard)? {
                 Step::Content(length) => {
-                    let piece = heard.get(..length.min(left)).unwrap_or(heard);
-                    left -= piece.len();
                     used += length;
-                    if !take(piece) {
-                        return Ok(Drained::Enough);
-                    }
-                    if piece.len() < length {
-                        return Ok(Drained::Beyond);
+                    if let Some(end) = taking.piece(heard.get(..length).unwrap_or(heard)) {
+                        return Ok(end);
                     }
                 }
                 Step::Frame(length) => used += length,
@@ -155,8 +148,7 @@ impl Http1 {
 
     /// The first byte gives another language away.
     fn in_its_language(&self, failure: Failure) -> Failure {
-        let first_byte = (!self.is_tls).then(|| self.stream.meter().first_byte());
-        failure::of_another_language(first_byte).unwrap_or(failure)
+        failure::of_another_language(self.stream.meter().first_byte()).unwrap_or(failure)
     }
 }
 

@@ -4,7 +4,7 @@
 //! probe whose time is up takes everything with it, and one that is kept costs nothing meanwhile.
 
 use super::HEADER_BYTES;
-use super::answer::Drained;
+use super::answer::{Drained, Taking};
 use super::opening::{Opened, Session};
 use super::wire::{Meter, Metered};
 use crate::model::{Failure, Phase};
@@ -32,7 +32,6 @@ pub(in crate::probe) struct Http2 {
     sender: http2::SendRequest<Full<Bytes>>,
     driver: Driver,
     meter: Arc<Meter>,
-    is_tls: bool,
 }
 
 impl std::fmt::Debug for Http2 {
@@ -44,7 +43,6 @@ impl std::fmt::Debug for Http2 {
 impl Session for Http2 {
     async fn begin_on(opened: Opened, progress: &Progress) -> Result<Self, Failure> {
         progress.enter(Phase::Request);
-        let is_tls = opened.wire.is_tls();
         let metered = Metered::new(opened.wire);
         let meter = Arc::clone(metered.meter());
         let spawned = Spawned::default();
@@ -54,7 +52,7 @@ impl Session for Http2 {
         let begun = builder.handshake(TokioIo::new(metered)).await;
         let (sender, connection) =
             begun.map_err(|error| failure::of_http2(&error, progress.phase(), None))?;
-        Ok(Self { sender, driver: Driver::new(async { drop(connection.await) }, spawned), meter, is_tls })
+        Ok(Self { sender, driver: Driver::new(async { drop(connection.await) }, spawned), meter })
     }
 
     async fn is_usable(&mut self, progress: &Progress) -> bool {
@@ -90,9 +88,8 @@ impl Http2 {
 
     /// What an error on this connection says of the server.
     pub(in crate::probe) fn failure(&self, error: &hyper::Error, progress: &Progress) -> Failure {
-        let first_byte = (!self.is_tls).then(|| self.meter.first_byte());
         let broken = self.meter.broken().cloned();
-        broken.unwrap_or_else(|| failure::of_http2(error, progress.phase(), first_byte))
+        broken.unwrap_or_else(|| failure::of_http2(error, progress.phase(), self.meter.first_byte()))
     }
 }
 
@@ -100,18 +97,13 @@ impl Http2 {
 pub(super) async fn drain(
     mut body: Incoming,
     limit: u32,
-    mut take: impl FnMut(&[u8]) -> bool,
+    take: impl FnMut(&[u8]) -> bool,
 ) -> hyper::Result<Drained> {
-    let mut left = limit as usize;
+    let mut taking = Taking::new(limit, take);
     while let Some(frame) = body.frame().await {
         let Ok(piece) = frame?.into_data() else { continue };
-        let within = piece.get(..left).unwrap_or(&piece);
-        left -= within.len();
-        if !take(within) {
-            return Ok(Drained::Enough);
-        }
-        if within.len() < piece.len() {
-            return Ok(Drained::Beyond);
+        if let Some(end) = taking.piece(&piece) {
+            return Ok(end);
         }
     }
     Ok(Drained::Whole)

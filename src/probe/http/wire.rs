@@ -19,10 +19,6 @@ pub(super) enum Wire {
 }
 
 impl Wire {
-    pub(super) const fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls(_))
-    }
-
     /// Why the server ended the session, where it has said so and nobody has read it. Past the runtime, which would not try
     /// before it has heard of it.
     fn last_word(&mut self) -> Option<io::Error> {
@@ -113,9 +109,9 @@ impl Meter {
         }
     }
 
-    /// The first byte of the answer.
-    pub(super) fn first_byte(&self) -> u8 {
-        self.first_byte.load(Ordering::Relaxed)
+    /// The first byte of an answer without TLS, where it is not zero.
+    pub(super) fn first_byte(&self) -> Option<u8> {
+        Some(self.first_byte.load(Ordering::Relaxed)).filter(|byte| *byte != 0)
     }
 }
 
@@ -163,7 +159,8 @@ impl AsyncRead for Metered {
         let ended = ready!(Pin::new(&mut self.wire).poll_read(context, buffer));
         ended.inspect_err(|error| self.meter.note(error))?;
         let new = buffer.filled().get(before..).unwrap_or_default();
-        if let (0, Some(first)) = (read, new.first()) {
+        // Under TLS it tells nothing of the language that is spoken.
+        if let (0, Some(first), Wire::Plain(_)) = (read, new.first(), &self.wire) {
             self.meter.first_byte.store(*first, Ordering::Relaxed);
         }
         self.meter.read.store(read + new.len(), Ordering::Relaxed);

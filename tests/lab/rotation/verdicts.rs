@@ -25,9 +25,9 @@ fn about(gaps: &[Duration], wanted: Duration) {
 fn all_of_several_checks_or_any_of_them() {
     let stage = Stage::new();
     stage.up("x y");
-    let file = |name: &str| format!("{{file: {{path: {}}}}}", stage.file(name));
-    let both = format!("[{}, {}]", file("x"), file("y"));
-    let nested = format!("{{all: [{}, {{any: [{}, {}]}}]}}", file("x"), file("y"), file("z"));
+    let [x, y, z] = ["x", "y", "z"].map(|name| stage.file(name));
+    let both = format!("[{x}, {y}]");
+    let nested = format!("{{all: [{x}, {{any: [{y}, {z}]}}]}}");
     let _director = stage.start_checked(&[
         ("a", &format!("{{all: {both}}}")),
         ("b", &format!("{{any: {both}}}")),
@@ -101,8 +101,7 @@ fn a_server_follows_that_of_another_pool() {
     let more = "  second:\n    virtual_services: [tcp://192.168.101.100:81]\n    forwarding: dr\n    check: {track: {pool: web}}\n    \
                 real_servers:\n      - {name: a, address: 192.168.101.21, weight: 7}\n      - {name: other, address: \
                 192.168.101.22, weight: 7, check: {track: {pool: web, server: b}}}\n";
-    let check = |name: &str| format!("{{file: {{path: {}}}}}", stage.file(name));
-    let _director = stage.start_checked_with(&[("a", &check("a")), ("b", &check("b"))], more);
+    let _director = stage.start_checked_with(&[("a", &stage.file("a")), ("b", &stage.file("b"))], more);
     stage.wait_for(&[(11, 100), (12, 100), (21, 7), (22, 7)]);
     stage.down("b");
     stage.wait_for(&[(11, 100), (21, 7)]);
