@@ -31,7 +31,7 @@ use crate::hook::Hooks;
 use crate::kernel::sys::give_memory_back;
 use crate::kernel::{Kernel, KernelError};
 use crate::model::{CheckName, Failure, HostFacts, Outcome, Policy, RouterName};
-use crate::probe::{FileWatch, Pool, Probe as _, Prober, Report, StartRequest, Workers};
+use crate::probe::{FileWatch, Pool, Probe as _, Prober, Report, Reports, StartRequest, Workers};
 use crate::reconcile::{Epoch, Ownership};
 use crate::time::Instant;
 use std::collections::BTreeMap;
@@ -54,8 +54,6 @@ const LONGEST_HOOKS: Duration = Duration::from_secs(3);
 pub(super) const FIRST_TIDY: Duration = Duration::from_secs(10);
 /// Later there are bursts: a rack that falls silent, a host that stood still.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
-/// Reports that are handed to the core together, at most.
-const REPORTS_AT_ONCE: usize = 1024;
 
 /// What a director runs with.
 #[derive(Debug)]
@@ -99,7 +97,7 @@ pub(super) struct Loop {
     pub(super) clock: Clock,
     pub(super) kernel: KernelThread,
     pub(super) probes: Pool<ProbeKey>,
-    pub(super) reports: mpsc::Receiver<Report<ProbeKey>>,
+    pub(super) reports: Reports<ProbeKey>,
     pub(super) probers: Probers,
     pub(super) files: FileWatch,
     pub(super) host: HostLook,
@@ -146,6 +144,7 @@ pub async fn run<K: Kernel + 'static>(
         if !running.watchdog.misses_one() {
             running.guard.turn();
         }
+        let deadline = running.reports.sleep_until(deadline, tokio::time::Instant::now());
         if timer.deadline() != deadline {
             timer.as_mut().reset(deadline);
         }
@@ -154,7 +153,7 @@ pub async fn run<K: Kernel + 'static>(
             answer = running.kernel.answers.recv() => {
                 running.answered(answer.ok_or(RunError::KernelThreadEnded)?);
             }
-            Some(report) = running.reports.recv() => running.reported(report),
+            () = running.reports.arrived() => {}
             Some(facts) = running.host.results.recv() => running.looked(facts),
             news = attend::pair_news(&mut running.pair) => running.pair_news(news)?,
             checks = running.files.changed() => running.changed(checks),
@@ -168,6 +167,7 @@ pub async fn run<K: Kernel + 'static>(
             event = running.succession.next() => running.succession_event(event),
             () = &mut timer => running.time_passed()?,
         }
+        running.take_reports();
     }
     if running.succession.is_handed_on() {
         running.leave().await;
@@ -314,18 +314,12 @@ impl Loop {
         }
     }
 
-    fn reported(&mut self, first: Report<ProbeKey>) {
-        self.hand_over(first);
-        for _ in 1..REPORTS_AT_ONCE {
-            let Ok(report) = self.reports.try_recv() else { return };
-            self.hand_over(report);
+    /// What probes have found, whatever woke the loop.
+    fn take_reports(&mut self) {
+        for Report { id: (target, probe), lateness, outcome, .. } in self.reports.take() {
+            let at = self.clock.now();
+            self.core.handle(Input::ProbeFinished { at, target, probe, outcome, lateness });
         }
-    }
-
-    fn hand_over(&mut self, report: Report<ProbeKey>) {
-        let (target, probe) = report.id;
-        let (at, lateness) = (self.clock.now(), report.lateness);
-        self.core.handle(Input::ProbeFinished { at, target, probe, outcome: report.outcome, lateness });
     }
 
     fn looked(&mut self, facts: Result<HostFacts, KernelError>) {

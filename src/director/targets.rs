@@ -337,6 +337,13 @@ impl Targets {
                 }
                 Output::Verdict { up, .. } => wishes.push(Wish::Verdict { target: id, up }),
                 Output::Wait { deadline, reason } => {
+                    let deadline = match reason {
+                        // Those that are due at the same beat are one wake-up.
+                        WaitReason::NextProbe => {
+                            deadline.map(|due| schedule::beat(due, target.machine.interval()))
+                        }
+                        WaitReason::Outcome => deadline,
+                    };
                     if let Some(before) = std::mem::replace(&mut target.deadline, deadline) {
                         self.waiting.remove(&(before, id));
                         self.probing.remove(&(before, id));

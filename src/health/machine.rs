@@ -300,7 +300,8 @@ impl Machine {
     }
 
     /// The interval that the counter asks for now.
-    fn interval(&self) -> Duration {
+    #[must_use]
+    pub fn interval(&self) -> Duration {
         self.params.interval_at(self.counter)
     }
 

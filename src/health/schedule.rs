@@ -1,5 +1,7 @@
 //! When the first probe of each target falls: spread by a seed, so that ten thousand targets don't start at once.
 //!
+//! Those of one moment start together, at a beat: waking up for each alone costs more than the probe does.
+//!
 //! The offset is a function of the seed and the target alone: adding a server moves no other, and a simulation repeats.
 //! The second probe follows after a part of the interval that is spread likewise, and from then on every machine keeps its
 //! cadence: so ten thousand targets with an interval of 10 s are a thousand probes a second, and not ten thousand in one.
@@ -16,6 +18,22 @@ pub const SPREAD: Duration = Duration::from_secs(1);
 
 /// First probes a second, at most: more targets than fit into [`SPREAD`] are spread over a longer time.
 const FIRST_A_SECOND: usize = 10_000;
+
+/// From one beat to the next where intervals are long.
+pub const BEAT: Duration = Duration::from_millis(16);
+
+/// A beat is this part of an interval at most, so that a start which waits for it hardly shows in the cadence.
+const PART_OF_INTERVAL: u32 = 32;
+
+/// The first beat at or after `due`: multiples of a millisecond, two, four, up to [`BEAT`], as an interval allows. So every beat
+/// of a long one is a beat of all shorter ones, too. Under an interval of less than 32 ms there is none to wait for.
+#[must_use]
+pub fn beat(due: Instant, interval: Duration) -> Instant {
+    let most = interval.min(BEAT * PART_OF_INTERVAL) / PART_OF_INTERVAL;
+    let Some(power) = u64::try_from(most.as_millis()).unwrap_or(u64::MAX).checked_ilog2() else { return due };
+    let beat = 1_000_u64 << power;
+    Instant::from_micros(due.as_micros().checked_next_multiple_of(beat).unwrap_or(u64::MAX))
+}
 
 /// By how much `count` targets stretch the time that their first probes are spread over.
 #[must_use]
@@ -74,6 +92,21 @@ mod tests {
     fn target(number: u16) -> TargetKey {
         let [high, low] = number.to_be_bytes();
         TargetKey { check: "alive".into(), address: ([10, 0, high, low], 80).into(), real_path: None }
+    }
+
+    #[test]
+    fn a_start_waits_for_a_beat_of_a_thirty_second_of_its_interval_at_most() {
+        let beat_ms = |due_us, interval_ms| {
+            beat(Instant::from_micros(due_us), Duration::from_millis(interval_ms)).as_micros() / 1_000
+        };
+        assert_eq!([1, 16_000, 16_001].map(|due| beat_ms(due, 5_000)), [16, 16, 32]);
+        assert_eq!(
+            [100, 200, 300, 512, 3_600_000].map(|interval| beat_ms(16_001, interval)),
+            [18, 20, 24, 32, 32]
+        );
+        assert_eq!([1, 31].map(|interval| beat_ms(16_001, interval)), [16, 16]);
+        assert_eq!(beat(Instant::from_micros(16_001), Duration::from_millis(31)).as_micros(), 16_001);
+        assert_eq!(beat(Instant::from_micros(u64::MAX), Duration::from_secs(5)).as_micros(), u64::MAX);
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod pool;
 pub(crate) mod program;
 mod progress;
 mod real_path;
+mod reports;
 mod search;
 mod secret;
 mod secure_path;
@@ -35,6 +36,7 @@ mod tls;
 mod watch;
 
 pub use pool::*;
+pub use reports::Reports;
 pub use tls::{TlsProfiles, certificate_expiry};
 pub use watch::FileWatch;
 

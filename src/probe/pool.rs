@@ -6,6 +6,7 @@
 //! A task runs on the thread that started it: it only waits for the network. One that keeps a processor busy, with TLS or
 //! with starting a program, runs on [`Workers`], so that it delays no other.
 
+use super::reports::{self, Outlet, Reports};
 use crate::model::{Failure, Outcome};
 use crate::panics;
 use std::any::Any;
@@ -18,11 +19,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
-
-/// Reports that wait for the director, at most; further ones wait in their tasks.
-pub const REPORT_QUEUE: usize = 1024;
 
 /// A probe that finds no free slot within this time is not made. Below [`crate::health::LOST_AFTER`], so that the machine
 /// hears of it before it gives the probe up.
@@ -57,7 +55,7 @@ pub struct StartRequest<I, P> {
     pub due: Instant,
 }
 
-/// One probe that ended. Every [`StartRequest`] gets exactly one, or none when the pool's receiver is gone.
+/// One probe that ended. Every [`StartRequest`] gets exactly one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report<I> {
     pub id: I,
@@ -94,7 +92,7 @@ impl Drop for Workers {
 pub struct Pool<I> {
     slots: Arc<Semaphore>,
     workers: Option<Arc<Workers>>,
-    reports: mpsc::Sender<Report<I>>,
+    reports: Outlet<I>,
 }
 
 impl<I> Clone for Pool<I> {
@@ -120,10 +118,10 @@ impl<I: Send + 'static> Pool<I> {
     /// A pool of `slots` probes at the same time and the end where its reports come out: each holds a socket, so the process
     /// needs as many file descriptors and some more. Without `workers` every probe runs where it is started.
     #[must_use]
-    pub fn new(slots: usize, workers: Option<Workers>) -> (Self, mpsc::Receiver<Report<I>>) {
-        let (reports, receiver) = mpsc::channel(REPORT_QUEUE);
+    pub fn new(slots: usize, workers: Option<Workers>) -> (Self, Reports<I>) {
+        let (outlet, reports) = reports::queue();
         let slots = Arc::new(Semaphore::new(slots));
-        (Self { slots, workers: workers.map(Arc::new), reports }, receiver)
+        (Self { slots, workers: workers.map(Arc::new), reports: outlet }, reports)
     }
 
     /// Starts a probe and returns at once. To be called inside a tokio runtime.
@@ -131,11 +129,7 @@ impl<I: Send + 'static> Pool<I> {
         let workers = self.workers.as_ref().filter(|_| request.prober.computes());
         let workers = workers.and_then(|workers| workers.0.as_ref());
         let (slots, reports) = (Arc::clone(&self.slots), self.reports.clone());
-        let work = async move {
-            let report = run(&slots, request).await;
-            // Nobody listens any more when the director stops.
-            let _ = reports.send(report).await;
-        };
+        let work = async move { reports.put(run(&slots, request).await, Instant::now()) };
         match workers {
             Some(workers) => drop(workers.spawn(work)),
             None => drop(tokio::spawn(work)),
@@ -143,7 +137,7 @@ impl<I: Send + 'static> Pool<I> {
     }
 }
 
-/// The slot is free again before the report is sent: a director that is slow to listen holds up no probe.
+/// The slot is free again before the report is handed in.
 async fn run<I, P: Probe>(slots: &Semaphore, request: StartRequest<I, P>) -> Report<I> {
     let slot = match slots.try_acquire() {
         Ok(free) => Some(free),

@@ -14,6 +14,7 @@ mod kept;
 mod ping;
 mod pool;
 mod redirect;
+mod reports;
 mod tcp;
 mod tls;
 

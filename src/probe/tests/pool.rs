@@ -1,12 +1,12 @@
 //! Many probes: bounded, timed, and none of them takes the others down.
 
 use crate::model::{Failure, Outcome};
-use crate::probe::{LONGEST_WAIT, Pool, Probe, Report, StartRequest, Workers};
+use crate::probe::reports::MOST_AT_ONCE;
+use crate::probe::{LONGEST_WAIT, Pool, Probe, Report, Reports, StartRequest, Workers};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 const TIMEOUT: Duration = Duration::from_millis(100);
@@ -46,19 +46,25 @@ fn start(pool: &Pool<usize>, prober: &Arc<Fake>, id: usize, port: u16) {
     pool.start(StartRequest { id, prober: Arc::clone(prober), target, due: Instant::now() });
 }
 
-async fn next(reports: &mut mpsc::Receiver<Report<usize>>) -> Report<usize> {
-    tokio::time::timeout(Duration::from_secs(9), reports.recv()).await.expect("in time").expect("a report")
+/// The next reports, in the order of their arrival.
+async fn next(reports: &Reports<usize>, count: usize) -> Vec<Report<usize>> {
+    let mut taken = Vec::new();
+    while taken.len() < count {
+        tokio::time::timeout(Duration::from_secs(20), reports.arrived()).await.expect("in time");
+        taken.extend(reports.take());
+    }
+    assert_eq!(taken.len(), count, "one a start");
+    taken
 }
 
 #[tokio::test]
 async fn every_start_is_reported_once_and_no_more_run_than_there_are_slots() {
-    let (pool, mut reports) = Pool::new(8, None);
+    let (pool, reports) = Pool::new(8, None);
     let prober = Arc::new(Fake::default());
     (0..100).for_each(|id| start(&pool, &prober, id, GOOD));
     let mut seen = Vec::new();
     let mut latest = Duration::ZERO;
-    for _ in 0..100 {
-        let report = next(&mut reports).await;
+    for report in next(&reports, 100).await {
         assert_eq!(report.outcome.result, Ok(()));
         latest = latest.max(report.lateness);
         seen.push(report.id);
@@ -71,24 +77,23 @@ async fn every_start_is_reported_once_and_no_more_run_than_there_are_slots() {
 
 #[tokio::test]
 async fn a_panic_is_an_outcome_and_the_others_go_on() {
-    let (pool, mut reports) = Pool::new(1, None);
+    let (pool, reports) = Pool::new(1, None);
     let prober = Arc::new(Fake::default());
     start(&pool, &prober, 0, PANICS);
     start(&pool, &prober, 1, GOOD);
-    assert_eq!(next(&mut reports).await.outcome.result, Err(Failure::Panicked));
-    assert_eq!(next(&mut reports).await.outcome.result, Ok(()), "the slot was given back");
+    let results: Vec<_> = next(&reports, 2).await.into_iter().map(|report| report.outcome.result).collect();
+    assert_eq!(results, [Err(Failure::Panicked), Ok(())], "the slot was given back");
 }
 
 #[tokio::test]
 async fn a_prober_that_forgets_its_time_is_cut_off_and_its_wait_blames_nobody() {
-    let (pool, mut reports) = Pool::new(1, None);
+    let (pool, reports) = Pool::new(1, None);
     let prober = Arc::new(Fake::default());
     start(&pool, &prober, 0, HANGS);
     start(&pool, &prober, 1, HANGS);
     start(&pool, &prober, 2, HANGS);
     let mut reasons = Vec::new();
-    for _ in 0..3 {
-        let report = next(&mut reports).await;
+    for report in next(&reports, 3).await {
         assert!(report.lateness < LONGEST_WAIT * 2);
         match report.outcome.result {
             Err(Failure::Local(detail)) => reasons.push(detail),
@@ -101,18 +106,17 @@ async fn a_prober_that_forgets_its_time_is_cut_off_and_its_wait_blames_nobody() 
 }
 
 #[tokio::test]
-async fn reports_that_nobody_takes_hold_up_no_probe() {
-    let (pool, mut reports) = Pool::new(2, None);
+async fn reports_that_nobody_takes_hold_up_no_probe_and_are_taken_in_bounded_parts() {
+    let (pool, reports) = Pool::new(1_000, None);
     let prober = Arc::new(Fake::default());
-    let many = crate::probe::REPORT_QUEUE + 50;
-    (0..many).for_each(|id| start(&pool, &prober, id, PANICS + 9));
-    tokio::time::sleep(Duration::from_millis(60)).await;
-    drop(pool);
-    let mut count = 0;
-    while tokio::time::timeout(Duration::from_secs(20), reports.recv()).await.expect("in time").is_some() {
-        count += 1;
+    let many = MOST_AT_ONCE + 50;
+    (0..many).for_each(|id| start(&pool, &prober, id, GOOD));
+    // Each holds the prober.
+    while Arc::strong_count(&prober) > 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(count, many);
+    assert_eq!(reports.take().len(), MOST_AT_ONCE);
+    assert_eq!(next(&reports, 50).await.len(), 50, "the rest wakes again");
 }
 
 /// Says on which thread it ran: a failure with its name.
@@ -137,13 +141,15 @@ impl Probe for Named {
 
 #[tokio::test]
 async fn a_probe_that_computes_runs_on_a_worker_and_another_where_it_was_started() {
-    let (pool, mut reports) = Pool::new(8, Some(Workers::start().expect("threads")));
+    let (pool, reports) = Pool::new(8, Some(Workers::start().expect("threads")));
     let here = std::thread::current().name().unwrap_or_default().to_owned();
     for (id, computes) in [(0, true), (1, false)] {
         let target = SocketAddr::from(([127, 0, 0, 1], GOOD));
         let due = Instant::now();
         pool.start(StartRequest { id, prober: Arc::new(Named { computes }), target, due });
         let ran = if computes { "probe".to_owned() } else { here.clone() };
-        assert_eq!(next(&mut reports).await.outcome.result, Err(Failure::Local(ran)));
+        let results: Vec<_> =
+            next(&reports, 1).await.into_iter().map(|report| report.outcome.result).collect();
+        assert_eq!(results, [Err(Failure::Local(ran))]);
     }
 }
