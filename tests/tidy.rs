@@ -74,6 +74,7 @@ const PURE_FILES: &[&str] = &[
     "director/chronicle/pools.rs",
     "director/composites.rs",
     "director/core.rs",
+    "director/deciding.rs",
     "director/inout.rs",
     "director/sightings.rs",
     "director/difference.rs",

@@ -9,6 +9,7 @@ use super::adoption::{self, Adoption, Past};
 use super::alone::Alone;
 use super::certificates::Certificates;
 use super::composites::Composites;
+use super::deciding::Concerned;
 use super::event::{Cause, Event};
 use super::obstacles::Obstacles;
 use super::overrides::Overrides;
@@ -37,10 +38,6 @@ pub use super::inout::{Input, Output};
 /// From a planned takeover on, so long the old Master may still pass on what was begun there: it goes on for
 /// [`crate::vrrp::unit::RELEASE_BOUND`] at most, then it reads its table a last time.
 const TAKING_OVER: Duration = Duration::from_secs(3);
-
-/// Verdicts on servers that follow another change of the tables within this time go into the kernel together: the first is
-/// acted on at once, and a rack that fails is a stream of them.
-const GATHER: Duration = Duration::from_millis(100);
 
 /// The director's pools.
 #[derive(Debug)]
@@ -72,8 +69,8 @@ pub struct Core {
     outputs: VecDeque<Output>,
     /// Whether something changed that the desired tables depend on.
     pub(super) undecided: bool,
-    /// Whether a verdict did, which may wait for others a little.
-    pub(super) gathering: bool,
+    /// The pools for which a verdict did, which may wait for others a little.
+    pub(super) gathered: Concerned,
     /// When the desired tables were computed last.
     pub(super) decided_at: Option<Instant>,
     pub(super) stopping: bool,
@@ -141,7 +138,7 @@ impl Core {
             alone: Alone::default(),
             outputs: VecDeque::new(),
             undecided: false,
-            gathering: false,
+            gathered: Concerned::Nobody,
             decided_at: None,
             stopping: false,
             rests: false,
@@ -233,7 +230,9 @@ impl Core {
             }
             Input::Sights { at, others } => {
                 self.now = at;
-                self.gathering |= self.sightings.hear(others);
+                if self.sightings.hear(others) {
+                    self.gathered = Concerned::Everybody;
+                }
             }
             Input::Roles { at, roles } => {
                 self.now = at;
@@ -274,7 +273,8 @@ impl Core {
             self.rotations.deadline().filter(|_| !self.stopping && !self.undecided),
             self.overrides.deadline().filter(|_| !self.stopping),
             // A kernel that is busy is waited for first, and its answer is an input.
-            self.gathers_until().filter(|_| self.gathering && !self.stopping && self.reconciler.is_idle()),
+            self.gathers_until()
+                .filter(|_| !self.gathered.is_nobody() && !self.stopping && self.reconciler.is_idle()),
         ];
         Output::Wait { deadline: deadlines.into_iter().flatten().min() }
     }
@@ -391,33 +391,14 @@ impl Core {
         let before = standing(&self.targets);
         let wishes = self.targets.handle(id, input);
         let after = standing(&self.targets);
-        self.gathering |= after != before;
         self.take(wishes);
         if after == before {
             return;
         }
+        self.gather(id);
         let servers = self.changed_by(id);
         if matches!((before, after), (Some((false, false, _)), Some((false, true, _)))) {
             self.outputs.extend(self.told(id, false, servers).map(Output::Tell));
-        }
-    }
-
-    /// Until when verdicts are gathered.
-    fn gathers_until(&self) -> Option<Instant> {
-        self.decided_at.map(|at| at + GATHER)
-    }
-
-    /// Computes the desired tables anew, once for all the verdicts that came since the last time, or while the kernel was
-    /// busy: a rack that fails is few passes. A stopping director has nothing left to decide.
-    fn decide(&mut self) {
-        let gathered = self.gathering && self.gathers_until().is_none_or(|until| until <= self.now);
-        if (self.undecided || gathered) && !self.stopping && !self.rests && self.reconciler.is_idle() {
-            (self.undecided, self.gathering) = (false, false);
-            self.decided_at = Some(self.now);
-            self.turn();
-            let tables = self.tables();
-            self.reconciler.desire(tables, Cause::Decision);
-            self.count_pools();
         }
     }
 

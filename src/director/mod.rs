@@ -13,6 +13,7 @@ pub mod chronicle;
 mod clock;
 mod composites;
 pub mod core;
+mod deciding;
 pub mod difference;
 mod entry_look;
 pub mod error;

@@ -40,7 +40,7 @@ impl Core {
             self.judge(server, |target| Judgement { up: target.machine.is_up(), settled: fresh(target) })
                 .settled
         };
-        let told = !self.gathering && self.reconciler.has_told_all();
+        let told = self.gathered.is_nobody() && self.reconciler.has_told_all();
         told && self.readiness(now).is_ok() && servers.all(settled)
     }
 }

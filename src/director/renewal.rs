@@ -6,6 +6,7 @@
 use super::adoption::{Adoption, Past};
 use super::composites::Composites;
 use super::core::Core;
+use super::deciding::Concerned;
 use super::event::{Cause, Event};
 use super::server_id::{ServerId, id, identity};
 use super::targets::Renewal;
@@ -107,7 +108,7 @@ impl Core {
         let unchanged = Unchanged::between(&self.policy, &policy);
         let past = self.past(&policy, &unchanged);
         let before = std::mem::replace(&mut self.policy, policy);
-        let only_pools = self.reaches(host) && !self.undecided && !self.gathering;
+        let only_pools = self.reaches(host) && !self.undecided && self.gathered.is_nobody();
         self.generation += 1;
         self.renew_checks(&before, &past, &unchanged);
         let (named, had) = (servers(unchanged.touched(&self.policy)), servers(unchanged.touched(&before)));
@@ -122,8 +123,8 @@ impl Core {
         self.overrides.apply_to(&self.policy);
         self.tell([Event::PolicyTaken { generation: self.generation }]);
         self.turn_those(touched);
-        self.desire_after(&before, touched);
-        (self.undecided, self.gathering, self.decided_at) = (false, false, Some(self.now));
+        self.desire_after(&before, touched, Cause::Reload);
+        (self.undecided, self.gathered, self.decided_at) = (false, Concerned::Nobody, Some(self.now));
         self.count_pools();
         self.look_at_addresses();
     }
@@ -138,20 +139,27 @@ impl Core {
         no_news
     }
 
-    /// Has the tables be what this policy asks for. Where only these pools can be others, only their part is computed.
-    fn desire_after(&mut self, before: &Policy, touched: Option<&BTreeSet<PoolName>>) {
+    /// Has the tables be what the policy in force asks for, after those of `before`. Where only these pools can be others, only
+    /// their part is computed.
+    pub(super) fn desire_after(
+        &mut self,
+        before: &Policy,
+        touched: Option<&BTreeSet<PoolName>>,
+        cause: Cause,
+    ) {
         let situation = Situation { host: &self.host, roles: &self.roles };
         let placement = |pool: &Pool| self.rotations.placement(&pool.name);
         let exchange = touched.and_then(|names| {
             desired::exchange(self.reconciler.desired(), (before, &self.policy), names, situation, placement)
         });
         match exchange {
-            Some(exchange) => self.reconciler.exchange(exchange, Cause::Reload),
+            Some(exchange) => self.reconciler.exchange(exchange, cause),
             None => {
                 let tables = self.tables();
-                self.reconciler.desire(tables, Cause::Reload);
+                self.reconciler.desire(tables, cause);
             }
         }
+        debug_assert_eq!(*self.reconciler.desired(), self.tables(), "the parts make the whole");
     }
 
     /// How the servers of touched pools stand that `policy` names as well.

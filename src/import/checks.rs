@@ -4,6 +4,7 @@ use super::keepalived::command;
 use super::site::Check;
 use super::verdict::{Judged, near, same};
 use super::yaml::{Entry, Yaml, entry, mapping, number, word, words};
+use crate::model::Pattern;
 
 /// Bounds of a check's interval and of its time-out, in milliseconds, as the policy has them.
 const INTERVALS: std::ops::RangeInclusive<u64> = 100..=3_600_000;
@@ -101,7 +102,7 @@ impl Check {
     }
 }
 
-/// Whether Rust's regex takes an expression, and something does not match it.
+/// Whether Rust's regex takes an expression, something does not match it, and a policy can hold it.
 pub(super) fn is_regex(source: &str) -> bool {
-    crate::model::Pattern::regex(source).is_ok()
+    Pattern::is_legible(source) && Pattern::regex(source).is_ok()
 }

@@ -31,10 +31,13 @@ pub(super) fn host(text: &str) -> Option<&str> {
     (!text.is_empty() && text.bytes().all(good)).then_some(text)
 }
 
-/// What a session of TLS names its server by: an address, or letters, digits, `.`, `_` and `-`.
+/// Bytes of a host's name (RFC 1035, section 2.3.4).
+const LONGEST_HOST: usize = 253;
+
+/// What a session of TLS names its server by, and where mail goes: an address, or letters, digits, `.`, `_` and `-`.
 pub(super) fn server(text: &str) -> Option<&str> {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let is_name = !text.is_empty() && text.bytes().all(good);
+    let is_name = (1..=LONGEST_HOST).contains(&text.len()) && text.bytes().all(good);
     (is_name || text.parse::<std::net::IpAddr>().is_ok()).then_some(text)
 }
 

@@ -72,7 +72,7 @@ fn settle(core: &mut Core, mut now: Instant) -> Instant {
                 let result = Ok(core.observed().clone());
                 core.handle(Input::Observed { at: now, result });
             }
-            Output::Wait { .. } if unsettled(core).is_empty() && !core.gathering => return now,
+            Output::Wait { .. } if unsettled(core).is_empty() && core.gathered.is_nobody() => return now,
             Output::Wait { deadline } => {
                 now = deadline.expect("a probe is due");
                 core.handle(Input::Timeout { at: now });

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::keywords::Place;
 use super::tree::Statement;
-use super::value::{number, or_bad};
+use super::value::{bad, number, or_bad};
 use crate::import::site::Authentication;
 use crate::import::verdict::{near, none, same};
 
@@ -41,6 +41,9 @@ pub(super) fn hmac(statement: &Statement, context: &mut Context<'_>) -> Option<A
                     return Some(none("a key has a number from 1 to 255"));
                 };
                 let file = inner.word(2).and_then(|key| key.strip_prefix("file:")).map(str::to_owned);
+                if file.as_deref() == Some("") {
+                    return bad(inner);
+                }
                 let in_place = file.is_none();
                 keys.retain(|(other, _)| *other != id);
                 keys.push((id, file));

@@ -11,6 +11,7 @@ use crate::import::names;
 use crate::import::site::{Check, Server, Tracked};
 use crate::import::verdict::{Judged, none};
 use crate::import::yaml::{Entry, entry, mapping, word};
+use crate::model::SmtpSpec;
 
 const SECOND: Defaults = Defaults { retry: 1, delay_before_retry: Some(1000) };
 const OF_DNS: Defaults = Defaults { retry: 3, delay_before_retry: None };
@@ -71,7 +72,10 @@ fn smtp(statement: &Statement, inherited: &Inherited, context: &mut Context<'_>)
     let mut hosts: Vec<Target> = Vec::new();
     common(Some(Place::Smtp), statement.inside(), &mut inherited, &mut target, context, |context, inner| {
         match inner.name() {
-            "helo_name" => hello = inner.word(1).map(|name| entry("hello", word(name))),
+            "helo_name" => {
+                let name = or_bad!(inner.word(1).filter(|name| SmtpSpec::can_greet_with(name)), inner);
+                hello = Some(entry("hello", word(name)));
+            }
             "host" => {
                 let mut host = Target::default();
                 let mut ignored = Inherited::default();

@@ -7,7 +7,7 @@ use super::words::command;
 use crate::import::names;
 use crate::import::site::{About, Mail, Script};
 use crate::import::verdict::{Judged, Origin, near, none, same};
-use crate::model::{EventKind, MailSettings};
+use crate::model::{EventKind, MailSettings, SmtpSpec};
 
 /// What `notify` is run with: its own arguments, and of keepalived's four the first three.
 const NOTIFY: &str = "exec \"$0\" \"$@\" \"$TANDEM_STATE\"";
@@ -138,13 +138,14 @@ impl Context<'_> {
                 };
             }
             "smtp_server" => {
-                let host = statement.word(1).and_then(names::host);
+                let host =
+                    statement.word(1).map(|host| host.trim_matches(['[', ']'])).and_then(names::server);
                 let port = statement.word(2).map_or(Some(25), |port| port.parse::<u16>().ok());
                 let (Some(host), Some(port @ 1..)) = (host, port) else { return bad(statement) };
-                let six = host.contains(':') && !host.starts_with('[');
+                let six = host.contains(':');
                 alerts.server = Some(if six { format!("[{host}]:{port}") } else { format!("{host}:{port}") });
             }
-            "smtp_helo_name" => match statement.word(1).and_then(names::host) {
+            "smtp_helo_name" => match statement.word(1).filter(|name| SmtpSpec::can_greet_with(name)) {
                 Some(name) => alerts.hello = Some(name.to_owned()),
                 None => return bad(statement),
             },

@@ -69,7 +69,8 @@ fn followed_process(line: &str) -> Option<String> {
         [program, "-x", name] if program.ends_with("pgrep") => name,
         _ => return None,
     };
-    (!name.is_empty() && name.len() <= MAX_PROCESS_BYTES && !name.contains('/')).then(|| (*name).to_owned())
+    let is_name = !name.is_empty() && !name.contains('/') && !name.contains(char::is_control);
+    (is_name && name.len() <= MAX_PROCESS_BYTES).then(|| (*name).to_owned())
 }
 
 /// `track_file NAME { … }`.
@@ -102,6 +103,9 @@ pub(super) fn process(statement: &Statement, context: &mut Context<'_>) {
                 let path = or_bad!(inner.word(1), inner);
                 let short = path.rsplit('/').next().unwrap_or(path);
                 let kept: String = short.chars().take(MAX_PROCESS_BYTES).collect();
+                if kept.is_empty() || kept.contains(char::is_control) {
+                    return bad(inner);
+                }
                 let whole = kept == path && inner.words.len() == 2;
                 process = Some(kept);
                 return (!whole).then(|| near("a process is known by its name alone, of at most 15 bytes"));

@@ -7,6 +7,7 @@ use crate::import::names;
 use crate::import::site::Check;
 use crate::import::verdict::{Ledger, near, none};
 use crate::import::yaml::{Entry, Yaml, entry, mapping, word};
+use crate::model::{MySqlSpec, PostgreSqlSpec};
 
 /// Seconds, where nothing is said.
 const INTERVAL: u64 = 10;
@@ -134,8 +135,8 @@ impl Probe<'_> {
             "smtp" | "submission" => check("smtp", "smtp", mapping([]), pace),
             "dns" => self.dns(real, pace, ledger),
             "simpletcp" => self.simple(real, pace, ledger),
-            "mysql" => self.login("mysql", pace),
-            "pgsql" => self.login("postgresql", pace),
+            "mysql" => self.login("mysql", MySqlSpec::LONGEST_USER, pace, ledger),
+            "pgsql" => self.login("postgresql", PostgreSqlSpec::LONGEST_NAME, pace, ledger),
             "ldap" => tcp("ldap", vec![entry("send", hex(LDAP_BIND)), entry("expect", hex("0a0100"))]),
             "ftp" => greeting("ftp", "220"),
             "imap" => greeting("imap", "* OK"),
@@ -232,12 +233,20 @@ impl Probe<'_> {
         check("text", "tcp", mapping(send.into_iter().chain([entry("expect", expect)])), pace)
     }
 
-    /// The server knows the user; no query is made.
-    fn login(&self, kind: &str, pace: Pace) -> Check {
-        let user = self.options.get("login").unwrap_or("check");
+    /// The server knows the user; no query is made. A name of more than `longest` bytes is none that a server knows.
+    fn login(&self, kind: &str, longest: usize, pace: Pace, ledger: &mut Ledger) -> Check {
+        let mut named = |key: &'static str| {
+            let name = self.options.get(key)?;
+            if name.len() > longest || name.contains(char::is_control) {
+                self.options.note(key, none(format!("a name has {longest} bytes at most")), ledger);
+                return None;
+            }
+            Some(name)
+        };
+        let user = named("login").unwrap_or("check");
         let mut keys = vec![entry("user", word(user))];
         if kind == "postgresql" {
-            keys.extend(self.options.get("database").map(|name| entry("database", word(name))));
+            keys.extend(named("database").map(|name| entry("database", word(name))));
         }
         check(kind, "tcp", mapping([entry(kind, mapping(keys))]), pace)
     }

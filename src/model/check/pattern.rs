@@ -1,5 +1,6 @@
 //! What an answer must hold: bytes, or a match of a regular expression.
 
+use super::DialogueSpec;
 use regex::bytes::{Regex, RegexBuilder};
 
 /// What an answer must hold.
@@ -15,6 +16,14 @@ pub enum Pattern {
 impl Pattern {
     /// Bytes of memory that a compiled regular expression may take, and as many for the automaton that grows as it matches.
     pub const REGEX_MEMORY: usize = 256 * 1024;
+
+    /// Whether a policy can hold an expression: not empty, not longer than [`DialogueSpec::LONGEST_EXPECTATION`], and without
+    /// control characters beside those of lines and tabs.
+    #[must_use]
+    pub fn is_legible(source: &str) -> bool {
+        let is_plain = |letter: char| !letter.is_control() || matches!(letter, '\r' | '\n' | '\t');
+        (1..=DialogueSpec::LONGEST_EXPECTATION).contains(&source.len()) && source.chars().all(is_plain)
+    }
 
     /// The regular expression made ready.
     ///

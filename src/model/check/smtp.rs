@@ -13,5 +13,12 @@ pub struct SmtpSpec {
 
 impl SmtpSpec {
     /// Bytes of a domain (RFC 5321, section 4.5.3.1.2).
-    pub const LONGEST_HELLO: usize = 255;
+    const LONGEST_HELLO: usize = 255;
+
+    /// Whether a mail server can be greeted with this name: visible ASCII, 1 to 255 bytes.
+    #[must_use]
+    pub fn can_greet_with(name: &str) -> bool {
+        let length = 1..=Self::LONGEST_HELLO;
+        length.contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
+    }
 }

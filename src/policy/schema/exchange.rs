@@ -2,7 +2,7 @@
 
 use super::{OrNothing, SecretText, TlsText};
 use crate::hex;
-use crate::model::{DialogueSpec, UdpSpec};
+use crate::model::{DialogueSpec, Pattern, UdpSpec};
 use crate::policy::codes::Code;
 use crate::policy::declare::{mapping, words};
 use crate::policy::diagnostic::{Diagnostic, Problems};
@@ -213,7 +213,7 @@ impl Read for RegexText {
         };
         let bytes = not_empty(text.as_bytes().to_vec(), node, problems)?;
         within(bytes, DialogueSpec::LONGEST_EXPECTATION, node, problems)?;
-        if text.chars().any(|letter| letter.is_control() && !matches!(letter, '\r' | '\n' | '\t')) {
+        if !Pattern::is_legible(text) {
             let diagnostic =
                 Diagnostic::new(Code::BadText, node.span, "this expression holds control characters");
             problems.push(diagnostic.help("write them as \\x00, in single quotes or without any"));

@@ -207,7 +207,7 @@ pub(super) fn smtp(
 /// What a director calls itself to a mail server.
 pub(super) fn greeting_name(said: &Spanned<Text>, problems: &mut Problems) -> Option<String> {
     let name = &said.value.0;
-    if name.len() <= SmtpSpec::LONGEST_HELLO && name.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if SmtpSpec::can_greet_with(name) {
         return Some(name.clone());
     }
     let message = format!("{} is not a name that a mail server can be greeted with", quoted(name));
