@@ -89,7 +89,7 @@ pub(super) struct Targets {
     /// past, and no probe of the next one has it.
     free: Vec<TargetId>,
     ids: IndexMap<TargetKey, TargetId, Fixed>,
-    /// Whose next probe is due when.
+    /// Whose next probe starts when: at the beat after it is due. How late it starts is counted from there.
     waiting: Queue,
     /// Whose probe is under way, and when it counts as lost.
     probing: Queue,

@@ -17,6 +17,8 @@
 //! shifts the places behind it; a probe that outlasts the interval delays the next to its own end; after a long stall there
 //! is one probe, never a burst. Never are two in flight.
 //!
+//! Who calls it may do so a little late ([`schedule::beat`] says how late at most), and the bounds are so much wider.
+//!
 //! Bounds that follow, with no time-out above an interval, and `jitter` as a share: a server that refuses is found down at
 //! most `interval` + (fall - 1) × `interval_changing` + jitter × (`interval` + `interval_changing`) after its death, a silent
 //! one at most a time-out later, and one that returns is found up at most `interval_down` + (rise - 1) ×

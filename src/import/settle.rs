@@ -166,6 +166,7 @@ fn servers(pool: &mut Pool, ledger: &mut Ledger) {
     }
     pool.servers = kept;
     own_family_first(pool, ledger);
+    answered(pool, ledger);
     let sorry = pool.sorry.take().filter(|sorry| fits(sorry, pool, ledger));
     pool.sorry = sorry.map(|mut sorry| {
         port(&mut sorry, pool, ledger);
@@ -189,6 +190,26 @@ fn own_family_first(pool: &mut Pool, ledger: &mut Ledger) {
             ledger.note(server.at, near("for the services of its own family alone"));
         }
         serves
+    });
+}
+
+/// A service of a family that no server has would never be answered; a tunnel carries both.
+fn answered(pool: &mut Pool, ledger: &mut Ledger) {
+    let Pool { services, servers, forwarding, .. } = pool;
+    let reaches = |server: &Server, six: bool| {
+        let forwarding = server.forwarding.as_ref().unwrap_or(forwarding);
+        server.address.is_ipv6() == six || matches!(forwarding, Forwarding::Tun(..))
+    };
+    services.retain(|(service, at)| {
+        let is_answered =
+            servers.is_empty() || servers.iter().any(|server| reaches(server, service.is_ipv6()));
+        if !is_answered {
+            ledger.left_out(
+                *at,
+                "no real server is of its family, and only TUN carries one family in the other",
+            );
+        }
+        is_answered
     });
 }
 

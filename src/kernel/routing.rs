@@ -1,10 +1,12 @@
 //! The conversation about addresses, links and routes (rtnetlink), made blocking: every call ends within [`CALL_TIMEOUT`].
 //!
-//! The connection lives on a small runtime of its own, which runs only while a call waits. Calls must not come from inside
-//! another runtime's task.
+//! Each call is a connection of its own, on a small runtime which runs only while a call waits. Calls must not come from inside
+//! another runtime's task. A message of the kernel that the library stumbles over (it panics where an attribute of some kinds of
+//! links has another length than it knows) ends the connection and fails the call: half a list is never taken for a whole one.
 
 use super::KernelError;
 use super::error::words_of;
+use crate::panics;
 use futures_util::TryStreamExt;
 use netlink_packet_route::link::LinkAttribute;
 use rtnetlink::Handle;
@@ -12,15 +14,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::{JoinError, spawn};
 use tokio::time::timeout;
 
 /// How long one call may take. Another program may hold the kernel's rtnl lock for a while; half a minute is none.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One connection, to the network namespace of the thread that opened it.
+/// Where calls wait. They go to the network namespace of the thread that calls.
 pub(crate) struct Routing {
     runtime: Runtime,
-    handle: Handle,
 }
 
 impl std::fmt::Debug for Routing {
@@ -30,19 +32,14 @@ impl std::fmt::Debug for Routing {
 }
 
 impl Routing {
-    /// Opens the socket and the runtime that drives it.
+    /// Starts the runtime.
     ///
     /// # Errors
-    /// When one of them cannot be had.
+    /// When the system has no room for it.
     pub(crate) fn open() -> Result<Self, KernelError> {
-        let failed =
-            |error: io::Error| KernelError::from_io("cannot open a netlink socket for addresses", &error);
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        let entered = runtime.enter();
-        let (connection, handle, _messages) = rtnetlink::new_connection().map_err(failed)?;
-        drop(entered);
-        runtime.spawn(connection);
-        Ok(Self { runtime, handle })
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(|error| no_socket(&error))?;
+        Ok(Self { runtime })
     }
 
     /// Runs one call to its end, within the time it may take; `what` completes "cannot …".
@@ -54,8 +51,17 @@ impl Routing {
     where
         Answer: Future<Output = Result<T, rtnetlink::Error>>,
     {
-        let bounded = async { timeout(CALL_TIMEOUT, call(self.handle.clone())).await };
-        match self.runtime.block_on(bounded) {
+        let bounded = async {
+            let (connection, handle, _messages) =
+                rtnetlink::new_connection().map_err(|error| no_socket(&error))?;
+            let connection = spawn(connection);
+            let answer = timeout(CALL_TIMEOUT, call(handle.clone())).await;
+            // It lives as long as the handle does, unless it broke.
+            let broke = connection.is_finished();
+            drop(handle);
+            if broke { Err(broken(what, connection.await)) } else { Ok(answer) }
+        };
+        match self.runtime.block_on(bounded)? {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(explain(what, &error)),
             Err(_elapsed) => {
@@ -87,6 +93,22 @@ impl Routing {
     }
 }
 
+fn no_socket(error: &io::Error) -> KernelError {
+    KernelError::from_io("cannot open a netlink socket for addresses", error)
+}
+
+/// A connection that ended before its call: what came before its end may be a part of the answer.
+fn broken(what: &str, end: Result<(), JoinError>) -> KernelError {
+    let why = match end.map_err(JoinError::try_into_panic) {
+        Err(Ok(panic)) => format!("a fault of this program (a panic: {})", panics::words(&*panic)),
+        Ok(()) | Err(Err(_)) => "it ended".to_owned(),
+    };
+    KernelError {
+        errno: None,
+        message: format!("cannot {what}: the conversation with the kernel broke off: {why}"),
+    }
+}
+
 /// The errno of an error, where the kernel gave one (positive).
 pub(crate) fn errno_of(error: &rtnetlink::Error) -> Option<i32> {
     match error {
@@ -103,4 +125,32 @@ fn explain(what: &str, error: &rtnetlink::Error) -> KernelError {
         _ => "",
     };
     KernelError { errno, message: format!("cannot {what}: {words}{advice}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_that_breaks_off_says_why() {
+        let routing = Routing::open().expect("a runtime");
+        let end = |task| routing.runtime.block_on(async { spawn(task).await });
+        let panicked =
+            end(Box::pin(async { panic!("length") }) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>);
+        let told = broken("list the routes", panicked).message;
+        assert_eq!(
+            told,
+            "cannot list the routes: the conversation with the kernel broke off: a fault of this program (a panic: length)"
+        );
+        let told = broken("list the routes", end(Box::pin(async {}))).message;
+        assert_eq!(told, "cannot list the routes: the conversation with the kernel broke off: it ended");
+    }
+
+    #[test]
+    fn each_call_is_a_conversation_of_its_own() {
+        let routing = Routing::open().expect("a runtime");
+        for _ in 0..2 {
+            assert!(routing.interfaces().expect("the interfaces").values().any(|name| name == "lo"));
+        }
+    }
 }

@@ -22,6 +22,7 @@ use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::catch_unwind;
 
 /// The messages of a datagram, each its type and payload; ends at the first that does not fit.
 pub fn messages(datagram: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
@@ -147,12 +148,11 @@ pub enum HostFact {
     Route { reach: Reach, default: [Option<DefaultRoute>; 2] },
 }
 
-/// The same, read from a message with its header.
+/// The same, read from a message with its header. What the library stumbles over says nothing, as in a conversation, which ends.
 #[must_use]
 pub fn host_fact(bytes: &[u8]) -> Option<HostFact> {
-    let NetlinkPayload::InnerMessage(inner) = NetlinkMessage::deserialize(bytes).ok()?.payload else {
-        return None;
-    };
+    let read = catch_unwind(|| NetlinkMessage::deserialize(bytes)).ok()?;
+    let NetlinkPayload::InnerMessage(inner) = read.ok()?.payload else { return None };
     match inner {
         RouteNetlinkMessage::NewLink(link) => Some(HostFact::Interface(network::interface(&link))),
         RouteNetlinkMessage::NewAddress(address) => Some(HostFact::Address(own_address(&address))),

@@ -53,7 +53,8 @@ macro_rules! check_mapping {
                 optional exec: ExecText,
                 /// A file on the director says how the server is; a change of it is acted upon at once.
                 optional file: FileText,
-                /// From the start of one probe to the start of the next, by default 2s.
+                /// From the start of one probe to the start of the next, by default 2s. Probes that are due within 16 ms, or
+                /// a thirty-second of the interval if that is less, start together.
                 optional interval: Interval,
                 /// The same while the target is down, by default `interval`.
                 optional interval_down: Interval,
