@@ -131,18 +131,21 @@ fn explain(what: &str, error: &rtnetlink::Error) -> KernelError {
 mod tests {
     use super::*;
 
+    async fn breaks(panics: bool) {
+        assert!(!panics, "length");
+    }
+
     #[test]
     fn a_conversation_that_breaks_off_says_why() {
         let routing = Routing::open().expect("a runtime");
-        let end = |task| routing.runtime.block_on(async { spawn(task).await });
-        let panicked =
-            end(Box::pin(async { panic!("length") }) as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>);
+        let end = |panics| routing.runtime.block_on(async { spawn(breaks(panics)).await });
+        let panicked = end(true);
         let told = broken("list the routes", panicked).message;
         assert_eq!(
             told,
             "cannot list the routes: the conversation with the kernel broke off: a fault of this program (a panic: length)"
         );
-        let told = broken("list the routes", end(Box::pin(async {}))).message;
+        let told = broken("list the routes", end(false)).message;
         assert_eq!(told, "cannot list the routes: the conversation with the kernel broke off: it ended");
     }
 
