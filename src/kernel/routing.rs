@@ -1,8 +1,9 @@
 //! The conversation about addresses, links and routes (rtnetlink), made blocking: every call ends within [`CALL_TIMEOUT`].
 //!
-//! Each call is a connection of its own, on a small runtime which runs only while a call waits. Calls must not come from inside
+//! The connection lives on a small runtime of its own, which runs only while a call waits. Calls must not come from inside
 //! another runtime's task. A message of the kernel that the library stumbles over (it panics where an attribute of some kinds of
-//! links has another length than it knows) ends the connection and fails the call: half a list is never taken for a whole one.
+//! links has another length than it knows) ends the connection and fails the call, and the next call begins another one: half a
+//! list is never taken for a whole one.
 
 use super::KernelError;
 use super::error::words_of;
@@ -10,19 +11,28 @@ use crate::panics;
 use futures_util::TryStreamExt;
 use netlink_packet_route::link::LinkAttribute;
 use rtnetlink::Handle;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::{JoinError, spawn};
+use tokio::task::{JoinError, JoinHandle, spawn};
 use tokio::time::timeout;
 
 /// How long one call may take. Another program may hold the kernel's rtnl lock for a while; half a minute is none.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where calls wait. They go to the network namespace of the thread that calls.
+/// One connection, to the network namespace of the thread that opened it.
 pub(crate) struct Routing {
     runtime: Runtime,
+    /// `None` after one that broke.
+    connection: RefCell<Option<Connection>>,
+}
+
+/// It lives as long as the handle does, unless it breaks.
+struct Connection {
+    handle: Handle,
+    end: JoinHandle<()>,
 }
 
 impl std::fmt::Debug for Routing {
@@ -32,14 +42,35 @@ impl std::fmt::Debug for Routing {
 }
 
 impl Routing {
-    /// Starts the runtime.
+    /// Opens the socket and the runtime that drives it.
     ///
     /// # Errors
-    /// When the system has no room for it.
+    /// When one of them cannot be had.
     pub(crate) fn open() -> Result<Self, KernelError> {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| no_socket(&error))?;
-        Ok(Self { runtime })
+        let routing = Self { runtime, connection: RefCell::default() };
+        routing.handle()?;
+        Ok(routing)
+    }
+
+    /// That of the connection, or of another one after one that broke.
+    fn handle(&self) -> Result<Handle, KernelError> {
+        if let Some(connection) = &*self.connection.borrow() {
+            return Ok(connection.handle.clone());
+        }
+        let _entered = self.runtime.enter();
+        let (connection, handle, _messages) =
+            rtnetlink::new_connection().map_err(|error| no_socket(&error))?;
+        let connection = Connection { handle: handle.clone(), end: spawn(connection) };
+        self.connection.replace(Some(connection));
+        Ok(handle)
+    }
+
+    /// The end of a connection that broke during a call.
+    fn broke(&self) -> Option<Result<(), JoinError>> {
+        let broken = self.connection.borrow_mut().take_if(|connection| connection.end.is_finished())?;
+        Some(self.runtime.block_on(broken.end))
     }
 
     /// Runs one call to its end, within the time it may take; `what` completes "cannot …".
@@ -51,17 +82,12 @@ impl Routing {
     where
         Answer: Future<Output = Result<T, rtnetlink::Error>>,
     {
-        let bounded = async {
-            let (connection, handle, _messages) =
-                rtnetlink::new_connection().map_err(|error| no_socket(&error))?;
-            let connection = spawn(connection);
-            let answer = timeout(CALL_TIMEOUT, call(handle.clone())).await;
-            // It lives as long as the handle does, unless it broke.
-            let broke = connection.is_finished();
-            drop(handle);
-            if broke { Err(broken(what, connection.await)) } else { Ok(answer) }
-        };
-        match self.runtime.block_on(bounded)? {
+        let handle = self.handle()?;
+        let answer = self.runtime.block_on(async { timeout(CALL_TIMEOUT, call(handle)).await });
+        if let Some(end) = self.broke() {
+            return Err(broken(what, end));
+        }
+        match answer {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(explain(what, &error)),
             Err(_elapsed) => {
@@ -150,10 +176,22 @@ mod tests {
     }
 
     #[test]
-    fn each_call_is_a_conversation_of_its_own() {
+    fn after_a_conversation_that_broke_off_the_next_call_begins_another() {
         let routing = Routing::open().expect("a runtime");
-        for _ in 0..2 {
-            assert!(routing.interfaces().expect("the interfaces").values().any(|name| name == "lo"));
-        }
+        let interfaces = || routing.interfaces().map(|names| names.into_values().any(|name| name == "lo"));
+        assert_eq!(interfaces().ok(), Some(true));
+        let end = routing.runtime.block_on(async {
+            let end = spawn(breaks(true));
+            tokio::task::yield_now().await;
+            end
+        });
+        let kept = routing.connection.borrow_mut().as_mut().map(|held| std::mem::replace(&mut held.end, end));
+        let told = interfaces().expect_err("it broke during this call").message;
+        assert!(
+            told.starts_with("cannot list the interfaces: the conversation with the kernel broke off"),
+            "{told}"
+        );
+        drop(kept);
+        assert_eq!(interfaces().ok(), Some(true));
     }
 }
