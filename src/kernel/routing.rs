@@ -180,11 +180,8 @@ mod tests {
         let routing = Routing::open().expect("a runtime");
         let interfaces = || routing.interfaces().map(|names| names.into_values().any(|name| name == "lo"));
         assert_eq!(interfaces().ok(), Some(true));
-        let end = routing.runtime.block_on(async {
-            let end = spawn(breaks(true));
-            tokio::task::yield_now().await;
-            end
-        });
+        let end = routing.runtime.spawn(breaks(true));
+        routing.runtime.block_on(tokio::task::yield_now());
         let kept = routing.connection.borrow_mut().as_mut().map(|held| std::mem::replace(&mut held.end, end));
         let told = interfaces().expect_err("it broke during this call").message;
         assert!(
