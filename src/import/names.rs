@@ -48,7 +48,7 @@ pub(super) fn domain(text: &str) -> Option<&str> {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
-    (text == "." || (name.len() <= 253 && name.split('.').all(is_label))).then_some(text)
+    (text == "." || (name.len() <= LONGEST_HOST && name.split('.').all(is_label))).then_some(text)
 }
 
 /// Bytes of an interface's name at most.

@@ -196,13 +196,9 @@ fn own_family_first(pool: &mut Pool, ledger: &mut Ledger) {
 /// A service of a family that no server has would never be answered; a tunnel carries both.
 fn answered(pool: &mut Pool, ledger: &mut Ledger) {
     let Pool { services, servers, forwarding, .. } = pool;
-    let reaches = |server: &Server, six: bool| {
-        let forwarding = server.forwarding.as_ref().unwrap_or(forwarding);
-        server.address.is_ipv6() == six || matches!(forwarding, Forwarding::Tun(..))
-    };
     services.retain(|(service, at)| {
-        let is_answered =
-            servers.is_empty() || servers.iter().any(|server| reaches(server, service.is_ipv6()));
+        let reached = |server: &Server| reaches(server, forwarding, service.is_ipv6());
+        let is_answered = servers.is_empty() || servers.iter().any(reached);
         if !is_answered {
             ledger.left_out(
                 *at,
@@ -213,9 +209,14 @@ fn answered(pool: &mut Pool, ledger: &mut Ledger) {
     });
 }
 
+/// Whether packets of a family come to a server, forwarded as it says, or else as its pool does.
+fn reaches(server: &Server, of_pool: &Forwarding, six: bool) -> bool {
+    let forwarding = server.forwarding.as_ref().unwrap_or(of_pool);
+    server.address.is_ipv6() == six || matches!(forwarding, Forwarding::Tun(..))
+}
+
 /// Whether a server can be one of this pool.
 fn fits(server: &Server, pool: &Pool, ledger: &mut Ledger) -> bool {
-    let forwarding = server.forwarding.as_ref().unwrap_or(&pool.forwarding);
     let mut families = pool.services.iter().map(|(service, _)| service.is_ipv6());
     let is_vip = pool.services.iter().any(|(service, _)| match service {
         Service::Addresses { first, last, .. } => (first..=last).contains(&&server.address),
@@ -225,9 +226,7 @@ fn fits(server: &Server, pool: &Pool, ledger: &mut Ledger) -> bool {
         "the director itself cannot answer as a real server, and no other host has this address"
     } else if is_vip {
         "a real server with the address of its own service would be the director itself"
-    } else if !matches!(forwarding, Forwarding::Tun(..))
-        && families.all(|six| six != server.address.is_ipv6())
-    {
+    } else if !families.any(|six| reaches(server, &pool.forwarding, six)) {
         "only TUN carries one family in the other"
     } else {
         return true;

@@ -1,21 +1,18 @@
 //! Where probes leave their reports, and who decides finds them: many together, for one turn of the loop.
 //!
 //! A turn costs as much as some probes do, so a report that can wait a little waits for a turn that comes anyway: the loop says
-//! when it will look next ([`Reports::sleep_until`]), and where that is within a beat of the schedule, a probe that passed wakes nobody. One
-//! that failed always does: nothing that takes a server out waits.
+//! when it will look next ([`Reports::sleep_until`]), and where that is within a beat of the schedule ([`BEAT`]), in which probes
+//! start together, a probe that passed wakes nobody. One that failed always does: nothing that takes a server out waits.
 
 use super::Report;
-use crate::health::schedule;
+use crate::health::schedule::BEAT;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// So long a report of a probe that passed may wait for a turn: a beat of the schedule, in which probes start together.
-pub(super) const GATHER: Duration = schedule::BEAT;
 /// Reports that are taken in one turn, at most: what is behind them is taken in the next, and all else goes on in between.
-pub(super) const MOST_AT_ONCE: usize = 1024;
+pub(super) const MOST_TAKEN: usize = 1024;
 
 /// The end where reports come out. There are never more than probes, of which each target has one in flight at most.
 #[derive(Debug)]
@@ -67,7 +64,7 @@ impl<I> Outlet<I> {
             waiting.reports.push_back(report);
             waiting.looks_at
         };
-        if failed || !(now..=now + GATHER).contains(&looks_at) {
+        if failed || !(now..=now + BEAT).contains(&looks_at) {
             self.0.arrived.notify_one();
         }
     }
@@ -83,7 +80,7 @@ impl<I> Reports<I> {
     #[must_use]
     pub fn take(&self) -> Vec<Report<I>> {
         let mut waiting = self.0.lock();
-        let count = waiting.reports.len().min(MOST_AT_ONCE);
+        let count = waiting.reports.len().min(MOST_TAKEN);
         let taken = waiting.reports.drain(..count).collect();
         if !waiting.reports.is_empty() {
             self.0.arrived.notify_one();
@@ -98,7 +95,7 @@ impl<I> Reports<I> {
         let mut waiting = self.0.lock();
         waiting.looks_at = match waiting.reports.is_empty() {
             true => deadline,
-            false => deadline.min(now + GATHER),
+            false => deadline.min(now + BEAT),
         };
         waiting.looks_at
     }

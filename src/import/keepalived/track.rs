@@ -69,8 +69,12 @@ fn followed_process(line: &str) -> Option<String> {
         [program, "-x", name] if program.ends_with("pgrep") => name,
         _ => return None,
     };
-    let is_name = !name.is_empty() && !name.contains('/') && !name.contains(char::is_control);
-    (is_name && name.len() <= MAX_PROCESS_BYTES).then(|| (*name).to_owned())
+    (is_process(name) && name.len() <= MAX_PROCESS_BYTES).then(|| (*name).to_owned())
+}
+
+/// What a policy takes as a process's name, however long.
+fn is_process(name: &str) -> bool {
+    !name.is_empty() && !name.contains('/') && !name.contains(char::is_control)
 }
 
 /// `track_file NAME { … }`.
@@ -103,7 +107,7 @@ pub(super) fn process(statement: &Statement, context: &mut Context<'_>) {
                 let path = or_bad!(inner.word(1), inner);
                 let short = path.rsplit('/').next().unwrap_or(path);
                 let kept: String = short.chars().take(MAX_PROCESS_BYTES).collect();
-                if kept.is_empty() || kept.contains(char::is_control) {
+                if !is_process(&kept) {
                     return bad(inner);
                 }
                 let whole = kept == path && inner.words.len() == 2;

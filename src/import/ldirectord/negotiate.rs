@@ -238,7 +238,11 @@ impl Probe<'_> {
         let mut named = |key: &'static str| {
             let name = self.options.get(key)?;
             if name.len() > longest || name.contains(char::is_control) {
-                self.options.note(key, none(format!("a name has {longest} bytes at most")), ledger);
+                self.options.note(
+                    key,
+                    none(format!("a name has {longest} bytes at most, and no control characters")),
+                    ledger,
+                );
                 return None;
             }
             Some(name)

@@ -1,7 +1,7 @@
 //! Many probes: bounded, timed, and none of them takes the others down.
 
 use crate::model::{Failure, Outcome};
-use crate::probe::reports::MOST_AT_ONCE;
+use crate::probe::reports::MOST_TAKEN;
 use crate::probe::{LONGEST_WAIT, Pool, Probe, Report, Reports, StartRequest, Workers};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -109,13 +109,13 @@ async fn a_prober_that_forgets_its_time_is_cut_off_and_its_wait_blames_nobody() 
 async fn reports_that_nobody_takes_hold_up_no_probe_and_are_taken_in_bounded_parts() {
     let (pool, reports) = Pool::new(1_000, None);
     let prober = Arc::new(Fake::default());
-    let many = MOST_AT_ONCE + 50;
+    let many = MOST_TAKEN + 50;
     (0..many).for_each(|id| start(&pool, &prober, id, GOOD));
     // Each holds the prober.
     while Arc::strong_count(&prober) > 1 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(reports.take().len(), MOST_AT_ONCE);
+    assert_eq!(reports.take().len(), MOST_TAKEN);
     assert_eq!(next(&reports, 50).await.len(), 50, "the rest wakes again");
 }
 

@@ -1,8 +1,9 @@
 //! Who is woken for a report, and who takes it along.
 
+use crate::health::schedule::BEAT;
 use crate::model::{Failure, Outcome};
 use crate::probe::Report;
-use crate::probe::reports::{GATHER, Outlet, Reports, queue};
+use crate::probe::reports::{Outlet, Reports, queue};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -39,7 +40,7 @@ async fn one_that_passed_wakes_who_would_sleep_longer_than_a_beat_or_is_awake() 
     put(&outlet, now + SOON, 1, Ok(()));
     assert!(wakes(&reports).await, "it has not said when it looks");
     assert_eq!(taken(&reports), [1]);
-    let _ = reports.sleep_until(now + GATHER * 2, now);
+    let _ = reports.sleep_until(now + BEAT * 2, now);
     put(&outlet, now + SOON, 2, Ok(()));
     assert!(wakes(&reports).await, "it sleeps long");
     assert_eq!(taken(&reports), [2]);
@@ -64,7 +65,7 @@ async fn what_came_before_it_sleeps_is_looked_at_within_a_beat() {
     let _ = reports.sleep_until(now + SOON, now);
     // From another thread, between the last look and the sleep.
     put(&outlet, now, 1, Ok(()));
-    assert_eq!(reports.sleep_until(now + LONG, now), now + GATHER);
+    assert_eq!(reports.sleep_until(now + LONG, now), now + BEAT);
     assert_eq!(reports.sleep_until(now + SOON, now), now + SOON);
     assert_eq!(taken(&reports), [1]);
     assert_eq!(reports.sleep_until(now + LONG, now), now + LONG);
