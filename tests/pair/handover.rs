@@ -74,7 +74,6 @@ impl Course {
     /// The Master ends politely: an advertisement of priority 0 leaves only the skew.
     fn stop(&self) {
         self.preferred.terminate();
-        let skew = self.setting.master_down_interval() - self.setting.interval * 3;
         // FRR takes its time to end.
         let mut end = Duration::ZERO;
         if self.preferred.program == Program::Frr {
@@ -83,7 +82,7 @@ impl Course {
             // Its last word to zebra, to take the interface down, is lost where zebra sees the end of vrrpd first.
             frr::take_away(&self.stage, PREFERRED);
         }
-        self.taken_over_by(OTHER, "SIGTERM", end + skew + SLACK);
+        self.taken_over_by(OTHER, "SIGTERM", end + self.setting.skew() + SLACK);
     }
 
     /// The Master dies, and with it what it held.

@@ -66,7 +66,9 @@ fn by_restart_no_ping_is_lost() {
     let pings = pinger.finish();
     println!("the latest advertisement came {late:?} late; {} of {} pings lost", pings.lost(), pings.count());
     assert_eq!(pings.lost(), 0, "of {} pings", pings.count());
-    assert!(late < FAST.interval / 2, "an advertisement came {late:?} late");
+    // The Master's last claim may be a whole interval old when it resigns, and from then on the other one waits for its skew.
+    let allowed = FAST.skew() + FAST.interval / 2;
+    assert!(late < allowed, "an advertisement came {late:?} late, beyond {allowed:?}");
 }
 
 /// Whoever sends: while the addresses change hands one of the two does, in time.

@@ -68,10 +68,16 @@ impl Setting {
 
     /// Time from the last advertisement until the other director takes over: three intervals and the skew of priority 100.
     pub(crate) fn master_down_interval(&self) -> Duration {
-        let skew_of = |interval: Duration| interval * (256 - u32::from(PRIORITIES[super::OTHER])) / 256;
-        match self.version {
-            Version::V2 => self.interval * 3 + skew_of(Duration::from_secs(1)),
-            Version::V3 => self.interval * 3 + skew_of(self.interval),
-        }
+        self.interval * 3 + self.skew()
+    }
+
+    /// Time from a resignation until the other director takes over: the skew of priority 100 (RFC 9568, section 6.1), which
+    /// version 2 takes of a second (RFC 3768, section 6.1).
+    pub(crate) fn skew(&self) -> Duration {
+        let of = match self.version {
+            Version::V2 => Duration::from_secs(1),
+            Version::V3 => self.interval,
+        };
+        of * (256 - u32::from(PRIORITIES[super::OTHER])) / 256
     }
 }
