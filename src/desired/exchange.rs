@@ -30,8 +30,7 @@ pub fn exchange<P: Borrow<Placement>>(
 ) -> Option<Exchange> {
     let same = before.kernel == after.kernel
         && before.pair == after.pair
-        && before.virtual_addresses == after.virtual_addresses
-        && before.pools.is_empty() == after.pools.is_empty();
+        && before.virtual_addresses == after.virtual_addresses;
     if !same {
         return None;
     }

@@ -1,8 +1,8 @@
 mod exchange;
 mod survival;
 
-use super::fixtures::{host, ip, mark, policy, pool, server, service, tables_on, tcp};
-use super::{Obstacle, Situation, Standing, obstacle, tables};
+use super::fixtures::{host, ip, mark, policy, pool, router, server, service, tables_on, tcp};
+use super::{Obstacle, Situation, Standing, lasting_settings, obstacle, tables};
 use crate::model::{
     Condition, ConnectionSync, DestinationKey, Director, Encapsulation, Family, Forwarding, ForwardingMethod,
     HostFacts, OnFailure, Persistence, Policy, Protocol, Reach, Roles, ServiceKey, SourceTranslation,
@@ -302,6 +302,22 @@ fn a_backup_that_is_a_real_server_too_does_not_balance() {
     assert_eq!(value(&as_master(&followed)), "0");
     let both = with_sync(policy([pool]), SyncRole::Both);
     assert_eq!(value(&as_backup(&both)), "0", "there each balances for its own routers");
+}
+
+#[test]
+fn a_setting_that_changes_with_the_role_does_not_last() {
+    let mut pool = pool("web", VIP, &Forwarding::DirectRouting);
+    pool.servers = vec![server("192.168.101.200", &Forwarding::DirectRouting)];
+    let value = |policy: &Policy, name: &str| {
+        let settings = lasting_settings(policy, &host(policy));
+        settings.get(&Sysctl::from_path(format!("net/ipv4/vs/{name}"))).cloned()
+    };
+    let mut followed = with_sync(policy([pool.clone()]), follow());
+    followed.pair.routers = [("outside".into(), router("outside", 61))].into();
+    assert_eq!(value(&followed, "backup_only"), None, "1 as Backup, 0 as Master");
+    assert_eq!(value(&followed, "sync_version").as_deref(), Some("1"));
+    let both = with_sync(policy([pool]), SyncRole::Both);
+    assert_eq!(value(&both, "backup_only").as_deref(), Some("0"));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Exchanged tables are those that the whole policy asks for.
 
-use crate::desired::fixtures::{host, in_a_pair, mark, policy, pool, server, service, tcp};
+use crate::desired::fixtures::{host, in_a_pair, mark, policy, pool, router, server, service, tcp};
 use crate::desired::{Situation, exchange, tables};
-use crate::model::{Condition, Encapsulation, Forwarding, OnFailure, Policy, Pool, Roles, SourceTranslation};
+use crate::model::{
+    Condition, Encapsulation, Forwarding, OnFailure, Policy, Pool, Roles, SourceTranslation, VirtualAddress,
+};
 use crate::rotation::Placement;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -95,4 +97,39 @@ fn a_weight_and_a_server_are_exchanged() {
         assert!(exchanged.expect("services alone change").make(&mut found));
         assert_eq!(found, tables(&after, situation, placement));
     }
+}
+
+#[test]
+fn what_is_more_than_services_is_not_exchanged() {
+    let site = |kinds: [Option<usize>; 2]| kinds.map(|kind| kind.map(|kind| (kind, vec![1]))).to_vec();
+    let before = policy_of(&site([Some(0), Some(1)]), true);
+    let is_exchanged = |before: &Policy, after: &Policy| {
+        let mut facts = host(before);
+        facts.reach.extend(host(after).reach);
+        let roles = Roles::default();
+        let situation = Situation { host: &facts, roles: &roles };
+        let placement = |pool: &Pool| Placement::by_verdict(pool, |_| true);
+        let found = tables(before, situation, placement);
+        let names = before.pools.differing(&after.pools);
+        exchange(&found, (before, after), &names, situation, placement).is_some()
+    };
+    let with = |edit: fn(&mut Policy)| {
+        let mut after = policy_of(&site([Some(0), Some(1)]), true);
+        edit(&mut after);
+        is_exchanged(&before, &after)
+    };
+    assert!(with(|_| {}), "nothing differs");
+    assert!(!with(|policy| policy.kernel.timeouts.tcp_s = Some(900)));
+    assert!(!with(|policy| drop(policy.pair.routers.insert("more".into(), router("more", 62)))));
+    assert!(!with(|policy| {
+        let address = "192.0.2.1/24".parse().expect("an address");
+        policy.virtual_addresses.push(VirtualAddress { address, interface: "eth0".to_owned() });
+    }));
+
+    let [none, nat, both] = [[None, None], [Some(0), None], [Some(0), Some(3)]].map(site);
+    let [none, nat, both] = [none, nat, both].map(|site| policy_of(&site, true));
+    assert!(!is_exchanged(&none, &nat), "the first pool brings settings");
+    assert!(!is_exchanged(&nat, &none), "the last one takes them away");
+    assert!(!is_exchanged(&nat, &both), "full-NAT has rules");
+    assert!(!is_exchanged(&both, &nat));
 }
