@@ -1,7 +1,7 @@
 mod exchange;
 mod survival;
 
-use super::fixtures::{host, ip, mark, policy, pool, router, server, service, tables_on, tcp};
+use super::fixtures::{host, in_a_pair, ip, mark, policy, pool, router, server, service, tables_on, tcp};
 use super::{Obstacle, Situation, Standing, lasting_settings, obstacle, tables};
 use crate::model::{
     Condition, ConnectionSync, DestinationKey, Director, Encapsulation, Family, Forwarding, ForwardingMethod,
@@ -57,6 +57,13 @@ fn a_server_that_is_down_leaves_the_table_or_stays_with_weight_zero() {
     assert_eq!(found.weight, 0);
     let entry = (tcp(VIP, 80), key("192.168.101.110", 80));
     assert_eq!(tables_quiesced.entry_weights.get(&entry), Some(&1), "it enters mh with its weight");
+
+    let mut without = quiesced;
+    without.pools.values_mut().for_each(|pool| pool.servers[0].weight = 0);
+    assert!(
+        tables_on(&without, &host(&without), down).entry_weights.is_empty(),
+        "a weight of 0 owns no slot either way"
+    );
 }
 
 #[test]
@@ -326,6 +333,35 @@ fn local_addresses_and_ports_are_repeatable_where_connections_are_synchronised()
     let alone = policy([pool("api", VIP, &forwarding)]);
     assert!(!as_backup(&alone).ruleset.repeatable_sources);
     assert!(as_backup(&with_sync(alone, follow())).ruleset.repeatable_sources);
+}
+
+#[test]
+fn answers_that_belong_to_another_director_s_connections_are_held_back_until_it_has_passed_them() {
+    let local = SourceTranslation::LocalAddresses(vec![ip("10.20.0.20")]);
+    let mut translated = pool("api", "192.168.101.101", &Forwarding::FullNat(local));
+    translated.servers.truncate(1);
+    let masked = pool("own", "192.168.101.102", &Forwarding::FullNat(SourceTranslation::Masquerade));
+    let direct = pool("dr", "192.168.101.103", &Forwarding::DirectRouting);
+    let mut policy = policy([pool("web", VIP, &Forwarding::Nat), translated, masked, direct]);
+    in_a_pair(&mut policy, VIP);
+    let of = |policy: &Policy, roles: Roles| {
+        tables(policy, Situation { host: &host(policy), roles: &roles }, |_| Placement::default()).ruleset
+    };
+    let settled = Roles { master_of: ["outside".into()].into(), ..Roles::default() };
+    let taking_over = Roles { taking_over: settled.master_of.clone(), ..settled.clone() };
+    assert!(
+        of(&policy, Roles::default()).withheld_replies.is_empty(),
+        "nothing is passed on without synchronisation"
+    );
+
+    let policy = with_sync(policy, follow());
+    let answers = ["192.168.101.110", "192.168.101.210"].map(|server| (Protocol::Tcp, ip(server), 80));
+    for (roles, withheld) in [(Roles::default(), &answers[..]), (taking_over, &answers), (settled, &[])] {
+        let ruleset = of(&policy, roles.clone());
+        assert_eq!(ruleset.withheld_replies, withheld.iter().copied().collect(), "{roles:?}");
+        assert_eq!(ruleset.awaited_replies, [answers[0]].into(), "full-NAT's, whatever the role");
+        assert_eq!(ruleset.awaited_at, [ip("10.20.0.20")].into());
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use crate::desired::fixtures::{host, in_a_pair, mark, policy, pool, router, server, service, tcp};
 use crate::desired::{Situation, exchange, tables};
 use crate::model::{
-    Condition, Encapsulation, Forwarding, OnFailure, Policy, Pool, Roles, SourceTranslation, VirtualAddress,
+    Condition, Encapsulation, Forwarding, HostFacts, OnFailure, Policy, Pool, Roles, SourceTranslation,
+    VirtualAddress,
 };
 use crate::rotation::Placement;
 use proptest::collection::vec;
@@ -13,7 +14,7 @@ use proptest::prelude::*;
 type Site = Vec<Option<(usize, Vec<u32>)>>;
 
 fn site() -> impl Strategy<Value = Site> {
-    vec(prop::option::weighted(0.8, (0_usize..7, vec(0_u32..3, 0..4))), 4)
+    vec(prop::option::weighted(0.8, (0_usize..9, vec(0_u32..3, 0..4))), 4)
 }
 
 fn pool_of(number: usize, kind: usize, weights: &[u32]) -> Pool {
@@ -37,6 +38,10 @@ fn pool_of(number: usize, kind: usize, weights: &[u32]) -> Pool {
     });
     pool.servers = servers.collect();
     pool.untracked = kind == 4;
+    if kind >= 7 {
+        pool.services = vec![service(tcp(&vip, 80), "mh")];
+        pool.on_failure = OnFailure::Quiesce;
+    }
     if kind == 6 {
         pool.services = vec![service(mark(0x7400_0001 + u32::try_from(number).expect("few")), "mh")];
         pool.services[0].joined = vec![tcp(&vip, 80), tcp(&vip, 81)];
@@ -58,6 +63,13 @@ fn policy_of(site: &Site, in_pair: bool) -> Policy {
     policy
 }
 
+/// A host on which the servers of both are.
+fn both(before: &Policy, after: &Policy) -> HostFacts {
+    let mut facts = host(before);
+    facts.reach.extend(host(after).reach);
+    facts
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -66,9 +78,7 @@ proptest! {
         let after: Site =
             before.iter().zip(after).zip(keep).map(|((before, after), keep)| if keep { before.clone() } else { after }).collect();
         let (before, after) = (policy_of(&before, in_pair), policy_of(&after, in_pair));
-        let mut facts = host(&before);
-        facts.reach.extend(host(&after).reach);
-        let roles = Roles::default();
+        let (facts, roles) = (both(&before, &after), Roles::default());
         let situation = Situation { host: &facts, roles: &roles };
         let placement = |pool: &Pool| Placement::by_verdict(pool, |server| server.weight > 0);
         let mut found = tables(&before, situation, placement);
@@ -84,18 +94,35 @@ proptest! {
 }
 
 #[test]
-fn a_weight_and_a_server_are_exchanged() {
-    let before = policy_of(&vec![Some((0, vec![1, 1])), Some((1, vec![1]))], false);
-    for weights in [vec![2, 1], vec![1], vec![1, 1, 1]] {
-        let after = policy_of(&vec![Some((0, weights)), Some((1, vec![1]))], false);
-        let (facts, roles) = (host(&after), Roles::default());
-        let situation = Situation { host: &facts, roles: &roles };
-        let placement = |pool: &Pool| Placement::by_verdict(pool, |_| true);
-        let mut found = tables(&before, situation, placement);
-        let names = before.pools.differing(&after.pools);
-        let exchanged = exchange(&found, (&before, &after), &names, situation, placement);
-        assert!(exchanged.expect("services alone change").make(&mut found));
-        assert_eq!(found, tables(&after, situation, placement));
+fn a_weight_a_server_and_a_pool_are_exchanged() {
+    // With `mh`, servers that are down enter with their weights.
+    for kind in [0, 8] {
+        let site = |pools: [&[u32]; 3]| {
+            let pool = |weights: &[u32]| (!weights.is_empty()).then(|| (kind, weights.to_vec()));
+            policy_of(&pools.map(pool).to_vec(), false)
+        };
+        let rest: &[u32] = &[1, 0];
+        let before = site([&[1, 1], rest, &[0, 1]]);
+        let pairs = [
+            site([&[2, 1], rest, &[0, 1]]),
+            site([&[1, 0], rest, &[0, 1]]),
+            site([&[1], rest, &[0, 1]]),
+            site([&[1, 1, 1], rest, &[0, 1]]),
+            // The last of two that differ leaves.
+            site([&[1, 2], rest, &[]]),
+        ];
+        for after in &pairs {
+            for (before, after) in [(&before, after), (after, &before)] {
+                let (facts, roles) = (both(before, after), Roles::default());
+                let situation = Situation { host: &facts, roles: &roles };
+                let placement = |pool: &Pool| Placement::by_verdict(pool, |server| server.weight > 0);
+                let mut found = tables(before, situation, placement);
+                let names = before.pools.differing(&after.pools);
+                let exchanged = exchange(&found, (before, after), &names, situation, placement);
+                assert!(exchanged.expect("services alone change").make(&mut found));
+                assert_eq!(found, tables(after, situation, placement));
+            }
+        }
     }
 }
 
@@ -104,9 +131,7 @@ fn what_is_more_than_services_is_not_exchanged() {
     let site = |kinds: [Option<usize>; 2]| kinds.map(|kind| kind.map(|kind| (kind, vec![1]))).to_vec();
     let before = policy_of(&site([Some(0), Some(1)]), true);
     let is_exchanged = |before: &Policy, after: &Policy| {
-        let mut facts = host(before);
-        facts.reach.extend(host(after).reach);
-        let roles = Roles::default();
+        let (facts, roles) = (both(before, after), Roles::default());
         let situation = Situation { host: &facts, roles: &roles };
         let placement = |pool: &Pool| Placement::by_verdict(pool, |_| true);
         let found = tables(before, situation, placement);
