@@ -254,7 +254,7 @@ impl Machine {
                 let (first, before) = (self.last.is_none(), self.interval());
                 self.judge(at, probe, outcome);
                 let grid = if self.interval() == before { place } else { probe.0 };
-                self.state = self.wait(grid + self.gap(first), at);
+                self.state = self.wait(grid + self.gap(first));
                 if let Some(wanted) = self.wanted.take() {
                     self.wait_until(wanted.max(at));
                 }
@@ -315,12 +315,11 @@ impl Machine {
         }
     }
 
-    /// Waits for the next place, or for its jitter; one that has passed by now is moved to now.
-    fn wait(&self, place: Instant, now: Instant) -> State {
+    /// Waits for the next place, by its jitter longer.
+    fn wait(&self, place: Instant) -> State {
         let most = self.params.most_jitter(self.interval());
         let jitter = self.seed.map_or(Duration::ZERO, |seed| schedule::jitter(seed, place, most));
-        let due = place + jitter;
-        if due < now { State::Waiting { place: now, due: now } } else { State::Waiting { place, due } }
+        State::Waiting { place, due: place + jitter }
     }
 
     /// A start that is late by less than half of what lies between two starts at least keeps the grid, so that lateness never

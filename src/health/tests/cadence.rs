@@ -89,6 +89,36 @@ fn jitter_moves_each_start_and_never_the_grid() {
     assert!(offsets.len() > 990, "each has its own: {}", offsets.len());
 }
 
+#[test]
+fn a_probe_that_is_asked_for_when_one_is_due_anyway_moves_no_grid() {
+    let jittered = Params { jitter_percent: 10, ..params(2, 3) };
+    let starts = |asked: bool| -> Vec<Instant> {
+        let mut machine = Machine::new(jittered.clone(), Start::Up, us(0)).with_seed(7);
+        let mut start = |_| {
+            let (_, due) = drain(&mut machine);
+            machine.handle(if asked { Input::ProbeNow { at: due } } else { Input::Timeout { at: due } });
+            drain(&mut machine);
+            let passed = outcome(Ok(()));
+            machine.handle(Input::ProbeFinished { at: due, probe: ProbeId(due), outcome: passed });
+            due
+        };
+        (0..5).map(&mut start).collect()
+    };
+    assert_eq!(starts(true), starts(false));
+}
+
+#[test]
+fn an_outcome_that_comes_after_the_next_place_is_followed_at_once_and_the_grid_stays() {
+    let mut machine = Machine::new(params(2, 3), Start::Up, us(0));
+    let slow = next_probe(&mut machine, INTERVAL + ms(300), Ok(()));
+    let started = slow + INTERVAL + ms(300);
+    assert!(
+        matches!(drain(&mut machine).0.as_slice(), [Output::StartProbe { probe, .. }] if probe.0 == started)
+    );
+    machine.handle(Input::ProbeFinished { at: started, probe: ProbeId(started), outcome: outcome(Ok(())) });
+    assert_eq!(drain(&mut machine).1, slow + INTERVAL * 2);
+}
+
 fn intervals() -> impl Strategy<Value = Params> {
     let interval = || (100_u64..5_000).prop_map(ms);
     let numbers = (1..4_u32, 1..5_u32, 0..=MOST_JITTER_PERCENT);
