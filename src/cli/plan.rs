@@ -76,7 +76,7 @@ pub(super) fn against(
 /// The tables of a policy whose servers are all up, on the Master of everything.
 fn tables(policy: &Policy) -> Tables {
     let roles =
-        Roles { master_of: policy.pair.routers.keys().cloned().collect(), taking_over: BTreeSet::new() };
+        Roles { master_of: policy.pair.routers.keys().cloned().collect(), changing_hands: BTreeSet::new() };
     let host = HostFacts::default();
     let up = |pool: &Pool| Placement::by_verdict(pool, |_| true);
     let up: BTreeMap<PoolName, Placement> =
@@ -155,7 +155,7 @@ fn roles(pair: &Pair, daemons: &BTreeSet<SyncDaemon>) -> Roles {
     let is_master = daemons.iter().any(|daemon| daemon.role == SyncDaemonRole::Master);
     Roles {
         master_of: pair.routers.keys().filter(|_| is_master).cloned().collect(),
-        taking_over: BTreeSet::new(),
+        changing_hands: BTreeSet::new(),
     }
 }
 

@@ -348,7 +348,7 @@ fn answers_that_belong_to_another_director_s_connections_are_held_back_until_it_
         tables(policy, Situation { host: &host(policy), roles: &roles }, |_| Placement::default()).ruleset
     };
     let settled = Roles { master_of: ["outside".into()].into(), ..Roles::default() };
-    let taking_over = Roles { taking_over: settled.master_of.clone(), ..settled.clone() };
+    let changing_hands = Roles { changing_hands: settled.master_of.clone(), ..settled.clone() };
     assert!(
         of(&policy, Roles::default()).withheld_replies.is_empty(),
         "nothing is passed on without synchronisation"
@@ -356,7 +356,7 @@ fn answers_that_belong_to_another_director_s_connections_are_held_back_until_it_
 
     let policy = with_sync(policy, follow());
     let answers = ["192.168.101.110", "192.168.101.210"].map(|server| (Protocol::Tcp, ip(server), 80));
-    for (roles, withheld) in [(Roles::default(), &answers[..]), (taking_over, &answers), (settled, &[])] {
+    for (roles, withheld) in [(Roles::default(), &answers[..]), (changing_hands, &answers), (settled, &[])] {
         let ruleset = of(&policy, roles.clone());
         assert_eq!(ruleset.withheld_replies, withheld.iter().copied().collect(), "{roles:?}");
         assert_eq!(ruleset.awaited_replies, [answers[0]].into(), "full-NAT's, whatever the role");

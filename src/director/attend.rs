@@ -30,8 +30,10 @@ impl Loop {
             Duty::None => {}
             Duty::Roles(roles) => {
                 let at = self.clock.now();
+                if self.core.roles != roles {
+                    self.publish_soon();
+                }
                 self.core.handle(Input::Roles { at, roles });
-                self.publish_soon();
             }
             Duty::Stopped if self.pair_restart.is_asked() && self.stop_by.is_none() => self.end_pair(),
             Duty::Stopped => {

@@ -36,8 +36,9 @@ use std::time::Duration;
 pub use super::inout::{Input, Output};
 
 /// From a planned takeover on, so long the old Master may still pass on what was begun there: it goes on for
-/// [`crate::vrrp::unit::RELEASE_BOUND`] at most, then it reads its table a last time.
-const TAKING_OVER: Duration = Duration::from_secs(3);
+/// [`crate::vrrp::unit::RELEASE_BOUND`] at most, then it reads its table a last time. And so long after the last connections
+/// that were passed to another director it may be about to take over.
+const CHANGE_OF_HANDS: Duration = Duration::from_secs(3);
 
 /// The director's pools.
 #[derive(Debug)]
@@ -157,7 +158,7 @@ impl Core {
             core.targets.succeed(now, &handed.checks);
             core.rotations.succeed(&core.policy, &handed.pools);
             core.sightings.hear(handed.others());
-            core.settles_at = (!core.roles.taking_over.is_empty()).then(|| now + TAKING_OVER);
+            core.settles_at = (!core.roles.changing_hands.is_empty()).then(|| now + CHANGE_OF_HANDS);
         }
         core.tell(found);
         core.expire_overrides();
@@ -331,14 +332,14 @@ impl Core {
         target.machine.is_settled().then(|| target.machine.is_up())
     }
 
-    /// What was begun to be taken over before still is, and only what is new begins anew.
+    /// What changed hands before still does; who says so again begins the time anew.
     fn roles_changed(&mut self, at: Instant, mut roles: Roles) {
-        if !roles.taking_over.is_empty() {
-            self.settles_at = Some(at + TAKING_OVER);
+        if !roles.changing_hands.is_empty() {
+            self.settles_at = Some(at + CHANGE_OF_HANDS);
         }
-        let still = self.roles.taking_over.iter().filter(|router| roles.is_master_of(router));
+        let still = self.roles.changing_hands.iter().filter(|router| roles.is_master_of(router));
         let still: Vec<_> = still.cloned().collect();
-        roles.taking_over.extend(still);
+        roles.changing_hands.extend(still);
         self.undecided |= roles != self.roles;
         self.roles = roles;
     }
@@ -347,7 +348,7 @@ impl Core {
         self.now = at;
         if self.settles_at.is_some_and(|settles_at| settles_at <= at) {
             self.settles_at = None;
-            self.roles.taking_over.clear();
+            self.roles.changing_hands.clear();
             self.undecided = true;
         }
         self.undecided |= self.rotations.deadline().is_some_and(|deadline| deadline <= at);

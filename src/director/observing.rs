@@ -162,7 +162,7 @@ impl Observing {
             *standing = Standing { held, since: if same { standing.since } else { now } };
         }
         let held = self.routers.iter().filter(|(_, standing)| standing.held > 0);
-        Roles { master_of: held.map(|(name, _)| name.clone()).collect(), taking_over: BTreeSet::new() }
+        Roles { master_of: held.map(|(name, _)| name.clone()).collect(), changing_hands: BTreeSet::new() }
     }
 
     fn picture(&self, policy: &Policy) -> Picture {

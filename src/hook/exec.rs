@@ -2,7 +2,7 @@
 //! its whole process group killed at the end of it. How it is run is [`crate::probe`]'s, as for checks.
 
 use super::Message;
-use crate::probe::program::{Identity, Launch, Running, fault, identity};
+use crate::probe::program::{Identity, Launch, identity};
 use std::io::pipe;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -61,17 +61,8 @@ impl Program {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            ended = ended(running) => ended,
+            ended = running.succeeded() => ended,
             () = told => Ok(()),
         }
-    }
-}
-
-async fn ended(running: Running) -> Result<(), String> {
-    let (status, tail) = running.end().await?;
-    match (fault(status), tail.last_line()) {
-        (None, _) => Ok(()),
-        (Some(how), Some(line)) => Err(format!("{how}: {}", line.chars().take(200).collect::<String>())),
-        (Some(how), None) => Err(how),
     }
 }

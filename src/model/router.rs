@@ -346,9 +346,9 @@ impl SyncDaemonRole {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Roles {
     pub master_of: BTreeSet<RouterName>,
-    /// Those of them that another director hands over right now: it still passes on connections that began there. Told when
-    /// it begins; the core knows when it is over.
-    pub taking_over: BTreeSet<RouterName>,
+    /// Those of them that change hands right now: another director hands them over and still passes on connections that began
+    /// there, or this one has begun to pass on its own. Told when it begins; the core knows when it is over.
+    pub changing_hands: BTreeSet<RouterName>,
 }
 
 impl Roles {
@@ -358,10 +358,10 @@ impl Roles {
         self.master_of.contains(router)
     }
 
-    /// Whether connections of a router may come from another director now: as Backup, and while it takes over.
+    /// Whether connections of a router may come from another director now: as Backup, and while it changes hands.
     #[must_use]
     pub fn takes_in(&self, router: &RouterName) -> bool {
-        !self.is_master_of(router) || self.taking_over.contains(router)
+        !self.is_master_of(router) || self.changing_hands.contains(router)
     }
 }
 

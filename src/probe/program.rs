@@ -22,6 +22,8 @@ use tokio::task::{coop::consume_budget, spawn_blocking};
 
 /// Bytes of a program's output that are kept: the last ones.
 pub(super) const KEPT_BYTES: usize = 4096;
+/// Characters of its last line that are told.
+const LONGEST_LINE: usize = 200;
 /// Reads that find what an ended program left in its pipe: a pipe holds 64 KiB.
 const LAST_READS: usize = 17;
 /// Where a program that is named without a folder is found by another program.
@@ -66,6 +68,14 @@ impl Launch {
         Ok(Running { group, output, ended })
     }
 
+    /// Runs it without input to its end. Where that is dropped before, the program is killed with all that it started.
+    ///
+    /// # Errors
+    /// Why it cannot be started or did not end well, in words.
+    pub(crate) async fn run(self) -> Result<(), String> {
+        self.start(Stdio::null()).await?.succeeded().await
+    }
+
     fn spawn(&self, input: Stdio, output: PipeWriter) -> Result<Group, String> {
         let path = secure_path::program(&self.path, geteuid().is_root())?;
         let cannot = |error: &io::Error| {
@@ -94,6 +104,21 @@ impl Launch {
 }
 
 impl Running {
+    /// Waits until it has ended well.
+    ///
+    /// # Errors
+    /// How it ended otherwise, and the last line that it wrote.
+    pub(crate) async fn succeeded(self) -> Result<(), String> {
+        let (status, tail) = self.end().await?;
+        match (fault(status), tail.last_line()) {
+            (None, _) => Ok(()),
+            (Some(how), Some(line)) => {
+                Err(format!("{how}: {}", line.chars().take(LONGEST_LINE).collect::<String>()))
+            }
+            (Some(how), None) => Err(how),
+        }
+    }
+
     /// Waits for its end: how it ended, and the end of what it wrote. To be dropped where that takes too long.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //!
 //! It decides nothing: [`crate::vrrp`] does.
 
+mod before_master;
 mod log;
 mod memory;
 mod restoring;
@@ -33,10 +34,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::process::Command as Program;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 /// How long addresses that nobody took over live on after a stop: long enough for a restart, and short for a director that is
 /// started elsewhere meanwhile, which takes them too.
@@ -208,8 +207,8 @@ impl PairThreads {
                     self.master_of.remove(name);
                     self.restoring.handed_over();
                 }
-                let taking_over = handed_over.then(|| name.clone()).into_iter().collect();
-                return Duty::Roles(Roles { master_of: self.master_of.clone(), taking_over });
+                let changing_hands = handed_over.then(|| name.clone()).into_iter().collect();
+                return Duty::Roles(Roles { master_of: self.master_of.clone(), changing_hands });
             }
             Notice::Stopped { lengthen } => {
                 if lengthen {
@@ -231,6 +230,10 @@ impl PairThreads {
                     self.told_tables = Some(Arc::new(tables()));
                 }
                 self.pass_state(whole);
+                // From the moment at which the other director holds the addresses, connections that it begins may come here,
+                // until everybody believes it.
+                let master_of = self.master_of.clone();
+                return Duty::Roles(Roles { changing_hands: master_of.clone(), master_of });
             }
             Notice::WarmUp { since } => self.warm_up = Some(since),
             Notice::RunHook { unit, hooks } => self.run_hooks(unit, hooks),
@@ -257,7 +260,7 @@ impl PairThreads {
 
     /// The roles that this director has now.
     pub(super) fn roles(&self) -> Roles {
-        Roles { master_of: self.master_of.clone(), taking_over: BTreeSet::new() }
+        Roles { master_of: self.master_of.clone(), changing_hands: BTreeSet::new() }
     }
 
     /// Another process serves: both threads end, and touch nothing any more.
@@ -273,7 +276,7 @@ impl PairThreads {
         let master_of: BTreeSet<RouterName> = masters.map(|router| router.name.clone()).collect();
         (published.notices_lost > 0 && master_of != self.master_of).then(|| {
             self.master_of.clone_from(&master_of);
-            Roles { master_of, taking_over: BTreeSet::new() }
+            Roles { master_of, changing_hands: BTreeSet::new() }
         })
     }
 
@@ -327,7 +330,7 @@ impl PairThreads {
         let commander = self.adverts.commander().clone();
         tokio::spawn(async move {
             for hook in hooks {
-                run_hook(&hook).await;
+                before_master::run(&hook).await;
             }
             commander.give(Command::HookDone { unit });
         });
@@ -358,18 +361,4 @@ fn address_thread(
         events: Box::new(move |event| drop(events.try_send(event))),
     };
     Ok(AddressThread::start(&Plan::of(&policy.pair), adopted, surroundings)?)
-}
-
-async fn run_hook(hook: &Hook) {
-    let Some((program, arguments)) = hook.argv.split_first() else { return };
-    let mut command = Program::new(program);
-    command.args(arguments).stdin(std::process::Stdio::null()).kill_on_drop(true);
-    match timeout(hook.timeout, command.status()).await {
-        Ok(Ok(status)) if status.success() => {}
-        Ok(Ok(status)) => tracing::warn!(program, "before_master: {status}; the takeover goes on"),
-        Ok(Err(error)) => tracing::warn!(program, "before_master: {error}; the takeover goes on"),
-        Err(_) => {
-            tracing::warn!(program, "before_master: not done after {:?}; the takeover goes on", hook.timeout)
-        }
-    }
 }

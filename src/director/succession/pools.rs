@@ -22,9 +22,10 @@ use std::sync::Arc;
 pub struct HandedPools {
     /// The number of the policy in force.
     pub generation: u64,
-    /// The routers of which this director is Master, and those whose takeover is not through.
+    /// The routers of which this director is Master, and those of them whose change of hands is not through.
     pub master_of: BTreeSet<String>,
-    pub taking_over: BTreeSet<String>,
+    #[serde(rename = "taking_over")]
+    pub changing_hands: BTreeSet<String>,
     pub checks: Vec<HandedTarget>,
     pub pools: Vec<HandedPool>,
     /// What each other director that is heard sees of the pools that both judge.
@@ -47,7 +48,7 @@ impl HandedPools {
     #[must_use]
     pub fn roles(&self) -> Roles {
         let names = |names: &BTreeSet<String>| names.iter().map(|name| name.as_str().into()).collect();
-        Roles { master_of: names(&self.master_of), taking_over: names(&self.taking_over) }
+        Roles { master_of: names(&self.master_of), changing_hands: names(&self.changing_hands) }
     }
 
     /// What the others see.
@@ -72,7 +73,7 @@ impl Core {
         HandedPools {
             generation: self.generation,
             master_of: names(&self.roles.master_of),
-            taking_over: names(&self.roles.taking_over),
+            changing_hands: names(&self.roles.changing_hands),
             checks: self.targets.hand_on(),
             pools: self.rotations.hand_on(&self.policy),
             sights: self.sightings.others().iter().map(sights).collect(),

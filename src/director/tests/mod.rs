@@ -423,7 +423,7 @@ fn a_role_moves_the_synchronisation_daemon() {
     let roles =
         |world: &World| -> Vec<_> { world.kernel.sync_daemons.iter().map(|found| found.role).collect() };
     assert_eq!(roles(&world), [SyncDaemonRole::Backup]);
-    let roles_now = Roles { master_of: ["outside".into()].into(), taking_over: ["outside".into()].into() };
+    let roles_now = Roles { master_of: ["outside".into()].into(), changing_hands: ["outside".into()].into() };
     world.core.handle(Input::Roles { at: world.now, roles: roles_now });
     world.run_for(Duration::from_millis(100));
     let both = [SyncDaemonRole::Master, SyncDaemonRole::Backup];
@@ -437,12 +437,12 @@ fn a_role_moves_the_synchronisation_daemon() {
 fn a_takeover_that_is_through_does_not_begin_anew_with_another_routers_role() {
     use crate::model::Roles;
     let mut world = World::fresh(dr());
-    let mut roles = |master_of: &[&str], taking_over: &[&str]| {
+    let mut roles = |master_of: &[&str], changing_hands: &[&str]| {
         let names = |all: &[&str]| all.iter().map(|name| (*name).into()).collect();
-        let roles = Roles { master_of: names(master_of), taking_over: names(taking_over) };
+        let roles = Roles { master_of: names(master_of), changing_hands: names(changing_hands) };
         world.core.handle(Input::Roles { at: world.now, roles });
         world.run_for(seconds(2));
-        world.core.roles.taking_over.contains("outside")
+        world.core.roles.changing_hands.contains("outside")
     };
     assert!(roles(&["outside"], &["outside"]), "three seconds are not over");
     assert!(roles(&["outside", "inside"], &["inside"]), "what goes on is not cut short");

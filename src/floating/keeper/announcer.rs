@@ -102,13 +102,20 @@ impl Announcer {
         let repeat = usize::try_from(repeat).unwrap_or(usize::MAX);
         let (repeat, due) = match self.stop(address) {
             Some(running) => {
-                let due = if running.round == 0 { running.due } else { at };
+                let due = if running.round == 0 { running.due.min(at) } else { at };
                 (repeat.max(running.repeat - running.round), due)
             }
             None => (repeat, at),
         };
         if repeat > 0 {
             self.start(address, Burst { round: 0, repeat, due });
+        }
+    }
+
+    /// One burst then, where none is running.
+    pub(super) fn begin(&mut self, address: usize, repeat: u32, at: Instant) {
+        if self.members[address].running.is_none() {
+            self.burst(address, repeat, at);
         }
     }
 

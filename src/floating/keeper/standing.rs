@@ -14,6 +14,10 @@ use std::time::Duration;
 /// Least time between two reports of a conflict about one address, and between two answers to it (RFC 5227, section 2.4
 /// (b), wants 10 s of a host that would give the address up; a Master that gives nothing up repairs its neighbours sooner).
 const CONFLICT_EVERY: Duration = Duration::from_secs(1);
+/// A foreign claim is answered so late, and never where we let go of the address meanwhile: a director that takes it over
+/// announces it in the moment in which its advertisement is on the way to our election. An answer would bring the clients back
+/// to us, who know none of the connections that began there.
+const DEFENCE_AFTER: Duration = Duration::from_millis(250);
 
 /// [`GRACE`] under a virtual MAC: an answer of ours would lead the switches back to us, so it is over before the second
 /// announcement of the new Master, which mends that.
@@ -214,7 +218,7 @@ impl Keeper {
         }
         address.conflict_at = Some(now);
         let (router, address) = (RouterId(address.router), address.address);
-        self.announcer.burst(id, 1, now);
+        self.announcer.begin(id, 1, now + DEFENCE_AFTER);
         self.outbox.push_back(Output::Report(Report::Conflict { router, address, hardware_address }));
     }
 

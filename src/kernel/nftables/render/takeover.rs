@@ -29,9 +29,12 @@ pub(super) fn rules(ruleset: &Ruleset) -> Vec<Value> {
     commands
 }
 
-/// Answers at local addresses are of connections that are tracked already.
+/// Answers at local addresses are of connections that are tracked already. Of others, connection tracking takes the first
+/// that it sees for a new connection or, if it bears SYN, FIN or RST, for an invalid one (`tcp_new` of
+/// `net/netfilter/nf_conntrack_proto_tcp.c`).
 fn awaited_replies(ruleset: &Ruleset) -> Vec<Value> {
-    let first = json!({ "match": { "op": "in", "left": { "ct": { "key": "state" } }, "right": "new" } });
+    let states = json!(["new", "invalid"]);
+    let first = json!({ "match": { "op": "in", "left": { "ct": { "key": "state" } }, "right": states } });
     let mut commands = Vec::new();
     for family in [Family::Ipv4, Family::Ipv6] {
         let Some((set, to_us)) = address_match("awaited_at", "daddr", family, &ruleset.awaited_at) else {
@@ -117,7 +120,7 @@ mod tests {
             r#""hook":"forward","name":"forward","policy":"accept","prio":110"#,
             r#""elem":[{"concat":["10.20.0.11","tcp",8080]}],"family":"inet","name":"withheld_replies_4""#,
             r#""hook":"prerouting","name":"replies","policy":"accept","prio":-150"#,
-            r#"{"left":{"ct":{"key":"state"}},"op":"in","right":"new"}"#,
+            r#"{"left":{"ct":{"key":"state"}},"op":"in","right":["new","invalid"]}"#,
         ] {
             assert!(rendered.contains(part), "{part}\nis not in\n{rendered}");
         }
