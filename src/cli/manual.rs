@@ -118,7 +118,7 @@ const STATUSES: [(&str, &str); 7] = [
     ("5", "No director answers."),
     (
         "6",
-        "Refused by a guard: nobody would take over, a reload or an order would take too much away, no policy waits to be confirmed or is there to go back to.",
+        "Refused by a guard: nobody would take over, a reload or an order would take too much away, no policy waits to be confirmed or is there to go back to; a drain that was waited for was taken back. status --check has the statuses of a monitoring plug-in instead: 0 OK, 1 warning, 2 critical (also: no director answers), 3 unknown.",
     ),
 ];
 

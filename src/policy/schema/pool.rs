@@ -47,7 +47,7 @@ macro_rules! pool_mapping {
                 optional weight_from: WeightFromText,
                 /// How a server leaves that asks for no new connections.
                 optional drain: DrainText,
-                /// Carried to metrics and events.
+                /// Carried to metrics.
                 optional labels: Texts,
             }
             later {}

@@ -14,6 +14,8 @@ use std::time::Duration;
 pub(super) use crate::world::site::NAMES;
 
 const CONFIGURATIONS: [&str; 2] = [include_str!("lb-a.conf"), include_str!("lb-b.conf")];
+/// As the packages install it.
+const POLICY: &str = include_str!("../../../packaging/tandem.yaml");
 const UNIT: &str = include_str!("../../../packaging/systemd/tandem.service");
 const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9752);
 const STOP: Duration = Duration::from_secs(30);
@@ -34,18 +36,20 @@ pub(super) struct Machine<'site> {
 }
 
 impl<'site> Machine<'site> {
-    /// A machine on which keepalived is installed, and the other's configuration was copied to.
+    /// A machine on which keepalived and Tandem are installed, and the other's configuration was copied to.
     pub(super) fn new(site: &'site Site, number: usize) -> Self {
         let folder = site.folder().join(NAMES[number]);
         fs::create_dir_all(&folder).expect("a folder");
         let namespace = &site.directors[number];
         let arguments = ["--mount", "--uts", "--propagation", "private", "sh", "-c", PLACES, NAMES[number]];
         let places = Process::start(namespace, "unshare", &arguments, &folder.join("places.log"));
-        let machine = Self { namespace, folder, places, keepalived: None, tandem: None };
+        let mut machine = Self { namespace, folder, places, keepalived: None, tandem: None };
         let mounted = || machine.shell("mountpoint --quiet /var/lib/tandem").0;
         crate::world::wait::until_true("a machine", STOP, mounted);
         machine.write("/etc/keepalived/keepalived.conf", CONFIGURATIONS[number]);
         machine.write(&format!("/etc/keepalived/{}.conf", NAMES[1 - number]), CONFIGURATIONS[1 - number]);
+        machine.write("/etc/tandem/tandem.yaml", POLICY);
+        machine.start_tandem();
         machine
     }
 
@@ -102,23 +106,31 @@ impl<'site> Machine<'site> {
         [log(&self.keepalived), log(&self.tandem)].concat()
     }
 
-    /// What systemd does of `systemctl VERB --now UNIT`.
-    fn systemctl(&mut self, verb: &str, unit: &str) {
-        match (verb, unit) {
-            ("disable", "keepalived") => {
-                let mut keepalived = self.keepalived.take().expect("keepalived runs");
-                assert!(keepalived.stop(STOP).success(), "{}", keepalived.log());
-            }
-            ("enable", "tandem") => {
-                let start = UNIT.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("the unit");
-                let binary = binary();
-                let words =
-                    start.split(' ').map(|word| if word == "/usr/sbin/tandem" { &binary } else { word });
-                self.tandem = Some(self.start(&words.collect::<Vec<_>>(), "tandem.log"));
+    /// What systemd does of `systemctl WORDS`.
+    fn systemctl(&mut self, words: &[&str]) {
+        match words {
+            ["disable", "--now", "keepalived"] => stop(self.keepalived.take()),
+            // It is enabled, and runs with the policy that it has read.
+            ["enable", "tandem"] => {}
+            ["restart", "tandem"] => {
+                stop(self.tandem.take());
+                self.start_tandem();
             }
             other => panic!("nobody plays {other:?}"),
         }
     }
+
+    fn start_tandem(&mut self) {
+        let start = UNIT.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("the unit");
+        let binary = binary();
+        let words = start.split(' ').map(|word| if word == "/usr/sbin/tandem" { &binary } else { word });
+        self.tandem = Some(self.start(&words.collect::<Vec<_>>(), "tandem.log"));
+    }
+}
+
+fn stop(process: Option<Process>) {
+    let mut process = process.expect("it runs");
+    assert!(process.stop(STOP).success(), "{}", process.log());
 }
 
 /// Types a line on a machine; what it prints.
@@ -126,7 +138,7 @@ pub(super) fn typed(machines: &mut [Machine<'_>; 2], host: usize, line: &str) ->
     for part in line.split(" && ") {
         let words: Vec<&str> = part.split_whitespace().collect();
         match words[..] {
-            ["systemctl", verb, "--now", unit] => machines[host].systemctl(verb, unit),
+            ["systemctl", ref rest @ ..] => machines[host].systemctl(rest),
             ["scp", path, to] => {
                 let (name, place) = to.split_once(':').expect("a machine and a place");
                 assert_eq!(name, NAMES[1 - host]);
