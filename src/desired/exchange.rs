@@ -20,7 +20,8 @@ pub struct Exchange {
 /// and where the servers of the others stand are what they were; `None` where more than services may change.
 ///
 /// Settings and rules are sums over the pools: where the pools before had the rules that they have now, the sum of all stays,
-/// and where they had settings that they have still, and bring none that is not there, that does.
+/// and where they had settings that they have still, and bring none that is not there, that does. Of one and the same policy
+/// only servers stand elsewhere.
 pub fn exchange<P: Borrow<Placement>>(
     earlier: &Tables,
     (before, after): (&Policy, &Policy),
@@ -34,9 +35,12 @@ pub fn exchange<P: Borrow<Placement>>(
     if !same {
         return None;
     }
-    // Which services a pool has does not depend on where its servers stand.
-    let was = tables(&only(before, names), situation, |_| Placement::default());
     let part = tables(&only(after, names), situation, placement);
+    // Which services, settings and rules a pool has does not depend on where its servers stand.
+    if std::ptr::eq(before, after) {
+        return Some(Exchange { gone: part.services.keys().copied().collect(), part });
+    }
+    let was = tables(&only(before, names), situation, |_| Placement::default());
     let settings_stay = is_part(&was.sysctls, &part.sysctls) && is_part(&part.sysctls, &earlier.sysctls);
     (was.ruleset == part.ruleset && settings_stay)
         .then(|| Exchange { gone: was.services.into_keys().collect(), part })

@@ -44,6 +44,8 @@ const CHANGE_OF_HANDS: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct Core {
     pub(super) policy: Arc<Policy>,
+    /// Its checks that only say weights.
+    pub(super) weight_sources: BTreeSet<CheckName>,
     /// Counts the policies that were taken over.
     pub(super) generation: u64,
     /// Spreads the probes.
@@ -143,6 +145,7 @@ impl Core {
             decided_at: None,
             stopping: false,
             rests: false,
+            weight_sources: policy.weight_sources(),
             policy: Arc::new(policy),
             generation,
             seed,
@@ -426,7 +429,7 @@ impl Core {
     fn told(&self, id: TargetId, up: bool, servers: Vec<ServerId>) -> Option<Event> {
         let target = self.targets.get(id)?;
         // A source of weights that is silent is no failure; its expiry is told by the rotation.
-        if self.policy.is_weight_source(&target.key.check) {
+        if self.weight_sources.contains(&target.key.check) {
             return None;
         }
         let (target, reason) = (target.key.clone(), target.machine.reason().clone());

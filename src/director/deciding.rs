@@ -51,7 +51,7 @@ impl Core {
 
     /// The verdict on a target waits for others, for the pools that it decides on; what says a weight may be asked by any.
     pub(super) fn gather(&mut self, id: TargetId) {
-        let says_weight = |target: &Target| target.checks().any(|check| self.policy.is_weight_source(check));
+        let says_weight = |target: &Target| target.checks().any(|check| self.weight_sources.contains(check));
         if self.targets.get(id).is_some_and(says_weight) {
             self.gathered = Concerned::Everybody;
         } else {

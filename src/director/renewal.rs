@@ -107,6 +107,7 @@ impl Core {
         }
         let unchanged = Unchanged::between(&self.policy, &policy);
         let past = self.past(&policy, &unchanged);
+        self.weight_sources = policy.weight_sources();
         let before = std::mem::replace(&mut self.policy, policy);
         let only_pools = self.reaches(host) && !self.undecided && self.gathered.is_nobody();
         self.generation += 1;

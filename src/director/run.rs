@@ -40,6 +40,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::coop::consume_budget;
 use tokio::time::sleep_until;
 
 /// The loop wakes at least this often.
@@ -153,7 +154,8 @@ pub async fn run<K: Kernel + 'static>(
             answer = running.kernel.answers.recv() => {
                 running.answered(answer.ok_or(RunError::KernelThreadEnded)?);
             }
-            () = running.reports.arrived() => {}
+            // While one report after the other comes, what else runs on this thread has its turn.
+            () = running.reports.arrived() => consume_budget().await,
             Some(facts) = running.host.results.recv() => running.looked(facts),
             news = attend::pair_news(&mut running.pair) => running.pair_news(news)?,
             checks = running.files.changed() => running.changed(checks),

@@ -110,6 +110,16 @@ mod tests {
     }
 
     #[test]
+    fn the_jitter_of_any_target_differs_from_place_to_place() {
+        for seed in [0, 1, 7, u64::MAX] {
+            let of =
+                |place| jitter(seed, Instant::from_micros(place * 1_000_000), Duration::from_millis(100));
+            let all: std::collections::BTreeSet<_> = (0..1_000_u64).map(of).collect();
+            assert!(all.len() > 900, "{} of 1,000 for {seed}", all.len());
+        }
+    }
+
+    #[test]
     fn ten_thousand_targets_spread_evenly_over_the_window() {
         for (interval, window_ms) in [(Duration::from_secs(2), 1_000), (Duration::from_millis(100), 100)] {
             let mut tenths = [0_u32; 10];

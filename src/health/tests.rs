@@ -4,8 +4,9 @@ mod at_once;
 mod cadence;
 mod succession;
 
+use super::params::{MOST_IN_A_ROW, MOST_JITTER_PERCENT};
 use super::*;
-use crate::model::{Failure, Outcome, Phase};
+use crate::model::{Advice, Failure, Outcome, Phase};
 use crate::time::Instant;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -25,6 +26,22 @@ fn us(micros: u64) -> Instant {
 
 fn outcome(result: Result<(), Failure>) -> Outcome {
     Outcome::new(Duration::ZERO, result)
+}
+
+#[test]
+fn parameters_out_of_bounds_are_brought_back() {
+    let shortest = Duration::from_millis(1);
+    let [none, far] =
+        [Params::plain(Duration::ZERO, TIMEOUT, 0, 0), Params::plain(INTERVAL, TIMEOUT, u32::MAX, u32::MAX)];
+    let none = none.bounded();
+    assert!(
+        [none.interval, none.interval_down, none.interval_changing]
+            .iter()
+            .all(|interval| *interval >= shortest)
+    );
+    assert_eq!((none.rise, none.fall), (1, 1));
+    let far = Params { jitter_percent: u8::MAX, ..far }.bounded();
+    assert_eq!((far.rise, far.fall, far.jitter_percent), (MOST_IN_A_ROW, MOST_IN_A_ROW, MOST_JITTER_PERCENT));
 }
 
 /// Everything until the machine waits, and its deadline.
@@ -70,6 +87,24 @@ fn counters(machine: &mut Machine, script: &str) -> Vec<u32> {
             machine.counter()
         })
         .collect()
+}
+
+#[test]
+fn what_a_server_says_last_stays_until_it_says_something_else() {
+    let mut machine = Machine::new(params(1, 1), Start::Up, us(0));
+    let mut hears = |at, advice: Option<Advice>, result| {
+        machine.handle(Input::Timeout { at });
+        drain(&mut machine);
+        let mut outcome = outcome(result);
+        outcome.findings.advice = advice;
+        machine.handle(Input::ProbeFinished { at, probe: ProbeId(at), outcome });
+        drain(&mut machine);
+        machine.advice()
+    };
+    let half = Advice { weight_percent: Some(50), state: None };
+    assert_eq!(hears(us(0), None, Ok(())), None);
+    assert_eq!(hears(us(2_000_000), Some(half), Ok(())), Some((us(2_000_000), half)));
+    assert_eq!(hears(us(4_000_000), None, Err(Failure::ConnectionRefused)), Some((us(2_000_000), half)));
 }
 
 #[test]

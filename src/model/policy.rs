@@ -44,11 +44,11 @@ impl Policy {
         servers.any(|server| matches!(server.forwarding, Forwarding::FullNat(_)))
     }
 
-    /// Whether a check only says weights.
+    /// The checks that only say weights.
     #[must_use]
-    pub fn is_weight_source(&self, check: &CheckName) -> bool {
-        let mut sources = self.pools.values().filter_map(|pool| pool.servers.first()?.weight_source.as_ref());
-        sources.any(|source| source.check == *check)
+    pub fn weight_sources(&self) -> BTreeSet<CheckName> {
+        let sources = self.pools.values().filter_map(|pool| pool.servers.first()?.weight_source.as_ref());
+        sources.map(|source| source.check.clone()).collect()
     }
 
     /// The routers that hold a pool's addresses.

@@ -2,7 +2,7 @@
 //!
 //! A turn costs as much as some probes do, so a report that can wait a little waits for a turn that comes anyway: the loop says
 //! when it will look next ([`Reports::sleep_until`]), and where that is within a beat of the schedule ([`BEAT`]), in which probes
-//! start together, a probe that passed wakes nobody. One that failed always does: nothing that takes a server out waits.
+//! start together, a probe that passed wakes nobody. One that failed always does.
 
 use super::Report;
 use crate::health::schedule::BEAT;

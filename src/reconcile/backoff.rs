@@ -89,6 +89,7 @@ mod tests {
         for round in 0..8 {
             assert!(backoff.allows(&change, now, |_| true));
             assert_eq!(backoff.refused(change.object(), "no", now), round == 0);
+            assert_eq!(backoff.message(&change.object()), Some("no"));
             assert!(!backoff.allows(&change, now, |_| true));
             let next = backoff.next().expect("a refusal waits");
             waits.push(next.saturating_since(now).as_millis());
@@ -97,6 +98,7 @@ mod tests {
         assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
         assert!(backoff.refused(change.object(), "another no", now), "other words are news");
         assert!(backoff.accepted(&change.object()));
+        assert_eq!(backoff.message(&change.object()), None);
         assert!(!backoff.accepted(&change.object()));
     }
 

@@ -106,7 +106,8 @@ pub(super) fn process(statement: &Statement, context: &mut Context<'_>) {
             "process" => {
                 let path = or_bad!(inner.word(1), inner);
                 let short = path.rsplit('/').next().unwrap_or(path);
-                let kept: String = short.chars().take(MAX_PROCESS_BYTES).collect();
+                let fits = |(at, letter): &(usize, char)| at + letter.len_utf8() <= MAX_PROCESS_BYTES;
+                let kept: String = short.char_indices().take_while(fits).map(|(_, letter)| letter).collect();
                 if !is_process(&kept) {
                     return bad(inner);
                 }
