@@ -224,6 +224,23 @@ mod tests {
     }
 
     #[test]
+    fn with_other_keys_and_in_another_process_nothing_older_is_believed() {
+        let mut beats = keyed(1);
+        let (old, new) = (beats.encode(&beat(1)), beats.encode(&beat(2)));
+        beats.decode(&new).expect("it is the newest");
+
+        let mut successor = keyed(1);
+        successor.remember("lb-a".into(), Mark { epoch: 3, counter: 2 });
+        assert_eq!(successor.decode(&old), Err(BadBeat::Refused(Refusal::Replayed)));
+        assert_eq!(successor.decode(&new), Ok(beat(2)));
+
+        beats.take_keys(keyed(2));
+        assert_eq!(beats.decode(&new), Err(BadBeat::Refused(Refusal::BadMac)));
+        assert_eq!(beats.decode(&keyed(2).encode(&beat(1))), Err(BadBeat::Refused(Refusal::Replayed)));
+        assert_eq!(beats.decode(&keyed(2).encode(&beat(3))), Ok(beat(3)));
+    }
+
+    #[test]
     fn another_magic_another_format_and_bytes_that_are_missing_or_left_over_are_malformed() {
         let good = Beats::new(None).encode(&beat(1));
         let malformed = |change: &dyn Fn(&mut Vec<u8>)| {
