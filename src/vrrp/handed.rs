@@ -340,6 +340,26 @@ mod tests {
     }
 
     #[test]
+    fn a_pace_of_either_version_comes_back() {
+        for version in [VrrpVersion::V2, VrrpVersion::V3] {
+            let pace = Pace { version, interval: Duration::from_millis(1_230) };
+            assert_eq!(Pace::from(HandedPace::from(pace)), pace);
+        }
+    }
+
+    #[test]
+    fn every_reach_comes_back_and_one_of_a_later_version_is_untracked() {
+        let reach = |reach: u8| {
+            let (director, until) = ("lb-b".to_owned(), Instant::ZERO);
+            HandedElsewhere { director, is_master: false, is_fit: true, reach, sealed: true, until }.reach()
+        };
+        for known in [Reach::Untracked, Reach::Reached, Reach::Lost] {
+            assert_eq!(reach(known as u8), known);
+        }
+        assert_eq!(reach(99), Reach::default());
+    }
+
+    #[test]
     fn what_a_later_version_says_beside_is_ignored_and_what_an_earlier_one_leaves_out_is_as_at_a_start() {
         let later =
             r#"{"beat_at": 7, "mood": "good", "units": [{"name": "u", "role": "dancing", "song": 1}]}"#;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::floating::Wish;
-use crate::model::Tracker;
+use crate::model::{Preempt, Tracker};
 use crate::vrrp::handed::HandedStation;
 use proptest::prelude::*;
 
@@ -39,7 +39,8 @@ fn tracked() -> Policy {
     let mut outside = router("outside", 51);
     let what = Tracked::Check("upstream".into());
     outside.track = vec![Tracker { name: "check upstream".into(), what, priority_change: None }];
-    policy([outside, router("inside", 52)])
+    let inside = VirtualRouter { preempt: Preempt::Never, ..router("inside", 52) };
+    policy([outside, inside])
 }
 
 /// Does one step at its instant; what was said, and until when it waits.
