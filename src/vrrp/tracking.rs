@@ -340,6 +340,24 @@ mod tests {
     }
 
     #[test]
+    fn under_another_policy_what_is_still_tracked_stays_known_and_the_rest_is_forgotten() {
+        let mut known = trackers([None; 3]);
+        let (upstream, eth1) = (Tracked::Check("upstream".into()), Tracked::Interface("eth1".to_owned()));
+        for what in [&upstream, &eth1] {
+            known.report(what, false, at(0));
+        }
+        let mut fresh = trackers([Some(-20), Some(-30), None]);
+        fresh.trackers.pop();
+        known.renew(fresh);
+        assert!(known.tracked().eq([&pool(), &upstream]));
+        let fitness = known.fitness(false, at(0));
+        assert_eq!((fitness.is_fit(), fitness.change), (true, -30));
+        known.renew(trackers([None; 3]));
+        let each: Vec<_> = known.each().map(|(name, good)| (&**name, good)).collect();
+        assert_eq!(each, [("pool web", true), ("check upstream", false), ("interface eth1", true)]);
+    }
+
+    #[test]
     fn what_is_not_known_yet_counts_as_good_and_what_is_said_twice_is_no_news() {
         let mut trackers = trackers([None; 3]);
         let fitness = trackers.fitness(false, at(0));
