@@ -260,6 +260,36 @@ mod tests {
     }
 
     #[test]
+    fn it_is_at_rest_where_nothing_is_asked_for_under_way_or_to_follow() {
+        let now = Instant::from_millis(100);
+        let mut master = Transfer::new(true, 90);
+        assert!(master.is_at_rest());
+        master.ask_for_leaving();
+        assert!(!master.is_at_rest(), "asked for");
+        master.start(now).expect("it is asked for");
+        assert!(!master.is_at_rest(), "under way");
+        master.passed(now);
+        assert!(!master.is_at_rest(), "to follow");
+        while let Some(next) = master.deadline() {
+            master.start(next).expect("it is due");
+            master.passed(next);
+        }
+        assert!(master.is_at_rest());
+        let mut returning = Transfer::new(true, 7);
+        assert!(!returning.has_state(true, now) && !returning.is_at_rest(), "it waits itself");
+    }
+
+    #[test]
+    fn what_another_process_has_served_is_served() {
+        let now = Instant::from_millis(100);
+        let mut successor = Transfer::new(true, 90);
+        successor.go_on(7);
+        assert_eq!(successor.said().passed, 7);
+        successor.heard(Said { wants: 7, passed: 0 }, true, now);
+        assert_eq!(successor.start(now), None);
+    }
+
+    #[test]
     fn what_is_asked_for_while_one_runs_is_the_next_ones() {
         let mut master = Transfer::new(true, 90);
         let now = Instant::from_millis(100);

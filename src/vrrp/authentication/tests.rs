@@ -165,6 +165,28 @@ fn a_receiver_that_restarted_with_its_marks_accepts_nothing_twice() {
 }
 
 #[test]
+fn a_receiver_that_another_has_told_its_marks_accepts_nothing_older() {
+    let mut signer = Signer::new(keys(&[1]), 7);
+    let [first, second] = std::array::from_fn(|_| sign(&mut signer));
+    let mut predecessor = fresh(&[1], AuthenticationMode::Enforce);
+    assert_eq!(verify(&mut predecessor, &first), SIGNED);
+    let mut successor = fresh(&[1], AuthenticationMode::Enforce);
+    for (Sender { session, source }, mark) in predecessor.marks() {
+        successor.remember(&session, source, mark);
+    }
+    assert_eq!(verify(&mut successor, &first), Err(Refusal::Replayed));
+    assert_eq!(verify(&mut successor, &second), SIGNED);
+}
+
+/// RFC 4231, section 4.2.
+#[test]
+fn a_key_for_another_use_is_the_hmac_of_its_name() {
+    let derived = Key::new(1, &[0x0b; 20]).expect("a key").derive(b"Hi There");
+    assert_eq!(derived[..8], [0xb0, 0x34, 0x4c, 0x61, 0xd8, 0xdb, 0x38, 0x53]);
+    assert_eq!(derived[28..], [0x2e, 0x32, 0xcf, 0xf7]);
+}
+
+#[test]
 fn keys_rotate_without_a_message_refused() {
     let (mode, old) = (AuthenticationMode::Enforce, [1]);
     let steps: [&[u8]; 4] = [&old, &[1, 2], &[2, 1], &[2]];

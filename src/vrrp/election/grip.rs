@@ -137,9 +137,11 @@ mod tests {
     #[test]
     fn no_director_is_fit_while_a_part_of_it_stands_still() {
         let (mut grip, now) = (Grip::default(), Instant::from_millis(100));
-        for (is_master, part) in [(true, Part::Addresses), (false, Part::Pools)] {
+        for (is_master, part, name) in
+            [(true, Part::Addresses, "the address thread"), (false, Part::Pools, "the loop of the pools")]
+        {
             grip.stands(part, true);
-            assert_eq!(grip.fault(is_master, now).as_deref(), Some(part.name()));
+            assert!(grip.fault(is_master, now).is_some_and(|fault| fault.starts_with(name)));
             grip.stands(part, false);
             assert_eq!(grip.fault(is_master, now), None);
         }
