@@ -77,8 +77,10 @@ fn each_director_shows_the_other_and_another_policy_is_an_alarm_until_both_have_
     for member in &pair {
         until_true("safe", START, || safe(&stage, member).ends_with("with the same policy and tables"));
     }
-    let text = pair[PREFERRED].said(&stage, &["status"]);
-    assert!(text.contains("outside backup") && text.contains("up for"), "{text}");
+    // One that has just begun tells its first roles a moment later.
+    let status = || pair[PREFERRED].said(&stage, &["status"]);
+    until_true("the other's role", START, || status().contains("outside backup"));
+    assert!(status().contains("up for"), "{}", status());
 
     pair[PREFERRED].reload(&stage, ONE, TWO);
     // Within the time of grace a reload reaches both, and nobody is alarmed.
