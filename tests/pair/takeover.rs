@@ -179,10 +179,12 @@ fn one_that_is_killed_on_its_way_leaves_the_first_one_serving() {
     let watched = Watched::new(FAST);
     let other_before = watched.log(OTHER);
     let begun = Instant::now();
-    for (kills, after_ms) in (0..200).map(|step| step * 2).enumerate() {
+    sleep(FAST.interval * 3);
+    // On a quick machine it is through after some milliseconds.
+    for (kills, after_us) in (0..800).map(|step| step * 500).enumerate() {
         let ended = Instant::now();
         let process = watched.pair[PREFERRED].start_beside(&watched.stage, &["--takeover"]);
-        sleep(Duration::from_millis(after_ms));
+        sleep(Duration::from_micros(after_us));
         process.signal(Signal::SIGKILL);
         drop(process);
         if watched.log(PREFERRED).contains("handed on to") {
