@@ -10,7 +10,7 @@ use crate::rotation::Placement;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Which kind of pool, and the weight of each server; one of weight 0 is down.
+/// Which kind of pool, and the weight of each server less one; one of 0 is down.
 type Site = Vec<Option<(usize, Vec<u32>)>>;
 
 fn site() -> impl Strategy<Value = Site> {
@@ -29,7 +29,7 @@ fn pool_of(number: usize, kind: usize, weights: &[u32]) -> Pool {
     let mut pool = pool(&format!("pool-{number}"), &vip, forwarding);
     let servers = weights.iter().enumerate().map(|(host, weight)| {
         let mut server = server(&format!("10.0.{number}.{}", host + 1), forwarding);
-        server.weight = *weight;
+        server.weight = weight + 1;
         if let (5, Some(Condition::Check(target))) = (kind, &mut server.check) {
             target.real_path = u32::try_from(number * 8 + host + 1).ok();
             target.address.set_ip(vip.parse().expect("an address"));
@@ -80,7 +80,7 @@ proptest! {
         let (before, after) = (policy_of(&before, in_pair), policy_of(&after, in_pair));
         let (facts, roles) = (both(&before, &after), Roles::default());
         let situation = Situation { host: &facts, roles: &roles };
-        let placement = |pool: &Pool| Placement::by_verdict(pool, |server| server.weight > 0);
+        let placement = |pool: &Pool| Placement::by_verdict(pool, |server| server.weight > 1);
         let mut found = tables(&before, situation, placement);
         let whole = tables(&after, situation, placement);
         let names = before.pools.differing(&after.pools);
@@ -115,7 +115,7 @@ fn a_weight_a_server_and_a_pool_are_exchanged() {
             for (before, after) in [(&before, after), (after, &before)] {
                 let (facts, roles) = (both(before, after), Roles::default());
                 let situation = Situation { host: &facts, roles: &roles };
-                let placement = |pool: &Pool| Placement::by_verdict(pool, |server| server.weight > 0);
+                let placement = |pool: &Pool| Placement::by_verdict(pool, |server| server.weight > 1);
                 let mut found = tables(before, situation, placement);
                 let names = before.pools.differing(&after.pools);
                 let exchanged = exchange(&found, (before, after), &names, situation, placement);
@@ -123,6 +123,23 @@ fn a_weight_a_server_and_a_pool_are_exchanged() {
                 assert_eq!(found, tables(after, situation, placement));
             }
         }
+    }
+}
+
+#[test]
+fn a_service_that_a_pool_no_longer_has_leaves() {
+    let one = policy_of(&vec![Some((0, vec![1]))], false);
+    let mut two = one.clone();
+    two.pools.values_mut().for_each(|pool| pool.services.push(service(tcp("192.0.2.1", 81), "rr")));
+    let (facts, roles) = (host(&one), Roles::default());
+    let situation = Situation { host: &facts, roles: &roles };
+    let placement = |pool: &Pool| Placement::by_verdict(pool, |_| true);
+    for (before, after) in [(&one, &two), (&two, &one)] {
+        let mut found = tables(before, situation, placement);
+        let names = before.pools.differing(&after.pools);
+        let exchanged = exchange(&found, (before, after), &names, situation, placement);
+        assert!(exchanged.expect("services alone change").make(&mut found));
+        assert_eq!(found, tables(after, situation, placement));
     }
 }
 
