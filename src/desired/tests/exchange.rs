@@ -93,6 +93,21 @@ proptest! {
     }
 }
 
+/// Two policies that differ in services alone, there and back: the tables are those of the whole, and it is news.
+#[track_caller]
+fn assert_exchanged(one: &Policy, other: &Policy) {
+    for (before, after) in [(one, other), (other, one)] {
+        let (facts, roles) = (both(before, after), Roles::default());
+        let situation = Situation { host: &facts, roles: &roles };
+        let placement = |pool: &Pool| Placement::by_verdict(pool, |server| server.weight > 1);
+        let mut found = tables(before, situation, placement);
+        let names = before.pools.differing(&after.pools);
+        let exchanged = exchange(&found, (before, after), &names, situation, placement);
+        assert!(exchanged.expect("services alone change").make(&mut found));
+        assert_eq!(found, tables(after, situation, placement));
+    }
+}
+
 #[test]
 fn a_weight_a_server_and_a_pool_are_exchanged() {
     // With `mh`, servers that are down enter with their weights.
@@ -112,16 +127,7 @@ fn a_weight_a_server_and_a_pool_are_exchanged() {
             site([&[1, 2], rest, &[]]),
         ];
         for after in &pairs {
-            for (before, after) in [(&before, after), (after, &before)] {
-                let (facts, roles) = (both(before, after), Roles::default());
-                let situation = Situation { host: &facts, roles: &roles };
-                let placement = |pool: &Pool| Placement::by_verdict(pool, |server| server.weight > 1);
-                let mut found = tables(before, situation, placement);
-                let names = before.pools.differing(&after.pools);
-                let exchanged = exchange(&found, (before, after), &names, situation, placement);
-                assert!(exchanged.expect("services alone change").make(&mut found));
-                assert_eq!(found, tables(after, situation, placement));
-            }
+            assert_exchanged(&before, after);
         }
     }
 }
@@ -131,16 +137,7 @@ fn a_service_that_a_pool_no_longer_has_leaves() {
     let one = policy_of(&vec![Some((0, vec![1]))], false);
     let mut two = one.clone();
     two.pools.values_mut().for_each(|pool| pool.services.push(service(tcp("192.0.2.1", 81), "rr")));
-    let (facts, roles) = (host(&one), Roles::default());
-    let situation = Situation { host: &facts, roles: &roles };
-    let placement = |pool: &Pool| Placement::by_verdict(pool, |_| true);
-    for (before, after) in [(&one, &two), (&two, &one)] {
-        let mut found = tables(before, situation, placement);
-        let names = before.pools.differing(&after.pools);
-        let exchanged = exchange(&found, (before, after), &names, situation, placement);
-        assert!(exchanged.expect("services alone change").make(&mut found));
-        assert_eq!(found, tables(after, situation, placement));
-    }
+    assert_exchanged(&one, &two);
 }
 
 #[test]
