@@ -29,15 +29,17 @@ pub fn exchange<P: Borrow<Placement>>(
     situation: Situation<'_>,
     placement: impl Fn(&Pool) -> P,
 ) -> Option<Exchange> {
-    let same = before.kernel == after.kernel
-        && before.pair == after.pair
-        && before.virtual_addresses == after.virtual_addresses;
+    let is_one = std::ptr::eq(before, after);
+    let same = is_one
+        || (before.kernel == after.kernel
+            && before.pair == after.pair
+            && before.virtual_addresses == after.virtual_addresses);
     if !same {
         return None;
     }
     let part = tables(&only(after, names), situation, placement);
     // Which services, settings and rules a pool has does not depend on where its servers stand.
-    if std::ptr::eq(before, after) {
+    if is_one {
         return Some(Exchange { gone: part.services.keys().copied().collect(), part });
     }
     let was = tables(&only(before, names), situation, |_| Placement::default());

@@ -2,7 +2,7 @@
 //! its whole process group killed at the end of it. How it is run is [`crate::probe`]'s, as for checks.
 
 use super::Message;
-use crate::probe::program::{Identity, Launch, identity};
+use crate::probe::program::{Identity, Launch, identity, within};
 use std::io::pipe;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -10,7 +10,6 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::pipe::Sender;
-use tokio::time::timeout;
 
 #[derive(Debug)]
 pub(super) struct Program {
@@ -36,10 +35,7 @@ impl Program {
 
     /// Runs it for one event until it ends.
     pub(super) async fn run(&self, message: &Message<'_>) -> Result<(), String> {
-        match timeout(self.timeout, self.run_to_its_end(message)).await {
-            Ok(result) => result,
-            Err(_) => Err(format!("not done after {:?}; it was killed", self.timeout)),
-        }
+        within(self.timeout, self.run_to_its_end(message)).await
     }
 
     async fn run_to_its_end(&self, message: &Message<'_>) -> Result<(), String> {

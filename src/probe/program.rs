@@ -14,11 +14,13 @@ use std::io::{self, PipeWriter, pipe};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 use tokio::task::{coop::consume_budget, spawn_blocking};
+use tokio::time::timeout;
 
 /// Bytes of a program's output that are kept: the last ones.
 pub(super) const KEPT_BYTES: usize = 4096;
@@ -195,6 +197,17 @@ impl Drop for Group {
             ),
         }
     }
+}
+
+/// What comes of a run within its time. One that takes longer is dropped, and the program killed by that.
+///
+/// # Errors
+/// Those of the run, or that it was not done, in words.
+pub(crate) async fn within(
+    time: Duration,
+    run: impl Future<Output = Result<(), String>>,
+) -> Result<(), String> {
+    timeout(time, run).await.unwrap_or_else(|_| Err(format!("not done after {time:?}; it was killed")))
 }
 
 /// How a program ended that did not end well, in words; `None`: it did.

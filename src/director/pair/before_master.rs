@@ -2,20 +2,16 @@
 //! cleared environment, their whole process group killed at the end; as root only files that nobody else can change.
 
 use crate::model::Hook;
-use crate::probe::program::Launch;
-use tokio::time::timeout;
+use crate::probe::program::{Launch, within};
 
 /// Runs one until it ends, within its own time. Whatever comes of it, the takeover goes on.
 pub(super) async fn run(hook: &Hook) {
     let Some((program, arguments)) = hook.argv.split_first() else { return };
     let launch =
         Launch { path: program.into(), arguments: arguments.to_vec(), user: None, environment: Vec::new() };
-    let fault = match timeout(hook.timeout, launch.run()).await {
-        Ok(Ok(())) => return,
-        Ok(Err(fault)) => fault,
-        Err(_) => format!("not done after {:?}; it was killed", hook.timeout),
-    };
-    tracing::warn!(program, "before_master: {fault}; the takeover goes on");
+    if let Err(fault) = within(hook.timeout, launch.run()).await {
+        tracing::warn!(program, "before_master: {fault}; the takeover goes on");
+    }
 }
 
 #[cfg(test)]
