@@ -20,7 +20,7 @@ pub const SPREAD: Duration = Duration::from_secs(1);
 const FIRST_A_SECOND: usize = 10_000;
 
 /// From one beat to the next where intervals are long.
-pub const BEAT: Duration = Duration::from_millis(16);
+pub const BEAT: Duration = Duration::from_millis(32);
 
 /// A beat is this part of an interval at most, so that a start which waits for it hardly shows in the cadence.
 const PART_OF_INTERVAL: u32 = 32;
@@ -99,10 +99,10 @@ mod tests {
         let beat_ms = |due_us, interval_ms| {
             beat(Instant::from_micros(due_us), Duration::from_millis(interval_ms)).as_micros() / 1_000
         };
-        assert_eq!([1, 16_000, 16_001].map(|due| beat_ms(due, 5_000)), [16, 16, 32]);
+        assert_eq!([1, 32_000, 32_001].map(|due| beat_ms(due, 5_000)), [32, 32, 64]);
         assert_eq!(
-            [100, 200, 300, 512, 3_600_000].map(|interval| beat_ms(16_001, interval)),
-            [18, 20, 24, 32, 32]
+            [100, 200, 300, 512, 1_024, 3_600_000].map(|interval| beat_ms(32_001, interval)),
+            [34, 36, 40, 48, 64, 64]
         );
         assert_eq!([1, 31].map(|interval| beat_ms(16_001, interval)), [16, 16]);
         assert_eq!(beat(Instant::from_micros(16_001), Duration::from_millis(31)).as_micros(), 16_001);

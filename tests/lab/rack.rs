@@ -1,5 +1,6 @@
 //! A rack of a thousand real servers fails at once: silently, or with every port closed. One failure takes a server out, so
-//! each is out one interval and one time-out later, whenever its probe was due.
+//! each is out one interval and one time-out later, whenever its probe was due. Where every server's check names the rack's
+//! switch too, that one's verdict takes them all out, in one plan.
 //!
 //! The table is read in the kernel; how many passes emptied it is the director's own count.
 
@@ -27,6 +28,9 @@ const PUBLISHED: Duration = Duration::from_secs(3);
 /// Verdicts that come within a tenth of a second go into the kernel together.
 const PASSES_MAX: f64 = 62.0;
 const VIP: &str = "192.0.2.1:80";
+/// Asked more often than the servers behind it, so that its verdict is there before theirs.
+const SWITCH_INTERVAL: Duration = Duration::from_millis(500);
+const SWITCH_TIMEOUT: Duration = Duration::from_millis(400);
 
 /// Servers behind one cable, and the place of the director at its other end.
 struct Rack {
@@ -48,22 +52,37 @@ impl Rack {
         director.ip(&format!("route add {NETWORK} via 10.255.0.1"));
         Self { machine, director, folder: tempfile::tempdir().expect("a folder") }
     }
+
+    /// How many servers of the rack the kernel holds.
+    fn destinations(&self) -> usize {
+        let table = self.director.ipvs();
+        let rack = table.iter().find(|service| service.address == VIP);
+        rack.map_or(0, |service| service.destinations.len())
+    }
 }
 
-fn policy() -> String {
+/// `check`: what decides on each server.
+fn policy(check: &str) -> String {
+    let ms = |time: Duration| format!("{}ms", time.as_millis());
+    let [interval, timeout, switch_interval, switch_timeout] =
+        [INTERVAL, TIMEOUT, SWITCH_INTERVAL, SWITCH_TIMEOUT].map(ms);
     let mut text = format!(
         "policy_version: 1
 checks:
-  alive: {{tcp: {{}}, interval: {}s, timeout: {}s, rise: 1, fall: 1}}
+  alive: {{tcp: {{}}, interval: {interval}, timeout: {timeout}, rise: 1, fall: 1}}
+  switch: {{ping: {{}}, interval: {switch_interval}, timeout: {switch_timeout}, rise: 1, fall: 1}}
 pools:
+  switches:
+    virtual_services: [tcp://192.0.2.2:80]
+    forwarding: nat
+    check: switch
+    real_servers: [{{name: top-of-rack, address: 10.255.0.1:80}}]
   web:
     virtual_services: [tcp://{VIP}]
     forwarding: nat
-    check: alive
+    check: {check}
     real_servers:
 ",
-        INTERVAL.as_secs(),
-        TIMEOUT.as_secs()
     );
     for server in 0..SERVERS {
         writeln!(text, "      - {}:80", address(server)).expect("text");
@@ -71,34 +90,46 @@ pools:
     text
 }
 
-/// What it takes, from when `fail` is through, until the kernel has no destination left; and the passes over the table that
-/// this took.
-fn assert_falls(kind: &str, fail: impl FnOnce(&Rack, Servers) -> Option<Servers>) {
-    let rack = Rack::new();
-    let servers = Servers::start(&rack.machine, rack.folder.path());
-    let director = Director::start(&rack.director, rack.folder.path(), &policy());
-    until_true("full table", JOIN_LIMIT, || rack.director.ipvs()[0].destinations.len() == SERVERS);
-    // From the second probe on each server is asked at its own place within the interval.
-    sleep(INTERVAL);
-    let passes = || director.metric("tandem_reconcile_duration_seconds_count").expect("passes");
-    let (before, canary) = (passes(), Canary::start(CANARY_PERIOD));
-    let _left = fail(&rack, servers);
-    let failed = Instant::now();
-    until_true("empty table", PATIENCE, || rack.director.ipvs()[0].destinations.is_empty());
-    let (took, late) = (failed.elapsed(), canary.worst_since(failed));
-    sleep(PUBLISHED);
-    let passes = passes() - before;
-    println!(
-        "{kind}: {SERVERS} servers out after {took:.2?}, in {passes} passes; the machine was late by {late:.0?} at most"
-    );
-    assert!(took <= INTERVAL + TIMEOUT + ALLOWANCE + late, "{kind}: {took:?}, the machine late by {late:?}");
-    assert!(passes <= PASSES_MAX, "{kind}: {passes} passes");
+/// What fails, how soon each server is out, and in how many passes over the table at most.
+struct Failure {
+    kind: &'static str,
+    check: &'static str,
+    within: Duration,
+    passes_max: f64,
+}
+
+impl Failure {
+    /// What it takes, from when `fail` is through, until the kernel has no destination left; and the passes over the table that
+    /// this took.
+    fn assert_falls(&self, fail: impl FnOnce(&Rack, Servers) -> Option<Servers>) {
+        let rack = Rack::new();
+        let servers = Servers::start(&rack.machine, rack.folder.path());
+        let director = Director::start(&rack.director, rack.folder.path(), &policy(self.check));
+        until_true("full table", JOIN_LIMIT, || rack.destinations() == SERVERS);
+        // From the second probe on each server is asked at its own place within the interval.
+        sleep(INTERVAL);
+        let passes = || director.metric("tandem_reconcile_duration_seconds_count").expect("passes");
+        let (before, canary) = (passes(), Canary::start(CANARY_PERIOD));
+        let _left = fail(&rack, servers);
+        let failed = Instant::now();
+        until_true("empty table", PATIENCE, || rack.destinations() == 0);
+        let (took, late) = (failed.elapsed(), canary.worst_since(failed));
+        sleep(PUBLISHED);
+        let (passes, kind) = (passes() - before, self.kind);
+        println!(
+            "{kind}: {SERVERS} servers out after {took:.2?}, in {passes} passes; the machine was late by {late:.0?} at most"
+        );
+        assert!(took <= self.within + ALLOWANCE + late, "{kind}: {took:?}, the machine late by {late:?}");
+        assert!(passes <= self.passes_max, "{kind}: {passes} passes");
+    }
 }
 
 /// The servers go on, but nothing leads to them any more: each probe runs into its time-out.
 #[test]
 fn a_rack_that_falls_silent_is_out_after_one_interval_and_one_time_out() {
-    assert_falls("silent", |rack, servers| {
+    let silent =
+        Failure { kind: "silent", check: "alive", within: INTERVAL + TIMEOUT, passes_max: PASSES_MAX };
+    silent.assert_falls(|rack, servers| {
         rack.machine.ip(&format!("route del local {NETWORK} dev lo"));
         Some(servers)
     });
@@ -107,8 +138,25 @@ fn a_rack_that_falls_silent_is_out_after_one_interval_and_one_time_out() {
 /// Every port is closed: each probe fails at once.
 #[test]
 fn a_rack_whose_servers_end_is_out_after_one_interval() {
-    assert_falls("refused", |_, servers| {
+    let refused =
+        Failure { kind: "refused", check: "alive", within: INTERVAL + TIMEOUT, passes_max: PASSES_MAX };
+    refused.assert_falls(|_, servers| {
         drop(servers);
         None
+    });
+}
+
+/// The servers of a rack follow its switch, beside what they say themselves.
+#[test]
+fn a_rack_whose_switch_fails_is_out_in_one_plan() {
+    let switch = Failure {
+        kind: "switch",
+        check: "{all: [alive, {track: {pool: switches, server: top-of-rack}}]}",
+        within: SWITCH_INTERVAL + SWITCH_TIMEOUT,
+        passes_max: 1.0,
+    };
+    switch.assert_falls(|rack, servers| {
+        rack.machine.ip("link set uplink down");
+        Some(servers)
     });
 }

@@ -1,11 +1,16 @@
 //! Probes through the real path, on both directors of a pair and over a failover: a real server that answers under its own
-//! address, and has lost its VIP or no longer unwraps, is found on the Master and on the Backup.
+//! address, and has lost its VIP or no longer unwraps, is found on the Master and on the Backup. In IPv6 on a director that
+//! holds the VIP.
 
 use std::time::Duration;
 
+use crate::policies::Mode;
+use crate::world::World;
+use crate::world::addresses::{Family, near};
+use crate::world::director::Director;
 use crate::world::namespace::Namespace;
 use crate::world::pair::Pair;
-use crate::world::real_server::RealServer;
+use crate::world::real_server::{Encapsulation, RealServer};
 use crate::world::site::{A, B, POLICY, Pool, Site};
 use crate::world::wait::{stays, until};
 
@@ -20,12 +25,16 @@ const BOTH: [&str; 2] = ["192.168.101.110:80", "192.168.101.210:80"];
 fn policy() -> String {
     let path = |policy: &str, mode: &str| {
         let said = format!("    forwarding: {mode}\n");
-        let changed =
-            policy.replace(&said, &format!("{said}    check: {{from: alive, through: real_path}}\n"));
-        assert_ne!(changed, policy, "the policy says {said}");
-        changed
+        replaced(policy, &said, &format!("{said}    check: {{from: alive, through: real_path}}\n"))
     };
     path(&path(POLICY, "dr"), "tun")
+}
+
+#[track_caller]
+fn replaced(policy: &str, said: &str, by: &str) -> String {
+    let changed = policy.replace(said, by);
+    assert_ne!(changed, policy, "the policy says {said}");
+    changed
 }
 
 /// The servers of a pool, as `ipvsadm` lists them.
@@ -89,4 +98,46 @@ fn a_server_that_lost_its_vip_or_its_tunnel_is_found_in_both_roles_and_after_a_f
         site.curl(Pool::Dr).is_ok() && site.curl(Pool::Tun).is_ok(),
         "clients are served by the new Master"
     );
+}
+
+/// One that breaks the path to the first server, and one that mends it.
+fn assert_found_in_ipv6(mode: Mode, (breaks, mends): (&str, &str)) {
+    let world = World::new();
+    let vip = near(100).of(Family::Ipv6);
+    for server in &world.real_servers {
+        mode.set_up(server, vip);
+    }
+    let source = near(200).of(Family::Ipv6);
+    let check = format!("    check: {{from: alive, through: real_path, source: \"{source}\"}}");
+    let policy = replaced(&mode.policy(Family::Ipv6), "    check: alive", &check);
+    let _director = Director::start(world.director(), world.folder(), &policy);
+    let destinations = |expected: &[&RealServer]| {
+        let table = world.director().ipvs();
+        let service = table.iter().find(|service| service.protocol == "TCP");
+        let found: Vec<&str> =
+            service.iter().flat_map(|service| &service.destinations).map(|it| &*it.address).collect();
+        let expected: Vec<_> =
+            expected.iter().map(|server| format!("[{}]:80", server.addresses.ipv6)).collect();
+        if found == expected { Ok(()) } else { Err(format!("{table:#?}")) }
+    };
+    let [first, second] = &world.real_servers[..] else { panic!("two real servers") };
+    until("both servers", PATIENCE, || destinations(&[first, second]));
+    stays("both servers, while the VIP is the director's own", CALM, || destinations(&[first, second]));
+    first.namespace.ip(breaks);
+    until("a server out", PATIENCE, || destinations(&[second]));
+    first.namespace.ip(mends);
+    until("it is back", PATIENCE, || destinations(&[first, second]));
+}
+
+#[test]
+fn in_ipv6_a_server_that_lost_its_vip_is_found() {
+    let vip = near(100).ipv6;
+    let lost = (&*format!("addr del {vip}/128 dev lo"), &*format!("addr add {vip}/128 dev lo"));
+    assert_found_in_ipv6(Mode::Dr, lost);
+}
+
+#[test]
+fn in_ipv6_a_server_that_no_longer_unwraps_is_found() {
+    let tunnel = ("link set unwrap6 down", "link set unwrap6 up");
+    assert_found_in_ipv6(Mode::Tun(Encapsulation::IpIp), tunnel);
 }
