@@ -2,6 +2,7 @@
 
 mod others;
 mod site;
+mod succession;
 mod waiting;
 
 use super::*;
