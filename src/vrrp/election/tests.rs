@@ -1,6 +1,7 @@
 //! What the election adds to its units: state transfer, releases with an end, stopping.
 
 mod others;
+mod renewal;
 mod site;
 mod succession;
 mod waiting;
