@@ -97,7 +97,7 @@ pub struct HandedElsewhere {
     pub until: Instant,
 }
 
-/// A session.
+/// A session. Whether it preempts is decided anew with each advertisement that it hears, and has no form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandedSession {
     pub router: String,
@@ -106,8 +106,6 @@ pub struct HandedSession {
     pub source: Option<IpAddr>,
     pub state: HandedState,
     pub last_heard: Option<HandedHeard>,
-    #[serde(default)]
-    pub preempts: bool,
     #[serde(default)]
     pub ties: u32,
     /// Whether the checksum is read with a pseudo-header (RFC 5798, as keepalived and FRR read it).

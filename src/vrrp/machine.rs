@@ -174,15 +174,9 @@ impl Machine {
         self.own_address = own_address;
     }
 
-    /// Whether what is heard of a Master with a lower priority is discarded, so that the down timer ends.
-    #[must_use]
-    pub fn preempts(&self) -> bool {
-        self.preempts
-    }
-
     /// Goes on where another machine of the same session was, without a word.
-    pub fn go_on(&mut self, state: State, preempts: bool) {
-        (self.state, self.preempts) = (state, preempts);
+    pub fn go_on(&mut self, state: State) {
+        self.state = state;
         self.outputs.clear();
     }
 

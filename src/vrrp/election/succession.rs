@@ -11,10 +11,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Election {
-    /// What is under way, in words, so that nothing can be handed on now; `None`: all is at rest.
+    /// What is under way, in words, so that nothing can be handed on now; `None`: all is at rest. A director that still owes its
+    /// connections has not let go of the addresses, which its unit says.
     #[must_use]
     pub fn under_way(&self) -> Option<&'static str> {
-        let leaves = |seat: &Seat| seat.leaving.is_some() || seat.owes_state;
+        let leaves = |seat: &Seat| seat.leaving.is_some();
         if self.stop_by.is_some() {
             Some("the director stops")
         } else if self.seats.iter().any(leaves) || !self.transfer.is_at_rest() {
@@ -30,8 +31,8 @@ impl Election {
     #[must_use]
     pub fn advertises_at(&self) -> Option<Instant> {
         let due = |member: &Member| match member.machine.state() {
-            State::Master { advertise_at } if member.is_live() => Some(advertise_at),
-            State::Master { .. } | State::Backup { .. } | State::Initialize => None,
+            State::Master { advertise_at } => Some(advertise_at),
+            State::Backup { .. } | State::Initialize => None,
         };
         self.seats.iter().flat_map(|seat| seat.unit.members()).filter_map(due).min()
     }
@@ -66,7 +67,6 @@ impl Election {
             source: member.source(),
             state: member.machine.state().into(),
             last_heard: member.last_heard.map(Into::into),
-            preempts: member.machine.preempts(),
             ties: member.ties(),
             pseudo_header: false,
             marks: Vec::new(),
@@ -110,7 +110,7 @@ impl Seat {
             });
             let Some(session) = known else { continue };
             member.go_on_from(session.source);
-            member.machine.go_on(session.state.into(), session.preempts);
+            member.machine.go_on(session.state.into());
             member.last_heard = session.last_heard.map(Into::into);
             member.set_ties(session.ties);
         }

@@ -1,7 +1,9 @@
 //! What the election adds to its units: state transfer, releases with an end, stopping.
 
 mod others;
+mod renewal;
 mod site;
+mod succession;
 mod waiting;
 
 use super::*;

@@ -89,6 +89,18 @@ mod tests {
     }
 
     #[test]
+    fn one_that_goes_on_cold_asks_its_own_pools_and_one_that_goes_on_warm_asks_nothing() {
+        let at = Instant::from_millis;
+        for (warm_since, question) in
+            [(None, Some(at(10))), (Some(at(9)), Some(at(10))), (Some(at(10)), None)]
+        {
+            let mut warmth = Warmth::new(at(0));
+            warmth.go_on(at(10), warm_since);
+            assert_eq!(warmth.question(), question, "{warm_since:?}");
+        }
+    }
+
+    #[test]
     fn it_counts_as_warm_a_minute_after_it_became_cold() {
         let mut warmth = Warmth::new(Instant::ZERO);
         let cold = Instant::from_millis(5_000);

@@ -4,6 +4,7 @@ mod account;
 mod between;
 mod keeper;
 mod proof;
+mod renewal;
 mod site;
 mod succession;
 

@@ -46,7 +46,7 @@ impl Member {
         (self.configured, self.highest_other) = (fresh.configured, fresh.highest_other);
     }
 
-    pub(in crate::vrrp) fn is_live(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         self.source.is_some()
     }
 

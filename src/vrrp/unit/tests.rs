@@ -5,6 +5,7 @@ mod group;
 mod leave;
 mod standing;
 mod stopping;
+mod succession;
 mod takeover;
 mod timers;
 

@@ -261,3 +261,11 @@ fn a_standstill_is_measured_by_the_others_priority_and_by_the_highest_where_none
         }
     }
 }
+
+#[test]
+fn the_end_of_a_release_is_known_for_the_routers_that_are_released() {
+    let mut story = story(&two_routers());
+    story.give(Input::Release { at: at(10), router: Some("inside".into()), until: Some(at(2_000)) });
+    let until = |router| story.election.released_until(router);
+    assert_eq!((until(INSIDE), until(OUTSIDE)), (Some(at(2_000)), None));
+}

@@ -21,6 +21,40 @@ fn what_was_sent_and_received_is_counted_and_the_last_master_known_until_it_resi
 }
 
 #[test]
+fn resignations_are_counted_among_what_was_sent_and_among_what_was_received() {
+    let outside = router("outside", 51);
+    let mut story = Story::master();
+    let counted = |story: &Story| {
+        let counts = story.picture().counts;
+        (counts.resignations_sent, counts.resignations_received)
+    };
+    story.hear(600, &advertisement(&outside, 100));
+    assert_eq!(counted(&story), (0, 0));
+    for times in [1, 2] {
+        story.hear(600 + times, &advertisement(&outside, 0));
+        assert_eq!(counted(&story), (0, times));
+    }
+    story.give(Input::Release { at: at(610), router: None, until: None });
+    assert_eq!(counted(&story), (1, 2));
+}
+
+#[test]
+fn a_mastership_that_ends_is_counted_and_no_other_change_of_role_is() {
+    let outside = router("outside", 51);
+    let mut story = Story::new(outside.clone());
+    let ended = |story: &Story| (story.role(), story.picture().counts.masterships_ended);
+    assert_eq!(ended(&story), (Role::Backup, 0));
+    story.until(350);
+    assert_eq!(ended(&story), (Role::Master, 0));
+    story.hear(400, &advertisement(&outside, 200));
+    assert_eq!(ended(&story), (Role::Backup, 1));
+    story.link(410, 0, false);
+    assert_eq!(ended(&story), (Role::Fault, 1));
+    story.link(420, 0, true);
+    assert_eq!(ended(&story), (Role::Backup, 1));
+}
+
+#[test]
 fn what_is_not_believed_is_counted_each_time_and_told_every_ten_seconds_with_its_number() {
     let mut story = Story::new(router("outside", 51));
     let dropped = |times| Event::Dropped {

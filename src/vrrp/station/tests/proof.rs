@@ -17,13 +17,13 @@ fn hmac(mode: AuthenticationMode) -> (Policy, Keyring) {
     (policy([outside]), Keyring { routers, peer: None })
 }
 
-fn with_hmac(mode: AuthenticationMode, marks: BTreeMap<Sender, Mark>) -> Story {
+pub(super) fn with_hmac(mode: AuthenticationMode, marks: BTreeMap<Sender, Mark>) -> Story {
     let (policy, keyring) = hmac(mode);
     Story::of(&policy, keyring, marks)
 }
 
 /// As `b` signs it.
-fn signed() -> Vec<u8> {
+pub(super) fn signed() -> Vec<u8> {
     let mut bytes = advertisement(&router("outside", 51), 200);
     let identity = Session { router: "outside".into(), family: Family::Ipv4 };
     Signer::new(keys(), 9).append(&identity, PEER, &mut bytes);

@@ -4,7 +4,7 @@ use super::*;
 use crate::model::Tracker;
 use crate::vrrp::authentication::Key;
 
-fn keys(secret: u8) -> Keys {
+pub(super) fn keys(secret: u8) -> Keys {
     Keys::new(vec![Key::new(1, &[secret; 32]).expect("a key")]).expect("keys")
 }
 

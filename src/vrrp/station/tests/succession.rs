@@ -1,9 +1,15 @@
 //! A station that goes on in another process does what the one before would have done, at the same instants.
 
+use super::site::keys;
 use super::*;
 use crate::floating::Wish;
-use crate::model::{Preempt, Tracker};
-use crate::vrrp::handed::HandedStation;
+use crate::model::{Authentication, AuthenticationMode, Preempt, Tracker};
+use crate::vrrp::authentication::Session;
+use crate::vrrp::fitness::Reach;
+use crate::vrrp::handed::{
+    HandedCause, HandedElsewhere, HandedHeard, HandedMark, HandedPace, HandedPeer, HandedRouter,
+    HandedSession, HandedState, HandedStation, HandedTracker, HandedUnit,
+};
 use proptest::prelude::*;
 
 /// Something that happens so many milliseconds after the step before.
@@ -180,4 +186,152 @@ fn one_that_takes_back_is_a_run_that_the_others_believe() {
     story.station.take_back(at(700), 9);
     story.give(Input::Timeout { at: at(700) });
     assert!(!story.said.contains(&Output::Run { epoch: 9 }), "once");
+}
+
+#[test]
+fn what_is_still_to_be_said_is_said_before_anything_is_handed_on() {
+    let mut story = Story::master();
+    let datagram = Datagram { source: PEER, destination: GROUP, ttl: 255, bytes: &[0x31, 51] };
+    story.station.handle(Input::Datagram { at: at(500), sessions: &[session(0)], datagram });
+    assert_eq!(story.station.hand_on(), Err("something is still to be said"));
+    story.give(Input::Timeout { at: at(500) });
+    assert!(story.station.hand_on().is_ok());
+}
+
+/// Anybody may have said what nobody sealed: it is no reason to be deaf to the director.
+#[test]
+fn no_beat_is_believed_that_is_older_than_a_sealed_one_that_the_process_before_has_heard() {
+    for (sealed, refused) in [(true, 1), (false, 0)] {
+        let keyring = Keyring { routers: BTreeMap::new(), peer: Some(keys(1)) };
+        let mut story = Story::of(&policy([router("outside", 51)]), keyring, BTreeMap::new());
+        let peer = HandedPeer {
+            name: "b".to_owned(),
+            last: Some((1, 9)),
+            heard_at: None,
+            interval_us: 100_000,
+            fit: Vec::new(),
+            sealed,
+        };
+        story.station.go_on(at(10), &HandedStation { peers: vec![peer], ..HandedStation::default() });
+        story.beat(20, 8, Some(keys(1)));
+        let counted = story.station.picture().bad_beats.get("replayed").copied().unwrap_or_default();
+        assert_eq!(counted, refused, "sealed: {sealed}");
+    }
+}
+
+/// Two routers, `outside` of both families; with keys, and something tracked.
+fn sealed_site() -> (Policy, Keyring) {
+    let mut both = ["inside", "outside"].map(|name| router(name, 51));
+    for router in &mut both {
+        let mode = AuthenticationMode::Enforce;
+        router.authentication = Some(Authentication::Hmac { mode, keys: Vec::new() });
+        let what = Tracked::Check("upstream".into());
+        router.track = vec![Tracker { name: "check upstream".into(), what, priority_change: Some(-20) }];
+    }
+    both[1].addresses.push("2001:db8::51/64".parse().expect("a network"));
+    let routers = ["inside", "outside"].map(|name| (name.into(), RouterKeys::Hmac(keys(7))));
+    (policy(both), Keyring { routers: routers.into(), peer: Some(keys(1)) })
+}
+
+fn handed_router(name: &str, number: u64) -> HandedRouter {
+    HandedRouter {
+        name: name.to_owned(),
+        since: at(number),
+        cause: Some(HandedCause::from(&Cause::Preempts { source: PEER, priority: 90 })),
+        contested_at: Some(at(number + 1)),
+        last_received: Some(at(number + 2)),
+        last_master: Some(PEER),
+    }
+}
+
+fn handed_unit(name: &str, role: Role, number: u64) -> HandedUnit {
+    let (good, since, counts) = (false, at(number + 2), true);
+    let elsewhere = HandedElsewhere {
+        director: "b".to_owned(),
+        is_master: true,
+        is_fit: true,
+        reach: Reach::Lost as u8,
+        sealed: true,
+        until: at(10_400 + number),
+    };
+    HandedUnit {
+        name: name.to_owned(),
+        role: role.name().to_owned(),
+        holds: role == Role::Master,
+        released: true,
+        released_until: Some(at(20_000 + number)),
+        lower_since: Some(at(number)),
+        preempting: true,
+        listening_since: Some(at(number + 1)),
+        rests_until: Some(at(30_000 + number)),
+        unfit_until: Some(at(40_000 + number)),
+        trackers: vec![HandedTracker { name: "check upstream".to_owned(), good, since, counts }],
+        elsewhere: vec![elsewhere],
+    }
+}
+
+fn handed_session(router: &str, source: IpAddr, is_master: bool, number: u32) -> HandedSession {
+    let pace = HandedPace { version: 3, interval_us: 110_000 };
+    HandedSession {
+        router: router.to_owned(),
+        family: Family::of(source),
+        source: Some(source),
+        state: match is_master {
+            true => HandedState::Master { advertise_at: at(10_080) },
+            false => HandedState::Backup { pace, down_at: at(10_300) },
+        },
+        last_heard: Some(HandedHeard { source: PEER, priority: 90, pace }),
+        ties: number,
+        pseudo_header: number == 2,
+        marks: vec![HandedMark { source: PEER, epoch: 3, counter: u64::from(number) }],
+    }
+}
+
+/// Of that site, at 10 s: Master of `outside`; each thing is another than at a start.
+fn far_along() -> HandedStation {
+    let peer = HandedPeer {
+        name: "b".to_owned(),
+        last: Some((4, 17)),
+        heard_at: Some(at(9_990)),
+        interval_us: 200_000,
+        fit: vec![7],
+        sealed: true,
+    };
+    HandedStation {
+        routers: vec![handed_router("inside", 10), handed_router("outside", 20)],
+        units: vec![handed_unit("inside", Role::Backup, 30), handed_unit("outside", Role::Master, 40)],
+        sessions: vec![
+            handed_session("inside", [192, 0, 2, 21].into(), false, 1),
+            handed_session("outside", [192, 0, 2, 22].into(), true, 2),
+            handed_session("outside", [0xfe80, 0, 0, 0, 0, 0, 0, 0x23].into(), true, 3),
+        ],
+        peers: vec![peer],
+        beat_at: Some(at(10_050)),
+        peers_known_at: at(2_345),
+        cold_since: at(5),
+        warm_since: Some(at(7)),
+        passed: 77,
+    }
+}
+
+/// Nothing is lost on the way through any number of processes.
+#[test]
+fn what_a_station_goes_on_with_is_what_it_hands_on_itself() {
+    let ((policy, keyring), handed) = (sealed_site(), far_along());
+    let now = at(10_000);
+    let beginning = Beginning { policy: &policy, keyring, epoch: 2, marks: BTreeMap::new(), now };
+    let mut story = Story { station: Station::new(beginning), now: 10_000, said: Vec::new() };
+    story.station.go_on(now, &handed);
+    story.give(Input::Timeout { at: now });
+    let dropped = Output::Order(Order::Wish { router: RouterId(0), wish: Wish::Drop });
+    assert_eq!(story.said, [dropped], "what is not held here is nobody's");
+    assert_eq!(story.station.held_routers(), [RouterId(1)].into());
+    let mark = |router: &str, family, counter| {
+        let session = Session { router: router.into(), family };
+        (Sender { session, source: PEER }, Mark { epoch: 3, counter })
+    };
+    let marks =
+        [mark("inside", Family::Ipv4, 1), mark("outside", Family::Ipv4, 2), mark("outside", Family::Ipv6, 3)];
+    assert_eq!(story.station.marks(), marks.into());
+    assert_eq!(story.station.hand_on(), Ok(handed));
 }

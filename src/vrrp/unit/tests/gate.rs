@@ -111,6 +111,21 @@ fn a_hook_is_run_once_and_waited_for_until_it_is_done_or_its_time_is_over() {
     assert_eq!(gate.deadline(), None);
 }
 
+#[test]
+fn a_takeover_waits_at_the_gate_while_it_is_postponed_or_its_hook_has_been_started() {
+    let mut gate = hearing([master("lb-b", Reach::Untracked)]);
+    assert!(!gate.is_waited_at(), "nothing is due");
+    assert!(!opens(&mut gate, at(0), Reach::Untracked));
+    assert!(gate.is_waited_at());
+    gate.not_due();
+    assert!(!gate.is_waited_at());
+    // A Master that is preempted is not waited for.
+    gate.hook_over(at(100), INTERVAL);
+    assert!(gate.is_waited_at());
+    gate.reset();
+    assert!(!gate.is_waited_at());
+}
+
 /// What `tests/fuzz` found: a word of the other director came while the hook ran, and the thread that sends advertisements was
 /// woken without end for the hook's time, which was over.
 #[test]
