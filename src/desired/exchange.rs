@@ -65,6 +65,7 @@ fn only(policy: &Policy, names: &BTreeSet<PoolName>) -> Policy {
         pools,
         virtual_addresses: policy.virtual_addresses.clone(),
         pair: policy.pair.clone(),
+        probes: policy.probes,
         kernel: policy.kernel,
         metrics: policy.metrics,
         on_event: Vec::new(),

@@ -3,9 +3,9 @@
 use super::{Situation, Standing, obstacle};
 use crate::model::{
     AnnouncementPolicy, Check, ChecksumReading, Condition, Director, Family, Forwarding, HostFacts, Initial,
-    KernelSettings, MetricsSettings, OnFailure, OnStop, Policy, Pool, PoolRules, Preempt, ProbeSpec,
-    Protocol, Reach, RealServer, Roles, SchedulerName, ServiceConfig, ServiceFlags, ServiceKey, Tables,
-    TargetKey, Thresholds, Transport, VirtualRouter, VirtualService, VrrpVersion,
+    KernelSettings, MetricsSettings, OnFailure, OnStop, Policy, Pool, PoolRules, Preempt, ProbeSettings,
+    ProbeSpec, Protocol, Reach, RealServer, Roles, SchedulerName, ServiceConfig, ServiceFlags, ServiceKey,
+    Tables, TargetKey, Thresholds, Transport, VirtualRouter, VirtualService, VrrpVersion,
 };
 use crate::rotation::Placement;
 use ipnet::IpNet;
@@ -92,6 +92,7 @@ pub(crate) fn policy(pools: impl IntoIterator<Item = Pool>) -> Policy {
         pools: pools.into_iter().map(|pool| (pool.name.clone(), pool)).collect(),
         virtual_addresses: Vec::new(),
         pair: crate::model::Pair::default(),
+        probes: ProbeSettings::default(),
         kernel: KernelSettings::default(),
         metrics: MetricsSettings { listen: SocketAddr::from(([127, 0, 0, 1], 9752)), per_server: true },
         on_event: Vec::new(),

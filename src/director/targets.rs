@@ -3,6 +3,7 @@
 use super::renewal::Unchanged;
 use super::sharing::{Alike, Place, Shared};
 use crate::hash::Fixed;
+use crate::health::budget::Budget;
 use crate::health::{Input, Machine, Output, Params, ProbeId, Start, WaitReason, schedule};
 use crate::model::{CheckName, Policy, Pool, RealServer, TargetKey};
 use crate::time::Instant;
@@ -93,6 +94,8 @@ pub(super) struct Targets {
     waiting: Queue,
     /// Whose probe is under way, and when it counts as lost.
     probing: Queue,
+    /// How many may start in a second.
+    budget: Budget,
 }
 
 type Queue = BTreeSet<(Instant, TargetId)>;
@@ -101,7 +104,7 @@ impl Targets {
     /// One check for each target that a server of `policy` names or a router tracks, where those that ask the same of the same
     /// address are one; `start` says what is known of each. A target whose check is not in the policy is left out.
     pub(super) fn new(policy: &Policy, seed: u64, now: Instant, start: impl Fn(&TargetKey) -> Start) -> Self {
-        let mut all = Self::default();
+        let mut all = Self { budget: Budget::new(policy.probes), ..Self::default() };
         let asked = asked(policy.pools.values(), policy);
         all.begin_all(asked, (policy, seed, now), start);
         all
@@ -115,6 +118,7 @@ impl Targets {
         start: impl Fn(&TargetKey) -> Start,
     ) -> BTreeSet<TargetId> {
         let Renewal { before, policy, unchanged, seed, now } = renewal;
+        self.budget.renew(policy.probes);
         let asked_before = asked(unchanged.touched(before), before);
         let asked_now = asked(unchanged.touched(policy), policy);
         let stays =
@@ -168,7 +172,7 @@ impl Targets {
         }
         let params = policy.checks.iter().map(|(name, check)| (name, Arc::new(Params::from(check))));
         let params: BTreeMap<_, _> = params.collect();
-        let stretch = schedule::stretch(new.len());
+        let stretch = schedule::stretch(new.len(), policy.probes.per_second);
         // Grown by doubling, the list of ten thousand would hold room for six thousand more.
         self.targets.reserve_exact(new.len().saturating_sub(self.free.len()));
         self.ids.reserve_exact(new.iter().map(Vec::len).sum());
@@ -281,12 +285,12 @@ impl Targets {
         self.targets.iter().flatten().map(|target| target.keys().collect()).collect()
     }
 
-    /// The next instant at which a check wants to be called. With no room for another probe only the end of one brings it
-    /// on.
+    /// The next instant at which a check wants to be called, and may be. With no room for another probe only the end of one
+    /// brings it on.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let next = |queue: &Queue| queue.first().map(|(deadline, _)| *deadline);
         let lost = next(&self.probing);
-        let due = next(&self.waiting).filter(|_| self.has_room());
+        let due = next(&self.waiting).filter(|_| self.has_room()).map(|due| due.max(self.budget.free_at()));
         lost.into_iter().chain(due).min()
     }
 
@@ -301,7 +305,8 @@ impl Targets {
         let mut wishes = Vec::new();
         for _ in 0..MOST_IN_A_TURN {
             let due = |queue: &Queue| queue.first().copied().filter(|(deadline, _)| *deadline <= at);
-            let next = due(&self.probing).or_else(|| due(&self.waiting).filter(|_| self.has_room()));
+            let may_start = self.has_room() && self.budget.free_at() <= at;
+            let next = due(&self.probing).or_else(|| due(&self.waiting).filter(|_| may_start));
             let Some((_, id)) = next else { break };
             wishes.extend(self.handle(id, Input::Timeout { at }));
         }
@@ -331,6 +336,7 @@ impl Targets {
         loop {
             match target.machine.poll() {
                 Output::StartProbe { probe, give_up_at } => {
+                    self.budget.spend(probe.0);
                     // It may also start early: because it was asked to, or the last one ended late.
                     let due = target.deadline.map_or(probe.0, |deadline| deadline.min(probe.0));
                     wishes.push(Wish::StartProbe { target: id, probe, due, give_up_at });

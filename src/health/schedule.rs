@@ -35,10 +35,11 @@ pub fn beat(due: Instant, interval: Duration) -> Instant {
     Instant::from_micros(due.as_micros().checked_next_multiple_of(beat).unwrap_or(u64::MAX))
 }
 
-/// By how much `count` targets stretch the time that their first probes are spread over.
+/// By how much `count` targets stretch the time that their first probes are spread over, where so many may start in a second.
 #[must_use]
-pub fn stretch(count: usize) -> u32 {
-    u32::try_from(count.div_ceil(FIRST_A_SECOND)).unwrap_or(u32::MAX).max(1)
+pub fn stretch(count: usize, per_second: u32) -> u32 {
+    let most = usize::try_from(per_second).unwrap_or(usize::MAX).clamp(1, FIRST_A_SECOND);
+    u32::try_from(count.div_ceil(most)).unwrap_or(u32::MAX).max(1)
 }
 
 /// A number of the target's own, from which all of its spreading follows.
@@ -165,7 +166,9 @@ mod tests {
 
     #[test]
     fn more_targets_take_longer_and_never_more_than_so_many_start_in_a_second() {
-        assert_eq!([0, 1, 10_000, 10_001, 50_000].map(stretch), [1, 1, 1, 2, 5]);
+        let of = |per_second| [0, 1, 10_000, 10_001, 50_000].map(|count| stretch(count, per_second));
+        assert_eq!(of(20_000), [1, 1, 1, 2, 5]);
+        assert_eq!(of(5_000), [1, 1, 2, 3, 10]);
     }
 
     #[test]

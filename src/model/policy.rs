@@ -19,6 +19,7 @@ pub struct Policy {
     pub virtual_addresses: Vec<VirtualAddress>,
     /// The directors, and the addresses that float between them.
     pub pair: Pair,
+    pub probes: ProbeSettings,
     pub kernel: KernelSettings,
     pub metrics: MetricsSettings,
     /// What is run or called at events, in the order of the policy.
@@ -96,6 +97,20 @@ pub struct VirtualAddress {
     /// Address and length of its network's prefix.
     pub address: IpNet,
     pub interface: String,
+}
+
+/// What holds for the probes of all checks together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeSettings {
+    /// Starts in a second at most, 1..=1,000,000; what is due beyond them waits, and is late.
+    pub per_second: u32,
+}
+
+/// About what one processor can do.
+impl Default for ProbeSettings {
+    fn default() -> Self {
+        Self { per_second: 20_000 }
+    }
 }
 
 /// Settings of IPVS as a whole.

@@ -168,6 +168,7 @@ codes! {
     Warning MySqlWithoutUser "mysql-without-user" "A mysql check without a user: the server may block this host.",
     Warning CheckKeyUnused "check-key-unused" "A check says what its kind of probe has no use for.",
     Warning TimeoutOverInterval "timeout-over-interval" "A probe may last longer than the time to the next.",
+    Warning ProbesPerSecond "probes-per-second" "The checks ask for more probes a second than may start.",
     Warning UnverifiedTls "unverified-tls" "A check does not verify the certificate.",
     Warning TlsNameMissing "tls-name-missing" "A certificate is verified against an address, since no name is said.",
 

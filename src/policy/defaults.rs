@@ -67,7 +67,8 @@ pub(super) const MAIL_COLLECT: Duration = Duration::from_secs(10);
 mod tests {
     use super::*;
     use crate::model::{
-        AnnouncementPolicy, Drain, HttpSpec, KernelSettings, MailSecurity, PeerSettings, WeightFrom,
+        AnnouncementPolicy, Drain, HttpSpec, KernelSettings, MailSecurity, PeerSettings, ProbeSettings,
+        WeightFrom,
     };
     use crate::policy::scalar::duration_text;
     use crate::policy::size::size_text;
@@ -108,6 +109,7 @@ mod tests {
             ("WeightFromText", "valid_for", duration(WeightFrom::default().valid_for)),
             ("DrainText", "deadline", duration(Drain::default().deadline)),
             ("PersistenceText", "timeout", duration(Duration::from_secs(PERSISTENCE_TIMEOUT_S.into()))),
+            ("ProbesText", "per_second", ProbeSettings::default().per_second.to_string()),
             ("KernelText", "expire_nodest_conn", KernelSettings::default().expire_nodest_conn.to_string()),
             ("KernelText", "conn_reuse_mode", KernelSettings::default().conn_reuse_mode.to_string()),
             ("MetricsText", "listen", METRICS_LISTEN.to_string()),

@@ -29,6 +29,7 @@ pub fn resolved(policy: &Policy, base: &Path) -> String {
     }
     let pools = policy.pools.values().map(|pool| (pool.name.to_string(), pool_of(pool, policy))).collect();
     sections.push(("pools", Yaml::Mapping(pools)));
+    sections.push(("probes", mapping([("per_second", text(policy.probes.per_second))])));
     sections.push(("kernel", kernel(policy)));
     sections.push((
         "metrics",

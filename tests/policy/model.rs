@@ -255,6 +255,14 @@ fn persistent_clients_leave_a_quiesced_server_only_where_failure_quiesces() {
 }
 
 #[test]
+fn the_starts_of_probes_in_a_second_are_bounded_with_and_without_a_word() {
+    let per_second = |text: &str| policy(&format!("{text}pools: {{}}\n")).probes.per_second;
+    assert_eq!(per_second(""), 20_000);
+    assert_eq!(per_second("probes: {}\n"), 20_000);
+    assert_eq!(per_second("probes: {per_second: 500}\n"), 500);
+}
+
+#[test]
 fn the_real_path_asks_each_vip_by_a_mark_that_stays_when_other_servers_come() {
     let marks = |servers: &str| -> Vec<(String, Vec<(u32, String)>)> {
         let policy = policy(&format!(

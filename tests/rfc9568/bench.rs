@@ -6,7 +6,7 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 use tandem::model::{
     AnnouncementPolicy, ChecksumReading, Director, Family, KernelSettings, MetricsSettings, OnStop, Pair,
-    Policy, Preempt, Transport, VirtualRouter, VrrpVersion,
+    Policy, Preempt, ProbeSettings, Transport, VirtualRouter, VrrpVersion,
 };
 use tandem::time::{Centiseconds, Instant};
 use tandem::vrrp::packet::{Advertisement, Endpoints, Interval};
@@ -89,6 +89,7 @@ impl Bench {
             pools: Default::default(),
             virtual_addresses: Vec::new(),
             pair,
+            probes: ProbeSettings::default(),
             kernel: KernelSettings::default(),
             metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9650).into(), per_server: false },
             on_event: Vec::new(),

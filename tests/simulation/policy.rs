@@ -9,8 +9,8 @@ use std::time::Duration;
 use tandem::model::{
     AnnouncementPolicy, Authentication, AuthenticationKey, AuthenticationMode, Check, Condition,
     ConnectionSync, Director, Forwarding, GroupName, Initial, KernelSettings, MetricsSettings, OnFailure,
-    OnStop, Pair, Policy, Pool, PoolRules, ProbeSpec, RealServer, RouterName, Secret, SyncGroup, SyncRole,
-    TargetKey, Thresholds, Tracker, Transport, VirtualRouter,
+    OnStop, Pair, Policy, Pool, PoolRules, ProbeSettings, ProbeSpec, RealServer, RouterName, Secret,
+    SyncGroup, SyncRole, TargetKey, Thresholds, Tracker, Transport, VirtualRouter,
 };
 
 pub fn policy(sketch: &Sketch) -> Policy {
@@ -88,6 +88,7 @@ fn assemble(
             connection_sync: synchronised.then_some(sync),
             peer: tandem::model::PeerSettings::default(),
         },
+        probes: ProbeSettings::default(),
         kernel: KernelSettings::default(),
         metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9650).into(), per_server: false },
         on_event: Vec::new(),

@@ -5,18 +5,22 @@ use crate::desired::fixtures::{policy, pool, server};
 use crate::director::core::{Core, Input, Output};
 use crate::director::targets::{MOST_AT_ONCE, MOST_IN_A_TURN, TargetId};
 use crate::health::ProbeId;
-use crate::model::{Forwarding, Outcome};
+use crate::model::{Forwarding, Outcome, Policy, ProbeSettings};
 use crate::time::Instant;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-/// A director of so many servers, each in a check's first second.
+/// A director of so many servers, each in a check's first second, which may start whatever is due.
 fn director(servers: usize) -> Core {
+    director_with(servers, ProbeSettings { per_second: 1_000_000 })
+}
+
+fn director_with(servers: usize, probes: ProbeSettings) -> Core {
     let mut large = pool("web", "192.168.101.100", &Forwarding::DirectRouting);
     let address = |number: u32| Ipv4Addr::from(0x0a00_0000 + number).to_string();
     let count = u32::try_from(servers).expect("a count");
     large.servers = (0..count).map(|number| server(&address(number), &Forwarding::DirectRouting)).collect();
-    Core::new(beginning(policy([large])))
+    Core::new(beginning(Policy { probes, ..policy([large]) }))
 }
 
 /// A probe that was started, and how late.
@@ -91,4 +95,24 @@ fn probes_that_nobody_reports_make_room_in_the_end() {
         at = deadline.map_or(at, |deadline| deadline.max(at));
     }
     assert!(started > MOST_AT_ONCE, "{started}");
+}
+
+#[test]
+fn in_a_second_no_more_probes_start_than_the_policy_says_and_they_start_as_time_passes() {
+    let mut core = director_with(3_000, ProbeSettings { per_second: 1_000 });
+    let begun = Instant::from_millis(10_000);
+    let (mut at, mut started) = (begun, Vec::new());
+    for _ in 0..10_000 {
+        core.handle(Input::Timeout { at });
+        let (now, deadline) = turn(&mut core);
+        started.extend(std::iter::repeat_n(at.saturating_since(begun), now.len()));
+        let until = deadline.expect("probes wait").max(at);
+        if until >= begun + Duration::from_secs(1) {
+            break;
+        }
+        at = until;
+    }
+    assert!((1_000..1_100).contains(&started.len()), "{}", started.len());
+    let late = started.iter().filter(|after| **after >= Duration::from_millis(900)).count();
+    assert!((90..110).contains(&late), "{late} in the last tenth");
 }

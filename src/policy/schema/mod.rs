@@ -76,6 +76,8 @@ mapping! {
         optional defaults: DefaultsText,
         /// Virtual services and the real servers behind them, by the name of the pool.
         optional pools: Named<PoolText>,
+        /// What holds for the probes of all checks together.
+        optional probes: ProbesText,
         /// Settings of the kernel's IPVS as a whole; what is not said here is left as it is.
         optional kernel: KernelText,
         /// The exporter of metrics.
@@ -97,6 +99,15 @@ mapping! {
     DefaultsText = "`defaults`" {
         /// For every pool: a key that the pool says itself replaces the whole value here.
         optional pool: DefaultPoolText,
+    }
+    later {}
+}
+
+mapping! {
+    /// What holds for the probes of all checks together.
+    ProbesText = "`probes`" {
+        /// Probes that start in a second at most, by default 20000; what is due beyond them waits, and is late.
+        optional per_second: Number<1, 1_000_000>,
     }
     later {}
 }

@@ -33,6 +33,7 @@ mod pool;
 mod pool_rules;
 mod ports;
 mod priorities;
+mod probe_settings;
 mod programs;
 mod real_path;
 mod rotation;
@@ -133,9 +134,11 @@ pub(super) fn policy(
     track::resolve(&mut pools, &pool::names(text), &places, problems);
     pair_rules::rules(&pools, &pairing, &places, &addresses, problems);
     let kernel = kernel_settings::settings(&text.kernel, &pools);
+    let probes = probe_settings::settings(&text.probes);
     let policy = Policy {
         checks: used,
         pools,
+        probes,
         virtual_addresses: addresses.into_iter().map(|address| address.value).collect(),
         pair: pairing.pair,
         kernel,
@@ -147,6 +150,7 @@ pub(super) fn policy(
             Some(OnStopWord::Remove) => OnStop::Remove,
         },
     };
+    probe_settings::weigh(&policy, &text.probes, root.span, problems);
     (Some(policy), places)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It has nothing to say to people: where a rule does not certainly hold, everything is validated.
 
-use super::{MAX_DESTINATIONS, MAX_SERVICES, finish, kernel_settings, real_path};
+use super::{MAX_DESTINATIONS, MAX_SERVICES, finish, kernel_settings, probe_settings, real_path};
 use crate::model::{CheckName, Policy, Pool, PoolName, RealServer, ServiceKey};
 use std::collections::BTreeSet;
 
@@ -34,13 +34,14 @@ pub(in crate::policy) fn holds_together(
     let quiesces = |of: &Policy| kernel_settings::quiesces_the_dead(&of.pools);
     let alike = [read, before].into_iter().find(|other| quiesces(other) == quiesces(&policy))?;
     policy.kernel = alike.kernel;
-    Some(policy)
+    (!probe_settings::may_ask_for_more(&policy)).then_some(policy)
 }
 
 /// Whether two policies are the same in what is no affair of pools.
 fn are_alike(one: &Policy, other: &Policy) -> bool {
     one.pair == other.pair
         && one.virtual_addresses == other.virtual_addresses
+        && one.probes == other.probes
         && one.metrics == other.metrics
         && one.on_event == other.on_event
         && one.api == other.api

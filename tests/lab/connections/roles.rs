@@ -2,7 +2,9 @@
 
 use super::*;
 use tandem::desired::{Situation, tables};
-use tandem::model::{HostFacts, KernelSettings, MetricsSettings, OnStop, Policy, Roles, Sysctl};
+use tandem::model::{
+    HostFacts, KernelSettings, MetricsSettings, OnStop, Policy, ProbeSettings, Roles, Sysctl,
+};
 use tandem::reconcile::{Ownership, plan, scope};
 use tandem::rotation::Placement;
 
@@ -15,6 +17,7 @@ fn policy() -> Policy {
         pools: Default::default(),
         virtual_addresses: Vec::new(),
         pair: tandem::model::Pair { connection_sync, ..Default::default() },
+        probes: ProbeSettings::default(),
         kernel: KernelSettings::default(),
         metrics: MetricsSettings { listen: ([127, 0, 0, 1], 9752).into(), per_server: true },
         on_event: Vec::new(),
