@@ -4,50 +4,17 @@
 //! and 5.16 (`conn_reuse_mode=0` no longer switches `expire_nodest_conn` off).
 
 use super::finding::Finding;
-use crate::model::{Forwarding, KernelSettings, OnFailure, Policy, Pool, Protocol, ServiceKey};
-use std::fmt;
-use std::fs;
-
-/// Version of a kernel: 5.9 is (5, 9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::cli) struct Release(u32, u32);
+use crate::model::{KernelRelease, KernelSettings, OnFailure, Policy, Pool, Protocol, ServiceKey};
 
 /// From here on a SYN from a reused port is scheduled at once, tracked or not.
-const REUSE_WITHOUT_WAIT: Release = Release(5, 9);
-/// From here on `expire_nodest_conn` works whatever `conn_reuse_mode` is.
-const EXPIRY_WITHOUT_REUSE: Release = Release(5, 16);
-
-impl Release {
-    pub(super) const fn new(major: u32, minor: u32) -> Self {
-        Self(major, minor)
-    }
-
-    /// Of this host; `None` where it cannot be read.
-    pub(super) fn of_this_host() -> Option<Self> {
-        fs::read_to_string("/proc/sys/kernel/osrelease").ok().and_then(|text| Self::parse(&text))
-    }
-
-    /// Of a text such as `6.1.0-13-amd64`.
-    fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split(|letter: char| !letter.is_ascii_digit());
-        Some(Self(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-    }
-}
-
-/// As the kernel's own versions are written.
-impl fmt::Display for Release {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.0, self.1)
-    }
-}
+const REUSE_WITHOUT_WAIT: KernelRelease = KernelRelease(5, 9);
 
 /// The findings; none where no pool makes the director set anything. An unknown version is taken for a new one.
-pub(super) fn settings(policy: &Policy, release: Option<Release>) -> Vec<Finding> {
+pub(super) fn settings(policy: &Policy, release: Option<KernelRelease>) -> Vec<Finding> {
     if policy.pools.is_empty() {
         return Vec::new();
     }
-    let older = |than: Release| release.is_some_and(|release| release < than);
-    let mut findings = vec![expiry(policy), reuse(policy, &older)];
+    let mut findings = vec![expiry(policy), reuse(policy, release)];
     findings.extend(templates(policy));
     findings
 }
@@ -84,21 +51,24 @@ fn expiry(policy: &Policy) -> Finding {
     finding("expire_nodest_conn", u8::from(expires), expires || udp.is_none(), because)
 }
 
-fn reuse(policy: &Policy, older: &impl Fn(Release) -> bool) -> Finding {
-    let KernelSettings { conn_reuse_mode: mode, expire_nodest_conn: expires, .. } = policy.kernel;
-    let tracked = policy.pools.values().flat_map(|pool| &pool.servers);
-    let tracked = tracked.into_iter().any(|server| matches!(server.forwarding, Forwarding::FullNat(_)));
+fn reuse(policy: &Policy, release: Option<KernelRelease>) -> Finding {
+    let (mode, expires) = (policy.conn_reuse_mode(release), policy.kernel.expire_nodest_conn);
+    let older = |than: KernelRelease| release.is_some_and(|release| release < than);
     let (good, because) = match mode {
-        0 if expires && older(EXPIRY_WITHOUT_REUSE) => (
+        0 if expires && older(KernelSettings::EXPIRY_WITHOUT_REUSE) => (
             false,
             "before Linux 5.16 this switches expire_nodest_conn off: leave `conn_reuse_mode` out, or run a newer kernel",
         ),
         0 => {
             (true, "a client that uses a port again comes back to the same real server, whatever its weight")
         }
-        _ if tracked && older(REUSE_WITHOUT_WAIT) => (
+        _ if policy.has_full_nat() && older(REUSE_WITHOUT_WAIT) => (
             false,
             "before Linux 5.9 a client of full-NAT that uses a port again waits a second: run a newer kernel",
+        ),
+        _ if policy.has_full_nat() => (
+            true,
+            "a client that uses a port again is scheduled anew, and waits a second where the old connection is tracked still",
         ),
         _ => (true, "a client that uses a port again is scheduled anew once its old connection is over"),
     };
@@ -141,24 +111,17 @@ mod tests {
     use super::*;
     use crate::cli::finding::Mark;
     use crate::desired::fixtures::{ip, policy, pool};
-    use crate::model::{Persistence, SourceTranslation};
+    use crate::model::{Forwarding, Persistence, SourceTranslation};
 
     const VIP: &str = "192.168.101.100";
 
     /// Whether each setting is good, by name, and why.
     fn told(policy: &Policy, release: &str) -> Vec<(String, bool, String)> {
-        let findings = settings(policy, Release::parse(release));
+        let findings = settings(policy, KernelRelease::parse(release));
         findings
             .into_iter()
             .map(|found| (found.what.clone(), found.mark == Mark::Good, found.evidence))
             .collect()
-    }
-
-    #[test]
-    fn versions_are_read_as_kernels_write_them() {
-        assert_eq!(Release::parse("6.1.0-13-amd64"), Some(Release(6, 1)));
-        assert_eq!(Release::parse("5.15-rc2+\n"), Some(Release(5, 15)));
-        assert_eq!(Release::parse("unknown"), None);
     }
 
     #[test]
@@ -174,7 +137,7 @@ mod tests {
         };
         assert!(good(&policy, "5.9.0") && good(&policy, "6.12.1") && good(&policy, "?"));
         assert!(!good(&policy, "5.4.0-200-generic"), "a tracked client waits");
-        policy.kernel.conn_reuse_mode = 0;
+        policy.kernel.conn_reuse_mode = Some(0);
         assert!(good(&policy, "5.16.0") && !good(&policy, "5.15.0"));
         policy.kernel.expire_nodest_conn = false;
         assert!(good(&policy, "5.15.0"), "there is nothing to switch off");

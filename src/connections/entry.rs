@@ -107,6 +107,12 @@ impl Entry {
         Some(Connection { protocol: self.protocol?, client, virtual_service, destination })
     }
 
+    /// Whether it stands for a connection that has ended.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.kind, Kind::Connection { over: true, .. })
+    }
+
     fn of_words<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Self> {
         let protocol = match words.next()? {
             "TCP" => Some(Protocol::Tcp),

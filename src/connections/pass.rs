@@ -6,7 +6,7 @@
 //! queue. Nobody acknowledges a datagram either. Against both, everything is read and sent a second time, where the time
 //! allows.
 
-use super::entry::{Entry, Kind};
+use super::entry::Entry;
 use super::lines::{Lines, Which};
 use super::message::{Datagram, Packer, omission};
 use super::services::binding;
@@ -170,7 +170,7 @@ fn tell(
     let mut lines = Lines::new(lines, Which::Going);
     while let Some(line) = lines.next().map_err(Trouble::Read)? {
         let Some(entry) = Entry::parse(line) else { continue };
-        if matches!(entry.kind, Kind::Connection { over: true, .. }) || told.has(&entry) {
+        if entry.is_over() || told.has(&entry) {
             continue;
         }
         match binding(tables, &entry).filter(|binding| omission(&entry, binding).is_none()) {

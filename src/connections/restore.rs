@@ -6,7 +6,7 @@
 use super::entry::Entry;
 use super::lines::{Lines, WITH_ORIGIN, Which};
 use super::tracking::conntrack_entries;
-use crate::kernel::{Conntrack, KernelError, Restored};
+use crate::kernel::{Conntrack, KernelError, KnownConnections, Restored, UnderWay};
 use crate::model::{Connection, ConntrackEntry, Tables};
 use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
@@ -45,7 +45,7 @@ impl Restorer {
     /// When IPVS's table cannot be read, or the kernel takes none of the entries.
     pub fn restore(&mut self, tables: &Tables) -> Result<Restored, RestoreError> {
         let table = BufReader::new(File::open(WITH_ORIGIN).map_err(RestoreError::Read)?);
-        let (told, living) = read(table, Which::Going).map_err(RestoreError::Read)?;
+        let (told, living) = read(table).map_err(RestoreError::Read)?;
         let is_new = |entry: &ConntrackEntry| !self.done.contains(&entry.connection);
         let entries: Vec<ConntrackEntry> =
             conntrack_entries(told, tables).into_iter().filter(is_new).collect();
@@ -61,20 +61,32 @@ impl Restorer {
 /// When IPVS's table cannot be read, or connection tracking.
 pub fn sweep(virtual_addresses: &BTreeSet<IpAddr>) -> Result<usize, RestoreError> {
     Conntrack::open()?.sweep(virtual_addresses, || {
-        let mut living = HashSet::new();
+        let mut known = KnownConnections::new();
         // The kernel may pass over an entry while others go; hardly over the same one twice.
         for _ in 0..2 {
             let table = BufReader::new(File::open(WITH_ORIGIN).map_err(RestoreError::Read)?);
-            living.extend(read(table, Which::All).map_err(RestoreError::Read)?.1);
+            known.extend(read_known(table).map_err(RestoreError::Read)?);
         }
-        Ok(living)
+        Ok(known)
     })
 }
 
-/// The entries that were told, and all connections.
-fn read(lines: impl BufRead, which: Which) -> io::Result<(Vec<Entry>, HashSet<Connection>)> {
+/// All connections, and whether each is under way.
+fn read_known(lines: impl BufRead) -> io::Result<KnownConnections> {
+    let mut known = KnownConnections::new();
+    let mut lines = Lines::new(lines, Which::All);
+    while let Some(line) = lines.next()? {
+        let Some((entry, _)) = Entry::parse_with_origin(line) else { continue };
+        let under_way = UnderWay(!entry.is_over());
+        known.extend(entry.connection().map(|connection| (connection, under_way)));
+    }
+    Ok(known)
+}
+
+/// The entries that were told, and all connections that are under way.
+fn read(lines: impl BufRead) -> io::Result<(Vec<Entry>, HashSet<Connection>)> {
     let (mut told, mut living) = (Vec::new(), HashSet::new());
-    let mut lines = Lines::new(lines, which);
+    let mut lines = Lines::new(lines, Which::Going);
     while let Some(line) = lines.next()? {
         let Some((entry, is_told)) = Entry::parse_with_origin(line) else { continue };
         living.extend(entry.connection());
@@ -94,7 +106,24 @@ mod tests {
         let told = "TCP C0A8660A C351 C0A86564 0050 C0A8656E 0050 ESTABLISHED SYNC       899\n";
         let template = "TCP C0A8660A 0000 C0A86564 0050 C0A8656E 0050 ASSURED     SYNC       899\n";
         let text = format!("{heading}{own}{told}{template}");
-        let (told, living) = read(text.as_bytes(), Which::All).expect("text can be read");
+        let (told, living) = read(text.as_bytes()).expect("text can be read");
         assert_eq!((told.len(), living.len()), (2, 2), "the template is told, and no connection");
+    }
+
+    #[test]
+    fn what_waits_out_its_time_is_known_and_not_under_way() {
+        let line = |port, state| {
+            format!("TCP C0A8660A {port} C0A86564 0050 C0A8656E 0050 {state:<11} SYNC       100\n")
+        };
+        let text = format!("heading\n{}{}", line("C350", "FIN_WAIT"), line("C351", "TIME_WAIT"));
+        let known = read_known(text.as_bytes()).expect("text can be read");
+        let under_way = |port| {
+            let found = known.iter().find(|(connection, _)| connection.client.port() == port);
+            found.map(|(_, under_way)| *under_way)
+        };
+        assert_eq!(
+            [0xC350, 0xC351, 0xC352].map(under_way),
+            [Some(UnderWay(true)), Some(UnderWay(false)), None]
+        );
     }
 }

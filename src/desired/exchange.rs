@@ -1,7 +1,7 @@
 //! The tables of a policy that differs from the one before it in some pools only, without a look at the others.
 
 use super::{Situation, tables};
-use crate::model::{Policy, Pool, PoolName, Pools, ServiceKey, Sysctl, Tables};
+use crate::model::{HostFacts, KernelSettings, Policy, Pool, PoolName, Pools, ServiceKey, Sysctl, Tables};
 use crate::rotation::Placement;
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,12 +37,12 @@ pub fn exchange<P: Borrow<Placement>>(
     if !same {
         return None;
     }
-    let part = tables(&only(after, names), situation, placement);
+    let part = tables(&only(after, names, situation.host), situation, placement);
     // Which services, settings and rules a pool has does not depend on where its servers stand.
     if is_one {
         return Some(Exchange { gone: part.services.keys().copied().collect(), part });
     }
-    let was = tables(&only(before, names), situation, |_| Placement::default());
+    let was = tables(&only(before, names, situation.host), situation, |_| Placement::default());
     let settings_stay = is_part(&was.sysctls, &part.sysctls) && is_part(&part.sysctls, &earlier.sysctls);
     (was.ruleset == part.ruleset && settings_stay)
         .then(|| Exchange { gone: was.services.into_keys().collect(), part })
@@ -52,8 +52,8 @@ fn is_part(part: &BTreeMap<Sysctl, String>, whole: &BTreeMap<Sysctl, String>) ->
     part.iter().all(|(name, value)| whole.get(name) == Some(value))
 }
 
-/// A policy with these pools, as far as tables depend on it.
-fn only(policy: &Policy, names: &BTreeSet<PoolName>) -> Policy {
+/// A policy with these pools, as far as tables depend on it; what follows from all pools together is as with all of them.
+fn only(policy: &Policy, names: &BTreeSet<PoolName>, host: &HostFacts) -> Policy {
     let mut pools = Pools::default();
     for name in names {
         if let Some(pool) = policy.pools.shared(name) {
@@ -66,7 +66,10 @@ fn only(policy: &Policy, names: &BTreeSet<PoolName>) -> Policy {
         virtual_addresses: policy.virtual_addresses.clone(),
         pair: policy.pair.clone(),
         probes: policy.probes,
-        kernel: policy.kernel,
+        kernel: KernelSettings {
+            conn_reuse_mode: Some(policy.conn_reuse_mode(host.kernel)),
+            ..policy.kernel
+        },
         metrics: policy.metrics,
         on_event: Vec::new(),
         api: None,

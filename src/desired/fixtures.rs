@@ -105,7 +105,7 @@ pub(crate) fn policy(pools: impl IntoIterator<Item = Pool>) -> Policy {
 pub(crate) fn host(policy: &Policy) -> HostFacts {
     let servers = policy.pools.values().flat_map(|pool| &pool.servers);
     let on_link = |server: &RealServer| (server.address, Reach::OnLink { interface: "eth0".into() });
-    HostFacts { reach: servers.map(on_link).collect() }
+    HostFacts { reach: servers.map(on_link).collect(), ..HostFacts::default() }
 }
 
 pub(crate) fn mark(mark: u32) -> ServiceKey {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The settings, by name, with the value that each must have.
 pub(super) fn sysctls(policy: &Policy, situation: Situation<'_>) -> BTreeMap<Sysctl, String> {
     let mut wanted = BTreeMap::new();
-    add_expiry(&mut wanted, policy);
+    add_expiry(&mut wanted, policy, situation.host);
     let servers = policy.pools.values().flat_map(Pool::every_server);
     // Tens of thousands of servers need the same few.
     let needs: BTreeSet<Need<'_>> = servers.map(|server| Need::of(server, situation.host)).collect();
@@ -76,7 +76,7 @@ fn add_no_redirects(wanted: &mut BTreeMap<Sysctl, String>, need: Need<'_>) {
 /// What the kernel remembers of a client must not lead to a server that is out, unless the policy says otherwise. A busy
 /// client (a proxy) soon uses a port again: entries of a server that has left end with their next packet, and a SYN is
 /// scheduled anew once the connection before it is over. A persistent client leaves a server of weight 0 or stays there.
-fn add_expiry(wanted: &mut BTreeMap<Sysctl, String>, policy: &Policy) {
+fn add_expiry(wanted: &mut BTreeMap<Sysctl, String>, policy: &Policy, host: &HostFacts) {
     if policy.pools.is_empty() {
         return;
     }
@@ -84,7 +84,7 @@ fn add_expiry(wanted: &mut BTreeMap<Sysctl, String>, policy: &Policy) {
         wanted.insert(Sysctl::from_path(format!("net/ipv4/vs/{name}")), value.to_string());
     };
     set("expire_nodest_conn", policy.kernel.expire_nodest_conn.into());
-    set("conn_reuse_mode", policy.kernel.conn_reuse_mode);
+    set("conn_reuse_mode", policy.conn_reuse_mode(host.kernel));
     let mut services = policy.pools.values().flat_map(|pool| &pool.services);
     if services.any(|service| service.config.persistence.is_some()) {
         set("expire_quiescent_template", policy.kernel.expire_quiescent_template.into());

@@ -5,8 +5,8 @@ use super::fixtures::{host, in_a_pair, ip, mark, policy, pool, router, server, s
 use super::{Obstacle, Situation, Standing, lasting_settings, obstacle, tables};
 use crate::model::{
     Condition, ConnectionSync, DestinationKey, Director, Encapsulation, Family, Forwarding, ForwardingMethod,
-    HostFacts, OnFailure, Persistence, Policy, Protocol, Reach, Roles, ServiceKey, SourceTranslation,
-    SyncDaemon, SyncDaemonRole, SyncGroup, SyncRole, Sysctl, Tables, TargetKey, Tracking,
+    HostFacts, KernelRelease, OnFailure, Persistence, Policy, Protocol, Reach, Roles, ServiceKey,
+    SourceTranslation, SyncDaemon, SyncDaemonRole, SyncGroup, SyncRole, Sysctl, Tables, TargetKey, Tracking,
 };
 use crate::rotation::Placement;
 
@@ -144,6 +144,22 @@ fn connections_of_a_server_that_left_end_unless_the_policy_says_otherwise() {
 }
 
 #[test]
+fn a_port_that_is_used_again_stays_where_tracking_would_hold_it_up_and_the_kernel_lets_it_go_on() {
+    let mode = |forwarding: &Forwarding, kernel| {
+        let policy =
+            policy([pool("web", VIP, forwarding), pool("other", "192.168.101.101", &Forwarding::Nat)]);
+        let host = HostFacts { kernel, ..host(&policy) };
+        let tables = tables_on(&policy, &host, |_, _| Standing::Up);
+        tables.sysctls.get(&Sysctl::from_path("net/ipv4/vs/conn_reuse_mode")).cloned()
+    };
+    let full_nat = Forwarding::FullNat(SourceTranslation::Masquerade);
+    let kernels = [Some(KernelRelease(5, 15)), Some(KernelRelease(5, 16)), None];
+    let of = |forwarding| kernels.map(|kernel| mode(forwarding, kernel).expect("it is set"));
+    assert_eq!(of(&full_nat), ["1", "0", "0"]);
+    assert_eq!(of(&Forwarding::Nat), ["1", "1", "1"], "nothing is tracked");
+}
+
+#[test]
 fn what_the_kernel_remembers_of_clients_is_set_as_the_pools_and_the_policy_want() {
     let value = |policy: &Policy, name: &str| {
         let tables = tables_on(policy, &host(policy), |_, _| Standing::Up);
@@ -152,7 +168,7 @@ fn what_the_kernel_remembers_of_clients_is_set_as_the_pools_and_the_policy_want(
     let mut said = policy([pool("web", VIP, &Forwarding::Nat)]);
     assert_eq!(value(&said, "conn_reuse_mode").as_deref(), Some("1"));
     assert_eq!(value(&said, "expire_quiescent_template"), None, "nobody persists");
-    said.kernel.conn_reuse_mode = 0;
+    said.kernel.conn_reuse_mode = Some(0);
     let web = said.pools.get_mut("web").expect("the pool");
     web.services[0].config.persistence = Some(Persistence { timeout_s: 60, prefix: 32 });
     assert_eq!(value(&said, "conn_reuse_mode").as_deref(), Some("0"));
@@ -165,7 +181,7 @@ fn what_the_kernel_remembers_of_clients_is_set_as_the_pools_and_the_policy_want(
 fn a_direct_routing_server_behind_a_gateway_is_kept_out_until_it_is_on_the_link() {
     let policy = policy([pool("web", VIP, &Forwarding::DirectRouting)]);
     let behind = Reach::Gateway { interface: "eth0".into() };
-    let host = HostFacts { reach: [(ip("192.168.101.110"), behind)].into() };
+    let host = HostFacts { reach: [(ip("192.168.101.110"), behind)].into(), ..HostFacts::default() };
     let tables = tables_on(&policy, &host, |_, _| Standing::Up);
     let destinations = &tables.services[&tcp(VIP, 80)].destinations;
     assert_eq!(destinations.keys().copied().collect::<Vec<_>>(), [key("192.168.101.210", 80)]);

@@ -103,6 +103,7 @@ mod tests {
         let mut budget = Budget::new(ProbeSettings { per_second: 1_000 });
         started(&mut budget, 0..1_000, 10);
         budget.renew(ProbeSettings { per_second: 10_000 });
-        assert_eq!(started(&mut budget, 1_000..2_000, 100), 10_000);
+        let second = started(&mut budget, 1_000..2_000, 100);
+        assert!((9_900..=10_000).contains(&second), "{second}: less what was ahead of the clock");
     }
 }

@@ -12,7 +12,7 @@ use crate::model::{Connection, ConntrackEntry, Protocol};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_sys::protocols::NETLINK_NETFILTER;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// `NFNL_SUBSYS_CTNETLINK` and `enum cntl_msg_types`.
@@ -85,6 +85,20 @@ impl Restored {
     }
 }
 
+/// The connections that IPVS knows, and whether each is still under way: it is not while it only waits out its time.
+pub type KnownConnections = HashMap<Connection, UnderWay>;
+
+/// Whether a connection is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnderWay(pub bool);
+
+/// Whose packet made an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    ByClient,
+    ByAnswer,
+}
+
 /// A conversation about connection tracking, in the network namespace of the calling thread.
 #[derive(Debug)]
 pub struct Conntrack(Netlink);
@@ -132,35 +146,44 @@ impl Conntrack {
     }
 
     /// Takes out what is left of connections that are over: the entries of services at `virtual_addresses` that stand for none
-    /// of the `living` connections. A client that takes such a port again would be sent after the old connection. How many
+    /// of the `known` connections. A client that takes such a port again would be sent after the old connection. How many
     /// went.
     ///
-    /// `living` is asked once the entries have been read: IPVS knows a connection before it is tracked, so none that began
+    /// An entry that an answer began, the wrong way round, goes as soon as its connection is no longer under way, known or not:
+    /// the first packet of a client that takes the port again does not find it and makes an entry of its own, whose answers
+    /// are those of the old one; so the kernel gives that packet another source port, and the rest of the connection none.
+    ///
+    /// `known` is asked once the entries have been read: IPVS knows a connection before it is tracked, so none that began
     /// meanwhile is taken for one that is over.
     ///
     /// # Errors
-    /// When the kernel cannot be asked, or the living cannot be had.
+    /// When the kernel cannot be asked, or the known ones cannot be had.
     pub fn sweep<E: From<KernelError>>(
         &mut self,
         virtual_addresses: &BTreeSet<IpAddr>,
-        living: impl FnOnce() -> Result<HashSet<Connection>, E>,
+        known: impl FnOnce() -> Result<KnownConnections, E>,
     ) -> Result<usize, E> {
         let every = Message::new(CT_GET, 0).header(&[0; NFGENMSG_BYTES]);
         let of_ours = |payload: &[u8]| {
             let found = Found::read(payload)?;
             // An entry that an answer began stands for the client's connection the other way round.
-            let both = [found.connection, found.reversed()];
-            let is_ours =
-                |connection: &Connection| virtual_addresses.contains(&connection.virtual_service.ip());
-            both.into_iter().find(is_ours).map(|connection| (connection, found))
+            let both = [(Begun::ByClient, found.connection), (Begun::ByAnswer, found.reversed())];
+            let is_ours = |(_, connection): &(Begun, Connection)| {
+                virtual_addresses.contains(&connection.virtual_service.ip())
+            };
+            both.into_iter().find(is_ours).map(|(begun, connection)| (begun, connection, found))
         };
         let entries = self.0.dump(&every, of_ours).map_err(|error| explain(&error))?;
         if entries.is_empty() {
             return Ok(0);
         }
-        let living = living()?;
-        let over = entries.iter().filter(|(connection, _)| !living.contains(connection));
-        let results = self.0.change(over.map(|(_, found)| delete_message(found)));
+        let known = known()?;
+        let stays = |begun: Begun, connection: &Connection| match (begun, known.get(connection)) {
+            (Begun::ByClient, known) => known.is_some(),
+            (Begun::ByAnswer, known) => known == Some(&UnderWay(true)),
+        };
+        let over = entries.iter().filter(|(begun, connection, _)| !stays(*begun, connection));
+        let results = self.0.change(over.map(|(_, _, found)| delete_message(found)));
         // One that has ended by itself meanwhile is no matter.
         Ok(results.iter().filter(|result| result.is_ok()).count())
     }

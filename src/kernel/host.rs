@@ -5,12 +5,13 @@
 
 use super::KernelError;
 use super::routing::{Routing, errno_of};
-use crate::model::{Family, HostFacts, Reach};
+use crate::model::{Family, HostFacts, KernelRelease, Reach};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::route::{RouteAttribute, RouteMessage, RouteType};
 use rtnetlink::Handle;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::net::IpAddr;
 
 /// Look-ups under way at once.
@@ -26,7 +27,7 @@ pub fn host_facts(addresses: &BTreeSet<IpAddr>) -> Result<HostFacts, KernelError
     let routing = Routing::open()?;
     let interfaces = routing.interfaces()?;
     let addresses: Vec<IpAddr> = addresses.iter().copied().collect();
-    let mut facts = HostFacts::default();
+    let mut facts = HostFacts { kernel: kernel_release(), ..HostFacts::default() };
     for part in addresses.chunks(LOOKUPS_PER_CALL_MAX) {
         let routes = routing.call("look up routes", |handle| async move {
             let lookups = stream::iter(part).map(|address| look_up(handle.clone(), *address));
@@ -37,6 +38,12 @@ pub fn host_facts(addresses: &BTreeSet<IpAddr>) -> Result<HostFacts, KernelError
             .extend(routes.iter().map(|(address, route)| (*address, reach_of(route.as_ref(), &interfaces))));
     }
     Ok(facts)
+}
+
+/// The version of this host's kernel; `None` where it cannot be read.
+#[must_use]
+pub fn kernel_release() -> Option<KernelRelease> {
+    fs::read_to_string("/proc/sys/kernel/osrelease").ok().and_then(|text| KernelRelease::parse(&text))
 }
 
 /// The route to an address; `None` where the kernel says that there is none.

@@ -19,9 +19,9 @@ pub(crate) mod sysctl;
 mod tracking;
 pub mod wire;
 
-pub use conntrack::{Conntrack, Restored};
+pub use conntrack::{Conntrack, KnownConnections, Restored, UnderWay};
 pub use epoch::epoch;
-pub use host::host_facts;
+pub use host::{host_facts, kernel_release};
 pub use ipvs::IpvsInfo;
 pub use linux::LinuxKernel;
 pub(crate) use network::{gue_ports, network_facts, read_sysctls};

@@ -3,6 +3,7 @@
 use super::Family;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 /// How this host would send a packet to an address.
@@ -18,11 +19,33 @@ pub enum Reach {
     Unreachable,
 }
 
+/// Version of a Linux kernel: 5.9 is (5, 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KernelRelease(pub u32, pub u32);
+
+impl KernelRelease {
+    /// Of a text such as `6.1.0-13-amd64` (uname(2), proc_sys_kernel(5)); `None` where it does not begin with a version.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(|letter: char| !letter.is_ascii_digit());
+        Some(Self(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    }
+}
+
+/// As the kernel's own versions are written.
+impl fmt::Display for KernelRelease {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.0, self.1)
+    }
+}
+
 /// Facts of one host at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct HostFacts {
     /// By address: RIPs, VIPs and local addresses of the policy. What is missing was not looked up.
     pub reach: BTreeMap<IpAddr, Reach>,
+    /// Of its kernel; `None` where that is not known: it is taken for a new one.
+    pub kernel: Option<KernelRelease>,
 }
 
 impl HostFacts {
@@ -92,4 +115,18 @@ pub struct DefaultRoute {
     pub interface: String,
     /// The largest segment that this host asks for by this route (`advmss`); `None`: what the MTU allows.
     pub segment: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_as_kernels_write_them() {
+        assert_eq!(KernelRelease::parse("6.1.0-13-amd64"), Some(KernelRelease(6, 1)));
+        assert_eq!(KernelRelease::parse("5.15-rc2+\n"), Some(KernelRelease(5, 15)));
+        assert_eq!(KernelRelease::parse("unknown"), None);
+        assert!(KernelRelease(5, 9) < KernelRelease(5, 16));
+        assert_eq!(KernelRelease(5, 16).to_string(), "5.16");
+    }
 }

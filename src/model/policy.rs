@@ -1,8 +1,8 @@
 //! The policy: one value that says everything a director shall do.
 
 use super::{
-    ApiSettings, Check, CheckName, EventHook, Forwarding, Pair, Pool, Pools, RouterName, ServiceKey,
-    TargetKey, Tracked, Tracker, VerdictBy, VirtualRouter, VirtualService,
+    ApiSettings, Check, CheckName, EventHook, Forwarding, KernelRelease, Pair, Pool, Pools, RouterName,
+    ServiceKey, TargetKey, Tracked, Tracker, VerdictBy, VirtualRouter, VirtualService,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,17 @@ impl Policy {
     pub fn has_full_nat(&self) -> bool {
         let mut servers = self.pools.values().flat_map(Pool::every_server);
         servers.any(|server| matches!(server.forwarding, Forwarding::FullNat(_)))
+    }
+
+    /// `net.ipv4.vs.conn_reuse_mode` under a kernel. Where IPVS has its connections tracked, a SYN that is to be scheduled anew
+    /// is dropped first if what was tracked before stands there still (`ip_vs_conn_uses_old_conntrack`): the client waits a
+    /// second, and three if a takeover comes between. So it goes to the old real server there, if that does not switch
+    /// `expire_nodest_conn` off, which sends it elsewhere where that server is gone or has no weight.
+    #[must_use]
+    pub fn conn_reuse_mode(&self, kernel: Option<KernelRelease>) -> u8 {
+        let may_stay = kernel.is_none_or(|release| release >= KernelSettings::EXPIRY_WITHOUT_REUSE);
+        let usual = u8::from(!(self.has_full_nat() && may_stay));
+        self.kernel.conn_reuse_mode.unwrap_or(usual)
     }
 
     /// The checks that only say weights.
@@ -124,13 +135,17 @@ pub struct KernelSettings {
     /// comes back to a quiesced server, dead or not, until its persistence has timed out.
     pub expire_quiescent_template: bool,
     /// `net.ipv4.vs.conn_reuse_mode`, a bitmap of 0..=3: whether a SYN from a port that was used before is scheduled anew once
-    /// the old connection is over (1: in TIME_WAIT, 2: also in FIN_WAIT). With 0 it goes to the old real server.
-    pub conn_reuse_mode: u8,
+    /// the old connection is over (1: in TIME_WAIT, 2: also in FIN_WAIT). With 0 it goes to the old real server. `None`: as the
+    /// kernel and the pools are ([`Policy::conn_reuse_mode`]).
+    pub conn_reuse_mode: Option<u8>,
 }
 
 impl KernelSettings {
     /// What [`KernelSettings::conn_reuse_mode`] can be.
     pub const CONN_REUSE_MODES: std::ops::RangeInclusive<u8> = 0..=3;
+
+    /// From here on `expire_nodest_conn` works whatever `conn_reuse_mode` is.
+    pub const EXPIRY_WITHOUT_REUSE: KernelRelease = KernelRelease(5, 16);
 }
 
 /// What a policy means that says nothing of the kernel.
@@ -140,7 +155,7 @@ impl Default for KernelSettings {
             timeouts: Timeouts::default(),
             expire_nodest_conn: true,
             expire_quiescent_template: false,
-            conn_reuse_mode: 1,
+            conn_reuse_mode: None,
         }
     }
 }

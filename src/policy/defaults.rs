@@ -111,7 +111,6 @@ mod tests {
             ("PersistenceText", "timeout", duration(Duration::from_secs(PERSISTENCE_TIMEOUT_S.into()))),
             ("ProbesText", "per_second", ProbeSettings::default().per_second.to_string()),
             ("KernelText", "expire_nodest_conn", KernelSettings::default().expire_nodest_conn.to_string()),
-            ("KernelText", "conn_reuse_mode", KernelSettings::default().conn_reuse_mode.to_string()),
             ("MetricsText", "listen", METRICS_LISTEN.to_string()),
             ("ApiText", "listen", API_LISTEN.to_string()),
             (

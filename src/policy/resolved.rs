@@ -73,7 +73,8 @@ fn kernel(policy: &Policy) -> Yaml {
     let mut kernel = vec![("timeouts", mapping(timeouts))];
     kernel.push(("expire_nodest_conn", text(policy.kernel.expire_nodest_conn)));
     kernel.push(("expire_quiescent_template", text(policy.kernel.expire_quiescent_template)));
-    kernel.push(("conn_reuse_mode", text(policy.kernel.conn_reuse_mode)));
+    // What is left to the kernel's version and the pools stays so.
+    kernel.extend(policy.kernel.conn_reuse_mode.map(|mode| ("conn_reuse_mode", text(mode))));
     mapping(kernel)
 }
 

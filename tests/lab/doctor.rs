@@ -99,7 +99,7 @@ fn each_setting_of_ipvs_that_is_not_as_a_pair_needs_it_is_found_and_mended() {
         ("expire_nodest_conn", "0", "vs-expire", "clients of a server that has left stay on it"),
         ("conntrack", "0", "vs-conntrack", "full-NAT's connections are not tracked"),
         ("sync_threshold", "3 50", "vs-sync", "connections are told to the other director late"),
-        ("conn_reuse_mode", "0", "vs-setting", "IPVS does not do what the policy says"),
+        ("conn_reuse_mode", "1", "vs-setting", "IPVS does not do what the policy says"),
     ];
     for (name, value, _, _) in broken {
         host.sysctl(&[(&format!("net.ipv4.vs.{name}"), value)]);

@@ -26,6 +26,7 @@ fn behind_a_gateway(addresses: &BTreeSet<IpAddr>) -> anyhow::Result<HostFacts> {
     let gateway = Reach::Gateway { interface: "eth0".to_owned() };
     Ok(HostFacts {
         reach: addresses.iter().map(|address| (*address, gateway.clone())).collect::<BTreeMap<_, _>>(),
+        kernel: None,
     })
 }
 

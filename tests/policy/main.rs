@@ -67,7 +67,10 @@ fn facts(addresses: BTreeSet<IpAddr>) -> HostFacts {
         far if far.starts_with("10.") => Reach::Gateway { interface: interface() },
         _ => Reach::Unreachable,
     };
-    HostFacts { reach: addresses.into_iter().map(|address| (address, reach(&address))).collect() }
+    HostFacts {
+        reach: addresses.into_iter().map(|address| (address, reach(&address))).collect(),
+        kernel: None,
+    }
 }
 
 /// Loads a policy and adds what a host says of it.

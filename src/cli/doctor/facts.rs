@@ -1,7 +1,6 @@
 //! What `tandem doctor` judges: this host at one moment, as values. Pure.
 
-use crate::cli::doctor_kernel::Release;
-use crate::model::{HostFacts, NetworkFacts, Sysctl};
+use crate::model::{HostFacts, KernelRelease, NetworkFacts, Sysctl};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, Default)]
 pub(in crate::cli) struct Facts {
     /// Version of the kernel.
-    pub(super) release: Option<Release>,
+    pub(super) release: Option<KernelRelease>,
     /// The settings that were asked for and that this kernel has.
     pub(super) sysctls: BTreeMap<Sysctl, String>,
     pub(super) modules: Modules,

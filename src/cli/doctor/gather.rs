@@ -5,9 +5,8 @@
 use super::facts::{Clock, Facts, Firewall, Modules, Stolen};
 use super::{network, rivals, settings};
 use crate::advert::realtime;
-use crate::cli::doctor_kernel::Release;
 use crate::desired::lasting_settings;
-use crate::kernel::{every_table, has_program, host_facts, network_facts, read_sysctls, sys};
+use crate::kernel::{every_table, has_program, host_facts, kernel_release, network_facts, read_sysctls, sys};
 use crate::model::{Policy, Pool};
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,7 +25,7 @@ pub(super) fn facts(policy: &Policy) -> anyhow::Result<Facts> {
     asked.extend(network::asked(policy));
     let (jump_ms, stolen) = watch();
     Ok(Facts {
-        release: Release::of_this_host(),
+        release: kernel_release(),
         sysctls: read_sysctls(&asked)?,
         modules: modules(),
         reach,

@@ -1,14 +1,13 @@
 //! Whether this kernel and this host have the parts that the policy needs: modules, versions, the program nft. Pure.
 
 use super::facts::{Facts, Presence};
-use crate::cli::doctor_kernel::Release;
 use crate::cli::finding::Finding;
-use crate::model::{Encapsulation, Forwarding, Policy, Pool};
+use crate::model::{Encapsulation, Forwarding, KernelRelease, Policy, Pool};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// From here on IPVS wraps in gue and gre.
-const GUE_SINCE: Release = Release::new(5, 2);
-const GRE_SINCE: Release = Release::new(5, 3);
+const GUE_SINCE: KernelRelease = KernelRelease(5, 2);
+const GRE_SINCE: KernelRelease = KernelRelease(5, 3);
 
 pub(super) fn judge(policy: &Policy, facts: &Facts) -> Vec<Finding> {
     let mut findings = modules(policy, facts);
@@ -119,7 +118,7 @@ fn program(policy: &Policy, facts: &Facts) -> Option<Finding> {
 fn encapsulations(policy: &Policy, facts: &Facts) -> Vec<Finding> {
     let Some(release) = facts.release else { return Vec::new() };
     let servers = policy.pools.values().flat_map(Pool::every_server);
-    let too_new: BTreeSet<(&str, Release)> = servers
+    let too_new: BTreeSet<(&str, KernelRelease)> = servers
         .filter_map(|server| match server.forwarding {
             Forwarding::Tunnelling(Encapsulation::Gue { .. }) => Some(("gue", GUE_SINCE)),
             Forwarding::Tunnelling(Encapsulation::Gre { .. }) => Some(("gre", GRE_SINCE)),
@@ -127,7 +126,7 @@ fn encapsulations(policy: &Policy, facts: &Facts) -> Vec<Finding> {
         })
         .filter(|(_, since)| release < *since)
         .collect();
-    let finding = |(name, since): (&str, Release)| {
+    let finding = |(name, since): (&str, KernelRelease)| {
         let evidence = format!("this kernel is {release}, and IPVS wraps so since {since}");
         Finding::look(
             "encapsulation",

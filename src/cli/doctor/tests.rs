@@ -2,13 +2,12 @@
 
 use super::facts::{Facts, Firewall, Modules, Stolen};
 use super::{Finding, findings, settings};
-use crate::cli::doctor_kernel::Release;
 use crate::cli::finding::Mark;
 use crate::desired::fixtures::{host, in_a_pair, ip, policy, pool};
 use crate::desired::lasting_settings;
 use crate::model::{
     AddressFacts, ConnectionSync, DefaultRoute, Encapsulation, Family, Forwarding, InterfaceFacts,
-    NetworkFacts, Policy, Reach, SourceTranslation, SyncRole, Sysctl, TunnelChecksum,
+    KernelRelease, NetworkFacts, Policy, Reach, SourceTranslation, SyncRole, Sysctl, TunnelChecksum,
 };
 use serde_json::{Value, json};
 
@@ -43,7 +42,7 @@ fn well(policy: &Policy) -> Facts {
     sysctls.insert(settings::asked(), "1".to_owned());
     let modules = ["ip_vs", "ip_vs_rr", "nf_conntrack", "nf_tables"].map(str::to_owned);
     Facts {
-        release: Some(Release::new(6, 1)),
+        release: Some(KernelRelease(6, 1)),
         sysctls,
         modules: Modules { there: modules.into(), available: Some([].into()) },
         reach,
@@ -146,7 +145,7 @@ fn parts_of_the_kernel_that_are_missing_are_found() {
     assert_eq!(codes(&nat, unknown), ["module-unknown"]);
     assert_eq!(codes(&nat, |facts| facts.has_nft = false), ["nft"]);
     let gue = Forwarding::Tunnelling(Encapsulation::Gue { port: 6080, checksum: TunnelChecksum::None });
-    let old = |facts: &mut Facts| facts.release = Some(Release::new(5, 1));
+    let old = |facts: &mut Facts| facts.release = Some(KernelRelease(5, 1));
     assert!(codes(&pair(&gue), old).contains(&"encapsulation"));
 }
 

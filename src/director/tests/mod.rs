@@ -352,7 +352,7 @@ fn a_server_behind_a_gateway_joins_when_it_is_on_the_link() {
     world.core.handle(Input::Host { at: world.now, facts });
     world.run_for(seconds(5));
     assert_eq!(world.addresses(), [TWO]);
-    world.core.handle(Input::Host { at: world.now, facts: HostFacts { reach: on_link.reach } });
+    world.core.handle(Input::Host { at: world.now, facts: HostFacts { reach: on_link.reach, kernel: None } });
     world.run_for(Duration::from_millis(20));
     assert_eq!(world.addresses(), [ONE, TWO]);
     let told = world.events.iter().filter(|event| matches!(event, Event::Obstructed { .. })).count();

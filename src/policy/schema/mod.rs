@@ -122,7 +122,9 @@ mapping! {
         /// Whether a persistent client leaves a server of weight 0 (`net.ipv4.vs.expire_quiescent_template`); by default true
         /// where a pool with persistence quiesces its failed servers, else false, so that a drained server keeps its clients.
         optional expire_quiescent_template: Flag,
-        /// Whether a SYN from a port that was used before is scheduled anew (`net.ipv4.vs.conn_reuse_mode`, 0 to 3); by default 1.
+        /// Whether a SYN from a port that was used before is scheduled anew (`net.ipv4.vs.conn_reuse_mode`, 0 to 3); by default 1,
+        /// and 0 (it goes to the same real server) where connections are tracked, with full-NAT, under Linux 5.16 or newer: with 1
+        /// the kernel would drop it there first, and the client wait a second.
         optional conn_reuse_mode: Number<0, 3>,
     }
     later {}

@@ -22,7 +22,7 @@ pub(super) fn settings(field: &Field<KernelText>, pools: &Pools) -> KernelSettin
             .expire_quiescent_template
             .value()
             .map_or(needed.expire_quiescent_template, |flag| flag.0),
-        conn_reuse_mode: reuse.unwrap_or(needed.conn_reuse_mode),
+        conn_reuse_mode: reuse,
     }
 }
 

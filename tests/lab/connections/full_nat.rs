@@ -9,8 +9,8 @@ use super::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tandem::connections::{Restorer, sweep};
-use tandem::kernel::Restored;
-use tandem::model::{self, Protocol, Ruleset, ServiceKey, SourceTranslation};
+use tandem::kernel::{Conntrack, KernelError, KnownConnections, Restored, UnderWay};
+use tandem::model::{self, Connection, Protocol, Ruleset, ServiceKey, SourceTranslation};
 
 /// The local address, which floats with the VIP.
 fn local() -> IpAddr {
@@ -278,6 +278,45 @@ fn a_sweep_takes_out_what_is_over_and_nothing_else() {
     for answer in answers_under_way(&pair, connections) {
         assert!(answer.expect("the living ones are still there").contains("hello"));
     }
+}
+
+/// The first packet of a client that takes its port again would get another source port for the sake of such an entry, and the
+/// rest of that connection none.
+#[test]
+fn a_sweep_takes_out_what_an_answer_began_once_its_connection_is_over_whoever_still_knows_it() {
+    let pair = Pair::new();
+    let [_, b] = &pair.world.directors[..] else { panic!("a pair") };
+    let (vip, server, client) = (near(103).ipv4, near(110).ipv4, near(10).ipv4);
+    let entry = |from: &str, to: &str| {
+        b.run(&format!("conntrack -I -p tcp --state ESTABLISHED -t 600 {from} {to} -u SEEN_REPLY,ASSURED"));
+    };
+    let by_answer = |port: u16| {
+        let first = format!("-s {server} -d {client} --sport 8080 --dport {port}");
+        entry(&first, &format!("-r {client} -q {vip} --reply-port-src {port} --reply-port-dst 80"));
+    };
+    let by_client = |port: u16| {
+        let first = format!("-s {client} -d {vip} --sport {port} --dport 80");
+        entry(&first, &format!("-r {server} -q {client} --reply-port-src 8080 --reply-port-dst {port}"));
+    };
+    [4001, 4002, 4003].map(by_answer);
+    [4004, 4005, 4006].map(by_client);
+    let known = |(port, under_way)| {
+        let connection = Connection {
+            protocol: Protocol::Tcp,
+            client: SocketAddr::new(client.into(), port),
+            virtual_service: SocketAddr::new(vip.into(), 80),
+            destination: SocketAddr::new(server.into(), 8080),
+        };
+        (connection, UnderWay(under_way))
+    };
+    // 4003 and 4006 are known to nobody.
+    let known: KnownConnections =
+        [(4001, true), (4002, false), (4004, true), (4005, false)].map(known).into();
+    let swept = b.inside(|| Conntrack::open()?.sweep(&[vip.into()].into(), || Ok::<_, KernelError>(known)));
+    assert_eq!(swept.expect("swept"), 3);
+    let left = b.run("conntrack -L");
+    let stays = |port: &u16| left.contains(&format!("port={port} "));
+    assert_eq!((4001..=4006).filter(stays).collect::<Vec<u16>>(), [4001, 4004, 4005], "{left}");
 }
 
 /// Our idea of nft's choice is nft's own.

@@ -9,7 +9,7 @@ use socket2::{Domain, Socket, Type};
 use std::collections::{BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
-use tandem::kernel::{Conntrack, KernelError, tracking_counts};
+use tandem::kernel::{Conntrack, KernelError, KnownConnections, tracking_counts};
 use tandem::model::{Connection, ConntrackEntry, Protocol};
 
 /// Every change is refused, and the daemons of connection synchronisation are gone.
@@ -113,7 +113,7 @@ fn fill(machine: &Namespace) {
 
 /// Takes them all out again.
 fn empty(machine: &Namespace) {
-    let nobody = || Ok::<_, KernelError>(HashSet::new());
+    let nobody = || Ok::<_, KernelError>(KnownConnections::new());
     let ours = BTreeSet::from([VIP]);
     machine.inside(|| Conntrack::open()?.sweep(&ours, nobody)).expect("a table");
 }
