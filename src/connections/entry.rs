@@ -43,7 +43,7 @@ const TCP_ACTIVE: [&str; 4] = ["ESTABLISHED", "SYN_SENT", "SYN_RECV", "SYNACK"];
 /// The states of a template (`ip_vs_ctpl_state_name_table`).
 const TEMPLATE_STATES: [&str; 2] = ["NONE", "ASSURED"];
 /// States in which nothing is left to be carried on, of TCP and SCTP; UDP has none.
-const OVER: [&str; 5] = ["NONE", "CLOSE", "LISTEN", "REJECTED", "CLOSED"];
+const OVER: [&str; 6] = ["NONE", "TIME_WAIT", "CLOSE", "LISTEN", "REJECTED", "CLOSED"];
 
 /// No timer of the kernel runs longer (31 days of persistence): a larger number is one that has just run out, printed
 /// without its sign.

@@ -66,7 +66,7 @@ fn an_empty_kernel_gets_settings_rules_services_destinations_then_addresses() {
             "~ sysctl net.ipv4.conf.all.send_redirects: (missing) -> 0",
             "~ sysctl net.ipv4.conf.eth0.send_redirects: (missing) -> 0",
             "~ sysctl net.ipv4.ip_forward: (missing) -> 1",
-            "~ sysctl net.ipv4.vs.conn_reuse_mode: (missing) -> 1",
+            "~ sysctl net.ipv4.vs.conn_reuse_mode: (missing) -> 0",
             "~ sysctl net.ipv4.vs.conntrack: (missing) -> 1",
             "~ sysctl net.ipv4.vs.expire_nodest_conn: (missing) -> 1",
             "~ nftables table inet tandem: replace in one transaction",
