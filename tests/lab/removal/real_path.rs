@@ -100,7 +100,7 @@ fn a_server_that_lost_its_vip_or_its_tunnel_is_found_in_both_roles_and_after_a_f
     );
 }
 
-/// One that breaks the path to the first server, and one that mends it.
+/// `breaks` breaks the path to the first server, which is out until `mends` mends it.
 fn assert_found_in_ipv6(mode: Mode, (breaks, mends): (&str, &str)) {
     let world = World::new();
     let vip = near(100).of(Family::Ipv6);
@@ -138,6 +138,7 @@ fn in_ipv6_a_server_that_lost_its_vip_is_found() {
 
 #[test]
 fn in_ipv6_a_server_that_no_longer_unwraps_is_found() {
-    let tunnel = ("link set unwrap6 down", "link set unwrap6 up");
-    assert_found_in_ipv6(Mode::Tun(Encapsulation::IpIp), tunnel);
+    // A device that goes down loses its IPv6 addresses.
+    let up = format!("link set unwrap6 up\naddr add {}/128 dev unwrap6", near(100).ipv6);
+    assert_found_in_ipv6(Mode::Tun(Encapsulation::IpIp), ("link set unwrap6 down", &up));
 }
