@@ -243,7 +243,7 @@ fn on_stop_remove_takes_back_what_is_ours_and_nothing_else() {
     let director = Director::start(host, world.folder(), &format!("{POLICY}on_stop: remove\n"));
     let mut director = director;
     wait_for_destinations(host, 9);
-    assert_eq!(settings(host), ["1", "0", "0", "1", "1", "1"]);
+    assert_eq!(settings(host), ["1", "0", "0", "1", "1", "0"]);
     assert!(host.nft_table("inet", "tandem").is_some());
 
     assert!(director.stop().success());
