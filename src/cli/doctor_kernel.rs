@@ -6,7 +6,7 @@
 use super::finding::Finding;
 use crate::model::{KernelRelease, KernelSettings, OnFailure, Policy, Pool, Protocol, ServiceKey};
 
-/// From here on a SYN from a reused port is scheduled at once, tracked or not.
+/// From here on a SYN from a reused port is held up only where the old connection is tracked still; before, always where any is.
 const REUSE_WITHOUT_WAIT: KernelRelease = KernelRelease(5, 9);
 
 /// The findings; none where no pool makes the director set anything. An unknown version is taken for a new one.
