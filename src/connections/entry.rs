@@ -47,7 +47,11 @@ const OVER: [&str; 6] = ["NONE", "TIME_WAIT", "CLOSE", "LISTEN", "REJECTED", "CL
 
 /// No timer of the kernel runs longer (31 days of persistence): a larger number is one that has just run out, printed
 /// without its sign.
-const LONGEST_TIMER_S: u64 = 2_678_400;
+pub(super) const LONGEST_TIMER_S: u32 = 2_678_400;
+/// How long the kernel waits for the second packet of a connection (`tcp_timeouts`, `udp_timeouts`); each further packet
+/// sets the time anew.
+const SYN_RECV_S: u32 = 60;
+const UDP_S: u32 = 300;
 
 /// An entry of the connection table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +86,21 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// Of a connection whose state has this number; `None` where its protocol has none of that number.
+    #[must_use]
+    pub fn of_connection(protocol: Protocol, state: u16) -> Option<Self> {
+        let name = states(protocol).get(usize::from(state))?;
+        let active = match protocol {
+            Protocol::Tcp => TCP_ACTIVE.contains(name),
+            // The kernel counts every datagram's connection as inactive (`__ip_vs_update_dest`).
+            Protocol::Udp => false,
+            Protocol::Sctp => *name == "ESTABLISHED",
+        };
+        Some(Self::Connection { state, active, over: OVER.contains(name) })
+    }
+}
+
 impl Entry {
     /// Reads a line; `None` for the heading, and for what is none of TCP, UDP and SCTP.
     #[must_use]
@@ -97,6 +116,21 @@ impl Entry {
         let words = || line.split_ascii_whitespace();
         let is_told = words().nth(ORIGIN)? == "SYNC";
         Self::of_words(words().take(ORIGIN).chain(words().skip(ORIGIN + 1))).map(|entry| (entry, is_told))
+    }
+
+    /// As a connection is that has just begun: of TCP the first packet is through (`SYN_RECV`), and it has the time that
+    /// the kernel gives it for the second. `None` for SCTP, which has several ways to begin.
+    #[must_use]
+    pub fn begun(connection: Connection) -> Option<Self> {
+        let Connection { protocol, client, virtual_service, destination } = connection;
+        let (state, expires_s) = match protocol {
+            Protocol::Tcp => (number_of(&TCP_STATES, "SYN_RECV")?, SYN_RECV_S),
+            Protocol::Udp => (0, UDP_S),
+            Protocol::Sctp => return None,
+        };
+        let kind = Kind::of_connection(protocol, state)?;
+        let protocol = Some(protocol);
+        Some(Self { protocol, client, virtual_service, destination, kind, expires_s, has_engine_data: false })
     }
 
     /// The connection that it stands for; `None` for a template.
@@ -125,7 +159,8 @@ impl Entry {
         let (client, virtual_service, destination) = (endpoint()?, endpoint()?, endpoint()?);
         let kind = kind(protocol, client.port(), words.next()?)?;
         let expires: u64 = words.next()?.parse().ok()?;
-        let expires_s = u32::try_from(expires).ok().filter(|_| expires <= LONGEST_TIMER_S).unwrap_or(0);
+        let expires_s =
+            u32::try_from(expires).ok().filter(|expires| *expires <= LONGEST_TIMER_S).unwrap_or(0);
         let has_engine_data = words.next().is_some();
         Some(Self { protocol, client, virtual_service, destination, kind, expires_s, has_engine_data })
     }
@@ -134,18 +169,24 @@ impl Entry {
 /// A template has no client's port. Neither has the connection that an FTP server is about to open (`LISTEN`), whose states
 /// are those of its protocol.
 fn kind(protocol: Option<Protocol>, client_port: u16, state: &str) -> Option<Kind> {
-    let number = |names: &[&str]| names.iter().position(|name| *name == state);
     let portless = client_port == 0 || protocol.is_none();
-    if let Some(state) = number(&TEMPLATE_STATES).filter(|_| portless) {
-        return Some(Kind::Template { state: u16::try_from(state).ok()? });
+    if let Some(state) = number_of(&TEMPLATE_STATES, state).filter(|_| portless) {
+        return Some(Kind::Template { state });
     }
-    let (number, active) = match protocol? {
-        Protocol::Tcp => (number(&TCP_STATES)?, TCP_ACTIVE.contains(&state)),
-        // The kernel counts every datagram's connection as inactive (`__ip_vs_update_dest`).
-        Protocol::Udp => (number(&UDP_STATES)?, false),
-        Protocol::Sctp => (number(&SCTP_STATES)?, state == "ESTABLISHED"),
-    };
-    Some(Kind::Connection { state: u16::try_from(number).ok()?, active, over: OVER.contains(&state) })
+    let protocol = protocol?;
+    Kind::of_connection(protocol, number_of(states(protocol), state)?)
+}
+
+fn number_of(names: &[&str], state: &str) -> Option<u16> {
+    names.iter().position(|name| *name == state).and_then(|number| u16::try_from(number).ok())
+}
+
+const fn states(protocol: Protocol) -> &'static [&'static str] {
+    match protocol {
+        Protocol::Tcp => &TCP_STATES,
+        Protocol::Udp => &UDP_STATES,
+        Protocol::Sctp => &SCTP_STATES,
+    }
 }
 
 /// Eight hexadecimal digits, or an IPv6 address.

@@ -5,10 +5,10 @@
 //! helper has shifted, and engine data, are not to be read from user space ([`Omission`]). Without options a record's
 //! length is a multiple of 4, so there is no padding.
 
-use super::entry::{Entry, Kind};
+use super::entry::{Entry, Kind, LONGEST_TIMER_S};
 use super::services::Binding;
 use crate::model::{ForwardingMethod, Protocol};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// `SYNC_PROTO_VER`.
 const VERSION: u8 = 1;
@@ -119,6 +119,55 @@ impl Packer {
     }
 }
 
+/// The connections and templates that a message tells to directors of this number. As in the kernel (`ip_vs_process_message`),
+/// a message of another number or version, or whose length is not what it says, tells nothing, nor does what comes behind a
+/// record that goes beyond its end. Options of a record are passed over.
+#[must_use]
+pub fn read(message: &[u8], sync_id: u8) -> Vec<Entry> {
+    let Some((header, mut rest)) = message.split_first_chunk::<HEADER_BYTES>() else { return Vec::new() };
+    let [reserved, found_id, high, low, records, version, spare @ ..] = *header;
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    let is_ours = (reserved, found_id, version, spare) == (0, sync_id, VERSION, [0; 2]);
+    if !is_ours || length != message.len() {
+        return Vec::new();
+    }
+    let mut entries = Vec::with_capacity(records.into());
+    for _ in 0..records {
+        let Some(record) = rest.get(2..4).and_then(|size| first_record(size, rest)) else { break };
+        entries.extend(entry(record));
+        rest = rest.get(record.len().next_multiple_of(4)..).unwrap_or_default();
+    }
+    entries
+}
+
+/// The record at the front of `rest`, whose version (upper 4 bits) and length are in `size`.
+fn first_record<'a>(size: &[u8], rest: &'a [u8]) -> Option<&'a [u8]> {
+    let size = u16::from_be_bytes(*size.first_chunk()?);
+    let (version, length) = (size >> 12, size & 0x0fff);
+    let least = if rest.first()? & TYPE_IPV6 == 0 { RECORD_BYTES_IPV4 } else { RECORD_BYTES_IPV6 };
+    rest.get(..length.into()).filter(|_| version == 0 && length >= least)
+}
+
+/// What a record says; `None` for a protocol that IPVS does not balance, or a state that it does not have.
+fn entry(record: &[u8]) -> Option<Entry> {
+    let half = |at| record.get(at..).and_then(<[u8]>::first_chunk).copied().map(u16::from_be_bytes);
+    let whole = |at| record.get(at..).and_then(<[u8]>::first_chunk).copied().map(u32::from_be_bytes);
+    let (kind, protocol) = (*record.first()?, Protocol::from_number(*record.get(1)?));
+    let address = |number: usize| match kind & TYPE_IPV6 {
+        0 => whole(24 + 4 * number).map(|bits| IpAddr::V4(bits.into())),
+        _ => record.get(24 + 16 * number..).and_then(<[u8]>::first_chunk::<16>).copied().map(IpAddr::from),
+    };
+    let end = |number| Some(SocketAddr::new(address(number)?, half(10 + 2 * number)?));
+    let state = half(8)?;
+    let kind = match whole(4)? & IP_VS_CONN_F_TEMPLATE {
+        0 => Kind::of_connection(protocol?, state)?,
+        _ => Kind::Template { state },
+    };
+    let expires_s = whole(20)?.min(LONGEST_TIMER_S);
+    let (client, virtual_service, destination) = (end(0)?, end(1)?, end(2)?);
+    Some(Entry { protocol, client, virtual_service, destination, kind, expires_s, has_engine_data: false })
+}
+
 /// One `ip_vs_sync_v4` or `ip_vs_sync_v6`.
 fn record(entry: &Entry, binding: &Binding) -> Vec<u8> {
     let ipv6 = entry.client.is_ipv6();
@@ -169,16 +218,16 @@ mod tests {
     const BINDING: Binding =
         Binding { mark: 7, method: ForwardingMethod::DirectRoute, timeout_s: 0x0102_0304 };
 
-    fn entry(line: &str) -> Entry {
+    fn entry_of(line: &str) -> Entry {
         Entry::parse(line).expect("an entry")
     }
 
     fn ipv4() -> Entry {
-        entry("TCP C0A8660A C350 C0A86564 0050 C0A8656E 1F90 ESTABLISHED     899")
+        entry_of("TCP C0A8660A C350 C0A86564 0050 C0A8656E 1F90 ESTABLISHED     899")
     }
 
     fn ipv6() -> Entry {
-        entry("UDP fd00:0:0:1:0:0:0:10 C350 fd00:0:0:1:0:0:0:100 0035 fd00:0:0:1:0:0:0:110 0035 UDP 299")
+        entry_of("UDP fd00:0:0:1:0:0:0:10 C350 fd00:0:0:1:0:0:0:100 0035 fd00:0:0:1:0:0:0:110 0035 UDP 299")
     }
 
     #[test]
@@ -205,9 +254,54 @@ mod tests {
         assert_eq!(bytes.len(), HEADER_BYTES + usize::from(RECORD_BYTES_IPV6));
         assert_eq!(bytes[8..12], [1, 17, 0, 72]);
         assert_eq!(flags(&ipv6(), ForwardingMethod::Masquerade), IP_VS_CONN_F_INACTIVE);
-        let template = entry("IP  C0A8660A 0000 00000007 0000 C0A8656E 0000 ASSURED         360");
+        let template = entry_of("IP  C0A8660A 0000 00000007 0000 C0A8656E 0000 ASSURED         360");
         assert_eq!(flags(&template, ForwardingMethod::Masquerade), IP_VS_CONN_F_TEMPLATE);
         assert_eq!(record(&template, &BINDING)[1], 0, "for every protocol");
+    }
+
+    #[test]
+    fn what_was_written_reads_as_it_was() {
+        let closing = entry_of("TCP C0A8660A C351 C0A86564 0050 C0A8656E 1F90 TIME_WAIT       899");
+        let template = entry_of("IP  C0A8660A 0000 00000007 0000 C0A8656E 0000 ASSURED         899");
+        let entries = [ipv4(), ipv6(), closing, template];
+        let mut packer = Packer::new(61, 1_500);
+        for entry in &entries {
+            packer.add(entry, &Binding { timeout_s: entry.expires_s, ..BINDING });
+        }
+        let Datagram { bytes, .. } = packer.finish().expect("a message");
+        assert_eq!(read(&bytes, 61), entries);
+        assert_eq!(read(&bytes, 62), [], "of other directors");
+        for cut in 0..bytes.len() {
+            assert_eq!(read(&bytes[..cut], 61), [], "its length is not what it says");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert_eq!(read(&longer, 61), []);
+        for (at, value) in [(0, 1), (5, 0), (6, 1)] {
+            let mut other = bytes.clone();
+            other[at] = value;
+            assert_eq!(read(&other, 61), [], "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_record_with_options_is_read_without_them_and_one_beyond_the_end_ends_the_message() {
+        let mut packer = Packer::new(61, 1_500);
+        packer.add(&ipv4(), &Binding { timeout_s: 899, ..BINDING });
+        let one = packer.finish().expect("a message").bytes;
+        // IPVS_OPT_PE_NAME, 3 bytes, then a byte that fills up, then the same record again.
+        let mut first = one[HEADER_BYTES..].to_vec();
+        first.extend([3, 3, b's', b'i', b'p']);
+        first[2..4].copy_from_slice(&41_u16.to_be_bytes());
+        let mut bytes = [&one[..HEADER_BYTES], &first, &[0; 3], &one[HEADER_BYTES..]].concat();
+        let length = u16::try_from(bytes.len()).expect("short");
+        bytes[2..4].copy_from_slice(&length.to_be_bytes());
+        bytes[4] = 2;
+        assert_eq!(read(&bytes, 61), [ipv4(), ipv4()]);
+        let second = HEADER_BYTES + 44;
+        for (size, why) in [(37_u16, "beyond the end"), (35, "too short"), (0x1024, "another version")] {
+            bytes[second + 2..second + 4].copy_from_slice(&size.to_be_bytes());
+            assert_eq!(read(&bytes, 61), [ipv4()], "{why}");
+        }
     }
 
     #[test]
@@ -225,11 +319,12 @@ mod tests {
     #[test]
     fn what_the_protocol_cannot_say_is_left_out() {
         assert_eq!(omission(&ipv4(), &BINDING), None);
-        let sip = entry("UDP C0A8660A 0000 C0A86564 13C4 C0A8656E 13C4 NONE            60 sip 1234@example");
+        let sip =
+            entry_of("UDP C0A8660A 0000 C0A86564 13C4 C0A8656E 13C4 NONE            60 sip 1234@example");
         assert_eq!(omission(&sip, &BINDING), Some(Omission::EngineData));
-        let mixed = entry("TCP C0A8660A C350 C0A86564 0050 fd00:0:0:1:0:0:0:110 0050 ESTABLISHED 899");
+        let mixed = entry_of("TCP C0A8660A C350 C0A86564 0050 fd00:0:0:1:0:0:0:110 0050 ESTABLISHED 899");
         assert_eq!(omission(&mixed, &BINDING), Some(Omission::MixedFamilies));
-        let ftp = entry("TCP C0A8660A C350 C0A86564 0015 C0A8656E 0015 ESTABLISHED     899");
+        let ftp = entry_of("TCP C0A8660A C350 C0A86564 0015 C0A8656E 0015 ESTABLISHED     899");
         let nat = Binding { method: ForwardingMethod::Masquerade, ..BINDING };
         assert_eq!(omission(&ftp, &nat), Some(Omission::ShiftedSequence));
         assert_eq!(omission(&ftp, &BINDING), None, "only NAT shifts");

@@ -20,8 +20,11 @@
 //! | [`entry`] | yes | a line of `/proc/net/ip_vs_conn` as a value |
 //! | `lines` | yes | the lines of that table that matter |
 //! | [`services`] | yes | what the line does not tell: firewall mark, forwarding method, timeout of a template |
-//! | [`message`] | yes | values as datagrams of the protocol, version 1 |
-//! | [`pass`](mod@pass) | no | reads the table and sends it, paced |
+//! | [`message`] | yes | values as datagrams of the protocol, version 1, and back |
+//! | [`pass`](mod@pass) | no | reads the table and sends it |
+//! | [`follow`](mod@follow) | no | tells connections as they begin, while the addresses are about to go |
+//! | `pace` | no | messages at a pace that the other kernel stands |
+//! | `group` | no | the sockets for it |
 //! | [`tracking`] | yes | what connection tracking needs for full-NAT's connections |
 //! | [`restore`] | no | puts that into the kernel's table |
 //! | [`count`](mod@count) | no | how many of the entries came from the other director |
@@ -30,8 +33,11 @@
 
 pub mod count;
 pub mod entry;
+pub mod follow;
+mod group;
 mod lines;
 pub mod message;
+mod pace;
 pub mod pass;
 pub mod restore;
 pub mod services;
@@ -39,5 +45,6 @@ pub mod tracking;
 
 pub use count::{EntryCounts, count};
 pub use entry::Entry;
+pub use follow::{FollowError, follow};
 pub use pass::{PassError, Passed, Told, pass};
 pub use restore::{RestoreError, Restorer, sweep};

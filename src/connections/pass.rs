@@ -7,30 +7,23 @@
 //! allows.
 
 use super::entry::Entry;
+use super::group::mouth;
 use super::lines::{Lines, Which};
-use super::message::{Datagram, Packer, omission};
+use super::message::{Packer, omission};
+use super::pace::Sender;
 use super::services::binding;
 use crate::model::{ConnectionSync, Tables};
-use nix::sys::socket::{getsockopt, sockopt};
-use socket2::SockRef;
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Of the calling thread's network namespace; `/proc/net` would be that of the process's first thread.
 const TABLE: &str = "/proc/thread-self/net/ip_vs_conn";
-/// `IP_VS_SYNC_GROUP` and `IP_VS_SYNC_PORT`.
-const GROUP: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(224, 0, 0, 81), 8848));
-/// Records a second: the other kernel takes one in a few microseconds, and holds some 90 datagrams of 40 for later.
-const RECORDS_A_SECOND: u32 = 20_000;
 /// How often everything is sent.
 const ROUNDS: u32 = 2;
-/// Longest wait for room in the socket's own buffer.
-const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -102,7 +95,7 @@ pub fn pass(
     let mut fresh = Told::default();
     let start = Instant::now();
     let failed = |source| PassError::Send { interface: sync.interface.clone(), source };
-    let (socket, mtu) = open(&sync.interface).map_err(failed)?;
+    let (socket, mtu) = mouth(&sync.interface).map_err(failed)?;
     let mut passed = Passed::default();
     for number in 1..=ROUNDS {
         let table = BufReader::new(File::open(TABLE).map_err(PassError::Read)?);
@@ -144,20 +137,6 @@ impl Trouble {
     }
 }
 
-/// A socket that sends as the kernel's own daemon does (`make_send_sock`), and the MTU of its way.
-fn open(interface: &str) -> io::Result<(UdpSocket, usize)> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-    let options = SockRef::from(&socket);
-    options.bind_device(Some(interface.as_bytes()))?;
-    // Our own backup daemon, where both run, has these connections.
-    options.set_multicast_loop_v4(false)?;
-    options.set_multicast_ttl_v4(1)?;
-    options.set_write_timeout(Some(SEND_TIMEOUT))?;
-    socket.connect(GROUP)?;
-    let mtu = getsockopt(&socket, sockopt::IpMtu)?;
-    Ok((socket, usize::try_from(mtu).unwrap_or_default()))
-}
-
 /// Reads a table and sends it, but for what was told before; what it sends is noted as fresh.
 fn tell(
     lines: impl BufRead,
@@ -187,63 +166,6 @@ fn tell(
     sender.queue.extend(packer.finish());
     let complete = sender.drain().map_err(Trouble::Send)?;
     Ok(Round { told: sender.records, omitted, complete })
-}
-
-/// Sends datagrams at the pace, until the time is up.
-struct Sender<Send> {
-    send: Send,
-    start: Instant,
-    by: Instant,
-    queue: VecDeque<Datagram>,
-    datagrams: usize,
-    records: usize,
-}
-
-impl<Send: FnMut(&[u8]) -> io::Result<()>> Sender<Send> {
-    fn new(send: Send, by: Instant) -> Self {
-        Self { send, start: Instant::now(), by, queue: VecDeque::new(), datagrams: 0, records: 0 }
-    }
-
-    /// When the next datagram may go.
-    fn due(&self) -> Instant {
-        let records = u32::try_from(self.records).unwrap_or(u32::MAX);
-        self.start + Duration::from_secs(1) / RECORDS_A_SECOND * records
-    }
-
-    /// Without waiting; false when the time is up.
-    fn send_what_is_due(&mut self) -> io::Result<bool> {
-        if self.queue.is_empty() {
-            return Ok(true);
-        }
-        let now = Instant::now();
-        while self.due() <= now.min(self.by) {
-            let Some(datagram) = self.queue.pop_front() else { break };
-            (self.send)(&datagram.bytes)?;
-            self.datagrams += 1;
-            self.records += usize::from(datagram.records);
-        }
-        Ok(now < self.by)
-    }
-
-    /// Sends the rest; false when the time did not suffice.
-    fn drain(&mut self) -> io::Result<bool> {
-        while !self.queue.is_empty() {
-            if self.due() > self.by {
-                return Ok(false);
-            }
-            pause(self.due().saturating_duration_since(Instant::now()));
-            if !self.send_what_is_due()? {
-                return Ok(self.queue.is_empty());
-            }
-        }
-        Ok(true)
-    }
-}
-
-/// There is no condition to wait for: the other side says nothing.
-#[expect(clippy::disallowed_methods, reason = "a pace, on a thread that does nothing else")]
-fn pause(duration: Duration) {
-    std::thread::sleep(duration);
 }
 
 #[cfg(test)]

@@ -4,20 +4,29 @@
 //! It blocks, as [`pass`](mod@super::pass) does, and belongs on a thread that may.
 
 use super::entry::Entry;
+use super::group::ear;
 use super::lines::{Lines, WITH_ORIGIN, Which};
-use super::tracking::conntrack_entries;
+use super::message;
+use super::tracking::{conntrack_entries, unambiguous};
 use crate::kernel::{Conntrack, KernelError, KnownConnections, Restored, UnderWay};
-use crate::model::{Connection, ConntrackEntry, Tables};
+use crate::model::{Connection, ConnectionSync, ConntrackEntry, Protocol, Tables};
 use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
-use std::net::IpAddr;
+use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// No message of the protocol is longer (`max_t(int, 1500, dev->mtu)` of `make_receive_sock`, with a jumbo frame's MTU).
+const MESSAGE_BYTES: usize = 9_216;
 
 /// Why tracking could not be restored.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     #[error("cannot read the connection table {WITH_ORIGIN}: {0}; is ip_vs loaded?")]
     Read(#[source] io::Error),
+    #[error("cannot hear by {interface} which connections the other directors tell: {source}")]
+    Hear { interface: String, source: io::Error },
     #[error(transparent)]
     Kernel(#[from] KernelError),
 }
@@ -26,16 +35,23 @@ pub enum RestoreError {
 #[derive(Debug)]
 pub struct Restorer {
     conntrack: Conntrack,
+    ear: UdpSocket,
+    sync: ConnectionSync,
     done: HashSet<Connection>,
+    /// Which answers were there for one connection or more ([`ConntrackEntry::answers`]).
+    answers: HashSet<(Protocol, SocketAddr, SocketAddr)>,
 }
 
 impl Restorer {
-    /// Opens the kernel's connection tracking.
+    /// Opens the kernel's connection tracking, and listens to what the other directors tell from now on.
     ///
     /// # Errors
-    /// When it cannot be asked.
-    pub fn open() -> Result<Self, RestoreError> {
-        Ok(Self { conntrack: Conntrack::open()?, done: HashSet::new() })
+    /// When either cannot be done.
+    pub fn open(sync: &ConnectionSync) -> Result<Self, RestoreError> {
+        let ear = ear(&sync.interface)
+            .map_err(|source| RestoreError::Hear { interface: sync.interface.clone(), source })?;
+        let (done, answers) = (HashSet::new(), HashSet::new());
+        Ok(Self { conntrack: Conntrack::open()?, ear, sync: sync.clone(), done, answers })
     }
 
     /// Reads the connections that have been told, and puts in what tracking needs for those that are new; `tables` are what
@@ -46,11 +62,45 @@ impl Restorer {
     pub fn restore(&mut self, tables: &Tables) -> Result<Restored, RestoreError> {
         let table = BufReader::new(File::open(WITH_ORIGIN).map_err(RestoreError::Read)?);
         let (told, living) = read(table).map_err(RestoreError::Read)?;
-        let is_new = |entry: &ConntrackEntry| !self.done.contains(&entry.connection);
-        let entries: Vec<ConntrackEntry> =
-            conntrack_entries(told, tables).into_iter().filter(is_new).collect();
-        self.done.extend(entries.iter().map(|entry| entry.connection));
-        Ok(self.conntrack.restore(&entries, &living)?)
+        let mut entries = conntrack_entries(told, tables);
+        self.answers.extend(entries.iter().map(ConntrackEntry::answers));
+        entries = unambiguous(entries);
+        entries.retain(|entry| self.done.insert(entry.connection));
+        Ok(self.conntrack.restore(&entries, |connection| living.contains(connection))?)
+    }
+
+    /// For so long puts in what tracking needs for connections as they are told. What lives is known from the table alone: so
+    /// nothing that stands for another connection is replaced, and an entry whose answers could be another connection's waits
+    /// for the next reading, which looks at all of these again.
+    ///
+    /// # Errors
+    /// When nothing can be heard, or the kernel takes none of the entries.
+    pub fn hear(&mut self, tables: &Tables, within: Duration) -> Result<Restored, RestoreError> {
+        let (until, mut total) = (Instant::now() + within, Restored::default());
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            let told = self.next_told(left)?;
+            let mut entries = unambiguous(conntrack_entries(told, tables));
+            entries.retain(|entry| !self.done.contains(&entry.connection));
+            entries.retain(|entry| self.answers.insert(entry.answers()));
+            total = total.and(self.conntrack.restore(&entries, |_| true)?);
+        }
+        Ok(total)
+    }
+
+    /// What the next message tells; nothing where none comes within this time.
+    fn next_told(&self, within: Duration) -> Result<Vec<Entry>, RestoreError> {
+        let failed = |source| RestoreError::Hear { interface: self.sync.interface.clone(), source };
+        let mut message = [0; MESSAGE_BYTES];
+        self.ear.set_read_timeout(Some(within)).map_err(failed)?;
+        match self.ear.recv(&mut message) {
+            Ok(length) => {
+                Ok(message::read(message.get(..length).unwrap_or_default(), self.sync.sync_id.get()))
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                Ok(Vec::new())
+            }
+            Err(error) => Err(failed(error)),
+        }
     }
 }
 

@@ -36,6 +36,15 @@ pub fn binding(tables: &Tables, entry: &Entry) -> Option<Binding> {
     Some(Binding { mark, method: method_of(service, entry)?, timeout_s: timeout_s.max(1) })
 }
 
+/// The same for a connection of NAT or full-NAT that has just begun, which the kernel gave one of the destinations there are.
+#[must_use]
+pub fn new_binding(tables: &Tables, entry: &Entry) -> Option<Binding> {
+    let (_, service) = service_of(tables, entry)?;
+    destination_of(service, entry)
+        .filter(|destination| destination.method == ForwardingMethod::Masquerade)
+        .and_then(|_| binding(tables, entry))
+}
+
 /// How packets go to the destination of `entry`. A server that has left the table keeps its connections: those beside it are
 /// reached in the same way.
 pub(super) fn method_of(service: &Service, entry: &Entry) -> Option<ForwardingMethod> {

@@ -31,19 +31,21 @@ const TCP_STATES: [Option<u8>; 11] = [
     Some(3), // SYNACK
 ];
 
-/// The entries that tracking should have. Of connections that would bear one source to one real server none: which of them
-/// had to take another port is known to the first director alone.
+/// The entries that tracking should have.
 #[must_use]
 pub fn conntrack_entries(told: impl IntoIterator<Item = Entry>, tables: &Tables) -> Vec<ConntrackEntry> {
-    let entries: Vec<ConntrackEntry> =
-        told.into_iter().filter_map(|entry| conntrack_entry(&entry, tables)).collect();
-    let answers =
-        |entry: &ConntrackEntry| (entry.connection.protocol, entry.connection.destination, entry.local());
+    told.into_iter().filter_map(|entry| conntrack_entry(&entry, tables)).collect()
+}
+
+/// Of connections that would bear one source to one real server none: which of them had to take another port is known to the
+/// first director alone.
+#[must_use]
+pub fn unambiguous(entries: Vec<ConntrackEntry>) -> Vec<ConntrackEntry> {
     let mut bearers = HashMap::with_capacity(entries.len());
     for entry in &entries {
-        *bearers.entry(answers(entry)).or_insert(0_u32) += 1;
+        *bearers.entry(entry.answers()).or_insert(0_u32) += 1;
     }
-    entries.into_iter().filter(|entry| bearers.get(&answers(entry)) == Some(&1)).collect()
+    entries.into_iter().filter(|entry| bearers.get(&entry.answers()) == Some(&1)).collect()
 }
 
 fn conntrack_entry(entry: &Entry, tables: &Tables) -> Option<ConntrackEntry> {
@@ -82,7 +84,7 @@ mod tests {
     }
 
     fn of(lines: &[&str], tables: &Tables) -> Vec<ConntrackEntry> {
-        conntrack_entries(lines.iter().filter_map(|line| Entry::parse(line)), tables)
+        unambiguous(conntrack_entries(lines.iter().filter_map(|line| Entry::parse(line)), tables))
     }
 
     fn full_nat() -> Tables {

@@ -7,18 +7,23 @@
 //! Sources: `linux/netfilter/nfnetlink.h`, `nfnetlink_conntrack.h`, `nf_conntrack_common.h`, `nf_conntrack_tcp.h`.
 
 use super::KernelError;
-use super::netlink::{Attribute, Attributes, Message, Netlink, NetlinkError};
+use super::netlink::{Attribute, Attributes, Listener, Message, Netlink, NetlinkError};
 use crate::model::{Connection, ConntrackEntry, Protocol};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_sys::protocols::NETLINK_NETFILTER;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+use std::time::Duration;
 
 /// `NFNL_SUBSYS_CTNETLINK` and `enum cntl_msg_types`.
 const CT_NEW: u16 = 1 << 8;
 const CT_GET: u16 = (1 << 8) | 1;
 const CT_DELETE: u16 = (1 << 8) | 2;
+/// The mask of `NFNLGRP_CONNTRACK_NEW`.
+const NF_NETLINK_CONNTRACK_NEW: u32 = 1;
 const NFGENMSG_BYTES: usize = 4;
 /// `enum ctattr_type`.
 const CTA_TUPLE_ORIG: u16 = 1;
@@ -61,6 +66,9 @@ const LIBERAL: u8 = 0x08;
 const CLOSE_INIT: u8 = 0x04;
 /// `TCP_CONNTRACK_FIN_WAIT`, the first of the states that close a connection.
 const TCP_CONNTRACK_FIN_WAIT: u8 = 4;
+
+/// Beginnings that are read in one go.
+const MOST_AT_ONCE: usize = 4_096;
 
 /// What became of entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,22 +120,23 @@ impl Conntrack {
         Netlink::open(NETLINK_NETFILTER).map(Self).map_err(|error| explain(&error))
     }
 
-    /// Puts entries in. What is in the place of one stays if it stands for one of the `living` connections; else it is left
-    /// from one that was carried on, and ended, at another director, and goes: answers would never find the new one.
+    /// Puts entries in. What is in the place of one stays if it stands for a connection that `lives`; else it is left from one
+    /// that was carried on, and ended, at another director, and goes: answers would never find the new one. An entry of the
+    /// same connection goes in any case if an answer began it, the wrong way round.
     ///
     /// # Errors
     /// When the kernel has no ctnetlink, or refuses all of them.
     pub fn restore(
         &mut self,
         entries: &[ConntrackEntry],
-        living: &HashSet<Connection>,
+        lives: impl Fn(&Connection) -> bool,
     ) -> Result<Restored, KernelError> {
         let mut restored = Restored::default();
         let mut refusal = None;
         let results = self.0.change(entries.iter().map(new_message));
         for (entry, result) in entries.iter().zip(results) {
             let result = match result {
-                Err(error) if error.errno == libc::EEXIST => self.take_the_place(entry, living),
+                Err(error) if error.errno == libc::EEXIST => self.take_the_place(entry, &lives),
                 result => result.map(|()| true),
             };
             match result {
@@ -224,12 +233,13 @@ impl Conntrack {
     fn take_the_place(
         &mut self,
         entry: &ConntrackEntry,
-        living: &HashSet<Connection>,
+        lives: impl Fn(&Connection) -> bool,
     ) -> Result<bool, NetlinkError> {
+        let goes = |found: &Found| found.reversed() == entry.connection || !lives(&found.connection);
         for way in [Way::Original, Way::Reply] {
             match self.0.request(&question(way, entry)) {
                 Ok(answer) => match Found::read(&answer) {
-                    Some(found) if !living.contains(&found.connection) => {
+                    Some(found) if goes(&found) => {
                         self.0.request(&delete_message(&found))?;
                     }
                     _ => return Ok(false),
@@ -244,6 +254,47 @@ impl Conntrack {
             Err(error) if error.errno == libc::EEXIST => Ok(false),
             again => again.map(|()| true),
         }
+    }
+}
+
+/// What the kernel tells of connections as their tracking begins, in the network namespace of the calling thread.
+#[derive(Debug)]
+pub struct Beginnings(Listener);
+
+impl Beginnings {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// When the kernel has no ctnetlink.
+    pub fn open() -> Result<Self, KernelError> {
+        let opened = Listener::open(NETLINK_NETFILTER, NF_NETLINK_CONNTRACK_NEW);
+        opened.map(Self).map_err(|error| explain(&error))
+    }
+
+    /// Waits at most so long for one, and reads what there is: each is a connection whose first packet has left. Where more
+    /// came than the socket holds some are missing.
+    ///
+    /// # Errors
+    /// When the kernel cannot be asked.
+    pub fn next(&mut self, within: Duration) -> Result<Vec<Connection>, KernelError> {
+        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        let timeout = PollTimeout::try_from(within).unwrap_or(PollTimeout::MAX);
+        // Interrupted: nothing came yet.
+        let _ = poll(&mut fds, timeout);
+        let mut begun = Vec::new();
+        while begun.len() < MOST_AT_ONCE {
+            let take = |message_type, payload: &[u8]| {
+                let found = (message_type == CT_NEW).then(|| Found::read(payload)).flatten();
+                begun.extend(found.map(|found| found.connection));
+            };
+            match self.0.read(take) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) if error.errno == libc::ENOBUFS => {}
+                Err(error) => return Err(explain(&error)),
+            }
+        }
+        Ok(begun)
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) mod sysctl;
 mod tracking;
 pub mod wire;
 
-pub use conntrack::{Conntrack, KnownConnections, Restored, UnderWay};
+pub use conntrack::{Beginnings, Conntrack, KnownConnections, Restored, UnderWay};
 pub use epoch::epoch;
 pub use host::{host_facts, kernel_release};
 pub use ipvs::IpvsInfo;

@@ -35,6 +35,12 @@ impl ConntrackEntry {
     pub fn local(&self) -> SocketAddr {
         SocketAddr::new(self.source, self.connection.client.port())
     }
+
+    /// What tells answers apart: protocol, the real server that they come from, and where they go.
+    #[must_use]
+    pub fn answers(&self) -> (Protocol, SocketAddr, SocketAddr) {
+        (self.connection.protocol, self.connection.destination, self.local())
+    }
 }
 
 /// What the kernel counts of connection tracking. What it does not tell is `None`.

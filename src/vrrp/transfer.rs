@@ -13,7 +13,7 @@ pub const RESIGN_BOUND: Duration = Duration::from_secs(3);
 /// What is left when the addresses have gone is passed within this.
 pub const REST_BOUND: Duration = Duration::from_secs(1);
 /// After a whole transfer the rest follows again and again for so long: the addresses are about to go.
-const GOING_ON: Duration = Duration::from_secs(2);
+pub const GOING_ON: Duration = Duration::from_secs(2);
 /// From the end of one of those to the next, at least; and as long as it took, so that a large table is not read all the
 /// time. What began here meanwhile is all that the other director may miss.
 const REST_EVERY: Duration = Duration::from_millis(20);

@@ -98,9 +98,7 @@ impl Pair {
     fn pass(&self) -> Passed {
         let a = &self.world.directors[0];
         let tables = Tables { services: observe(a).services, ..Tables::default() };
-        let sync_id = SYNC_ID.try_into().expect("not zero");
-        let sync = ConnectionSync { interface: "eth0".to_owned(), sync_id, role: SyncRole::Both };
-        let passed = a.inside(|| pass(&sync, &tables, LIMIT, &mut Told::default())).expect("told");
+        let passed = a.inside(|| pass(&sync(), &tables, LIMIT, &mut Told::default())).expect("told");
         println!("{passed:?}");
         passed
     }
@@ -124,6 +122,11 @@ impl Pair {
             machine.ip(&format!("neigh flush dev {interface}"));
         }
     }
+}
+
+fn sync() -> ConnectionSync {
+    let sync_id = SYNC_ID.try_into().expect("not zero");
+    ConnectionSync { interface: "eth0".to_owned(), sync_id, role: SyncRole::Both }
 }
 
 fn add_vip(director: &Namespace, vip: IpAddr) {

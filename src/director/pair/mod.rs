@@ -6,6 +6,7 @@
 mod before_master;
 mod log;
 mod memory;
+mod passing;
 mod restoring;
 mod secrets;
 mod starting;
@@ -16,23 +17,22 @@ use super::error::RunError;
 use crate::advert::Paths;
 use crate::advert::realtime;
 use crate::advert::thread::{AdvertThread, Command, Commander, Notice, Published, Renewal};
-use crate::connections::{self, Told};
 use crate::floating::thread::{AddressThread, Handle, Surroundings};
 use crate::floating::{self, Plan};
-use crate::model::{Authentication, ConnectionSync, Hook, Policy, Roles, RouterName, Tables, Tracked};
+use crate::model::{Authentication, Hook, Policy, Roles, RouterName, Tables, Tracked};
 use crate::time::Instant;
 use crate::track::{self, Watches};
 use crate::vrrp::RouterId;
 use crate::vrrp::role::Role;
 use crate::vrrp::station::{Beginning, Keyring, Station};
-use crate::vrrp::transfer::{RESIGN_BOUND, REST_BOUND};
 use memory::Memory;
+use passing::Passing;
 use restoring::Restoring;
 pub(super) use secrets::{SecretError, keyring};
 pub(super) use starting::Ready;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -64,7 +64,6 @@ pub(super) struct PairThreads {
     keeps_marks: bool,
     clock: realtime::Clock,
     names: Vec<RouterName>,
-    sync: Option<ConnectionSync>,
     master_of: BTreeSet<RouterName>,
     /// What was last seen of processes and files.
     watched: BTreeMap<Tracked, bool>,
@@ -73,10 +72,7 @@ pub(super) struct PairThreads {
     tracked: BTreeSet<Tracked>,
     /// The election waits for verdicts that are of what there is since then.
     warm_up: Option<Instant>,
-    /// What the other director was told of the connection table.
-    told_connections: Arc<Mutex<Told>>,
-    /// By which tables.
-    told_tables: Option<Arc<Tables>>,
+    passing: Passing,
     restoring: Restoring,
 }
 
@@ -109,7 +105,6 @@ impl PairThreads {
             return false;
         }
         self.addresses.iter().for_each(|addresses| addresses.renew(Plan::of(&policy.pair)));
-        self.sync.clone_from(&policy.pair.connection_sync);
         let tracked = crate::vrrp::tracking::tracked(policy);
         if tracked != self.tracked {
             self.watches = track::watch(&tracked, &self.reporter);
@@ -118,8 +113,8 @@ impl PairThreads {
         }
         // A thing that another router tracks from now on is news to that one.
         self.told.clear();
+        self.passing.renew(policy);
         self.restoring = Restoring::new(policy);
-        self.told_tables = None;
         true
     }
 
@@ -225,11 +220,7 @@ impl PairThreads {
                 chronicler.tell([chronicle::of_vrrp(&event)]);
             }
             Notice::PassState { whole } => {
-                // The rests follow each other quickly, and a table of ten thousand servers is not computed for each.
-                if whole || self.told_tables.is_none() {
-                    self.told_tables = Some(Arc::new(tables()));
-                }
-                self.pass_state(whole);
+                self.passing.pass(whole, tables, self.adverts.commander().clone());
                 // From the moment at which the other director holds the addresses, connections that it begins may come here,
                 // until everybody believes it.
                 let master_of = self.master_of.clone();
@@ -289,40 +280,6 @@ impl PairThreads {
                 "the address thread is still inside the kernel; the addresses end with their lifetime"
             );
         }
-    }
-
-    /// Sends the connection table, off this loop; not `whole`: what has come since the last time.
-    fn pass_state(&self, whole: bool) {
-        let (Some(sync), Some(tables)) = (self.sync.clone(), self.told_tables.clone()) else { return };
-        let commander = self.adverts.commander().clone();
-        let told = Arc::clone(&self.told_connections);
-        spawn_blocking(move || {
-            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-            let within = if whole { RESIGN_BOUND } else { REST_BOUND };
-            if whole {
-                *told = Told::default();
-            }
-            match connections::pass(&sync, &tables, within, &mut told) {
-                Ok(passed) if !whole => tracing::debug!(
-                    connections = passed.connections,
-                    "connections that have come since were passed to the other director in {:?}",
-                    passed.took
-                ),
-                Ok(passed) => tracing::info!(
-                    connections = passed.connections,
-                    omitted = passed.omitted,
-                    "connections were passed to the other director in {:?}",
-                    passed.took
-                ),
-                Err(error) if !whole => {
-                    tracing::debug!("connections that have come since could not be passed: {error}")
-                }
-                Err(error) => {
-                    tracing::warn!("connections could not be passed to the other director: {error}")
-                }
-            }
-            commander.give(Command::StatePassed);
-        });
     }
 
     /// Runs the hooks of a unit one after the other, each within its own time.

@@ -4,7 +4,7 @@
 
 use crate::connections::{RestoreError, Restorer, sweep};
 use crate::kernel::Restored;
-use crate::model::{Policy, ServiceKey, Tables, VirtualService};
+use crate::model::{ConnectionSync, Policy, ServiceKey, Tables, VirtualService};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,14 +17,16 @@ use tokio::time::{Instant, sleep};
 /// the kernel's own daemon for one more.
 const HAND_OVER: Duration = Duration::from_secs(3);
 /// From the end of one reading of the table to the next, at least; and longer than it took: the kernel needs this processor
-/// for the connections.
-const EVERY: Duration = Duration::from_millis(20);
+/// for the connections. Meanwhile what is told is heard: a reading is there for what came before, and for what got lost.
+const EVERY: Duration = Duration::from_millis(500);
 const REST: u32 = 3;
 
 /// One task of each kind at most.
 #[derive(Clone, Debug)]
 pub(super) struct Restoring {
-    /// Of all services; empty: there is nothing to do.
+    /// How connections are told; `None`: there is nothing to do.
+    sync: Option<Arc<ConnectionSync>>,
+    /// Of all services.
     virtual_addresses: Arc<BTreeSet<IpAddr>>,
     /// Until when the task goes on; `None`: there is none.
     until: Arc<Mutex<Option<Instant>>>,
@@ -34,10 +36,10 @@ pub(super) struct Restoring {
 
 impl Restoring {
     pub(super) fn new(policy: &Policy) -> Self {
-        let is_tracked = policy.pair.connection_sync.is_some() && policy.has_full_nat();
-        let services = policy.pools.values().flat_map(|pool| &pool.services).filter(|_| is_tracked);
+        let services = policy.pools.values().flat_map(|pool| &pool.services);
         let addresses = services.flat_map(VirtualService::keys).filter_map(ServiceKey::address);
         Self {
+            sync: tracked_sync(policy).cloned().map(Arc::new),
             virtual_addresses: Arc::new(addresses.collect()),
             until: Arc::default(),
             asked: Arc::default(),
@@ -46,13 +48,11 @@ impl Restoring {
 
     /// This director has become Master; `tables` are what the kernel should hold.
     pub(super) fn took_over(&self, tables: impl FnOnce() -> Tables) {
-        if self.virtual_addresses.is_empty() {
-            return;
-        }
+        let Some(sync) = self.sync.clone() else { return };
         let before = self.lock().replace(Instant::now() + HAND_OVER);
         if before.is_none() {
             let (task, tables) = (self.clone(), tables());
-            spawn_blocking(move || task.run(&tables));
+            spawn_blocking(move || task.run(&sync, &tables));
         }
     }
 
@@ -67,7 +67,7 @@ impl Restoring {
     }
 
     fn sweep_after(&self, delay: Duration) {
-        if self.virtual_addresses.is_empty() {
+        if self.sync.is_none() {
             return;
         }
         let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
@@ -82,20 +82,17 @@ impl Restoring {
         });
     }
 
-    fn run(&self, tables: &Tables) {
+    fn run(&self, sync: &ConnectionSync, tables: &Tables) {
         let mut total = Restored::default();
-        let mut ended = Restorer::open();
-        while let Ok(restorer) = &mut ended {
-            let began = Instant::now();
-            match restorer.restore(tables) {
-                Ok(restored) => total = total.and(restored),
-                Err(error) => ended = Err(error),
+        let ended = Restorer::open(sync).and_then(|mut restorer| {
+            loop {
+                let began = Instant::now();
+                total = total.and(restorer.restore(tables)?);
+                let rest = EVERY.max(began.elapsed() * REST);
+                let Some(left) = self.time_left() else { return Ok(()) };
+                total = total.and(restorer.hear(tables, rest.min(left))?);
             }
-            if !self.goes_on() {
-                break;
-            }
-            pause(EVERY.max(began.elapsed() * REST));
-        }
+        });
         if ended.is_err() {
             *self.lock() = None;
         }
@@ -113,16 +110,21 @@ impl Restoring {
         }
     }
 
-    /// Whether the time is not up; else there is no task any more, and the next takeover begins one.
-    fn goes_on(&self) -> bool {
-        let mut until = self.lock();
-        until.take_if(|until| *until <= Instant::now());
-        until.is_some()
+    /// Until the time is up; then there is no task any more, and the next takeover begins one.
+    fn time_left(&self) -> Option<Duration> {
+        let (mut until, now) = (self.lock(), Instant::now());
+        until.take_if(|until| *until <= now);
+        until.map(|until| until - now)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
         self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How connections are told, where the kernel tracks those of IPVS: where the policy has full-NAT.
+pub(super) fn tracked_sync(policy: &Policy) -> Option<&ConnectionSync> {
+    policy.pair.connection_sync.as_ref().filter(|_| policy.has_full_nat())
 }
 
 fn tell(total: Restored, error: Option<RestoreError>) {
@@ -137,10 +139,4 @@ fn tell(total: Restored, error: Option<RestoreError>) {
             "the tracking of connections was restored"
         );
     }
-}
-
-/// Nobody tells when the kernel's backup daemon has taken something in.
-#[expect(clippy::disallowed_methods, reason = "a pace, on a thread that does nothing else")]
-fn pause(duration: Duration) {
-    std::thread::sleep(duration);
 }

@@ -2,6 +2,7 @@
 //! since another process has just fallen silent, the two threads alone.
 
 use super::memory::Memory;
+use super::passing::Passing;
 use super::restoring::Restoring;
 use super::{PairThreads, REPORTS_WAITING, address_thread, keyring, signs};
 use crate::advert::Paths;
@@ -131,14 +132,12 @@ impl Ready {
             keeps_marks: true,
             clock,
             names: policy.pair.routers.keys().cloned().collect(),
-            sync: policy.pair.connection_sync.clone(),
             master_of,
             watched: BTreeMap::new(),
             told: BTreeMap::new(),
             tracked,
             warm_up: None,
-            told_connections: Arc::default(),
-            told_tables: None,
+            passing: Passing::new(policy),
             restoring,
         })
     }

@@ -7,8 +7,10 @@
 
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use tandem::connections::{Restorer, sweep};
+use tandem::connections::{Restorer, follow, sweep};
 use tandem::kernel::{Conntrack, KernelError, KnownConnections, Restored, UnderWay};
 use tandem::model::{self, Connection, Protocol, Ruleset, ServiceKey, SourceTranslation};
 
@@ -130,12 +132,16 @@ fn told_connections(pair: &Pair) -> [TcpStream; 2] {
     connections
 }
 
+fn our_tables(director: &Namespace) -> Tables {
+    Tables { services: observe(director).services, ruleset: our_rules(), ..Tables::default() }
+}
+
 /// What B's tracking was given.
 fn restore(pair: &Pair) -> Restored {
     let b = &pair.world.directors[1];
-    let tables = Tables { services: observe(b).services, ruleset: our_rules(), ..Tables::default() };
+    let tables = our_tables(b);
     b.inside(|| {
-        let mut restorer = Restorer::open().expect("ctnetlink");
+        let mut restorer = Restorer::open(&sync()).expect("ctnetlink");
         let restored = restorer.restore(&tables).expect("IPVS");
         assert_eq!(restorer.restore(&tables).expect("IPVS"), Restored::default(), "each of them once");
         restored
@@ -191,7 +197,46 @@ fn an_answer_under_way_needs_the_tracking_that_is_restored() {
     }
 }
 
-/// If these arrived, the case above would prove nothing.
+/// How long the other director listens. An emulated machine is slow.
+const HEARD_FOR: Duration = Duration::from_secs(4);
+
+/// The table is never read here: each side learns of a connection as it begins.
+#[test]
+fn a_connection_that_begins_before_the_addresses_go_is_tracked_there_at_once() {
+    let pair = under_our_rules();
+    pair.synchronise();
+    let [a, b] = &pair.world.directors[..] else { panic!("a pair") };
+    let (of_a, of_b, is_over) = (our_tables(a), our_tables(b), AtomicBool::new(false));
+    let mut restorer = b.inside(|| Restorer::open(&sync())).expect("ears");
+    let enter_a = a.entrance();
+    let (connections, told, restored) = thread::scope(|scope| {
+        let following = scope.spawn(|| {
+            enter_a();
+            follow(&sync(), &of_a, || !is_over.load(Ordering::Relaxed))
+        });
+        until("an ear for what begins", LIMIT, || match a.run("cat /proc/net/netlink") {
+            sockets if sockets.lines().any(listens_to_tracking) => Ok(()),
+            sockets => Err(sockets),
+        });
+        let hearing = scope.spawn(|| restorer.hear(&of_b, HEARD_FOR));
+        let connections = FAMILIES.map(|family| open(&pair.world.near_client, near(103).of(family)));
+        let restored = hearing.join().expect("no panic").expect("ears");
+        is_over.store(true, Ordering::Relaxed);
+        (connections, following.join().expect("no panic").expect("ctnetlink"), restored)
+    });
+    assert_eq!((told, restored), (2, Restored { added: 2, present: 0, refused: 0 }));
+    for answer in answers_under_way(&pair, connections) {
+        assert!(answer.expect("it arrives").contains("hello"));
+    }
+}
+
+/// A line of netlink(7)'s list: a socket of `NETLINK_NETFILTER` in the first group.
+fn listens_to_tracking(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    words.get(1) == Some(&"12") && words.get(3) == Some(&"00000001")
+}
+
+/// If these arrived, the cases above would prove nothing.
 #[test]
 fn an_answer_under_way_without_tracking_is_lost() {
     let pair = under_our_rules();
@@ -247,7 +292,7 @@ fn tracking_that_an_answer_began_is_put_right() {
         answer["src"], answer["dst"], answer["sport"], answer["dport"], original["src"], original["sport"],
     ));
     let tables = Tables { services: observe(b).services, ..Tables::default() };
-    let restored = b.inside(|| Restorer::open().expect("ctnetlink").restore(&tables).expect("IPVS"));
+    let restored = b.inside(|| Restorer::open(&sync()).expect("ctnetlink").restore(&tables).expect("IPVS"));
     assert_eq!(restored, Restored { added: 1, present: 0, refused: 0 });
     assert_eq!(tracked(b, vip), [original, answer], "as it is at the director where it began");
     let [answer] = answers_under_way(&pair, [connection]);
@@ -298,8 +343,8 @@ fn a_sweep_takes_out_what_an_answer_began_once_its_connection_is_over_whoever_st
         let first = format!("-s {client} -d {vip} --sport {port} --dport 80");
         entry(&first, &format!("-r {server} -q {client} --reply-port-src 8080 --reply-port-dst {port}"));
     };
-    [4001, 4002, 4003].map(by_answer);
-    [4004, 4005, 4006].map(by_client);
+    [4001, 4002, 4003].into_iter().for_each(by_answer);
+    [4004, 4005, 4006].into_iter().for_each(by_client);
     let known = |(port, under_way)| {
         let connection = Connection {
             protocol: Protocol::Tcp,
