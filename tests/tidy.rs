@@ -28,6 +28,7 @@ const PURE_FILES: &[&str] = &[
     "cli/doctor/network.rs",
     "cli/doctor/rivals.rs",
     "cli/doctor/settings.rs",
+    "cli/doctor/sharing.rs",
     "cli/doctor/tests.rs",
     "cli/doctor/time.rs",
     "cli/finding.rs",

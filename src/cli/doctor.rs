@@ -15,6 +15,7 @@ mod kernel_parts;
 mod network;
 mod rivals;
 mod settings;
+mod sharing;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -57,6 +58,7 @@ fn findings(policy: &Policy, facts: &Facts) -> Vec<Finding> {
     findings.extend(doctor_kernel::settings(policy, facts.release));
     findings.extend(kernel_parts::judge(policy, facts));
     findings.extend(settings::judge(policy, facts));
+    findings.extend(sharing::judge(policy));
     findings.extend(network::judge(policy, facts));
     findings.extend(firewall::judge(policy, facts));
     findings.extend(rivals::judge(policy, facts));

@@ -341,6 +341,32 @@ fn what_cannot_be_judged_is_not_accused() {
     assert_eq!(codes(&nat, unread), ["firewall-unread", "firewall-legacy"]);
 }
 
+// --- pools that share real servers
+
+#[test]
+fn services_of_nat_at_one_port_of_a_real_server_are_noted_once() {
+    let said = |policy: &Policy| {
+        let findings = findings(policy, &well(policy)).into_iter();
+        let notes = findings.filter(|finding| finding.code == "shared-destination");
+        notes.map(|finding| finding.what).collect::<Vec<_>>()
+    };
+    let other = "192.168.101.101";
+    let both = |forwarding: &Forwarding, other_forwarding: &Forwarding| {
+        policy([pool("web", VIP, forwarding), pool("app", other, other_forwarding)])
+    };
+    let [note] = &said(&both(&Forwarding::Nat, &FULL_NAT))[..] else { panic!("one note") };
+    for part in [VIP, other, "share", "more)"] {
+        assert!(note.contains(part), "{part} is not in {note}");
+    }
+    let none: [String; 0] = [];
+    assert_eq!(said(&both(&Forwarding::Nat, &Forwarding::DirectRouting)), none);
+    let mut own_ports = both(&Forwarding::Nat, &Forwarding::Nat);
+    let app = own_ports.pools.values_mut().next().expect("a pool");
+    app.servers.iter_mut().for_each(|server| server.port = Some(8081));
+    assert_eq!(said(&own_ports), none);
+    assert_eq!(said(&policy([pool("web", VIP, &Forwarding::Nat)])), none);
+}
+
 // --- the pair
 
 fn told_of_failover(policy: &Policy) -> Vec<String> {

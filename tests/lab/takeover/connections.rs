@@ -68,24 +68,40 @@ impl<'site> Crowd<'site> {
             if spoken.iter().all(|count| *count >= wanted) { Ok(()) } else { Err(format!("{spoken:?}")) }
         });
         for (pool, clients) in &self.clients {
-            judge(*pool, what, &clients.lost());
+            self.judge(*pool, what, &clients.lost());
         }
     }
 
     /// Each one speaks a last time.
     #[track_caller]
-    pub(super) fn finish(self) {
-        for (pool, clients) in self.clients {
-            judge(pool, "all", &clients.finish());
+    pub(super) fn finish(mut self) {
+        for (pool, clients) in std::mem::take(&mut self.clients) {
+            self.judge(pool, "all", &clients.finish());
         }
     }
-}
 
-#[track_caller]
-fn judge(pool: Pool, what: &str, lost: &[String]) {
-    println!("{what}: {pool} lost {} of {}", lost.len(), ACTIVE + RESTING);
-    let few: Vec<_> = lost.iter().take(5).collect();
-    assert!(pool == Pool::FullNat || lost.is_empty(), "{what}: {pool} lost {}: {few:#?}", lost.len());
+    #[track_caller]
+    fn judge(&self, pool: Pool, what: &str, lost: &[String]) {
+        println!("{what}: {pool} lost {} of {}", lost.len(), ACTIVE + RESTING);
+        let few: Vec<_> = lost.iter().take(5).collect();
+        few.iter().for_each(|lost| self.tell_what_is_known_of(lost));
+        assert!(pool == Pool::FullNat || lost.is_empty(), "{what}: {pool} lost {}: {few:#?}", lost.len());
+    }
+
+    /// What both directors' tables have of a connection that was lost.
+    fn tell_what_is_known_of(&self, lost: &str) {
+        let port = lost.split("port ").nth(1).and_then(|rest| rest.split(':').next()?.parse::<u16>().ok());
+        let Some(port) = port else { return };
+        let (decimal, hexadecimal) = (format!("port={port} "), format!(" {port:04X} "));
+        for director in &self.site.directors {
+            for table in ["conntrack -L", "cat /proc/net/ip_vs_conn_sync"] {
+                let listing = director.run(table);
+                let of_it = |line: &&str| line.contains(&decimal) || line.contains(&hexadecimal);
+                let lines = listing.lines().filter(of_it);
+                lines.for_each(|line| println!("{}: {line}", director.name()));
+            }
+        }
+    }
 }
 
 /// Brings the first director back, as after a loss of power.

@@ -60,7 +60,7 @@ fn a_pool_that_both_lose_moves_nothing_and_one_that_the_master_loses_moves_the_a
     serves_within(&site, "return of the servers", Instant::now(), SERVES_WITHIN);
     // Only the probes of the Master fail: they come from its own inside address.
     let blind = "table ip blind { chain out { type filter hook output priority 0;
-        ip saddr 10.20.0.2 tcp dport 8080 drop
+        ip saddr 10.20.0.2 tcp dport { 8080, 8081 } drop
     }\n}";
     takes_over(&site, &pair, "loss of the Master's pool", B, PATIENCE * 2, || site.directors[A].nft(blind));
     let see_again = || drop(site.directors[A].run("nft delete table ip blind"));

@@ -223,7 +223,7 @@ http {{
     reset_timedout_connection on;
     keepalive_timeout 1h; keepalive_requests 100000; client_header_timeout 1h;
     server {{
-        listen 80; listen [::]:80; listen 8080; listen [::]:8080;
+        listen 80; listen [::]:80; listen 8080; listen [::]:8080; listen 8081; listen [::]:8081;
         listen 443 ssl; listen [::]:443 ssl; listen 8443 ssl; listen [::]:8443 ssl;
         ssl_certificate {certificate}; ssl_certificate_key {key};
         location = / {{ return 200 'hello {own}\\n'; }}

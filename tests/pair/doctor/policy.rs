@@ -26,3 +26,12 @@ fn a_policy_that_leaves_clients_on_dead_servers_or_ends_their_connections_is_fou
     let mended = quiesced.replace("on_failure: quiesce", "on_failure: remove");
     visit.broken_by(&[("expire-quiescent-template", stays, "on_failure: remove")], &kept, &mended);
 }
+
+#[test]
+fn services_whose_answers_the_kernel_cannot_tell_apart_are_noted() {
+    let visit = Visit::new();
+    let two =
+        POLICY.replace("tcp://192.168.101.100:80]", "tcp://192.168.101.100:80, tcp://192.168.101.100:81]");
+    let finding = ("shared-destination", "under the address of the other", "a port for each service");
+    visit.broken_by(&[finding], &two, POLICY);
+}
