@@ -74,7 +74,7 @@ impl Restorer {
     /// for the next reading, which looks at all of these again.
     ///
     /// # Errors
-    /// When nothing can be heard, or the kernel takes none of the entries.
+    /// When nothing can be heard.
     pub fn hear(&mut self, tables: &Tables, within: Duration) -> Result<Restored, RestoreError> {
         let (until, mut total) = (Instant::now() + within, Restored::default());
         while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
@@ -82,7 +82,9 @@ impl Restorer {
             let mut entries = unambiguous(conntrack_entries(told, tables));
             entries.retain(|entry| !self.done.contains(&entry.connection));
             entries.retain(|entry| self.answers.insert(entry.answers()));
-            total = total.and(self.conntrack.restore(&entries, |_| true)?);
+            // Why one was refused the next reading says, where it still is.
+            let refused = Restored { refused: entries.len(), ..Restored::default() };
+            total = total.and(self.conntrack.restore(&entries, |_| true).unwrap_or(refused));
         }
         Ok(total)
     }
