@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU64};
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
@@ -17,39 +17,59 @@ pub fn milliseconds(duration: Duration) -> u64 {
 
 /// A moment: microseconds since start, never negative. 64 bits last for half a million years. As JSON it is their number: what one
 /// process hands on to another that counts from the same start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Instant(u64);
+///
+/// Held as one more than that, so that no moment is 0 and an `Option` of one takes no more room: each check of each server keeps
+/// several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
+pub struct Instant(NonZeroU64);
 
 impl Instant {
     /// The start of time.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self(NonZeroU64::MIN);
 
     /// The moment `micros` microseconds after start.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
-        Self(micros)
+        Self(NonZeroU64::MIN.saturating_add(micros))
     }
 
     /// The moment `millis` milliseconds after start.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis.saturating_mul(1_000))
+        Self::from_micros(millis.saturating_mul(1_000))
     }
 
     /// Microseconds since start.
     #[must_use]
     pub const fn as_micros(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// The time from `earlier` to `self`; zero when `earlier` is later.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
-        Duration::from_micros(self.0.saturating_sub(earlier.0))
+        Duration::from_micros(self.0.get().saturating_sub(earlier.0.get()))
     }
 }
 
+impl Default for Instant {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl From<u64> for Instant {
+    fn from(micros: u64) -> Self {
+        Self::from_micros(micros)
+    }
+}
+
+impl From<Instant> for u64 {
+    fn from(instant: Instant) -> Self {
+        instant.as_micros()
+    }
+}
 /// Whole microseconds of a duration; what is longer than 64 bits hold is "never".
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
@@ -65,13 +85,13 @@ impl Add<Duration> for Instant {
 impl Sub<Duration> for Instant {
     type Output = Self;
     fn sub(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(micros(duration)))
+        Self::from_micros(self.as_micros().saturating_sub(micros(duration)))
     }
 }
 
 impl fmt::Display for Instant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{:06}s", self.0 / 1_000_000, self.0 % 1_000_000)
+        write!(formatter, "{}.{:06}s", self.as_micros() / 1_000_000, self.as_micros() % 1_000_000)
     }
 }
 
@@ -166,6 +186,15 @@ mod tests {
         assert_eq!(start - Duration::from_secs(9), Instant::ZERO);
         assert_eq!(Instant::ZERO.saturating_since(start), Duration::ZERO);
         assert_eq!(start.to_string(), "1.500000s");
+    }
+
+    #[test]
+    fn a_moment_is_its_number_and_takes_no_more_room_where_it_may_be_missing() {
+        let moment = Instant::from_micros(7);
+        assert_eq!(serde_json::to_string(&[Some(moment), None]).expect("JSON"), "[7,null]");
+        assert_eq!(serde_json::from_str::<Instant>("7").expect("a moment"), moment);
+        assert_eq!(size_of::<Option<Instant>>(), size_of::<u64>());
+        assert!(Instant::default() == Instant::ZERO && Instant::from_micros(u64::MAX) > moment);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 
 OUT=$PROJECT/target/packages
 BINARY=
-# Cargo's; another than `release` is for trying the packaging itself.
-PROFILE=${TANDEM_PACKAGE_PROFILE:-release}
+# Cargo's; another than `dist` is for trying the packaging itself.
+PROFILE=${TANDEM_PACKAGE_PROFILE:-dist}
 REVISION=1
 FAST=
 VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$PROJECT/Cargo.toml" | head -n 1)

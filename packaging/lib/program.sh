@@ -1,7 +1,7 @@
 # The program itself, built so that it is the same wherever it is built. Sourced by packaging/build.
 # shellcheck shell=bash
 
-# Prints the path of the program that is packaged: the one named, or a release build.
+# Prints the path of the program that is packaged: the one named, or a build of its own.
 program() {
     [ -n "$BINARY" ] || BINARY=$(compile "$PROJECT/target/packaging" "")
     echo "$BINARY"

@@ -117,7 +117,7 @@ struct Kept<'a>(BTreeMap<&'a Path, &'a str>);
 
 impl<'a> Kept<'a> {
     fn of(text: &'a PolicyText) -> Self {
-        Self(text.files.iter().map(|file| (file.path.as_path(), file.text.as_str())).collect())
+        Self(text.files.iter().map(|file| (file.path.as_path(), &*file.text)).collect())
     }
 }
 

@@ -2,12 +2,14 @@
 
 use super::arguments::LogFormat;
 use std::io::IsTerminal as _;
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 /// Environment variable that sets the level.
 const LEVEL: &str = "TANDEM_LOG";
 const DEFAULT_LEVEL: &str = "info";
+/// Lines that may wait: one of each server of a large site. Their places are taken from the start, 32 bytes each.
+const MOST_WAITING: usize = 16_384;
 
 /// Sets up the log of this process: lines are written by a thread of their own, so that a reader that stands still (a journal, a
 /// pipe) holds up nothing; when too many wait, the newest are dropped. What waits is written when the guard is dropped.
@@ -20,7 +22,8 @@ pub(super) fn start(format: LogFormat) -> anyhow::Result<WorkerGuard> {
         .map_err(|error| anyhow::anyhow!("{LEVEL}={level}: {error}; say info, debug or tandem=debug"))?;
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let journal = std::env::var_os("JOURNAL_STREAM").is_some();
-    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let queue = NonBlockingBuilder::default().buffered_lines_limit(MOST_WAITING);
+    let (writer, guard) = queue.finish(std::io::stderr());
     let base = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)

@@ -14,6 +14,7 @@ use crate::director::succession::dialogue::Greeting;
 use crate::director::succession::successor::{Predecessor, TakeoverError};
 use crate::director::targets::MOST_AT_ONCE;
 use crate::hash::fnv1a;
+use crate::kernel::sys::keep_little_memory;
 use crate::kernel::{LinuxKernel, epoch, host_facts};
 use crate::panics;
 use crate::probe::cell;
@@ -51,6 +52,7 @@ pub(super) struct Places<'a> {
 /// # Errors
 /// When it cannot begin, each in one sentence that says what to do; nothing was changed then.
 pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
+    keep_little_memory();
     // Before an upgrade puts another program in its place.
     let successor = successor();
     cell::prepare();

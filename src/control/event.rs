@@ -55,6 +55,29 @@ pub struct Subject {
     pub peer: Option<String>,
 }
 
+/// What a query looks at in an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventTraits<'a> {
+    pub unix_ms: u64,
+    pub severity: Severity,
+    pub pool: Option<&'a str>,
+    pub server: Option<&'a str>,
+    pub router: Option<&'a str>,
+}
+
+impl<'a> From<&'a EventRecord> for EventTraits<'a> {
+    fn from(event: &'a EventRecord) -> Self {
+        let Subject { pool, server, router, .. } = &event.subject;
+        Self {
+            unix_ms: event.unix_ms,
+            severity: event.severity,
+            pool: pool.as_deref(),
+            server: server.as_deref(),
+            router: router.as_deref(),
+        }
+    }
+}
+
 /// Answer of `GET /v1/events`: the oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventList {
@@ -100,12 +123,18 @@ impl EventQuery {
     /// Whether an event is asked for, its id aside.
     #[must_use]
     pub fn takes(&self, event: &EventRecord) -> bool {
-        let same = |asked: &Option<String>, said: &Option<String>| asked.is_none() || asked == said;
+        self.takes_such(&event.into())
+    }
+
+    /// Whether an event like this is asked for.
+    #[must_use]
+    pub fn takes_such(&self, event: &EventTraits<'_>) -> bool {
+        let same = |asked: &Option<String>, said| asked.is_none() || asked.as_deref() == said;
         self.since_ms.is_none_or(|since| event.unix_ms >= since)
             && self.severity.is_none_or(|least| event.severity >= least)
-            && same(&self.pool, &event.subject.pool)
-            && same(&self.server, &event.subject.server)
-            && same(&self.router, &event.subject.router)
+            && same(&self.pool, event.pool)
+            && same(&self.server, event.server)
+            && same(&self.router, event.router)
     }
 
     /// How many events are asked for.

@@ -38,7 +38,7 @@ fn of_check(view: View<'_>, server: &ServerSnapshot) -> Vec<Link> {
         return vec![link(None, "no check decides on it: it is taken to be up".to_owned())];
     }
     let who = server.basis.progress.as_ref().map_or_else(String::new, |progress| {
-        format!(" (by {}, which asks {})", progress.check, progress.address)
+        format!(" (by {}, which asks {})", progress.target.check, progress.target.address)
     });
     let reason = server.reason.as_ref().map_or_else(|| "not yet asked".to_owned(), ToString::to_string);
     let mut links = vec![link(since_unix_ms, format!("{verdict}: {reason}{who}"))];
@@ -127,7 +127,7 @@ fn of_kernel(pool: &PoolSnapshot, index: usize, server: &ServerSnapshot) -> Vec<
     let link = |says| Link { step: Step::Kernel, since_unix_ms: None, says };
     let wanted = server.basis.place.weight;
     let each = pool.services.iter().map(|service| {
-        let held = service.destinations.iter().find(|destination| destination.server == index);
+        let held = service.destinations().find(|destination| destination.server == index);
         let name = &service.name;
         link(match (held, wanted) {
             (None, None) => format!("{name}: not in the table"),

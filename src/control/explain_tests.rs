@@ -3,10 +3,10 @@
 use super::tests::NOW;
 use super::*;
 use crate::director::snapshot::{
-    DestinationSnapshot, PoolSnapshot, Progress, ServerBasis, ServerSnapshot, ServiceSnapshot, Snapshot,
+    HeldDestination, PoolSnapshot, Progress, ServerBasis, ServerSnapshot, ServiceSnapshot, Snapshot,
 };
 use crate::health::Reason;
-use crate::model::{DestinationCounts, DestinationKey, EventKind, Failure, Quorum};
+use crate::model::{DestinationKey, EventKind, Failure, Quorum, TargetKey};
 use crate::rotation::{Place, Why};
 use crate::time::Instant;
 use std::collections::BTreeMap;
@@ -16,7 +16,8 @@ use std::time::Duration;
 fn progress(counter: u32) -> Option<Progress> {
     let address = "192.0.2.11:80".parse().expect("an address");
     let asked_at = Some(Instant::from_millis(59_000));
-    Some(Progress { check: "alive".into(), address, counter, rise: 2, fall: 3, asked_at })
+    let target = Arc::new(TargetKey { check: "alive".into(), address, real_path: None });
+    Some(Progress { target, counter, rise: 2, fall: 3, asked_at })
 }
 
 /// `web1` has failed, `web2` serves with a part of its weight.
@@ -40,16 +41,11 @@ fn snapshot() -> Snapshot {
         basis: ServerBasis { place, progress: progress(4), ..ServerBasis::default() },
     };
     let mut failed = server("web1", false, Place { weight: None, why: Why::Verdict });
-    failed.reason = Some(Reason::Failed { failures: 3, last: Failure::ConnectionRefused });
-    failed.last_failure = Some(Failure::ConnectionRefused);
+    failed.reason = Some(Reason::Failed { failures: 3, last: Failure::ConnectionRefused.into() });
+    failed.last_failure = Some(Failure::ConnectionRefused.into());
     failed.basis.progress = progress(1);
     let slow = server("web2", true, Place { weight: Some(4), why: Why::SlowStart });
-    let held = DestinationSnapshot {
-        server: 1,
-        key: DestinationKey::FIRST,
-        weight: 4,
-        counts: DestinationCounts::default(),
-    };
+    let held = HeldDestination { server: 1, key: DestinationKey::FIRST, weight: 4 };
     let pool = PoolSnapshot {
         name: "web".into(),
         labels: Arc::default(),
@@ -67,6 +63,7 @@ fn snapshot() -> Snapshot {
             key: crate::desired::fixtures::tcp("192.0.2.1", 80),
             counters: Some(Default::default()),
             destinations: vec![held],
+            counts: Default::default(),
         }],
     };
     Snapshot {

@@ -150,9 +150,9 @@ impl Held {
     /// Of each server of the pool.
     pub(super) fn of(pool: &PoolSnapshot) -> Vec<Self> {
         let mut held = vec![Self::default(); pool.servers.len()];
-        for found in pool.services.iter().flat_map(|service| &service.destinations) {
+        for found in pool.services.iter().flat_map(ServiceSnapshot::destinations) {
             if let Some(held) = held.get_mut(found.server) {
-                held.add(found);
+                held.add(&found);
             }
         }
         held

@@ -5,9 +5,7 @@ mod tcp;
 
 use super::*;
 use crate::director::chronicle::Book;
-use crate::director::snapshot::{
-    DestinationSnapshot, PoolSnapshot, ServerSnapshot, ServiceSnapshot, Snapshot,
-};
+use crate::director::snapshot::{HeldDestination, PoolSnapshot, ServerSnapshot, ServiceSnapshot, Snapshot};
 use crate::health::Reason;
 use crate::model::{Connections, Counters, DestinationCounts, DestinationKey, Failure};
 use crate::serving::Limits;
@@ -86,8 +84,8 @@ fn failed() -> ServerSnapshot {
     let last = Failure::ConnectionRefused;
     ServerSnapshot {
         last_change: Some(Instant::from_millis(59_000)),
-        reason: Some(Reason::Failed { failures: 3, last: last.clone() }),
-        last_failure: Some(last),
+        reason: Some(Reason::Failed { failures: 3, last: last.clone().into() }),
+        last_failure: Some(last.into()),
         ..server(false)
     }
 }
@@ -97,12 +95,13 @@ fn service() -> ServiceSnapshot {
     let connections = Connections { active: 7, inactive: 2, persistent: 0 };
     let counts = DestinationCounts { counters, connections };
     let name = "tcp://192.0.2.1:80".into();
-    let destinations = vec![DestinationSnapshot { server: 0, key: DestinationKey::FIRST, weight: 3, counts }];
+    let destinations = vec![HeldDestination { server: 0, key: DestinationKey::FIRST, weight: 3 }];
     ServiceSnapshot {
         name,
         key: crate::desired::fixtures::tcp("192.0.2.1", 80),
         counters: Some(counters),
         destinations,
+        counts: [(DestinationKey::FIRST, counts)].into_iter().collect(),
     }
 }
 

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU8;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) fn ip(text: &str) -> IpAddr {
@@ -40,11 +41,11 @@ pub(crate) fn server(address: &str, forwarding: &Forwarding) -> RealServer {
         weight: 1,
         thresholds: Thresholds::default(),
         forwarding: forwarding.clone(),
-        check: Some(Condition::Check(TargetKey {
+        check: Some(Condition::Check(Arc::new(TargetKey {
             check: "alive".into(),
             address: SocketAddr::new(ip(address), 80),
             real_path: None,
-        })),
+        }))),
         backup: false,
         weight_source: None,
     }

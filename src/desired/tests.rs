@@ -386,7 +386,7 @@ fn a_probe_through_the_real_path_has_a_service_that_leads_to_one_server_whatever
     for (number, server) in (1..).zip(&mut pool.servers) {
         let target =
             TargetKey { check: "alive".into(), address: (ip(VIP), 80).into(), real_path: Some(number) };
-        server.check = Some(Condition::Check(target));
+        server.check = Some(Condition::Check(target.into()));
     }
     let mut policy = policy([pool]);
     let tables = tables_on(&policy, &host(&policy), |_, _| Standing::Down);

@@ -10,13 +10,14 @@ use crate::model::{
     Initial, Observed, OnFailure, PROBE_MARKS, Policy, Pool, RealServer, ServiceKey, TargetKey,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Taken over from the table.
 pub(super) struct Adoption {
     /// Servers that are up from the start: they were in rotation, or are new and their pool says `initial: up`.
     pub(super) servers: BTreeSet<ServerId>,
     /// What is known of each target, from all the servers that it decides on.
-    pub(super) starts: BTreeMap<TargetKey, Start>,
+    pub(super) starts: BTreeMap<Arc<TargetKey>, Start>,
 }
 
 /// What is known beside the table.

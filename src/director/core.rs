@@ -320,7 +320,7 @@ impl Core {
     /// What a running check asks, and whom.
     #[must_use]
     pub fn target(&self, id: TargetId) -> Option<&TargetKey> {
-        self.targets.get(id).map(|target| &target.key)
+        self.targets.get(id).map(|target| &*target.key)
     }
 
     /// The servers that a running check decides on.

@@ -113,8 +113,7 @@ impl Difference {
         };
         let stays = keys(next);
         let leaves = keys(before).into_iter().filter(|key| !stays.contains(key));
-        let counts = leaves.filter_map(|key| observed.destination_counts.get(&key));
-        counts.map(|counts| counts.connections.held()).sum()
+        leaves.map(|(service, key)| observed.counts_of(&service, &key).connections.held()).sum()
     }
 
     /// In lines for people; none where nothing is different.

@@ -28,11 +28,11 @@ pub enum Event {
     PolicyTaken { generation: u64 },
     /// A check's verdict on a target changed, and with it these servers of these pools; or the first probe of a new one
     /// failed, so that it stays out.
-    Verdict { target: TargetKey, up: bool, reason: Reason, servers: Vec<(PoolName, Arc<str>)> },
+    Verdict { target: Arc<TargetKey>, up: bool, reason: Reason, servers: Vec<(PoolName, Arc<str>)> },
     /// A probe could not be made on this host: the verdict on the target stays as it is. Told once for each reason.
-    NotProbed { target: TargetKey, reason: String },
+    NotProbed { target: Arc<TargetKey>, reason: String },
     /// A server's certificate expires within so long; told once a day.
-    CertificateExpires { target: TargetKey, left: Duration },
+    CertificateExpires { target: Arc<TargetKey>, left: Duration },
     /// The kernel accepted these changes.
     Applied { cause: Cause, changes: Vec<Change> },
     /// Somebody else changed what is ours; the changes that repair it.

@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     fn text(words: &str) -> PolicyText {
-        PolicyText { files: vec![TextFile { path: "tandem.yaml".into(), text: words.to_owned() }] }
+        PolicyText { files: vec![TextFile { path: "tandem.yaml".into(), text: words.into() }] }
     }
 
     fn silent(message: String) {

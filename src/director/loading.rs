@@ -6,12 +6,13 @@ use crate::model::Policy;
 use crate::policy::Fingerprint;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A file of a policy, as it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextFile {
     pub path: PathBuf,
-    pub text: String,
+    pub text: Arc<str>,
 }
 
 /// The files of a policy, the one that was asked for first. Secrets are no part of it: a policy names where they are.

@@ -5,14 +5,13 @@ use super::host_snapshot::RouterSnapshot;
 use super::observing::Observing;
 use super::server_id::id;
 use super::snapshot::{
-    CertificateSnapshot, CheckSnapshot, ConnectionSyncSnapshot, DestinationSnapshot, HookCounts,
-    PoolSnapshot, Progress, ReconcileSnapshot, ReloadCounts, ServerBasis, ServerSnapshot, ServiceSnapshot,
-    Snapshot,
+    CertificateSnapshot, CheckSnapshot, ConnectionSyncSnapshot, HeldDestination, HookCounts, PoolSnapshot,
+    Progress, ReconcileSnapshot, ReloadCounts, ServerBasis, ServerSnapshot, ServiceSnapshot, Snapshot,
 };
 use super::statistics::{PoolCounts, ServerCounts};
 use super::targets::Target;
 use crate::desired::{Standing, destination_key};
-use crate::model::{CheckName, DestinationKey, Pool, RealServer, TrackingCounts, VirtualService};
+use crate::model::{CheckName, Pool, RealServer, TrackingCounts, VirtualService};
 use crate::rotation::{Machine, Place};
 use crate::time::Instant;
 use std::collections::BTreeMap;
@@ -147,7 +146,7 @@ impl Core {
             went_up,
             went_down,
             reason: target.map(|target| target.machine.reason().clone()),
-            last_failure: failure.cloned(),
+            last_failure: failure.cloned().map(Box::new),
             basis: ServerBasis { place, backup: server.backup, left_with, progress: target.map(progress) },
         }
     }
@@ -155,32 +154,26 @@ impl Core {
     fn service_snapshot(&self, pool: &Pool, service: &VirtualService) -> ServiceSnapshot {
         let observed = self.reconciler.observed();
         let held = observed.services.get(&service.key);
-        // In order, so that each is found among those of its own service alone.
-        let from = observed.destination_counts.range((service.key, DestinationKey::FIRST)..);
-        let counts = from.take_while(|((key, _), _)| *key == service.key);
-        let counts: Vec<_> = counts.map(|((_, key), counts)| (*key, *counts)).collect();
         let destination = |(index, server): (usize, &RealServer)| {
             let key = destination_key(service.key, server);
             let weight = held?.destinations.get(&key)?.weight;
-            let place = counts.binary_search_by_key(&key, |(key, _)| *key).ok();
-            let counts =
-                place.and_then(|place| counts.get(place)).map(|(_, counts)| *counts).unwrap_or_default();
-            Some(DestinationSnapshot { server: index, key, weight, counts })
+            Some(HeldDestination { server: index, key, weight })
         };
+        let destinations = pool.servers.iter().enumerate().filter_map(destination);
         ServiceSnapshot {
             name: service.key.to_string().into(),
             key: service.key,
             counters: observed.service_counters.get(&service.key).copied().filter(|_| held.is_some()),
-            destinations: pool.servers.iter().enumerate().filter_map(destination).collect(),
+            destinations: destinations.collect(),
+            counts: observed.destination_counts.get(&service.key).cloned().unwrap_or_default(),
         }
     }
 }
 
 fn progress(target: &Target) -> Progress {
-    let (machine, key) = (&target.machine, &target.key);
+    let machine = &target.machine;
     Progress {
-        check: key.check.clone(),
-        address: key.address,
+        target: Arc::clone(&target.key),
         counter: machine.counter(),
         rise: machine.params().rise,
         fall: machine.params().fall,

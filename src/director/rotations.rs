@@ -3,7 +3,7 @@
 use super::renewal::Unchanged;
 use super::server_id::identity;
 use crate::desired::destination_key;
-use crate::model::{DestinationKey, Observed, Policy, Pool, PoolName, RealServer, ServiceKey, TargetKey};
+use crate::model::{DestinationKey, Observed, Policy, Pool, PoolName, RealServer, ServiceKey};
 use crate::peer::sight::Sight as PeerSight;
 use crate::rotation::{Act, Found, Held, Input, Machine, Output, Placement, Seen};
 use crate::time::Instant;
@@ -125,7 +125,7 @@ fn places(before: &Pool, pool: &Pool) -> Vec<Option<usize>> {
 /// How long failures of one cause take to show in a pool: the longest of its checks' times from a death to the verdict.
 fn fall_window(policy: &Policy, pool: &Pool) -> Duration {
     let checks = pool.servers.iter().flat_map(RealServer::targets);
-    let checks = checks.filter_map(|target: &TargetKey| policy.checks.get(&target.check));
+    let checks = checks.filter_map(|target| policy.checks.get(&target.check));
     checks.map(|check| check.slowest_verdict() + check.interval).max().unwrap_or_default()
 }
 
@@ -149,7 +149,7 @@ pub(super) fn held(
     let held = |service: ServiceKey| {
         let key: DestinationKey = destination_key(service, server);
         let weight = observed.services.get(&service)?.destinations.get(&key)?.weight;
-        let counts = observed.destination_counts.get(&(service, key)).copied().unwrap_or_default();
+        let counts = observed.counts_of(&service, &key);
         Some(Held { weight, connections: counts.connections.held(), counted_at })
     };
     let each = pool.services.iter().filter_map(|service| held(service.key));

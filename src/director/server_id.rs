@@ -51,7 +51,9 @@ impl Users {
         for pool in pools {
             for server in pool.every_server() {
                 for target in deciding(server, targets) {
-                    self.0.entry(target).or_default().push(id(pool, server));
+                    // Most decide on one server.
+                    let servers = self.0.entry(target).or_insert_with(|| Vec::with_capacity(1));
+                    servers.push(id(pool, server));
                 }
             }
         }

@@ -3,9 +3,10 @@
 use crate::model::{Check, CheckName, Policy, TargetKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// The keys of one running check: the first gives it its name, and all are told what it finds. Sorted, never empty.
-pub(super) type Shared = Vec<TargetKey>;
+pub(super) type Shared = Vec<Arc<TargetKey>>;
 
 /// What makes running checks one: the first of the checks that are alike, whom it asks, and the mark of a real path.
 pub(super) type Place<'a> = (&'a CheckName, SocketAddr, Option<u32>);
@@ -41,7 +42,7 @@ impl<'a> Alike<'a> {
     }
 
     /// Groups keys that are one check, in the order of their first ones. A key whose check is not in the policy is left out.
-    pub(super) fn grouped(&self, keys: BTreeSet<TargetKey>) -> Vec<(Place<'a>, Shared)> {
+    pub(super) fn grouped(&self, keys: BTreeSet<Arc<TargetKey>>) -> Vec<(Place<'a>, Shared)> {
         let mut numbers: BTreeMap<Place<'_>, usize> = BTreeMap::new();
         let mut groups: Vec<(Place<'_>, Shared)> = Vec::new();
         for key in keys {
@@ -62,8 +63,8 @@ mod tests {
     use crate::desired::fixtures::{check, policy};
     use std::time::Duration;
 
-    fn key(check: &str, host: u8) -> TargetKey {
-        TargetKey { check: check.into(), address: ([10, 0, 0, host], 80).into(), real_path: None }
+    fn key(check: &str, host: u8) -> Arc<TargetKey> {
+        TargetKey { check: check.into(), address: ([10, 0, 0, host], 80).into(), real_path: None }.into()
     }
 
     #[test]

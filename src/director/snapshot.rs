@@ -9,7 +9,7 @@ use crate::advert::thread::Published;
 use crate::health::Reason;
 use crate::model::{
     CheckName, Counters, DestinationCounts, DestinationKey, Failure, Order, Outcome, Override, PoolName,
-    Quorum, ServiceKey, SyncDaemonRole, TrackingCounts,
+    Quorum, ServiceCounts, ServiceKey, SyncDaemonRole, TargetKey, TrackingCounts,
 };
 use crate::peer::PeersView;
 use crate::reconcile::Table;
@@ -17,7 +17,7 @@ use crate::rotation::Place;
 use crate::time::Instant;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -251,7 +251,7 @@ pub struct ServerSnapshot {
     /// Why the verdict is what it is.
     pub reason: Option<Reason>,
     /// What the last failed probe said, while the last probe failed.
-    pub last_failure: Option<Failure>,
+    pub last_failure: Option<Box<Failure>>,
     /// What its standing rests on.
     pub basis: ServerBasis,
 }
@@ -278,9 +278,8 @@ impl Default for ServerBasis {
 /// How far a check is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    pub check: CheckName,
-    /// Whom it asks.
-    pub address: SocketAddr,
+    /// Which check it is, and whom it asks.
+    pub target: Arc<TargetKey>,
     /// 0..=rise + fall - 1; up from `rise` on.
     pub counter: u32,
     pub rise: u32,
@@ -298,7 +297,29 @@ pub struct ServiceSnapshot {
     /// `None` while the kernel has no such service.
     pub counters: Option<Counters>,
     /// Those of the pool's servers that the kernel holds in this service.
-    pub destinations: Vec<DestinationSnapshot>,
+    pub destinations: Vec<HeldDestination>,
+    /// What it counts for them.
+    pub counts: ServiceCounts,
+}
+
+impl ServiceSnapshot {
+    /// Those of the pool's servers that the kernel holds in this service, each with its counts.
+    pub fn destinations(&self) -> impl Iterator<Item = DestinationSnapshot> {
+        self.destinations.iter().map(|held| {
+            let HeldDestination { server, key, weight } = *held;
+            let counts = self.counts.get(&key).copied().unwrap_or_default();
+            DestinationSnapshot { server, key, weight, counts }
+        })
+    }
+}
+
+/// A server inside a service, as it is kept: what is counted for it stands once, in the kernel's picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldDestination {
+    /// Place in [`PoolSnapshot::servers`].
+    pub server: usize,
+    pub key: DestinationKey,
+    pub weight: u32,
 }
 
 /// A server inside a service, as the kernel holds it.

@@ -56,9 +56,9 @@ pub(super) struct Renewal<'a> {
 /// One running check.
 #[derive(Debug)]
 pub(super) struct Target {
-    pub(super) key: TargetKey,
+    pub(super) key: Arc<TargetKey>,
     /// Other checks that ask the same of the same address: what it finds is theirs too.
-    namesakes: Vec<CheckName>,
+    namesakes: Box<[CheckName]>,
     pub(super) machine: Machine,
     /// Where it stands in one of the queues.
     deadline: Option<Instant>,
@@ -71,15 +71,22 @@ impl Target {
     }
 
     /// What each of them asks.
-    fn keys(&self) -> impl Iterator<Item = TargetKey> {
-        self.checks().map(|check| TargetKey { check: check.clone(), ..self.key.clone() })
+    fn keys(&self) -> impl Iterator<Item = Arc<TargetKey>> {
+        let namesakes = self.namesakes.iter();
+        let others =
+            namesakes.map(|check| Arc::new(TargetKey { check: check.clone(), ..(*self.key).clone() }));
+        std::iter::once(Arc::clone(&self.key)).chain(others)
     }
 }
 
 /// What the servers of these pools need asked, and the policy's virtual routers.
-fn asked<'a>(pools: impl Iterator<Item = &'a Pool>, policy: &Policy) -> BTreeSet<TargetKey> {
+fn asked<'a>(pools: impl Iterator<Item = &'a Pool>, policy: &Policy) -> BTreeSet<Arc<TargetKey>> {
     let servers = pools.flat_map(Pool::every_server);
-    servers.flat_map(RealServer::asked).cloned().chain(policy.tracked_targets()).collect()
+    servers
+        .flat_map(RealServer::asked)
+        .cloned()
+        .chain(policy.tracked_targets().into_iter().map(Arc::new))
+        .collect()
 }
 
 /// All running checks. One keeps its identity for as long as it runs; what a policy that is taken over leaves out makes room.
@@ -89,7 +96,7 @@ pub(super) struct Targets {
     /// Places in `targets` that are empty. A probe of whoever had one may still end there: its identity is an instant that is
     /// past, and no probe of the next one has it.
     free: Vec<TargetId>,
-    ids: IndexMap<TargetKey, TargetId, Fixed>,
+    ids: IndexMap<Arc<TargetKey>, TargetId, Fixed>,
     /// Whose next probe starts when: at the beat after it is due. How late it starts is counted from there.
     waiting: Queue,
     /// Whose probe is under way, and when it counts as lost.
@@ -121,9 +128,10 @@ impl Targets {
         self.budget.renew(policy.probes);
         let asked_before = asked(unchanged.touched(before), before);
         let asked_now = asked(unchanged.touched(policy), policy);
-        let stays =
-            |key: &TargetKey| asked_now.contains(key) && unchanged.asks_as_before(&key.check, key.real_path);
-        let mut left: BTreeSet<TargetKey> = asked_before.into_iter().filter(|key| !stays(key)).collect();
+        let stays = |key: &Arc<TargetKey>| {
+            asked_now.contains(key) && unchanged.asks_as_before(&key.check, key.real_path)
+        };
+        let mut left: BTreeSet<Arc<TargetKey>> = asked_before.into_iter().filter(|key| !stays(key)).collect();
         if !left.is_empty() {
             // Other pools may still ask it.
             let others = unchanged.untouched(policy).flat_map(Pool::every_server);
@@ -137,8 +145,8 @@ impl Targets {
     }
 
     /// These are asked no more: a check that nobody asks any more ends.
-    fn leave(&mut self, left: &BTreeSet<TargetKey>) -> BTreeSet<TargetId> {
-        let ids: BTreeSet<TargetId> = left.iter().filter_map(|key| self.ids.swap_remove(key)).collect();
+    fn leave(&mut self, left: &BTreeSet<Arc<TargetKey>>) -> BTreeSet<TargetId> {
+        let ids: BTreeSet<TargetId> = left.iter().filter_map(|key| self.ids.swap_remove(&**key)).collect();
         let rest = |target: &Target| target.keys().filter(|key| !left.contains(key)).collect::<Shared>();
         let mut ended = BTreeSet::new();
         for id in ids {
@@ -156,7 +164,7 @@ impl Targets {
     /// Begins what is asked and does not run yet. What asks the same as a running check shares it.
     fn begin_all(
         &mut self,
-        mut asked: BTreeSet<TargetKey>,
+        mut asked: BTreeSet<Arc<TargetKey>>,
         (policy, seed, now): (&Policy, u64, Instant),
         start: impl Fn(&TargetKey) -> Start,
     ) {
@@ -179,7 +187,7 @@ impl Targets {
         for group in new {
             let Some(key) = group.first() else { continue };
             let Some(params) = params.get(&key.check) else { continue };
-            let start = group.iter().map(&start).fold(Start::Down, Start::or);
+            let start = group.iter().map(|key| start(key)).fold(Start::Down, Start::or);
             let own_seed = schedule::seed_of(seed, key);
             let first =
                 now + SOONEST_FIRST + schedule::first_probe_after(own_seed, params.interval) * stretch;
@@ -191,7 +199,7 @@ impl Targets {
     fn grouped(
         &self,
         alike: &Alike<'_>,
-        keys: BTreeSet<TargetKey>,
+        keys: BTreeSet<Arc<TargetKey>>,
     ) -> (Vec<Shared>, Vec<(TargetId, Shared)>) {
         let running = self.targets.iter().enumerate();
         let running = running.filter_map(|(index, target)| Some((index, target.as_ref()?)));
@@ -224,7 +232,7 @@ impl Targets {
             self.targets.push(None);
             TargetId(self.targets.len() - 1)
         });
-        let target = Target { key: key.clone(), namesakes: Vec::new(), machine, deadline: None };
+        let target = Target { key: key.clone(), namesakes: Box::default(), machine, deadline: None };
         if let Some(slot) = self.targets.get_mut(id.0) {
             *slot = Some(target);
         }
@@ -281,7 +289,7 @@ impl Targets {
 
     /// Those that are asked by one check each, sorted.
     #[cfg(test)]
-    pub(super) fn groups(&self) -> BTreeSet<Vec<TargetKey>> {
+    pub(super) fn groups(&self) -> BTreeSet<Shared> {
         self.targets.iter().flatten().map(|target| target.keys().collect()).collect()
     }
 

@@ -372,7 +372,7 @@ impl Machine {
         };
         self.settled |= !self.is_up();
         if !self.is_up() && (was_up || matches!(self.reason, Reason::Started(_))) {
-            self.reason = Reason::Failed { failures: self.run.length(), last: failure.clone() };
+            self.reason = Reason::Failed { failures: self.run.length(), last: Box::new(failure.clone()) };
         }
     }
 

@@ -13,7 +13,7 @@ pub enum Reason {
     /// So many probes in a row succeeded (1..).
     Passed { successes: u32 },
     /// So many probes in a row failed (1..), the last of them like this.
-    Failed { failures: u32, last: Failure },
+    Failed { failures: u32, last: Box<Failure> },
 }
 
 impl Reason {

@@ -107,7 +107,8 @@ mod tests {
         );
         assert_eq!([1, 31].map(|interval| beat_ms(16_001, interval)), [16, 16]);
         assert_eq!(beat(Instant::from_micros(16_001), Duration::from_millis(31)).as_micros(), 16_001);
-        assert_eq!(beat(Instant::from_micros(u64::MAX), Duration::from_secs(5)).as_micros(), u64::MAX);
+        let latest = Instant::from_micros(u64::MAX);
+        assert_eq!(beat(latest, Duration::from_secs(5)), latest);
     }
 
     #[test]

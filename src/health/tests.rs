@@ -126,7 +126,7 @@ fn a_new_target_joins_after_one_success_but_needs_the_full_run_after_a_failure()
 
     let mut machine = Machine::new(params(2, 3), Start::Down, us(5));
     assert_eq!(probe(&mut machine, us(5), Err(Failure::Body)), None);
-    assert_eq!(machine.reason(), &Reason::Failed { failures: 1, last: Failure::Body });
+    assert_eq!(machine.reason(), &Reason::Failed { failures: 1, last: Failure::Body.into() });
     assert_eq!(machine.changed_at(), None);
     assert_eq!(probe(&mut machine, us(2_000_005), Ok(())), None);
     assert_eq!(probe(&mut machine, us(4_000_005), Ok(())), Some(true));
@@ -177,7 +177,7 @@ fn the_last_probe_that_ended_is_known_whatever_it_said() {
 fn what_this_host_could_not_do_says_nothing_of_the_server() {
     let mut machine = Machine::new(params(2, 2), Start::Up, Instant::ZERO);
     assert_eq!(counters(&mut machine, "lll-l-"), [3, 3, 3, 2, 2, 0]);
-    assert_eq!(machine.reason(), &Reason::Failed { failures: 2, last: Failure::ConnectionRefused });
+    assert_eq!(machine.reason(), &Reason::Failed { failures: 2, last: Failure::ConnectionRefused.into() });
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_verdict_keeps_its_reason_until_another_is_reached() {
     probe(&mut machine, slot(2), body());
     assert_eq!(machine.reason(), &Reason::Passed { successes: 1 }, "one failure takes nothing out");
     probe(&mut machine, slot(3), refused());
-    let out = Reason::Failed { failures: 2, last: Failure::ConnectionRefused };
+    let out = Reason::Failed { failures: 2, last: Failure::ConnectionRefused.into() };
     assert_eq!(machine.reason(), &out);
     probe(&mut machine, slot(4), body());
     assert_eq!(machine.reason(), &out, "what took it out");

@@ -1,6 +1,6 @@
 //! System calls that no crate of ours wraps: the only `unsafe` code of this project, one call a function.
 //!
-//! Source: sched_setscheduler(2), pidfd_open(2), packet(7), malloc_trim(3), adjtimex(2), execve(2).
+//! Source: sched_setscheduler(2), pidfd_open(2), packet(7), malloc_trim(3), mallopt(3), adjtimex(2), execve(2).
 #![allow(unsafe_code, reason = "this is the one place for it: tests/tidy.rs")]
 
 use std::io;
@@ -104,6 +104,21 @@ pub(crate) fn give_memory_back() {
 /// Other allocators than glibc's give it back by themselves.
 #[cfg(not(target_env = "gnu"))]
 pub(crate) const fn give_memory_back() {}
+
+/// Has large blocks, and what is free at the end of a thread's heap, go back to the system as soon as they are free. Left to
+/// itself glibc raises both bounds to the size of the largest block that was ever freed (`M_MMAP_THRESHOLD`), which reading a
+/// policy makes megabytes, and each thread that looks at the kernel or at routes then keeps as much; [`give_memory_back`] does
+/// not reach it there. What is set here is what glibc begins with. It is to be called before there are other threads.
+#[cfg(target_env = "gnu")]
+pub(crate) fn keep_little_memory() {
+    const BEGINS_WITH: libc::c_int = 128 * 1024;
+    // SAFETY: the call takes two numbers.
+    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, BEGINS_WITH) };
+}
+
+/// Other allocators keep to their bounds.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) const fn keep_little_memory() {}
 
 /// Puts a descriptor of ours under tokio's watch.
 ///

@@ -160,6 +160,7 @@ pub fn host_fact(bytes: &[u8]) -> Option<HostFact> {
             let names = BTreeMap::from([(2, "eth0".to_owned())]);
             let default =
                 [Family::Ipv4, Family::Ipv6].map(|family| network::default_route(&route, family, &names));
+            let names = names.into_iter().map(|(index, name)| (index, name.into())).collect();
             Some(HostFact::Route { reach: reach_of(Some(&route), &names), default })
         }
         _ => None,

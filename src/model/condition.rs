@@ -7,7 +7,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// One running check.
-    Check(TargetKey),
+    Check(Arc<TargetKey>),
     /// Up while all of these are.
     All(Vec<Self>),
     /// Up while any of these is.
@@ -44,7 +44,7 @@ impl Judgement {
 impl Condition {
     /// Every running check that it depends on, each as often as it is there, in the order of the policy.
     #[must_use]
-    pub fn targets(&self) -> Vec<&TargetKey> {
+    pub fn targets(&self) -> Vec<&Arc<TargetKey>> {
         match self {
             Self::Check(target) => vec![target],
             Self::All(members) | Self::Any(members) => members.iter().flat_map(Self::targets).collect(),
@@ -54,7 +54,7 @@ impl Condition {
 
     /// The running checks of its own, without those of servers that it tracks.
     #[must_use]
-    pub fn own_targets(&self) -> Vec<&TargetKey> {
+    pub fn own_targets(&self) -> Vec<&Arc<TargetKey>> {
         match self {
             Self::Check(target) => vec![target],
             Self::All(members) | Self::Any(members) => members.iter().flat_map(Self::own_targets).collect(),
@@ -65,7 +65,7 @@ impl Condition {
     /// The same, to be changed.
     pub fn own_targets_mut(&mut self) -> Vec<&mut TargetKey> {
         match self {
-            Self::Check(target) => vec![target],
+            Self::Check(target) => vec![Arc::make_mut(target)],
             Self::All(members) | Self::Any(members) => {
                 members.iter_mut().flat_map(Self::own_targets_mut).collect()
             }
@@ -123,11 +123,8 @@ mod tests {
     use super::*;
 
     fn check(number: u16) -> Condition {
-        Condition::Check(TargetKey {
-            check: "alive".into(),
-            address: ([10, 0, 0, 1], number).into(),
-            real_path: None,
-        })
+        let address = ([10, 0, 0, 1], number).into();
+        Condition::Check(Arc::new(TargetKey { check: "alive".into(), address, real_path: None }))
     }
 
     /// The states of ports 0, 1, 2: `+` up, `-` down, and in brackets of `?` not settled.

@@ -5,14 +5,15 @@ use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// How this host would send a packet to an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// Directly, on the link of this interface.
-    OnLink { interface: String },
+    OnLink { interface: Arc<str> },
     /// Through a gateway behind this interface.
-    Gateway { interface: String },
+    Gateway { interface: Arc<str> },
     /// It is an address of this host.
     Local,
     /// There is no route.

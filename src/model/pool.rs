@@ -96,7 +96,7 @@ pub struct RealServer {
     /// Serves only while the ordinary servers are too few.
     pub backup: bool,
     /// The running check that says its weight; `None`: nobody but its own check does.
-    pub weight_source: Option<TargetKey>,
+    pub weight_source: Option<Arc<TargetKey>>,
 }
 
 impl RealServer {
@@ -112,12 +112,12 @@ impl RealServer {
     }
 
     /// The running checks that decide on it.
-    pub fn targets(&self) -> impl Iterator<Item = &TargetKey> {
+    pub fn targets(&self) -> impl Iterator<Item = &Arc<TargetKey>> {
         self.check.iter().flat_map(Condition::targets)
     }
 
     /// The running checks that it needs: those that decide on it, and that which says its weight.
-    pub fn asked(&self) -> impl Iterator<Item = &TargetKey> {
+    pub fn asked(&self) -> impl Iterator<Item = &Arc<TargetKey>> {
         self.targets().chain(&self.weight_source)
     }
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A virtual service with its destinations, in canonical order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +88,28 @@ pub struct DestinationCounts {
     pub connections: Connections,
 }
 
+/// What the kernel counts for the destinations of one service. A copy is shared: whoever tells of it holds no second one.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ServiceCounts(Arc<[(DestinationKey, DestinationCounts)]>);
+
+impl ServiceCounts {
+    /// Those of one destination; `None` where it was not there when they were read.
+    #[must_use]
+    pub fn get(&self, key: &DestinationKey) -> Option<&DestinationCounts> {
+        let place = self.0.binary_search_by_key(key, |(key, _)| *key).ok()?;
+        self.0.get(place).map(|(_, counts)| counts)
+    }
+}
+
+/// In any order; no key twice.
+impl FromIterator<(DestinationKey, DestinationCounts)> for ServiceCounts {
+    fn from_iter<T: IntoIterator<Item = (DestinationKey, DestinationCounts)>>(counts: T) -> Self {
+        let mut counts = Vec::from_iter(counts);
+        counts.sort_unstable_by_key(|(key, _)| *key);
+        Self(counts.into())
+    }
+}
+
 /// Our nftables table as it was found.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum ObservedRuleset {
@@ -104,7 +127,7 @@ pub struct Observed {
     /// Of each service under `mh`, its destinations as the kernel lists them: by this order it gives out the slots.
     pub mh_orders: BTreeMap<ServiceKey, Vec<DestinationKey>>,
     pub service_counters: BTreeMap<ServiceKey, Counters>,
-    pub destination_counts: BTreeMap<(ServiceKey, DestinationKey), DestinationCounts>,
+    pub destination_counts: BTreeMap<ServiceKey, ServiceCounts>,
     pub sync_daemons: BTreeSet<SyncDaemon>,
     pub timeouts: Timeouts,
     pub ruleset: ObservedRuleset,
@@ -127,6 +150,12 @@ pub enum SideTable {
 }
 
 impl Observed {
+    /// What the kernel counts for a destination; nothing where it was not there when that was read.
+    #[must_use]
+    pub fn counts_of(&self, service: &ServiceKey, key: &DestinationKey) -> DestinationCounts {
+        self.destination_counts.get(service).and_then(|counts| counts.get(key)).copied().unwrap_or_default()
+    }
+
     /// Takes over from `earlier` what could not be read this time: one bad table holds up no other.
     pub fn fill_in(&mut self, earlier: &Self) {
         for (table, _) in &self.unreadable {

@@ -304,7 +304,7 @@ fn services(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
 
 fn destinations(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     let each = |value: fn(&DestinationSnapshot) -> u64| {
-        every_destination(snapshot).map(move |(labels, destination)| (labels, value(destination)))
+        every_destination(snapshot).map(move |(labels, destination)| (labels, value(&destination)))
     };
     families.gauges(
         "tandem_ipvs_weight",
@@ -323,7 +323,7 @@ fn destinations(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result
     )?;
     for (what, help, value) in KERNEL_COUNTERS {
         let samples = every_destination(snapshot)
-            .map(|(labels, destination)| (labels, value(&destination.counts.counters)));
+            .map(move |(labels, destination)| (labels, value(&destination.counts.counters)));
         families.counters(&format!("tandem_ipvs_{what}"), help, samples)?;
     }
     Ok(())
@@ -331,10 +331,10 @@ fn destinations(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result
 
 fn every_destination(
     snapshot: &Snapshot,
-) -> impl Iterator<Item = ([(&'static str, &str); 3], &DestinationSnapshot)> {
+) -> impl Iterator<Item = ([(&'static str, &str); 3], DestinationSnapshot)> {
     snapshot.pools.iter().flat_map(|pool| {
         pool.services.iter().flat_map(move |service| {
-            service.destinations.iter().filter_map(move |destination| {
+            service.destinations().filter_map(move |destination| {
                 let server = pool.servers.get(destination.server)?;
                 let labels = [("pool", &*pool.name), ("service", &*service.name), ("server", &*server.name)];
                 Some((labels, destination))

@@ -50,8 +50,8 @@ type Values = [u64; 3];
 fn backends(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     let mut sums = BTreeMap::<Labels, Values>::new();
     for service in snapshot.pools.iter().flat_map(|pool| &pool.services) {
-        for destination in &service.destinations {
-            let sum = sums.entry(labels(service.key, destination)).or_default();
+        for destination in service.destinations() {
+            let sum = sums.entry(labels(service.key, &destination)).or_default();
             let connections = &destination.counts.connections;
             let more = [connections.active, connections.inactive, destination.weight].map(u64::from);
             sum.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.saturating_add(more));

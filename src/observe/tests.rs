@@ -11,7 +11,7 @@ use crate::serving::{BURST, MOST_OF_ONE, Served, Visitors};
 use crate::time::Instant;
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -42,12 +42,18 @@ fn server(name: &str) -> ServerSnapshot {
     }
 }
 
-fn destination(server: usize) -> DestinationSnapshot {
+const PLACE: DestinationKey =
+    DestinationKey { address: IpAddr::V4(Ipv4Addr::new(192, 168, 101, 110)), port: 8080 };
+
+fn destination(server: usize) -> HeldDestination {
+    HeldDestination { server, key: PLACE, weight: 2 }
+}
+
+fn counted(key: DestinationKey) -> (DestinationKey, DestinationCounts) {
     let counters =
         Counters { connections: 7, incoming_packets: 70, incoming_bytes: 7_000, ..Counters::default() };
     let connections = Connections { active: 5, inactive: 1, persistent: 0 };
-    let key = DestinationKey { address: [192, 168, 101, 110].into(), port: 8080 };
-    DestinationSnapshot { server, key, weight: 2, counts: DestinationCounts { counters, connections } }
+    (key, DestinationCounts { counters, connections })
 }
 
 fn pool(name: &str, servers: Vec<ServerSnapshot>) -> PoolSnapshot {
@@ -72,6 +78,7 @@ fn pool(name: &str, servers: Vec<ServerSnapshot>) -> PoolSnapshot {
             },
             counters: Some(counters),
             destinations: (0..servers.len()).map(destination).collect(),
+            counts: [counted(PLACE)].into_iter().collect(),
         }],
         servers,
     }

@@ -39,7 +39,7 @@ fn of_files(sources: &Sources) -> Sha256 {
     for file in sources.files() {
         hash.update(file.path.as_os_str().as_encoded_bytes());
         hash.update([0]);
-        hash.update(&file.text);
+        hash.update(file.text.as_bytes());
         hash.update([0]);
     }
     hash

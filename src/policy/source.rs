@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Where the text of files comes from. The real one is in [`crate::cli`]; tests use a map.
 pub trait Files {
@@ -52,8 +52,8 @@ impl Span {
 pub struct SourceFile {
     /// As it was asked for: for an included file, relative to where the first one was found.
     pub path: PathBuf,
-    /// Its text.
-    pub text: String,
+    /// Its text; whoever keeps it holds no copy.
+    pub text: Arc<str>,
     /// Found when the first line is asked for: most texts are never shown.
     line_starts: OnceLock<Vec<usize>>,
 }
@@ -87,8 +87,8 @@ pub(super) struct Line<'a> {
 
 impl Sources {
     /// Adds a file and returns its number.
-    pub(super) fn add(&mut self, path: PathBuf, text: String) -> usize {
-        self.files.push(SourceFile { path, text, line_starts: OnceLock::new() });
+    pub(super) fn add(&mut self, path: PathBuf, text: impl Into<Arc<str>>) -> usize {
+        self.files.push(SourceFile { path, text: text.into(), line_starts: OnceLock::new() });
         self.files.len() - 1
     }
 

@@ -31,7 +31,7 @@ pub(super) struct Document {
 
 /// The tree of a file; `None` after a problem that leaves no tree. An empty file is an empty mapping.
 pub(super) fn parse(file: usize, sources: &Sources, problems: &mut Problems) -> Option<Document> {
-    let text = sources.files().get(file).map_or("", |source| source.text.as_str());
+    let text = sources.files().get(file).map_or("", |source| &*source.text);
     let mut builder = Builder {
         file,
         text,

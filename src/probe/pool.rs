@@ -14,7 +14,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -156,7 +156,8 @@ async fn run<I, P: Probe>(slots: &Semaphore, request: StartRequest<I, P>) -> Rep
 async fn guarded<P: Probe>(prober: &P, target: SocketAddr) -> Outcome {
     let started = Instant::now();
     let limit = prober.timeout() + CUT_OFF_AFTER;
-    match timeout(limit, caught(prober.probe(target))).await {
+    let probe = pin!(prober.probe(target));
+    match timeout(limit, caught(probe)).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => {
             tracing::error!(%target, panic = panics::words(&*panic), "a probe panicked; this is a bug, please report it");
@@ -171,12 +172,13 @@ fn failed(started: Instant, failure: Failure) -> Outcome {
 }
 
 /// The output of `future`, or what it panicked with. The future is dropped and never looked at again, so nothing half done
-/// can be seen: that is what makes the assertion of unwind safety true.
-async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+/// can be seen: that is what makes the assertion of unwind safety true. It stays where it is: handed over, it would take its
+/// room twice in each task.
+fn caught<F: Future>(
+    mut future: Pin<&mut F>,
+) -> impl Future<Output = Result<F::Output, Box<dyn Any + Send>>> {
+    poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(poll) => poll.map(Ok),
         Err(panic) => Poll::Ready(Err(panic)),
     })
-    .await
 }

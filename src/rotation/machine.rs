@@ -226,13 +226,13 @@ impl Machine {
     /// Connections with which the server at `index` left at the end of its drain; `None`: it is not drained.
     #[must_use]
     pub fn left_with(&self, index: usize) -> Option<u64> {
-        self.servers.get(index)?.draining?.left_with()
+        self.servers.get(index)?.draining.as_ref()?.left_with()
     }
 
     /// Whether a server waits for its last connection: then each observation of the kernel is worth a look.
     #[must_use]
     pub fn drains(&self) -> bool {
-        self.servers.iter().any(|server| server.draining.is_some_and(|draining| !draining.is_over()))
+        self.servers.iter().any(|server| server.draining.as_ref().is_some_and(|draining| !draining.is_over()))
     }
 
     fn decide(&mut self, at: Instant) {
@@ -258,12 +258,12 @@ impl Machine {
             let act =
                 |begins| Act { kind: ActKind::SlowStart { server: index }, begins, shadow: rules.shadow };
             if others_serve && server.came_back {
-                server.ramp = Some(Ramp::new(rules, at));
+                server.ramp = Some(Box::new(Ramp::new(rules, at)));
                 self.acts.push_back(act(true));
             }
             server.came_back = false;
-            let ends = |ramp: Ramp| !others_serve || !server.is_up() || ramp.is_over(at);
-            if server.ramp.is_some_and(ends) {
+            let ends = |ramp: &Ramp| !others_serve || !server.is_up() || ramp.is_over(at);
+            if server.ramp.as_deref().is_some_and(ends) {
                 server.ramp = None;
                 self.acts.push_back(act(false));
             }
@@ -313,17 +313,17 @@ impl Machine {
     fn drain(&mut self, at: Instant) {
         let joined = self.joined();
         for (index, server) in self.servers.iter_mut().enumerate() {
-            let before = server.draining;
+            let before = server.draining.as_deref().copied();
             let waits = server.backup && !joined && !server.is_ordered(Order::ForceUp);
             let leaves = server.asks_to_drain(&self.rules.weights) || waits;
             server.draining = leaves.then(|| {
                 let mut draining = before.unwrap_or_else(|| Draining::new(self.rules.drain, at));
                 draining.look(at, server.seen.held);
-                draining
+                Box::new(draining)
             });
             let drains = |draining: Option<Draining>| draining.is_some_and(|draining| !draining.is_over());
             let begins = before.is_none() && leaves;
-            let ends = (drains(before) || begins) && !drains(server.draining);
+            let ends = (drains(before) || begins) && !drains(server.draining.as_deref().copied());
             let act = |begins| Act { kind: ActKind::Drain { server: index }, begins, shadow: false };
             let acts = [begins.then(|| act(true)), ends.then(|| act(false))];
             self.acts.extend(acts.into_iter().flatten().filter(|_| !server.backup));

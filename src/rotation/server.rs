@@ -25,8 +25,9 @@ pub(super) struct Server {
     down_since: Option<Instant>,
     /// It is up again, and nothing was made of it yet.
     pub(super) came_back: bool,
-    pub(super) ramp: Option<Ramp>,
-    pub(super) draining: Option<Draining>,
+    /// Few are on their way, in or out.
+    pub(super) ramp: Option<Box<Ramp>>,
+    pub(super) draining: Option<Box<Draining>>,
 }
 
 impl Server {
@@ -159,7 +160,7 @@ impl Server {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.up == Some(true) && self.draining.is_none_or(|_| self.backup) && !self.is_sent_away()
+        self.up == Some(true) && (self.draining.is_none() || self.backup) && !self.is_sent_away()
     }
 
     /// Whether it serves with its full weight.
@@ -204,7 +205,7 @@ impl Server {
         if self.is_ordered(Order::Disable) {
             return Place { weight: None, why: Why::Override };
         }
-        if let Some(draining) = self.draining {
+        if let Some(draining) = &self.draining {
             let ordered = self.is_ordered(Order::Drain);
             let why = match (ordered, self.backup && !joined) {
                 (true, _) => Why::Override,
@@ -218,7 +219,7 @@ impl Server {
             return rules.failed(if advised { Why::Advised } else { Why::Verdict });
         }
         let weight = self.weight(&rules.weights);
-        let ramped = self.ramp.filter(|_| rules.slow_start.is_some_and(|rules| !rules.shadow));
+        let ramped = self.ramp.as_deref().filter(|_| rules.slow_start.is_some_and(|rules| !rules.shadow));
         let why = match (self.seen.ordered, ramped) {
             (Some(_), _) => Why::Override,
             (None, Some(_)) => Why::SlowStart,
@@ -233,8 +234,8 @@ impl Server {
     /// When time alone changes something.
     pub(super) fn deadline(&self, at: Instant, rules: &Rules) -> Option<Instant> {
         let expiry = self.seen.said.filter(|_| !self.silent).map(|(said, _)| said + rules.weights.valid_for);
-        let step = self.ramp.and_then(|ramp| ramp.next(at));
-        let leaves = self.draining.and_then(Draining::deadline);
+        let step = self.ramp.as_ref().and_then(|ramp| ramp.next(at));
+        let leaves = self.draining.as_ref().and_then(|draining| draining.deadline());
         [expiry, step, leaves].into_iter().flatten().min()
     }
 }

@@ -10,6 +10,9 @@
 //!
 //! Memory is what all processes of a program hold at the end: resident, and each one's own share.
 //!
+//! What is installed is built with cargo's profile `dist`, and that holds less than a release build does:
+//! `cargo build --profile dist`, and `TANDEM_LAB_BINARY` with the whole path of it, which the bench then measures.
+//!
 //! Needs IPVS, without which keepalived checks nothing: `tests/lab/run bench checks`. The interval grows with the servers,
 //! so that both sizes make the same number of probes a second and an emulated machine stands it. Arguments: `--servers
 //! 1000,10000`, `--kind tcp,http,http-kept`, `--repetitions N` (3), `--rate N` (200 probes a second), `--seconds N` (30, of

@@ -105,9 +105,8 @@ impl Kernel for Memory {
         };
         let mut observed = self.tables.clone();
         for (service, entry) in &self.tables.services {
-            observed
-                .destination_counts
-                .extend(entry.destinations.keys().map(|key| ((*service, *key), counts)));
+            let each = entry.destinations.keys().map(|key| (*key, counts));
+            observed.destination_counts.insert(*service, each.collect());
             observed.service_counters.insert(*service, counters);
         }
         Ok(observed)

@@ -99,7 +99,7 @@ fn reads_as_whole(known: &mut Known, files: &Memory) -> bool {
     );
     let texts = |loaded: &Loaded| -> Vec<(PathBuf, String)> {
         let files = loaded.sources.files().iter();
-        files.map(|file| (file.path.clone(), file.text.clone())).collect()
+        files.map(|file| (file.path.clone(), file.text.to_string())).collect()
     };
     assert_eq!(texts(&found), texts(&whole));
     part

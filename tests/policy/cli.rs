@@ -23,7 +23,7 @@ fn options(file: &str) -> CheckOptions {
 
 /// Every address is reached by a gateway.
 fn behind_a_gateway(addresses: &BTreeSet<IpAddr>) -> anyhow::Result<HostFacts> {
-    let gateway = Reach::Gateway { interface: "eth0".to_owned() };
+    let gateway = Reach::Gateway { interface: "eth0".into() };
     Ok(HostFacts {
         reach: addresses.iter().map(|address| (*address, gateway.clone())).collect::<BTreeMap<_, _>>(),
         kernel: None,

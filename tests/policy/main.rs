@@ -60,7 +60,7 @@ fn bad_policies_get_the_text_beside_them() {
 
 /// A host at 192.168.101.200 that knows 10.0.0.0/8 by a gateway and 203.0.113.0/24 not at all.
 fn facts(addresses: BTreeSet<IpAddr>) -> HostFacts {
-    let interface = || "eth0".to_owned();
+    let interface = || "eth0".into();
     let reach = |address: &IpAddr| match address.to_string() {
         own if own == "192.168.101.200" => Reach::Local,
         near if near.starts_with("192.168.101.") => Reach::OnLink { interface: interface() },

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
+use std::sync::Arc;
 use std::time::Duration;
 use tandem::model::{
     AnnouncementPolicy, Authentication, AuthenticationKey, AuthenticationMode, Check, Condition,
@@ -147,11 +148,11 @@ fn pool() -> Pool {
         weight: 1,
         thresholds: Thresholds::default(),
         forwarding: Forwarding::Nat,
-        check: Some(Condition::Check(TargetKey {
+        check: Some(Condition::Check(Arc::new(TargetKey {
             check: "alive".into(),
             address: (address, 80).into(),
             real_path: None,
-        })),
+        }))),
         backup: false,
         weight_source: None,
     };

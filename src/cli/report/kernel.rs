@@ -33,7 +33,7 @@ pub(super) fn ipvs(observed: &Observed) -> Value {
 fn service(observed: &Observed, key: &ServiceKey, found: &Service) -> Value {
     let counters = observed.service_counters.get(key).copied().unwrap_or_default();
     let destinations = found.destinations.iter().map(|(place, destination)| {
-        let counts = observed.destination_counts.get(&(*key, *place)).copied().unwrap_or_default();
+        let counts = observed.counts_of(key, place);
         json!({
             "destination": place.to_string(),
             "forwarding": destination.method.to_string(),
@@ -82,8 +82,8 @@ pub(super) fn network(facts: &NetworkFacts, host: &HostFacts) -> Value {
     });
     let reach = host.reach.iter().map(|(address, reach)| {
         let (how, interface) = match reach {
-            Reach::OnLink { interface } => ("on_link", Some(interface)),
-            Reach::Gateway { interface } => ("gateway", Some(interface)),
+            Reach::OnLink { interface } => ("on_link", Some(&**interface)),
+            Reach::Gateway { interface } => ("gateway", Some(&**interface)),
             Reach::Local => ("local", None),
             Reach::Unreachable => ("unreachable", None),
         };

@@ -9,6 +9,7 @@ use crate::model::{
 use crate::rotation::Placement;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// Which kind of pool, and the weight of each server less one; one of 0 is down.
 type Site = Vec<Option<(usize, Vec<u32>)>>;
@@ -31,6 +32,7 @@ fn pool_of(number: usize, kind: usize, weights: &[u32]) -> Pool {
         let mut server = server(&format!("10.0.{number}.{}", host + 1), forwarding);
         server.weight = weight + 1;
         if let (5, Some(Condition::Check(target))) = (kind, &mut server.check) {
+            let target = Arc::make_mut(target);
             target.real_path = u32::try_from(number * 8 + host + 1).ok();
             target.address.set_ip(vip.parse().expect("an address"));
         }

@@ -57,12 +57,14 @@ impl Book {
 
     /// The first `limit` events after number `after`.
     pub(crate) fn after(&self, after: u64, limit: usize) -> Page {
-        self.chronicle().after(after, limit)
+        let page = self.chronicle().after(after, limit);
+        page.unpacked()
     }
 
     /// What a query asks for.
     pub(crate) fn find(&self, query: &EventQuery, limit: usize) -> Found {
-        self.chronicle().find(query, limit)
+        let found = self.chronicle().find(query, limit);
+        found.unpacked()
     }
 
     /// The number of the newest event.

@@ -2,6 +2,7 @@
 
 mod book;
 mod kept;
+mod packed;
 mod pair;
 mod policy;
 mod pools;
@@ -13,6 +14,7 @@ pub(crate) use pools::of_pools;
 
 use crate::control::{EVENT_VERSION, EventList, EventQuery, EventRecord, MOST_EVENTS, Subject};
 use crate::model::{EventKind, Severity};
+use packed::Packed;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -59,16 +61,23 @@ pub(crate) struct Stamp {
 }
 
 /// Events that come after another, and how many of them are gone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Page {
-    pub(crate) events: Vec<Arc<EventRecord>>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Page<E = EventRecord> {
+    pub(crate) events: Vec<Arc<E>>,
     pub(crate) lost: u64,
+}
+
+impl Page<Packed> {
+    /// As they are told.
+    pub(crate) fn unpacked(self) -> Page {
+        Page { events: unpacked(&self.events), lost: self.lost }
+    }
 }
 
 /// The newest events, [`MOST_EVENTS`] at most, in the order of their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Chronicle {
-    events: VecDeque<Arc<EventRecord>>,
+    events: VecDeque<Arc<Packed>>,
     last_id: u64,
 }
 
@@ -78,7 +87,7 @@ impl Chronicle {
         let mut chronicle = Self::default();
         for event in past {
             if event.id > chronicle.last_id && event.id < u64::MAX {
-                chronicle.keep(Arc::new(event));
+                chronicle.keep(&event);
             }
         }
         chronicle
@@ -100,16 +109,16 @@ impl Chronicle {
             message: bounded(message),
             subject,
         });
-        self.keep(Arc::clone(&event));
+        self.keep(&event);
         event
     }
 
-    fn keep(&mut self, event: Arc<EventRecord>) {
+    fn keep(&mut self, event: &EventRecord) {
         self.last_id = event.id;
         if self.events.len() == MOST_EVENTS {
             self.events.pop_front();
         }
-        self.events.push_back(event);
+        self.events.push_back(Arc::new(Packed::of(event)));
     }
 
     /// The number of the newest, 0 before the first.
@@ -119,7 +128,7 @@ impl Chronicle {
 
     /// The first `limit` events after number `after`. A number that was never given comes from a chronicle that is lost: then
     /// all there is.
-    pub(crate) fn after(&self, after: u64, limit: usize) -> Page {
+    pub(crate) fn after(&self, after: u64, limit: usize) -> Page<Packed> {
         let (from, lost) = self.place_after(after);
         Page { events: self.events.range(from..).take(limit).cloned().collect(), lost }
     }
@@ -133,9 +142,9 @@ impl Chronicle {
     }
 
     /// What a query asks for: with `after` the oldest after it, else the newest; `limit` of them at most.
-    pub(crate) fn find(&self, query: &EventQuery, limit: usize) -> Found {
+    pub(crate) fn find(&self, query: &EventQuery, limit: usize) -> Found<Packed> {
         let (from, lost) = query.after.map_or((0, 0), |after| self.place_after(after));
-        let wanted = self.events.range(from..).filter(|event| query.takes(event)).cloned();
+        let wanted = self.events.range(from..).filter(|event| query.takes_such(&event.traits())).cloned();
         let events = match query.after {
             Some(_) => wanted.take(limit).collect(),
             None => {
@@ -149,11 +158,18 @@ impl Chronicle {
 }
 
 /// The answer to a query, its events still shared.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) events: Vec<Arc<EventRecord>>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found<E = EventRecord> {
+    pub(crate) events: Vec<Arc<E>>,
     pub(crate) last_id: u64,
     pub(crate) lost: u64,
+}
+
+impl Found<Packed> {
+    /// As they are told.
+    pub(crate) fn unpacked(self) -> Found {
+        Found { events: unpacked(&self.events), last_id: self.last_id, lost: self.lost }
+    }
 }
 
 impl Found {
@@ -161,6 +177,10 @@ impl Found {
         let events = self.events.iter().map(|event| EventRecord::clone(event)).collect();
         EventList { events, others: Vec::new(), last_id: self.last_id, lost: self.lost }
     }
+}
+
+fn unpacked(events: &[Arc<Packed>]) -> Vec<Arc<EventRecord>> {
+    events.iter().map(|event| Arc::new(event.record())).collect()
 }
 
 fn bounded(message: String) -> String {

@@ -240,9 +240,9 @@ mod tests {
     use crate::health::{Reason, Start};
     use crate::model::Forwarding;
 
-    fn target() -> TargetKey {
+    fn target() -> Arc<TargetKey> {
         let address = "192.0.2.11:80".parse().expect("an address");
-        TargetKey { check: "alive".into(), address, real_path: None }
+        TargetKey { check: "alive".into(), address, real_path: None }.into()
     }
 
     #[test]

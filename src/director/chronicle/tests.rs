@@ -14,7 +14,7 @@ fn filled(number: usize) -> Chronicle {
     chronicle
 }
 
-fn ids(events: &[Arc<EventRecord>]) -> Vec<u64> {
+fn ids(events: &[Arc<Packed>]) -> Vec<u64> {
     events.iter().map(|event| event.id).collect()
 }
 
@@ -26,7 +26,7 @@ fn the_newest_are_kept_and_what_is_gone_is_counted() {
     assert_eq!((page.lost, ids(&page.events)), (50, vec![101, 102, 103]));
     let page = chronicle.after(101, 1);
     assert_eq!((page.lost, ids(&page.events)), (0, vec![102]));
-    assert_eq!(chronicle.after(chronicle.last_id(), 5), Page::default());
+    assert_eq!(chronicle.after(chronicle.last_id(), 5), Page { events: Vec::new(), lost: 0 });
 }
 
 #[test]

@@ -15,7 +15,8 @@ use std::time::Duration;
 const DEEP: &str = "192.168.101.250";
 
 fn target(check: &str, address: &str) -> Condition {
-    Condition::Check(TargetKey { check: check.into(), address: (ip(address), 80).into(), real_path: None })
+    let address = (ip(address), 80).into();
+    Condition::Check(TargetKey { check: check.into(), address, real_path: None }.into())
 }
 
 /// The pool of two servers, with a second check that asks another host beside each server's own.

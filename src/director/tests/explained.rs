@@ -15,7 +15,7 @@ fn chronicle(world: &World) -> Vec<Arc<EventRecord>> {
         chronicle.push(draft, Stamp { unix_ms: 1_000, at_ms: 0, director: None });
     }
     let web = EventQuery { pool: Some("web".to_owned()), ..EventQuery::default() };
-    chronicle.find(&web, MOST_EVENTS).events
+    chronicle.find(&web, MOST_EVENTS).unpacked().events
 }
 
 fn explained(world: &World, server: Option<&str>) -> Explanation {

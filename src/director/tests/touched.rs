@@ -10,6 +10,7 @@ use crate::time::Instant;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Host, number of its check, weight.
@@ -39,7 +40,7 @@ fn pool_of(number: usize, members: &[Member]) -> Pool {
         let mut server = server(&format!("10.0.0.{host}"), &Forwarding::Nat);
         server.weight = weight;
         if let Some(Condition::Check(target)) = &mut server.check {
-            target.check = name(check);
+            Arc::make_mut(target).check = name(check);
         }
         server
     };
@@ -86,16 +87,16 @@ fn settle(core: &mut Core, mut now: Instant) -> Instant {
     }
 }
 
-fn unsettled(core: &Core) -> BTreeSet<TargetKey> {
+fn unsettled(core: &Core) -> BTreeSet<Arc<TargetKey>> {
     let groups = core.targets.groups();
     let begins =
-        |key: &TargetKey| core.targets.by_key(key).is_some_and(|target| !target.machine.is_settled());
+        |key: &Arc<TargetKey>| core.targets.by_key(key).is_some_and(|target| !target.machine.is_settled());
     groups.into_iter().flatten().filter(begins).collect()
 }
 
 /// Which servers the checks decide on, whatever numbers the checks have.
-fn deciding(users: &Users, targets: &Targets) -> BTreeSet<(Vec<TargetKey>, BTreeSet<ServerId>)> {
-    let of = |group: Vec<TargetKey>| {
+fn deciding(users: &Users, targets: &Targets) -> BTreeSet<(Vec<Arc<TargetKey>>, BTreeSet<ServerId>)> {
+    let of = |group: Vec<Arc<TargetKey>>| {
         let id = targets.id_of(&group[0]).expect("a running check");
         let servers = users.of_target(id);
         assert_eq!(servers.iter().collect::<BTreeSet<_>>().len(), servers.len(), "each once");
@@ -123,7 +124,7 @@ proptest! {
                 deciding(&core.users, &core.targets),
                 deciding(&Users::of(&policy, &fresh.targets), &fresh.targets)
             );
-            let goes_on = |key: &TargetKey| {
+            let goes_on = |key: &Arc<TargetKey>| {
                 known.contains(key) && before.checks.get(&key.check) == policy.checks.get(&key.check)
             };
             prop_assert!(!unsettled(&core).iter().any(goes_on), "what asks as before keeps its verdict");

@@ -227,7 +227,9 @@ impl World {
         let counts = DestinationCounts { connections, ..DestinationCounts::default() };
         for (key, service) in &self.kernel.services {
             let held = service.destinations.keys().find(|key| key.address == ip(server));
-            self.kernel.destination_counts.extend(held.map(|held| ((*key, *held), counts)));
+            self.kernel
+                .destination_counts
+                .insert(*key, held.map(|held| (*held, counts)).into_iter().collect());
         }
     }
 

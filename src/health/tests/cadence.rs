@@ -66,7 +66,7 @@ fn a_failure_of_the_list_takes_a_server_out_at_the_first_time_and_comes_back_by_
             "this one is not of the list"
         );
         assert_eq!(probe(&mut machine, us(2_000_000), Err(failure.clone())), Some(false));
-        assert_eq!(machine.reason(), &Reason::Failed { failures: 2, last: failure });
+        assert_eq!(machine.reason(), &Reason::Failed { failures: 2, last: failure.into() });
         assert!(machine.is_settled_since(us(2_000_000)) && !machine.is_settled_since(us(2_000_001)));
         assert_eq!(probe(&mut machine, us(4_000_000), Ok(())), None);
         assert_eq!(probe(&mut machine, us(6_000_000), Ok(())), Some(true));

@@ -69,7 +69,7 @@ impl Ipvs {
         for service in self.services()? {
             let key = service.key;
             let destinations = self.destinations(&key)?;
-            counts.extend(destinations.iter().map(|entry| ((key, entry.key), entry.counts)));
+            counts.push((key, destinations.iter().map(|entry| (entry.key, entry.counts)).collect()));
             if service.config.scheduler.0 == "mh" {
                 mh_orders.insert(key, destinations.iter().map(|entry| entry.key).collect());
             }

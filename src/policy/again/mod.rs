@@ -29,6 +29,7 @@ use super::yaml::MAX_NODES;
 use crate::model::{DirectorName, Policy, PoolName, Pools};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What is known of the files that were read last.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +59,7 @@ struct Last {
 #[derive(Clone, Debug)]
 struct KnownFile {
     path: PathBuf,
-    text: String,
+    text: Arc<str>,
     /// `None`: it is read whole, and with any change of it everything is.
     layout: Option<Layout>,
     /// Values in it, at most.

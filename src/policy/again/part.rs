@@ -43,7 +43,7 @@ impl<'a> Reading<'a> {
         let text = String::from_utf8(bytes).ok()?;
         let Some(layout) = &known.layout else {
             part.files.push(known.clone());
-            return (text == known.text).then_some(text);
+            return (*text == *known.text).then_some(text);
         };
         let edit = Edit::between(&known.text, layout, &text)?;
         let values = may_hold(known.values, edit.bytes)?;
@@ -51,7 +51,12 @@ impl<'a> Reading<'a> {
         let reduced = reduced(&text, &edit.layout, stays)?;
         part.gone.extend(edit.gone);
         part.new.extend(edit.new);
-        part.files.push(KnownFile { path: path.to_owned(), text, layout: Some(edit.layout), values });
+        part.files.push(KnownFile {
+            path: path.to_owned(),
+            text: text.into(),
+            layout: Some(edit.layout),
+            values,
+        });
         Some(reduced)
     }
 }

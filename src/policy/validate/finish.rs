@@ -2,7 +2,8 @@
 
 use super::pool::Draft;
 use super::{Places, marks};
-use crate::model::{Pool, PoolName, Pools, ServiceKey, VirtualService};
+use crate::model::{Pool, PoolName, Pools, RealServer, ServiceKey, VirtualService};
+use crate::policy::read::Spanned;
 use std::collections::BTreeSet;
 
 /// The pools with their marks, and where everything was said.
@@ -52,14 +53,21 @@ fn finished(draft: Draft, mark: Option<u32>) -> Pool {
     Pool {
         name: draft.name.value,
         services,
-        servers: draft.servers.into_iter().map(|server| server.value).collect(),
+        servers: without_places(draft.servers),
         on_failure: draft.on_failure,
         initial: draft.initial,
-        sorry_servers: draft.sorry_servers.into_iter().map(|server| server.value).collect(),
+        sorry_servers: without_places(draft.sorry_servers),
         rules: draft.rules,
         untracked: draft.untracked,
         labels: draft.labels,
     }
+}
+
+/// Collected where they were, they would hold on to the room of their places.
+fn without_places(servers: Vec<Spanned<RealServer>>) -> Vec<RealServer> {
+    let mut servers: Vec<RealServer> = servers.into_iter().map(|server| server.value).collect();
+    servers.shrink_to_fit();
+    servers
 }
 
 /// Whether the marks of joined ports are those that the names of all pools give.

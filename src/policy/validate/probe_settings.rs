@@ -48,7 +48,7 @@ pub(super) fn may_ask_for_more(policy: &Policy) -> bool {
 }
 
 fn asked(policy: &Policy) -> impl Iterator<Item = &TargetKey> {
-    policy.pools.values().flat_map(Pool::every_server).flat_map(RealServer::asked)
+    policy.pools.values().flat_map(Pool::every_server).flat_map(RealServer::asked).map(AsRef::as_ref)
 }
 
 /// Probes a second of one target that is up.

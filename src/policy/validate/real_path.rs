@@ -62,7 +62,7 @@ pub(super) fn targets(
     let check = context.take(built);
     let target = |address| TargetKey { check: check.clone(), address, real_path: Some(UNMARKED) };
     let mut conditions: Vec<_> =
-        addresses.into_iter().map(|address| Condition::Check(target(address))).collect();
+        addresses.into_iter().map(|address| Condition::Check(target(address).into())).collect();
     match conditions.len() {
         0 | 1 => conditions.pop(),
         _ => Some(Condition::All(conditions)),

@@ -59,7 +59,9 @@ fn condition(
         Choice::Checked(built) if built.check.through == Through::RealPath => {
             real_path::targets(*built, server, facts, context)
         }
-        Choice::Checked(built) => target(*built, server, facts, context).map(Condition::Check),
+        Choice::Checked(built) => {
+            target(*built, server, facts, context).map(|target| Condition::Check(target.into()))
+        }
         Choice::All(choices) => each(choices).map(Condition::All),
         Choice::Any(choices) => each(choices).map(Condition::Any),
         Choice::Track(tracked) => {

@@ -29,7 +29,7 @@ pub(super) fn weights(
             let port = check.port.unwrap_or(0);
             let address = SocketAddr::new(server.value.address, port);
             server.value.weight_source =
-                Some(TargetKey { check: check.name.clone(), address, real_path: None });
+                Some(TargetKey { check: check.name.clone(), address, real_path: None }.into());
         }
         if let (ProbeSpec::Exec(_), Some((path, span))) =
             (&check.probe, said.value.exec.value().and_then(programs::place))

@@ -18,8 +18,8 @@ impl Machine {
             silent: server.is_silent(),
             disputed: server.was_disputed(),
             sent_away: server.is_sent_away(),
-            ramp_since: server.ramp.map(Ramp::since),
-            drain: server.draining.map(Draining::hand_on),
+            ramp_since: server.ramp.as_deref().copied().map(Ramp::since),
+            drain: server.draining.as_deref().copied().map(Draining::hand_on),
             frozen: server.frozen().hand_on(),
             ..HandedServer::default()
         });
@@ -45,8 +45,8 @@ impl Machine {
             server.go_on_saying(said.silent, said.disputed);
             server.came_back = said.came_back;
             let rules = self.rules.slow_start;
-            server.ramp = rules.zip(said.ramp_since).map(|(rules, since)| Ramp::new(rules, since));
-            server.draining = said.drain.map(Draining::from_handed);
+            server.ramp = rules.zip(said.ramp_since).map(|(rules, since)| Box::new(Ramp::new(rules, since)));
+            server.draining = said.drain.map(|drain| Box::new(Draining::from_handed(drain)));
             *server.frozen_mut() = Frozen::from_handed(said.frozen);
             let ordered = said.sent_away.then_some(Order::Disable);
             server.seen = Seen { ordered, ..server.seen };

@@ -82,8 +82,8 @@ impl Kernel for Memory {
     fn observe(&mut self, _scope: &Scope) -> Result<Observed, KernelError> {
         let mut observed = self.0.clone();
         for (service, entry) in &self.0.services {
-            let counted = entry.destinations.keys().map(|key| ((*service, *key), Default::default()));
-            observed.destination_counts.extend(counted);
+            let counted = entry.destinations.keys().map(|key| (*key, Default::default()));
+            observed.destination_counts.insert(*service, counted.collect());
             observed.service_counters.insert(*service, Default::default());
         }
         Ok(observed)

@@ -78,8 +78,8 @@ fn the_host_says_how_it_reaches_addresses() {
         run("ip route add unreachable 10.3.0.0/16");
         run("ip route add prohibit 10.4.0.0/16");
         run("ip route add 10.5.0.0/16 via inet6 fd00:192:168:101::1");
-        let on_link = || Reach::OnLink { interface: "lan".to_owned() };
-        let gateway = || Reach::Gateway { interface: "lan".to_owned() };
+        let on_link = || Reach::OnLink { interface: "lan".into() };
+        let gateway = || Reach::Gateway { interface: "lan".into() };
         let expected: BTreeMap<IpAddr, Reach> = [
             (DIP, Reach::Local),
             ("192.168.101.110", on_link()),

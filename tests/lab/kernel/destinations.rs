@@ -131,7 +131,7 @@ fn counters_are_those_that_ipvsadm_shows() {
             observed = observe(kernel);
         }
         let service = observed.service_counters[&tcp(80)];
-        let counts = observed.destination_counts[&(tcp(80), key)];
+        let counts = observed.counts_of(&tcp(80), &key);
         assert_eq!((service.connections, counts.counters), (20, service));
         assert!(service.incoming_bytes > 20_000 && service.outgoing_bytes > 0, "{service:?}");
         let connections = counts.connections;
