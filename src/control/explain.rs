@@ -153,13 +153,13 @@ pub fn explain(
         taken_unix_ms: view.unix_ms(snapshot.taken_at),
         up: found.up,
         because,
-        servers: found.servers.iter().filter(shown).map(summary).collect(),
+        servers: found.servers.iter().map(|server| &**server).filter(shown).map(summary).collect(),
         events: newest,
     })
 }
 
 fn chosen<'a>(pool: &'a PoolSnapshot, name: &str) -> Result<(usize, &'a ServerSnapshot), Refused> {
-    let mut servers = pool.servers.iter().enumerate();
+    let mut servers = pool.servers.iter().map(|server| &**server).enumerate();
     let is_meant = |server: &ServerSnapshot| is_named(name, &server.name, server.address, server.port);
     servers.find(|(_, server)| is_meant(server)).ok_or_else(|| {
         let names: Vec<String> = pool.servers.iter().map(|server| server.name.to_string()).collect();

@@ -57,12 +57,12 @@ fn snapshot() -> Snapshot {
         rule: Quorum::default(),
         acts: BTreeMap::new(),
         transitions: BTreeMap::new(),
-        servers: vec![failed, slow],
+        servers: vec![failed.into(), slow.into()],
         services: vec![ServiceSnapshot {
             name: "tcp://192.0.2.1:80".into(),
             key: crate::desired::fixtures::tcp("192.0.2.1", 80),
             counters: Some(Default::default()),
-            destinations: vec![held],
+            destinations: [held].into(),
             counts: Default::default(),
         }],
     };

@@ -100,7 +100,7 @@ fn service() -> ServiceSnapshot {
         name,
         key: crate::desired::fixtures::tcp("192.0.2.1", 80),
         counters: Some(counters),
-        destinations,
+        destinations: destinations.into(),
         counts: [(DestinationKey::FIRST, counts)].into_iter().collect(),
     }
 }
@@ -117,7 +117,7 @@ pub(crate) fn snapshot() -> Snapshot {
         rule: Default::default(),
         acts: BTreeMap::new(),
         transitions: BTreeMap::new(),
-        servers: vec![server(true), failed()],
+        servers: vec![server(true).into(), failed().into()],
         services: vec![service()],
     };
     Snapshot { policy_generation: 1, readiness: Ok(()), pools: vec![web], ..Snapshot::starting(NOW, EPOCH) }

@@ -22,6 +22,14 @@ impl Core {
     /// Everything that there is to tell, now. `epoch` is the Unix time of [`Instant::ZERO`].
     #[must_use]
     pub fn snapshot(&self, taken_at: Instant, epoch: Duration) -> Snapshot {
+        self.snapshot_after(&Snapshot::starting(taken_at, epoch), taken_at, epoch)
+    }
+
+    /// The same, sharing with the snapshot `before` what is as it was there: most of a large site is, and held twice for as
+    /// long as somebody reads the older one, it would be most of what a director takes.
+    #[must_use]
+    pub fn snapshot_after(&self, before: &Snapshot, taken_at: Instant, epoch: Duration) -> Snapshot {
+        let pools = self.policy.pools.values();
         let counts = &self.reconciler.counts;
         Snapshot {
             taken_at,
@@ -29,7 +37,7 @@ impl Core {
             policy_generation: self.generation,
             readiness: self.readiness(taken_at),
             per_server: self.policy.metrics.per_server,
-            pools: self.policy.pools.values().map(|pool| self.pool_snapshot(pool)).collect(),
+            pools: pools.map(|pool| self.pool_snapshot(pool, before.pool(&pool.name))).collect(),
             checks: self.check_snapshots(),
             certificates: self.certificate_snapshots(),
             reconcile: ReconcileSnapshot {
@@ -89,15 +97,19 @@ impl Core {
         soonest.into_iter().map(snapshot).collect()
     }
 
-    fn pool_snapshot(&self, pool: &Pool) -> PoolSnapshot {
+    fn pool_snapshot(&self, pool: &Pool, before: Option<&PoolSnapshot>) -> PoolSnapshot {
         let PoolCounts { up, transitions, acts, .. } =
             self.statistics.pools.get(&pool.name).cloned().unwrap_or_default();
         let placement = self.rotations.placement(&pool.name);
         let machine = self.rotations.machine(&pool.name);
         let servers = pool.servers.iter().enumerate();
+        let services = pool.services.iter().enumerate();
         PoolSnapshot {
             name: pool.name.clone(),
-            labels: Arc::new(pool.labels.clone()),
+            labels: match before {
+                Some(before) if *before.labels == pool.labels => Arc::clone(&before.labels),
+                _ => Arc::new(pool.labels.clone()),
+            },
             up,
             quorum: pool.rules.quorum.least,
             panic: machine.is_some_and(Machine::panics),
@@ -109,10 +121,16 @@ impl Core {
             servers: servers
                 .map(|(index, server)| {
                     let left_with = machine.and_then(|machine| machine.left_with(index));
-                    self.server_snapshot(pool, server, placement.of(index), left_with)
+                    let server = self.server_snapshot(pool, server, placement.of(index), left_with);
+                    shared(server, before.and_then(|before| before.servers.get(index)))
                 })
                 .collect(),
-            services: pool.services.iter().map(|service| self.service_snapshot(pool, service)).collect(),
+            services: services
+                .map(|(index, service)| {
+                    let before = before.and_then(|before| before.services.get(index));
+                    self.service_snapshot(pool, service, before)
+                })
+                .collect(),
         }
     }
 
@@ -124,8 +142,7 @@ impl Core {
         left_with: Option<u64>,
     ) -> ServerSnapshot {
         let target = self.target_of(server);
-        let last = target.and_then(|target| target.machine.last_outcome()).map(|(_, outcome)| outcome);
-        let failure = last.and_then(|outcome| outcome.result.as_ref().err());
+        let failure = target.and_then(|target| target.machine.last_failure());
         let counts = self.statistics.servers.get(&id(pool, server)).copied();
         let ServerCounts { went_up, went_down } = counts.unwrap_or_default();
         ServerSnapshot {
@@ -142,7 +159,7 @@ impl Core {
                 Some(composite) => composite.changed_at,
                 None => target.and_then(|target| target.machine.changed_at()),
             },
-            last_check_duration: last.map(|outcome| outcome.duration),
+            last_check_duration: target.and_then(|target| Some(target.machine.last_probe()?.1)),
             went_up,
             went_down,
             reason: target.map(|target| target.machine.reason().clone()),
@@ -151,7 +168,12 @@ impl Core {
         }
     }
 
-    fn service_snapshot(&self, pool: &Pool, service: &VirtualService) -> ServiceSnapshot {
+    fn service_snapshot(
+        &self,
+        pool: &Pool,
+        service: &VirtualService,
+        before: Option<&ServiceSnapshot>,
+    ) -> ServiceSnapshot {
         let observed = self.reconciler.observed();
         let held = observed.services.get(&service.key);
         let destination = |(index, server): (usize, &RealServer)| {
@@ -159,14 +181,25 @@ impl Core {
             let weight = held?.destinations.get(&key)?.weight;
             Some(HeldDestination { server: index, key, weight })
         };
-        let destinations = pool.servers.iter().enumerate().filter_map(destination);
+        let destinations: Vec<_> = pool.servers.iter().enumerate().filter_map(destination).collect();
         ServiceSnapshot {
             name: service.key.to_string().into(),
             key: service.key,
             counters: observed.service_counters.get(&service.key).copied().filter(|_| held.is_some()),
-            destinations: destinations.collect(),
+            destinations: match before {
+                Some(before) if *before.destinations == *destinations => Arc::clone(&before.destinations),
+                _ => destinations.into(),
+            },
             counts: observed.destination_counts.get(&service.key).cloned().unwrap_or_default(),
         }
+    }
+}
+
+/// What is as it was is the same value.
+fn shared<T: PartialEq>(found: T, before: Option<&Arc<T>>) -> Arc<T> {
+    match before {
+        Some(before) if **before == found => Arc::clone(before),
+        _ => Arc::new(found),
     }
 }
 
@@ -177,6 +210,6 @@ fn progress(target: &Target) -> Progress {
         counter: machine.counter(),
         rise: machine.params().rise,
         fall: machine.params().fall,
-        asked_at: machine.last_outcome().map(|(at, _)| at),
+        asked_at: machine.last_probe().map(|(at, _)| at),
     }
 }

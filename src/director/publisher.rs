@@ -124,7 +124,7 @@ impl Publisher {
         if begun < self.due {
             return None;
         }
-        let mut snapshot = core.snapshot(clock.now(), clock.epoch());
+        let mut snapshot = core.snapshot_after(&self.snapshot.load(), clock.now(), clock.epoch());
         (snapshot.pair, snapshot.peers) = (pair, peers);
         snapshot.reloads = reloads;
         snapshot.tracking = self.tracking.seen();

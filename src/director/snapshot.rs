@@ -1,7 +1,8 @@
 //! The director's view of everything, as one value: what metrics, status and the page are made of. Pure data.
 //!
 //! It is built by the event loop and swapped in whole, so that a reader never waits for the loop nor the loop for a reader.
-//! Names are shared, not copied: a snapshot of ten thousand servers costs one pass over them. Nothing here decides.
+//! Names are shared, not copied, and so is whatever is as it was in the snapshot before: one of ten thousand servers costs a
+//! pass over them, and the room of what has changed. Nothing here decides.
 
 use super::histogram::{Histogram, LATENESS_BOUNDS, PASS_BOUNDS, PROBE_BOUNDS};
 use super::host_snapshot::RouterSnapshot;
@@ -97,6 +98,13 @@ impl Snapshot {
         }
     }
 
+    /// The pool of this name.
+    #[must_use]
+    pub fn pool(&self, name: &str) -> Option<&PoolSnapshot> {
+        let place = self.pools.binary_search_by(|pool| (*pool.name).cmp(name)).ok()?;
+        self.pools.get(place)
+    }
+
     /// Unix time of `instant`.
     #[must_use]
     pub fn unix_time(&self, instant: Instant) -> Duration {
@@ -176,8 +184,8 @@ pub struct PoolSnapshot {
     pub acts: BTreeMap<(&'static str, bool), u64>,
     /// How often the pool went up or down, by the closed list of reasons.
     pub transitions: BTreeMap<(Direction, &'static str), u64>,
-    /// In the order of the policy.
-    pub servers: Vec<ServerSnapshot>,
+    /// In the order of the policy. One that is as it was is the same as in the snapshot before.
+    pub servers: Vec<Arc<ServerSnapshot>>,
     /// Sorted as the policy's services are.
     pub services: Vec<ServiceSnapshot>,
 }
@@ -297,7 +305,7 @@ pub struct ServiceSnapshot {
     /// `None` while the kernel has no such service.
     pub counters: Option<Counters>,
     /// Those of the pool's servers that the kernel holds in this service.
-    pub destinations: Vec<HeldDestination>,
+    pub destinations: Arc<[HeldDestination]>,
     /// What it counts for them.
     pub counts: ServiceCounts,
 }

@@ -25,11 +25,13 @@
 //! `interval_changing` + jitter × (`interval_down` + `interval_changing`) and the duration of one probe later. With a longer
 //! time-out, the time-out stands in for the interval.
 
+mod last;
 mod succession;
 
 use super::{Params, Reason, schedule};
 use crate::model::{Advice, Failure, Outcome};
 use crate::time::Instant;
+use last::Last;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -154,6 +156,10 @@ impl Run {
     }
 }
 
+/// Starts of probes that failed in a row.
+#[derive(Clone, Debug, Default)]
+struct Failing(VecDeque<Instant>);
+
 /// One running check of one target.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -169,12 +175,12 @@ pub struct Machine {
     settled: bool,
     reason: Reason,
     changed_at: Option<Instant>,
-    last: Option<(Instant, Outcome)>,
+    last: Option<Last>,
     /// The start of the last probe that passed.
     passed: Option<Instant>,
     /// The starts of the last probes that failed in a row, `fall` of them at most; one that decides at once counts `fall`
-    /// times.
-    failing: VecDeque<Instant>,
+    /// times. Nothing while they pass, as most do.
+    failing: Option<Box<Failing>>,
     /// What was said last, and when.
     advice: Option<(Instant, Advice)>,
     /// The start of the last probe.
@@ -204,7 +210,7 @@ impl Machine {
             changed_at: None,
             last: None,
             passed: None,
-            failing: VecDeque::new(),
+            failing: None,
             params,
             advice: None,
             started: None,
@@ -343,14 +349,14 @@ impl Machine {
         if let Some(advice) = outcome.findings.advice {
             self.advice = Some((at, advice));
         }
-        self.last = Some((at, outcome));
+        self.last = Some(Last::new(at, outcome));
     }
 
     fn succeeded(&mut self, probe: ProbeId) {
         let was_up = self.is_up();
         self.run = self.run.success();
         self.passed = Some(probe.0);
-        self.failing.clear();
+        self.failing = None;
         self.counter += 1;
         if self.counter >= self.params.rise {
             self.counter = self.params.top();
@@ -378,11 +384,12 @@ impl Machine {
 
     fn note_failing(&mut self, probe: ProbeId, weight: u32) {
         let full = usize::try_from(self.params.fall).unwrap_or(usize::MAX);
+        let Failing(starts) = &mut **self.failing.get_or_insert_default();
         for _ in 0..weight {
-            if self.failing.len() >= full {
-                self.failing.pop_front();
+            if starts.len() >= full {
+                starts.pop_front();
             }
-            self.failing.push_back(probe.0);
+            starts.push_back(probe.0);
         }
     }
 
@@ -407,8 +414,9 @@ impl Machine {
         if self.is_up() {
             return self.passed.is_some_and(|began| began + self.params.interval >= since);
         }
-        let full = u32::try_from(self.failing.len()).is_ok_and(|failing| failing >= self.params.fall);
-        let began_since = self.failing.front().is_some_and(|began| *began >= since);
+        let Some(Failing(starts)) = self.failing.as_deref() else { return false };
+        let full = u32::try_from(starts.len()).is_ok_and(|failing| failing >= self.params.fall);
+        let began_since = starts.front().is_some_and(|began| *began >= since);
         self.counter == 0 && full && began_since
     }
 
@@ -430,10 +438,16 @@ impl Machine {
         self.changed_at
     }
 
-    /// The last probe that ended, and when.
+    /// When the last probe ended, and how long it took.
     #[must_use]
-    pub fn last_outcome(&self) -> Option<(Instant, &Outcome)> {
-        self.last.as_ref().map(|(at, outcome)| (*at, outcome))
+    pub fn last_probe(&self) -> Option<(Instant, Duration)> {
+        self.last.as_ref().map(|last| (last.at, last.duration))
+    }
+
+    /// What the last probe said, if it failed.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<&Failure> {
+        self.last.as_ref()?.failure()
     }
 
     /// What the server, or who speaks for it, said last, and when; `None` while it said nothing.

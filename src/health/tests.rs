@@ -165,11 +165,13 @@ fn it_is_settled_by_the_first_success_or_by_the_failures_that_decide() {
 #[test]
 fn the_last_probe_that_ended_is_known_whatever_it_said() {
     let mut machine = Machine::new(params(2, 3), Start::Up, us(0));
-    assert_eq!(machine.last_outcome(), None);
+    assert_eq!((machine.last_probe(), machine.last_failure()), (None, None));
     let local = || Err(Failure::Local("no file descriptor".to_owned()));
     for (at, result) in [(us(0), Ok(())), (us(2_000_000), Err(Failure::Body)), (us(4_000_000), local())] {
         probe(&mut machine, at, result.clone());
-        assert_eq!(machine.last_outcome(), Some((at, &outcome(result))));
+        let Outcome { duration, result, .. } = outcome(result);
+        assert_eq!(machine.last_probe(), Some((at, duration)));
+        assert_eq!(machine.last_failure(), result.as_ref().err());
     }
 }
 

@@ -80,7 +80,7 @@ fn pool(name: &str, servers: Vec<ServerSnapshot>) -> PoolSnapshot {
             destinations: (0..servers.len()).map(destination).collect(),
             counts: [counted(PLACE)].into_iter().collect(),
         }],
-        servers,
+        servers: servers.into_iter().map(Arc::new).collect(),
     }
 }
 
@@ -95,7 +95,8 @@ fn snapshot() -> Snapshot {
         ..server("a \"quoted\" \\ name")
     };
     let mut web = pool("web", vec![server("web1"), down]);
-    web.services[0].destinations.pop();
+    let held = &mut web.services[0].destinations;
+    *held = held[..held.len() - 1].into();
     let labels = [("team", "shop"), ("cost-centre", "7"), ("cost.centre", "8")];
     web.labels = Arc::new(labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     let mut alive = CheckStatistics::default();

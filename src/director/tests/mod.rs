@@ -6,6 +6,7 @@ mod changed;
 mod conditions;
 mod crowd;
 mod explained;
+mod held_once;
 mod observing;
 mod orders;
 mod policy;

@@ -1,9 +1,11 @@
 //! A check goes on in another process: what it hands on, and how a fresh one goes on with that. Verdict and counter stay, so that
 //! no server comes or goes for it; the next probe falls where it would have fallen.
 
-use super::{Machine, Run, State};
+use super::last::Last;
+use super::{Failing, Machine, Run, State};
 use crate::health::handed::HandedCheck;
 use crate::time::Instant;
+use std::collections::VecDeque;
 
 impl Machine {
     /// What another process goes on with.
@@ -26,9 +28,9 @@ impl Machine {
             settled: self.settled,
             reason: Some(self.reason.clone()),
             changed_at: self.changed_at,
-            last: self.last.clone(),
+            last: self.last.as_ref().map(|last| (last.at, last.outcome())),
             passed: self.passed,
-            failing: self.failing.iter().copied().collect(),
+            failing: self.failing.iter().flat_map(|failing| &failing.0).copied().collect(),
             advice: self.advice,
             started: self.started,
             due,
@@ -51,9 +53,11 @@ impl Machine {
             self.reason = reason.clone();
         }
         (self.changed_at, self.passed) = (handed.changed_at, handed.passed);
-        (self.last, self.advice) = (handed.last.clone(), handed.advice);
+        self.last = handed.last.clone().map(|(at, outcome)| Last::new(at, outcome));
+        self.advice = handed.advice;
         let full = usize::try_from(self.params.fall).unwrap_or(usize::MAX);
-        self.failing = handed.failing.iter().rev().take(full).rev().copied().collect();
+        let starts: VecDeque<_> = handed.failing.iter().rev().take(full).rev().copied().collect();
+        self.failing = (!starts.is_empty()).then(|| Box::new(Failing(starts)));
         self.started = handed.started;
         let due = handed.due.unwrap_or(at).max(at);
         self.state = State::Waiting { place: due, due };

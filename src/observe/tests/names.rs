@@ -43,11 +43,12 @@ fn pair() -> Snapshot {
         name: "fwmark://7".into(),
         key: ServiceKey::FirewallMark { family: Family::Ipv6, mark: 0x1a7 },
         counters: Some(Counters { connections: 40, outgoing_bytes: 9, ..Counters::default() }),
-        destinations: vec![destination(1)],
+        destinations: [destination(1)].into(),
         counts: [counted(PLACE)].into_iter().collect(),
     };
-    let [one, other] = &mut both.services[0].destinations[..] else { panic!("two destinations") };
+    let [mut one, mut other] = both.services[0].destinations[..] else { panic!("two destinations") };
     (one.key.port, other.key.address) = (0, "2001:db8::1".parse().expect("an address"));
+    both.services[0].destinations = [one, other].into();
     let keys = [one.key, other.key];
     both.services[0].counts = keys.map(counted).into_iter().collect();
     both.services[0].counters = Some(Counters { connections: 2, incoming_packets: 3, ..Counters::default() });
