@@ -2,7 +2,7 @@
 
 use super::targets::{TargetId, Targets};
 use crate::model::{Policy, Pool, PoolName, RealServer};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::RangeFrom;
 use std::sync::Arc;
@@ -29,9 +29,47 @@ pub(super) fn identity(server: &RealServer) -> (&str, IpAddr, Option<u16>) {
     (&server.name, server.address, server.port)
 }
 
-/// The servers that each running check decides on.
+/// Some servers; nearly always one.
+#[derive(Clone, Debug, Default)]
+enum Few {
+    #[default]
+    None,
+    One(ServerId),
+    More(Vec<ServerId>),
+}
+
+impl Few {
+    fn as_slice(&self) -> &[ServerId] {
+        match self {
+            Self::None => &[],
+            Self::One(server) => std::slice::from_ref(server),
+            Self::More(servers) => servers,
+        }
+    }
+
+    fn push(&mut self, server: ServerId) {
+        *self = match std::mem::take(self) {
+            Self::None => Self::One(server),
+            Self::One(first) => Self::More(vec![first, server]),
+            Self::More(mut servers) => {
+                servers.push(server);
+                Self::More(servers)
+            }
+        };
+    }
+}
+
+impl FromIterator<ServerId> for Few {
+    fn from_iter<I: IntoIterator<Item = ServerId>>(servers: I) -> Self {
+        let mut few = Self::None;
+        servers.into_iter().for_each(|server| few.push(server));
+        few
+    }
+}
+
+/// The servers that each running check decides on, by its place in [`Targets`].
 #[derive(Debug, Default)]
-pub(super) struct Users(BTreeMap<TargetId, Vec<ServerId>>);
+pub(super) struct Users(Vec<Few>);
 
 impl Users {
     /// Those of all pools of the policy.
@@ -43,17 +81,20 @@ impl Users {
 
     /// The servers of a check.
     pub(super) fn of_target(&self, target: TargetId) -> &[ServerId] {
-        self.0.get(&target).map(Vec::as_slice).unwrap_or_default()
+        self.0.get(target.0).map(Few::as_slice).unwrap_or_default()
     }
 
     /// The servers of these pools are there, too.
     pub(super) fn join<'a>(&mut self, pools: impl Iterator<Item = &'a Pool>, targets: &Targets) {
+        let more = targets.places().saturating_sub(self.0.len());
+        self.0.reserve_exact(more);
+        self.0.resize_with(self.0.len() + more, Few::default);
         for pool in pools {
             for server in pool.every_server() {
                 for target in deciding(server, targets) {
-                    // Most decide on one server.
-                    let servers = self.0.entry(target).or_insert_with(|| Vec::with_capacity(1));
-                    servers.push(id(pool, server));
+                    if let Some(servers) = self.0.get_mut(target.0) {
+                        servers.push(id(pool, server));
+                    }
                 }
             }
         }
@@ -67,14 +108,19 @@ impl Users {
             names.insert(&pool.name);
         }
         for target in left {
-            self.0.entry(target).or_default().retain(|(pool, _)| !names.contains(pool));
+            if let Some(servers) = self.0.get_mut(target.0) {
+                let stay = servers.as_slice().iter().filter(|(pool, _)| !names.contains(pool));
+                *servers = stay.cloned().collect();
+            }
         }
     }
 
     /// These checks run no more.
     pub(super) fn forget(&mut self, ended: &BTreeSet<TargetId>) {
         for target in ended {
-            self.0.remove(target);
+            if let Some(servers) = self.0.get_mut(target.0) {
+                *servers = Few::None;
+            }
         }
     }
 }

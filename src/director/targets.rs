@@ -268,6 +268,11 @@ impl Targets {
         self.targets.get(id.0)?.as_ref()
     }
 
+    /// How many places there are: each identity is less.
+    pub(super) fn places(&self) -> usize {
+        self.targets.len()
+    }
+
     /// All of them.
     pub(super) fn running(&self) -> impl Iterator<Item = &Target> {
         self.targets.iter().flatten()
