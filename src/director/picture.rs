@@ -143,8 +143,7 @@ impl Core {
     ) -> ServerSnapshot {
         let target = self.target_of(server);
         let failure = target.and_then(|target| target.machine.last_failure());
-        let counts = self.statistics.servers.get(&id(pool, server)).copied();
-        let ServerCounts { went_up, went_down } = counts.unwrap_or_default();
+        let ServerCounts { went_up, went_down } = self.statistics.server(&pool.name, &server.name);
         ServerSnapshot {
             name: server.name.clone(),
             address: server.address,

@@ -254,8 +254,8 @@ pub struct ServerSnapshot {
     pub last_change: Option<Instant>,
     /// How long its last probe took.
     pub last_check_duration: Option<Duration>,
-    pub went_up: u64,
-    pub went_down: u64,
+    pub went_up: u32,
+    pub went_down: u32,
     /// Why the verdict is what it is.
     pub reason: Option<Reason>,
     /// What the last failed probe said, while the last probe failed.

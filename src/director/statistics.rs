@@ -6,13 +6,14 @@ use super::snapshot::{CheckStatistics, Direction};
 use crate::model::{CheckName, Outcome, Policy, PoolName};
 use crate::rotation::Act;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often a server went up and down.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ServerCounts {
-    pub(super) went_up: u64,
-    pub(super) went_down: u64,
+    pub(super) went_up: u32,
+    pub(super) went_down: u32,
 }
 
 /// Whether a pool can serve, and how often that changed.
@@ -43,7 +44,8 @@ impl Default for PoolCounts {
 #[derive(Debug)]
 pub(super) struct Statistics {
     pub(super) checks: BTreeMap<CheckName, CheckStatistics>,
-    pub(super) servers: BTreeMap<ServerId, ServerCounts>,
+    /// By pool, then by name: the pool's name is there once for all its servers.
+    servers: BTreeMap<PoolName, BTreeMap<Arc<str>, ServerCounts>>,
     pub(super) pools: BTreeMap<PoolName, PoolCounts>,
     /// Passes over the kernel's tables that changed something.
     pub(super) passes: Histogram,
@@ -75,8 +77,11 @@ impl Statistics {
                 self.pools.insert(name.clone(), PoolCounts::default());
             }
         }
+        self.servers.retain(|name, _| policy.pools.contains_key(name));
         for server in gone {
-            self.servers.remove(*server);
+            if let Some(servers) = self.servers.get_mut(&server.0) {
+                servers.remove(&server.1);
+            }
         }
     }
 
@@ -88,10 +93,11 @@ impl Statistics {
 
     pub(super) fn verdict(&mut self, servers: &[ServerId], up: bool, reason: &'static str) {
         for server in servers {
-            let counts = self.servers.entry(server.clone()).or_default();
+            let (pool, name) = server.clone();
+            let counts = self.servers.entry(pool).or_default().entry(name).or_default();
             match up {
-                true => counts.went_up += 1,
-                false => counts.went_down += 1,
+                true => counts.went_up = counts.went_up.saturating_add(1),
+                false => counts.went_down = counts.went_down.saturating_add(1),
             }
             match (self.pools.get_mut(&server.0), up) {
                 (Some(pool), true) => pool.last_pass = reason,
@@ -99,6 +105,11 @@ impl Statistics {
                 (None, _) => {}
             }
         }
+    }
+
+    /// How often a server went up and down.
+    pub(super) fn server(&self, pool: &PoolName, name: &Arc<str>) -> ServerCounts {
+        self.servers.get(pool).and_then(|servers| servers.get(name)).copied().unwrap_or_default()
     }
 
     /// Counts what a pool's rule began.

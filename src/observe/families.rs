@@ -209,7 +209,8 @@ fn servers(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
         "How often the verdict changed to up or down; a fast growing number is a server that flaps",
         all().flat_map(|([pool, server], found)| {
             let labels = move |to: Direction| [pool, server, ("to", to.name())];
-            [(labels(Direction::Up), found.went_up), (labels(Direction::Down), found.went_down)]
+            let count = |to, count: u32| (labels(to), u64::from(count));
+            [count(Direction::Up, found.went_up), count(Direction::Down, found.went_down)]
         }),
     )?;
     families.gauges(
