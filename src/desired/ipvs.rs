@@ -29,7 +29,7 @@ fn add_destination(tables: &mut Tables, pool: &Pool, service: ServiceKey, server
     let destination =
         Destination { method: server.forwarding.method(), weight, thresholds: server.thresholds };
     if let Some(entry) = tables.services.get_mut(&service) {
-        entry.destinations.insert(key, destination);
+        entry.destinations_mut().insert(key, destination);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::model::{
     ServiceFlags, ServiceKey, Sysctl, Tables, Thresholds,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Adds the services of the probes that go to the servers of `pool`. They are there whatever the verdicts: a server that is
 /// out must be probed too.
@@ -32,7 +33,7 @@ fn service(server: &RealServer) -> Service {
         Destination { method: server.forwarding.method(), weight: 1, thresholds: Thresholds::default() };
     // Port 0 keeps the port that the probe asks for, as DR and TUN do.
     let key = DestinationKey { address: server.address, port: 0 };
-    Service { config, destinations: [(key, destination)].into() }
+    Service { config, destinations: Arc::new([(key, destination)].into()) }
 }
 
 /// Lets answers in that come from the VIP while it is ours. IPv6 asks for no such permission.

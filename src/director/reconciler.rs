@@ -323,6 +323,7 @@ impl Reconciler {
 
     fn take_picture(&mut self, mut observed: Observed) {
         observed.fill_in(&self.observed);
+        observed.share(&self.desired, &self.observed);
         let expected = plan(&self.desired, &self.observed, &self.owned);
         self.observed = observed;
         self.settle_record();

@@ -12,7 +12,15 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
     pub config: ServiceConfig,
-    pub destinations: BTreeMap<DestinationKey, Destination>,
+    /// Shared: those that shall be there are nearly always those that are, and are held once.
+    pub destinations: Arc<BTreeMap<DestinationKey, Destination>>,
+}
+
+impl Service {
+    /// The destinations, to change them here alone.
+    pub fn destinations_mut(&mut self) -> &mut BTreeMap<DestinationKey, Destination> {
+        Arc::make_mut(&mut self.destinations)
+    }
 }
 
 /// What the kernel should hold.
@@ -154,6 +162,22 @@ impl Observed {
     #[must_use]
     pub fn counts_of(&self, service: &ServiceKey, key: &DestinationKey) -> DestinationCounts {
         self.destination_counts.get(service).and_then(|counts| counts.get(key)).copied().unwrap_or_default()
+    }
+
+    /// Shares with what shall be, and with what was found `earlier`, what is the same there.
+    pub fn share(&mut self, desired: &Tables, earlier: &Self) {
+        for (key, service) in &mut self.services {
+            let known = [desired.services.get(key), earlier.services.get(key)].into_iter().flatten();
+            let same = known.map(|known| &known.destinations).find(|known| **known == service.destinations);
+            if let Some(same) = same {
+                service.destinations = Arc::clone(same);
+            }
+        }
+        for (key, counts) in &mut self.destination_counts {
+            if let Some(same) = earlier.destination_counts.get(key).filter(|known| *known == counts) {
+                *counts = same.clone();
+            }
+        }
     }
 
     /// Takes over from `earlier` what could not be read this time: one bad table holds up no other.

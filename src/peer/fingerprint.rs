@@ -46,7 +46,7 @@ fn of_service(key: ServiceKey, service: &Service, observed: &Observed) -> u64 {
     let mut hash = TextHash::default();
     let is_mh = service.config.scheduler.0 == "mh";
     hash.take(format_args!("{key} {:?}", service.config));
-    for (destination, held) in &service.destinations {
+    for (destination, held) in &*service.destinations {
         hash.take(format_args!("{destination} {}", held.method));
         if is_mh {
             hash.take(format_args!("{}", held.weight));
@@ -81,6 +81,7 @@ mod tests {
     use super::*;
     use crate::desired::fixtures::{ip, policy, pool, service, tcp};
     use crate::model::{Destination, DestinationKey, Forwarding, ForwardingMethod, Thresholds};
+    use std::sync::Arc;
 
     const VIP: &str = "192.0.2.1";
 
@@ -94,7 +95,7 @@ mod tests {
             weight,
             thresholds: Thresholds::default(),
         };
-        let destinations = [(place(10), destination(1)), (place(11), destination(1))].into();
+        let destinations = Arc::new([(place(10), destination(1)), (place(11), destination(1))].into());
         let mut observed = Observed::default();
         observed.services.insert(tcp(VIP, 80), Service { config, destinations });
         (policy([web]), observed)
@@ -112,7 +113,7 @@ mod tests {
     }
 
     fn reweigh(service: &mut Service) {
-        service.destinations.values_mut().for_each(|held| held.weight = 7);
+        service.destinations_mut().values_mut().for_each(|held| held.weight = 7);
     }
 
     #[test]
@@ -120,10 +121,13 @@ mod tests {
         assert!(!changes("wrr", |_| ()));
         assert!(changes("wrr", |service| service.config.flags.scheduler_1 = true));
         assert!(changes("wrr", |service| {
-            service.destinations.remove(&place(10));
+            service.destinations_mut().remove(&place(10));
         }));
         assert!(changes("wrr", |service| {
-            service.destinations.values_mut().for_each(|held| held.method = ForwardingMethod::DirectRoute);
+            service
+                .destinations_mut()
+                .values_mut()
+                .for_each(|held| held.method = ForwardingMethod::DirectRoute);
         }));
         assert!(!changes("wrr", reweigh) && changes("mh", reweigh));
     }

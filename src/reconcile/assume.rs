@@ -22,12 +22,12 @@ pub fn assume(observed: &mut Observed, change: &Change) {
         Change::AddDestination { service, key, destination: to }
         | Change::EditDestination { service, key, to, .. } => {
             if let Some(entry) = observed.services.get_mut(service) {
-                entry.destinations.insert(*key, *to);
+                entry.destinations_mut().insert(*key, *to);
             }
         }
         Change::RemoveDestination { service, key } => {
             if let Some(entry) = observed.services.get_mut(service) {
-                entry.destinations.remove(key);
+                entry.destinations_mut().remove(key);
             }
         }
         Change::StartSyncDaemon { daemon } => {

@@ -107,7 +107,7 @@ fn edit_destinations(
     wanted: &Service,
     found: impl Fn(&DestinationKey) -> Option<Destination>,
 ) {
-    for (key, to) in &wanted.destinations {
+    for (key, to) in &*wanted.destinations {
         if let Some(from) = found(key).filter(|from| from != to) {
             changes.push(Change::EditDestination { service, key: *key, from, to: *to });
         }

@@ -104,7 +104,7 @@ fn each_drift_is_repaired_by_the_smallest_change() {
     };
     let edit = |observed: &mut Observed, edit: &dyn Fn(&mut Destination)| {
         let service = observed.services.get_mut(&vip).expect("the service");
-        edit(service.destinations.get_mut(&key("192.168.101.110")).expect("the destination"));
+        edit(service.destinations_mut().get_mut(&key("192.168.101.110")).expect("the destination"));
     };
     let on_service = |observed: &mut Observed, edit: &dyn Fn(&mut Service)| {
         edit(observed.services.get_mut(&vip).expect("the service"));
@@ -116,11 +116,11 @@ fn each_drift_is_repaired_by_the_smallest_change() {
     assert_eq!(repaired(&|seen| on_service(seen, &other_scheduler)), ["edit_service"]);
     let other_flag = |found: &mut Service| found.config.flags.scheduler_1 = true;
     assert_eq!(repaired(&|seen| on_service(seen, &other_flag)), ["edit_service"]);
-    let lost = |found: &mut Service| found.destinations.retain(|at, _| *at != key("192.168.101.110"));
+    let lost = |found: &mut Service| found.destinations_mut().retain(|at, _| *at != key("192.168.101.110"));
     assert_eq!(repaired(&|seen| on_service(seen, &lost)), ["add_destination"]);
     let extra = |found: &mut Service| {
         let destination = found.destinations[&key("192.168.101.110")];
-        found.destinations.insert(key("192.168.101.66"), destination);
+        found.destinations_mut().insert(key("192.168.101.66"), destination);
     };
     assert_eq!(repaired(&|seen| on_service(seen, &extra)), ["remove_destination"]);
     let gone = |seen: &mut Observed| drop(seen.services.remove(&vip));
@@ -305,7 +305,7 @@ fn any_services() -> impl Strategy<Value = Tables> {
     let service =
         (prop_oneof![Just("rr"), Just("mh")], destinations).prop_map(|(scheduler, destinations)| Service {
             config: service(mark(1), scheduler).config,
-            destinations,
+            destinations: destinations.into(),
         });
     prop::collection::btree_map(keyed, service, 0..5)
         .prop_map(|services| Tables { services, ..Tables::default() })

@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tandem::kernel::{Kernel, LinuxKernel};
 use tandem::model::{
@@ -143,8 +144,8 @@ fn desired() -> Tables {
                 IpAddr::V4(Ipv4Addr::from(0x0a01_0000 + u32::from(number) * 64 + u32::from(server)))
             };
             let destinations = (0..SERVERS_PER_SERVICE)
-                .map(|server| (DestinationKey { address: rip(server), port: 80 }, destination))
-                .collect();
+                .map(|server| (DestinationKey { address: rip(server), port: 80 }, destination));
+            let destinations = Arc::new(destinations.collect());
             let address = IpAddr::V4(Ipv4Addr::from(0x0aff_0000 + u32::from(number)));
             let key = ServiceKey::Address { protocol: Protocol::Tcp, address, port: 80 };
             (key, Service { config: config.clone(), destinations })
@@ -160,7 +161,7 @@ fn as_ipvsadm(tables: &Tables) -> String {
         let ServiceKey::Address { address, port, .. } = key else { continue };
         let scheduler = &service.config.scheduler;
         let _ = writeln!(lines, "-A -t {address}:{port} -s {scheduler}");
-        for (rip, destination) in &service.destinations {
+        for (rip, destination) in &*service.destinations {
             let _ = writeln!(lines, "-a -t {address}:{port} -r {rip} -g -w {}", destination.weight);
         }
     }

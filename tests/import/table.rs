@@ -23,7 +23,7 @@ fn lines(policy: &Policy) -> Vec<String> {
     let mut lines = Vec::new();
     for (key, service) in &tables.services {
         lines.push(format!("-A {} {}", name(key), config(key, &service.config)));
-        for (destination, state) in &service.destinations {
+        for (destination, state) in &*service.destinations {
             let thresholds = match (state.thresholds.upper, state.thresholds.lower) {
                 (0, _) => String::new(),
                 (upper, 0) => format!(" -x {upper}"),

@@ -74,7 +74,7 @@ impl Memory {
             }
             Some(Fault::Forgets) => {
                 for entry in self.tables.services.values_mut() {
-                    entry.destinations.pop_first();
+                    entry.destinations_mut().pop_first();
                 }
                 let _ = fs::remove_file(&self.fault);
             }

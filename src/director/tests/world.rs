@@ -204,7 +204,7 @@ impl World {
 
     pub(super) fn weights(&self) -> Vec<(String, u32)> {
         let service = self.kernel.services.get(&tcp(VIP, 80));
-        let destinations = service.into_iter().flat_map(|service| &service.destinations);
+        let destinations = service.into_iter().flat_map(|service| &*service.destinations);
         destinations.map(|(key, found)| (key.address.to_string(), found.weight)).collect()
     }
 
@@ -236,7 +236,7 @@ impl World {
     pub(super) fn kernel_edit(&mut self, edit: impl FnOnce(&mut Destination)) {
         let service = self.kernel.services.get_mut(&tcp(VIP, 80)).expect("the service");
         let key = DestinationKey { address: ip(ONE), port: 80 };
-        edit(service.destinations.get_mut(&key).expect("the destination"));
+        edit(service.destinations_mut().get_mut(&key).expect("the destination"));
     }
 }
 

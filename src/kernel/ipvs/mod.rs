@@ -32,6 +32,7 @@ use explain::{explain, explain_reading, ipvs_is_missing};
 use netlink_sys::protocols::NETLINK_GENERIC;
 use service::ServiceEntry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The IPVS table of one network namespace: that of the thread that opened it.
 #[derive(Debug)]
@@ -73,7 +74,8 @@ impl Ipvs {
             if service.config.scheduler.0 == "mh" {
                 mh_orders.insert(key, destinations.iter().map(|entry| entry.key).collect());
             }
-            let destinations = destinations.into_iter().map(|entry| (entry.key, entry.destination)).collect();
+            let destinations = destinations.into_iter().map(|entry| (entry.key, entry.destination));
+            let destinations = Arc::new(destinations.collect());
             services.push((key, Service { config: service.config, destinations }));
             counters.push((key, service.counters));
         }
