@@ -7,7 +7,7 @@
 
 use crate::cli::finding::Finding;
 use crate::model::{ForwardingMethod, Policy, Pool, Protocol, ServiceKey};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// What a real server's answers come from.
@@ -15,7 +15,7 @@ type Endpoint = (Protocol, SocketAddr);
 
 /// One note for all that are shared.
 pub(super) fn judge(policy: &Policy) -> Option<Finding> {
-    let mut first: HashMap<Endpoint, ServiceKey> = HashMap::new();
+    let mut first: BTreeMap<Endpoint, ServiceKey> = BTreeMap::new();
     let mut shared = Vec::new();
     for (endpoint, service) in policy.pools.values().flat_map(endpoints) {
         let before = *first.entry(endpoint).or_insert(service);
