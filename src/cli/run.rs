@@ -53,6 +53,9 @@ pub(super) struct Places<'a> {
 /// When it cannot begin, each in one sentence that says what to do; nothing was changed then.
 pub(super) fn run(loader: Loader, places: Places<'_>, err: &mut dyn Write) -> anyhow::Result<ExitStatus> {
     keep_little_memory();
+    // Where one page of two megabytes holds what is little used, it all counts, and what was given back is taken again. The
+    // programs that it starts inherit that.
+    nix::sys::prctl::set_thp_disable(true).ok();
     // Before an upgrade puts another program in its place.
     let successor = successor();
     cell::prepare();
