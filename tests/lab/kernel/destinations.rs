@@ -44,7 +44,7 @@ fn every_method_weight_and_threshold() {
             lines.push(format!("-a -t {VIP}:80 -r {rip}:80 {flag} -w {weight} {tunnel}").trim().to_owned());
         }
         apply(kernel, &changes);
-        assert_eq!(table(kernel)[&tcp(80)].destinations, wanted);
+        assert_eq!(*table(kernel)[&tcp(80)].destinations, wanted);
         lines.sort();
         assert_eq!(saved(), lines);
         let limits = run("ipvsadm -Ln --thresholds");
@@ -103,7 +103,7 @@ fn an_edit_changes_every_attribute() {
             from = to;
         }
         apply(kernel, &[Change::RemoveDestination { service: tcp(80), key }]);
-        assert_eq!(table(kernel)[&tcp(80)].destinations, BTreeMap::new());
+        assert_eq!(*table(kernel)[&tcp(80)].destinations, BTreeMap::new());
     });
 }
 

@@ -153,7 +153,7 @@ fn what_ipvsadm_sets_is_read() {
             thresholds: Thresholds { upper: 20, lower: 10 },
             ..destination(ForwardingMethod::Masquerade, 7)
         };
-        assert_eq!(service.destinations, BTreeMap::from([(real_server("192.168.101.110", 8080), wanted)]));
+        assert_eq!(*service.destinations, BTreeMap::from([(real_server("192.168.101.110", 8080), wanted)]));
     });
 }
 
