@@ -136,6 +136,15 @@ impl VirtualService {
     pub fn keys(&self) -> impl Iterator<Item = &ServiceKey> {
         std::iter::once(&self.key).chain(&self.joined)
     }
+
+    /// The services as the policy says them, before joining.
+    #[must_use]
+    pub fn said(&self) -> &[ServiceKey] {
+        match self.joined.as_slice() {
+            [] => std::slice::from_ref(&self.key),
+            joined => joined,
+        }
+    }
 }
 
 /// Virtual services and the real servers behind them. Keyed by [`PoolName`] in [`super::Policy`].

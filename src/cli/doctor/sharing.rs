@@ -6,7 +6,7 @@
 //! It is rare: a client chooses among 28,000 ports for each service. But many clients behind one address use all of them.
 
 use crate::cli::finding::Finding;
-use crate::model::{ForwardingMethod, Policy, Pool, Protocol, ServiceKey};
+use crate::model::{ForwardingMethod, Policy, Pool, Protocol, ServiceKey, VirtualService};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -39,11 +39,7 @@ pub(super) fn judge(policy: &Policy) -> Option<Finding> {
 /// The endpoints of a pool under NAT or full-NAT, but for what a mark or every port leads to, which cannot be told beforehand;
 /// and but for sorry servers, who answer while a pool has nothing else.
 fn endpoints(pool: &Pool) -> impl Iterator<Item = (Endpoint, ServiceKey)> {
-    let said = pool.services.iter().flat_map(|service| match service.joined.as_slice() {
-        [] => std::slice::from_ref(&service.key),
-        joined => joined,
-    });
-    said.flat_map(move |key| {
+    pool.services.iter().flat_map(VirtualService::said).flat_map(move |key| {
         let servers = pool.servers_of(key).map(|(_, server)| server);
         let translated = servers.filter(|server| server.forwarding.method() == ForwardingMethod::Masquerade);
         translated.filter_map(move |server| {

@@ -4,7 +4,7 @@ use super::Places;
 use super::pair::Pairing;
 use crate::model::{
     Family, Forwarding, Pair, Pool, Pools, RealServer, ServiceKey, SourceTranslation, SyncRole,
-    VirtualAddress, VirtualRouter,
+    VirtualAddress, VirtualRouter, VirtualService,
 };
 use crate::policy::codes::Code;
 use crate::policy::diagnostic::{Diagnostic, Problems, quoted};
@@ -40,11 +40,8 @@ pub(super) fn rules(
 
 /// The VIPs of a pool, joined ones too, and the routers that hold them.
 fn held_vips<'a>(pool: &'a Pool, pair: &'a Pair) -> impl Iterator<Item = (ServiceKey, &'a VirtualRouter)> {
-    let keys = pool.services.iter().flat_map(|service| match service.joined.as_slice() {
-        [] => vec![service.key],
-        joined => joined.to_vec(),
-    });
-    keys.filter_map(|key| Some((key, pair.router_of(key.address()?)?)))
+    let keys = pool.services.iter().flat_map(VirtualService::said);
+    keys.filter_map(|key| Some((*key, pair.router_of(key.address()?)?)))
 }
 
 fn span_of(pool: &Pool, server: &RealServer, places: &Places) -> Option<Span> {

@@ -3,7 +3,7 @@
 //! It has nothing to say to people: where a rule does not certainly hold, everything is validated.
 
 use super::{MAX_DESTINATIONS, MAX_SERVICES, finish, kernel_settings, probe_settings, real_path};
-use crate::model::{CheckName, Policy, Pool, PoolName, RealServer, ServiceKey};
+use crate::model::{CheckName, Policy, Pool, PoolName, RealServer, ServiceKey, VirtualService};
 use std::collections::BTreeSet;
 
 /// The policy that followed on `before`, with the pools that were `read` in their places already and without those that are
@@ -50,10 +50,7 @@ fn are_alike(one: &Policy, other: &Policy) -> bool {
 
 /// The services of a pool as they were said, before joining.
 fn said(pool: &Pool) -> impl Iterator<Item = &ServiceKey> {
-    pool.services.iter().flat_map(|service| match service.joined.as_slice() {
-        [] => std::slice::from_ref(&service.key),
-        joined => joined,
-    })
+    pool.services.iter().flat_map(VirtualService::said)
 }
 
 /// A mark may be another where another pool has one of the same hash.
