@@ -10,6 +10,7 @@ mod passing;
 mod restoring;
 mod secrets;
 mod starting;
+mod until;
 
 use super::chronicle::{self, Chronicler};
 use super::core::Core;

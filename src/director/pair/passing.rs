@@ -2,13 +2,13 @@
 //! since, and, where the kernel tracks them, each connection as it begins.
 
 use super::restoring::tracked_sync;
+use super::until::Until;
 use crate::advert::thread::{Command, Commander};
 use crate::connections::{self, PassError, Passed, Told};
 use crate::model::{ConnectionSync, Policy, Tables};
 use crate::vrrp::transfer::{GOING_ON, RESIGN_BOUND, REST_BOUND};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::spawn_blocking;
-use tokio::time::Instant;
 
 /// One task of each kind at most.
 #[derive(Debug)]
@@ -20,12 +20,9 @@ pub(super) struct Passing {
     told: Arc<Mutex<Told>>,
     /// By which tables.
     tables: Option<Arc<Tables>>,
-    following: Following,
+    /// Until when connections are told as they begin.
+    following: Until,
 }
-
-/// Until when connections are told as they begin; `None`: there is no task.
-#[derive(Clone, Debug, Default)]
-struct Following(Arc<Mutex<Option<Instant>>>);
 
 impl Passing {
     pub(super) fn new(policy: &Policy) -> Self {
@@ -34,7 +31,7 @@ impl Passing {
             is_tracked: tracked_sync(policy).is_some(),
             told: Arc::default(),
             tables: None,
-            following: Following::default(),
+            following: Until::default(),
         }
     }
 
@@ -55,7 +52,7 @@ impl Passing {
         }
         let Some(tables) = self.tables.clone() else { return };
         if whole && self.is_tracked {
-            self.following.begin(&sync, &tables);
+            self.follow(&sync, &tables);
         }
         let told = Arc::clone(&self.told);
         spawn_blocking(move || {
@@ -68,34 +65,20 @@ impl Passing {
             commander.give(Command::StatePassed);
         });
     }
-}
 
-impl Following {
     /// The addresses are about to go: until then, and as long as the rest of the table follows after it.
-    fn begin(&self, sync: &ConnectionSync, tables: &Arc<Tables>) {
-        let before = self.lock().replace(Instant::now() + RESIGN_BOUND + GOING_ON);
-        if before.is_some() {
+    fn follow(&self, sync: &ConnectionSync, tables: &Arc<Tables>) {
+        if !self.following.begins(RESIGN_BOUND + GOING_ON) {
             return;
         }
-        let (task, sync, tables) = (self.clone(), sync.clone(), Arc::clone(tables));
-        spawn_blocking(move || match connections::follow(&sync, &tables, || task.goes_on()) {
+        let (until, sync, tables) = (self.following.clone(), sync.clone(), Arc::clone(tables));
+        spawn_blocking(move || match connections::follow(&sync, &tables, || until.time_left().is_some()) {
             Ok(connections) => tracing::debug!(connections, "connections were told as they began"),
             Err(error) => {
-                *task.lock() = None;
+                until.end();
                 tracing::warn!("connections that begin during the hand-over are told later: {error}");
             }
         });
-    }
-
-    /// Whether the time is not up; else there is no task any more, and the next hand-over begins one.
-    fn goes_on(&self) -> bool {
-        let mut until = self.lock();
-        until.take_if(|until| *until <= Instant::now());
-        until.is_some()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,13 +2,14 @@
 //! loop). After a takeover it is restored as connections are told, for as long as the old Master tells them. A Backup keeps
 //! nothing of connections that are over: what becomes of them at the Master it never sees, and a client takes its port again.
 
+use super::until::Until;
 use crate::connections::{RestoreError, Restorer, sweep};
 use crate::kernel::Restored;
 use crate::model::{ConnectionSync, Policy, ServiceKey, Tables, VirtualService};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
@@ -28,8 +29,8 @@ pub(super) struct Restoring {
     sync: Option<Arc<ConnectionSync>>,
     /// Of all services.
     virtual_addresses: Arc<BTreeSet<IpAddr>>,
-    /// Until when the task goes on; `None`: there is none.
-    until: Arc<Mutex<Option<Instant>>>,
+    /// Until when tracking is restored.
+    until: Until,
     /// Sweeps that were asked for: each router of a sync group asks, and the last one counts.
     asked: Arc<AtomicU64>,
 }
@@ -41,7 +42,7 @@ impl Restoring {
         Self {
             sync: tracked_sync(policy).cloned().map(Arc::new),
             virtual_addresses: Arc::new(addresses.collect()),
-            until: Arc::default(),
+            until: Until::default(),
             asked: Arc::default(),
         }
     }
@@ -49,8 +50,7 @@ impl Restoring {
     /// This director has become Master; `tables` are what the kernel should hold.
     pub(super) fn took_over(&self, tables: impl FnOnce() -> Tables) {
         let Some(sync) = self.sync.clone() else { return };
-        let before = self.lock().replace(Instant::now() + HAND_OVER);
-        if before.is_none() {
+        if self.until.begins(HAND_OVER) {
             let (task, tables) = (self.clone(), tables());
             spawn_blocking(move || task.run(&sync, &tables));
         }
@@ -76,7 +76,7 @@ impl Restoring {
             sleep(delay).await;
             let is_last = task.asked.load(Ordering::Relaxed) == number;
             // Where the other task is there, this director is Master again.
-            if is_last && task.lock().is_none() {
+            if is_last && !task.until.goes_on() {
                 spawn_blocking(move || task.sweep());
             }
         });
@@ -89,12 +89,12 @@ impl Restoring {
                 let began = Instant::now();
                 total = total.and(restorer.restore(tables)?);
                 let rest = EVERY.max(began.elapsed() * REST);
-                let Some(left) = self.time_left() else { return Ok(()) };
+                let Some(left) = self.until.time_left() else { return Ok(()) };
                 total = total.and(restorer.hear(tables, rest.min(left))?);
             }
         });
         if ended.is_err() {
-            *self.lock() = None;
+            self.until.end();
         }
         tell(total, ended.err());
         self.sweep();
@@ -108,17 +108,6 @@ impl Restoring {
             }
             Err(error) => tracing::warn!("the tracking of connections that are over stays: {error}"),
         }
-    }
-
-    /// Until the time is up; then there is no task any more, and the next takeover begins one.
-    fn time_left(&self) -> Option<Duration> {
-        let (mut until, now) = (self.lock(), Instant::now());
-        until.take_if(|until| *until <= now);
-        until.map(|until| until - now)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
