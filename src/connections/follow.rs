@@ -7,13 +7,12 @@
 //! It blocks, as [`pass`](mod@super::pass) does, and belongs on a thread that may.
 
 use super::entry::Entry;
-use super::group::mouth;
+use super::group::{SendError, mouth};
 use super::message::{Datagram, Packer, omission};
 use super::pace::Sender;
 use super::services::new_binding;
 use crate::kernel::{Beginnings, KernelError};
 use crate::model::{Connection, ConnectionSync, Tables};
-use std::io;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -25,10 +24,8 @@ const SEND_WITHIN: Duration = Duration::from_secs(1);
 /// Why connections could not be told as they began.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
-    #[error(
-        "cannot send connections to the other directors by {interface}: {source}; is it up, and has it an address?"
-    )]
-    Send { interface: String, source: io::Error },
+    #[error(transparent)]
+    Send(#[from] SendError),
     #[error(transparent)]
     Kernel(#[from] KernelError),
 }
@@ -43,7 +40,7 @@ pub fn follow(
     tables: &Tables,
     goes_on: impl Fn() -> bool,
 ) -> Result<usize, FollowError> {
-    let failed = |source| FollowError::Send { interface: sync.interface.clone(), source };
+    let failed = |source| SendError { interface: sync.interface.clone(), source };
     let (socket, mtu) = mouth(&sync.interface).map_err(failed)?;
     let mut beginnings = Beginnings::open()?;
     let mut told = 0;

@@ -14,6 +14,16 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 /// What is told while the table is read waits: 20,000 records a second, 40 in a datagram.
 const RECEIVE_BUFFER_BYTES: usize = 1024 * 1024;
 
+/// Why nothing could be told.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot send connections to the other directors by {interface}: {source}; is it up, and has it an address?"
+)]
+pub struct SendError {
+    pub(super) interface: String,
+    pub(super) source: io::Error,
+}
+
 /// A socket that sends as the kernel's own daemon does (`make_send_sock`), and the MTU of its way.
 pub(super) fn mouth(interface: &str) -> io::Result<(UdpSocket, usize)> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;

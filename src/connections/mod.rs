@@ -46,5 +46,6 @@ pub mod tracking;
 pub use count::{EntryCounts, count};
 pub use entry::Entry;
 pub use follow::{FollowError, follow};
+pub use group::SendError;
 pub use pass::{PassError, Passed, Told, pass};
 pub use restore::{RestoreError, Restorer, sweep};

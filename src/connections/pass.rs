@@ -7,7 +7,7 @@
 //! allows.
 
 use super::entry::Entry;
-use super::group::mouth;
+use super::group::{SendError, mouth};
 use super::lines::{Lines, Which};
 use super::message::{Packer, omission};
 use super::pace::Sender;
@@ -66,10 +66,8 @@ impl Told {
 pub enum PassError {
     #[error("cannot read the connection table {TABLE}: {0}; is ip_vs loaded?")]
     Read(#[source] io::Error),
-    #[error(
-        "cannot send connections to the other directors by {interface}: {source}; is it up, and has it an address?"
-    )]
-    Send { interface: String, source: io::Error },
+    #[error(transparent)]
+    Send(#[from] SendError),
 }
 
 /// One reading of the table.
@@ -94,7 +92,7 @@ pub fn pass(
 ) -> Result<Passed, PassError> {
     let mut fresh = Told::default();
     let start = Instant::now();
-    let failed = |source| PassError::Send { interface: sync.interface.clone(), source };
+    let failed = |source| SendError { interface: sync.interface.clone(), source };
     let (socket, mtu) = mouth(&sync.interface).map_err(failed)?;
     let mut passed = Passed::default();
     for number in 1..=ROUNDS {
@@ -129,10 +127,10 @@ enum Trouble {
 }
 
 impl Trouble {
-    fn explained(self, sending: impl FnOnce(io::Error) -> PassError) -> PassError {
+    fn explained(self, sending: impl FnOnce(io::Error) -> SendError) -> PassError {
         match self {
             Self::Read(error) => PassError::Read(error),
-            Self::Send(error) => sending(error),
+            Self::Send(error) => sending(error).into(),
         }
     }
 }

@@ -23,7 +23,18 @@ pub struct Binding {
 /// forwarding method by.
 #[must_use]
 pub fn binding(tables: &Tables, entry: &Entry) -> Option<Binding> {
+    service_of(tables, entry).and_then(|(key, service)| bound(key, service, entry))
+}
+
+/// The same for a connection of NAT or full-NAT that has just begun, which the kernel gave one of the destinations there are.
+#[must_use]
+pub fn new_binding(tables: &Tables, entry: &Entry) -> Option<Binding> {
     let (key, service) = service_of(tables, entry)?;
+    let given = destination_of(service, entry)?;
+    (given.method == ForwardingMethod::Masquerade).then(|| bound(key, service, entry)).flatten()
+}
+
+fn bound(key: ServiceKey, service: &Service, entry: &Entry) -> Option<Binding> {
     let mark = match key {
         ServiceKey::FirewallMark { mark, .. } => mark,
         ServiceKey::Address { .. } => 0,
@@ -34,15 +45,6 @@ pub fn binding(tables: &Tables, entry: &Entry) -> Option<Binding> {
         Kind::Connection { .. } => entry.expires_s,
     };
     Some(Binding { mark, method: method_of(service, entry)?, timeout_s: timeout_s.max(1) })
-}
-
-/// The same for a connection of NAT or full-NAT that has just begun, which the kernel gave one of the destinations there are.
-#[must_use]
-pub fn new_binding(tables: &Tables, entry: &Entry) -> Option<Binding> {
-    let (_, service) = service_of(tables, entry)?;
-    destination_of(service, entry)
-        .filter(|destination| destination.method == ForwardingMethod::Masquerade)
-        .and_then(|_| binding(tables, entry))
 }
 
 /// How packets go to the destination of `entry`. A server that has left the table keeps its connections: those beside it are
