@@ -14,6 +14,7 @@ use crate::desired::{Standing, destination_key};
 use crate::model::{CheckName, Pool, RealServer, TrackingCounts, VirtualService};
 use crate::rotation::{Machine, Place};
 use crate::time::Instant;
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,10 +107,7 @@ impl Core {
         let services = pool.services.iter().enumerate();
         PoolSnapshot {
             name: pool.name.clone(),
-            labels: match before {
-                Some(before) if *before.labels == pool.labels => Arc::clone(&before.labels),
-                _ => Arc::new(pool.labels.clone()),
-            },
+            labels: shared(pool.labels.clone(), before.map(|before| &before.labels)),
             up,
             quorum: pool.rules.quorum.least,
             panic: machine.is_some_and(Machine::panics),
@@ -185,20 +183,17 @@ impl Core {
             name: service.key.to_string().into(),
             key: service.key,
             counters: observed.service_counters.get(&service.key).copied().filter(|_| held.is_some()),
-            destinations: match before {
-                Some(before) if *before.destinations == *destinations => Arc::clone(&before.destinations),
-                _ => destinations.into(),
-            },
+            destinations: shared(destinations, before.map(|before| &before.destinations)),
             counts: observed.destination_counts.get(&service.key).cloned().unwrap_or_default(),
         }
     }
 }
 
 /// What is as it was is the same value.
-fn shared<T: PartialEq>(found: T, before: Option<&Arc<T>>) -> Arc<T> {
+fn shared<T: PartialEq + ?Sized>(found: impl Borrow<T> + Into<Arc<T>>, before: Option<&Arc<T>>) -> Arc<T> {
     match before {
-        Some(before) if **before == found => Arc::clone(before),
-        _ => Arc::new(found),
+        Some(before) if **before == *found.borrow() => Arc::clone(before),
+        _ => found.into(),
     }
 }
 
