@@ -1,5 +1,5 @@
-//! What the kernel says: messages of netlink, frames, tables in text, connections that another director tells. Nothing panics, and what can be asked for in the same
-//! words is read again as the same.
+//! What the kernel says: messages of netlink, frames, tables in text; and connections that another director tells. Nothing
+//! panics, and what can be asked for in the same words is read again as the same.
 
 use super::bytes::Bytes;
 use std::sync::Once;
